@@ -50,7 +50,8 @@ static struct block *block_with_room(struct arena *a, size_t size)
 		return NULL;
 	b->used = 0;
 	b->size = block_size;
-	if (a->blocks && block_size == size) { /* a large one is full at once: keep filling the old */
+	if (a->blocks &&
+	    block_size == size) { /* a large one is full at once: keep filling the old */
 		b->next = a->blocks->next;
 		a->blocks->next = b;
 	} else {

@@ -24,8 +24,14 @@ struct buf {
 
 extern char buf_empty[1];
 
-#define BUF_INIT       { .data = buf_empty }
-#define BUF_LIMITED(n) { .data = buf_empty, .limit = (n) }
+#define BUF_INIT                  \
+	{                         \
+		.data = buf_empty \
+	}
+#define BUF_LIMITED(n)                          \
+	{                                       \
+		.data = buf_empty, .limit = (n) \
+	}
 
 void buf_done(struct buf *b);  /* frees the bytes; the buffer is empty and usable again */
 void buf_clear(struct buf *b); /* len becomes 0; the memory stays */

@@ -20,10 +20,14 @@ enum { ERR_MESSAGE_SIZE = 1024 };
 
 struct err {
 	enum err_code code;
-	char msg[ERR_MESSAGE_SIZE]; /* an engine's own words must survive; a longer cause keeps its end */
+	char msg[ERR_MESSAGE_SIZE]; /* an engine's own words must survive; a longer cause keeps its
+				       end */
 };
 
-#define ERR_INIT { .code = ERR_NONE }
+#define ERR_INIT                 \
+	{                        \
+		.code = ERR_NONE \
+	}
 
 /* Fills the error and returns -code, so that failing is one statement. A NULL e is allowed. */
 __attribute__((format(printf, 3, 4))) int err_set(struct err *e, enum err_code code,

@@ -3,23 +3,24 @@
  *
  *	AUTO(char *, freep) name = NULL;
  *	*ret_name = TAKE(name);
+ *
+ * jansson brings its own: AUTO(json_t *, json_decrefp).
  */
 #ifndef BASE_OWN_H
 #define BASE_OWN_H
 
 #include <dirent.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define AUTO(type, done) __attribute__((cleanup(done))) type
 
-#define TAKE(p)                                                                                    \
-	__extension__({                                                                            \
-		__typeof__(p) took_ = (p);                                                         \
-		(p) = NULL;                                                                        \
-		took_;                                                                             \
+#define TAKE(p)                            \
+	__extension__({                    \
+		__typeof__(p) took_ = (p); \
+		(p) = NULL;                \
+		took_;                     \
 	})
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -46,11 +47,6 @@ static inline void closedirp(DIR **d)
 {
 	if (*d)
 		closedir(*d);
-}
-
-static inline void json_decrefp(json_t **j)
-{
-	json_decref(*j);
 }
 
 #endif

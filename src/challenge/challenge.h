@@ -29,8 +29,8 @@ struct question {
 	enum answer_kind kind;
 	const char *answer; /* the answer, the template, or the pattern */
 	bool case_insensitive;
-	int64_t value;         /* share of the challenge's value; 0: an equal share */
-	const char **also;     /* further answers that are accepted */
+	int64_t value;     /* share of the challenge's value; 0: an equal share */
+	const char **also; /* further answers that are accepted */
 	size_t also_count;
 };
 
@@ -40,17 +40,18 @@ struct hint {
 };
 
 struct attachment {
-	const char *filename; /* as the player sees it */
-	const char *source;   /* relative to the folder; NULL: built */
+	const char *filename;                 /* as the player sees it */
+	const char *source;                   /* relative to the folder; NULL: built */
 	const char *service, *container_path; /* built: read out of this service's image */
-	bool template_;       /* rendered with the instance's answers */
+	bool template_;                       /* rendered with the instance's answers */
 };
 
 struct challenge {
 	struct arena *arena;
-	const char *id;      /* [A-Za-z0-9][A-Za-z0-9_.-]{0,62} */
-	const char *dir;     /* absolute */
-	const char *dialect; /* "ctfcli", "rcds", "kctf", "nyu", "xbow", "gzctf", "compose", "dockerfile" */
+	const char *id;           /* [A-Za-z0-9][A-Za-z0-9_.-]{0,62} */
+	const char *dir;          /* absolute */
+	const char *dialect;      /* "ctfcli", "rcds", "kctf", "nyu", "xbow", "gzctf", "compose",
+				     "dockerfile" */
 	const char *spec_file;    /* absolute; NULL: a bare folder */
 	const char *compose_file; /* absolute; NULL: none */
 	const char *dockerfile;   /* absolute; only where there is no compose file */
@@ -73,8 +74,8 @@ struct challenge {
 	const char **requires_; /* names of challenges to be solved before */
 	size_t require_count;
 	int64_t health_deadline_ms;
-	int64_t ttl; /* seconds an instance lives; 0: the platform's default */
-	bool egress; /* asks for new connections to the outside */
+	int64_t ttl;                    /* seconds an instance lives; 0: the platform's default */
+	bool egress;                    /* asks for new connections to the outside */
 	bool capture, record_http, vpn; /* asks for these sidecars */
 
 	struct compose *compose; /* parsed; NULL: nothing to run */

@@ -29,19 +29,21 @@ struct plan_facts {
 };
 
 struct plan_build {
-	const char *context;    /* absolute directory inside the challenge's folder */
-	const char *dockerfile; /* relative to context; or absolute, inside the challenge's folder */
+	const char *context; /* absolute directory inside the challenge's folder */
+	const char
+		*dockerfile; /* relative to context; or absolute, inside the challenge's folder */
 	const char *dockerfile_inline; /* the text itself; then dockerfile is NULL */
-	const char *target;     /* NULL: the last stage */
-	const char *network;    /* NULL: the engine's default */
-	const char *platform;   /* NULL: the engine's own */
-	json_t *args;           /* {name: value} */
-	json_t *labels;         /* {name: value} */
-	json_t *extra_hosts;    /* ["host:ip"] */
-	const char *content_hash; /* hex SHA-256 over context (after .dockerignore), dockerfile, args */
-	int64_t shm_size;       /* bytes; 0: the engine's default */
-	bool per_instance;      /* an answer is among args: the image belongs to this instance alone */
-	bool needs_buildkit;    /* COPY --chmod, RUN --mount, heredoc */
+	const char *target;            /* NULL: the last stage */
+	const char *network;           /* NULL: the engine's default */
+	const char *platform;          /* NULL: the engine's own */
+	json_t *args;                  /* {name: value} */
+	json_t *labels;                /* {name: value} */
+	json_t *extra_hosts;           /* ["host:ip"] */
+	const char *
+		content_hash; /* hex SHA-256 over context (after .dockerignore), dockerfile, args */
+	int64_t shm_size;     /* bytes; 0: the engine's default */
+	bool per_instance;   /* an answer is among args: the image belongs to this instance alone */
+	bool needs_buildkit; /* COPY --chmod, RUN --mount, heredoc */
 };
 
 struct plan_port {
@@ -105,10 +107,11 @@ struct plan_file {
 struct plan_service {
 	const char *name;  /* as the compose file spells it */
 	const char *image; /* the reference to run; for a build, the tag that the build gets */
-	const char *pull_policy; /* "missing" by default; "never", "always" */
+	const char *pull_policy;  /* "missing" by default; "never", "always" */
 	struct plan_build *build; /* NULL: the image is pulled */
 	json_t *container;        /* Engine's ContainerCreate body; owned by the plan */
-	const char *network_mode; /* NULL; or "none", "host"; or "service:NAME" as network_service */
+	const char
+		*network_mode; /* NULL; or "none", "host"; or "service:NAME" as network_service */
 	const char *network_service;
 
 	struct plan_network_use *networks;
@@ -149,7 +152,7 @@ struct plan_attachment {
 	const char *source; /* absolute; NULL when content is here */
 	const void *content;
 	size_t size;
-	const char *service;        /* not NULL: read out of this service's built image or container... */
+	const char *service; /* not NULL: read out of this service's built image or container... */
 	const char *container_path; /* ...at this path */
 };
 
@@ -164,7 +167,7 @@ struct plan_answer_use {
 struct plan {
 	struct arena *arena; /* every string and array of the plan lives here */
 	const char *challenge_id;
-	const char *project; /* compose project name of the instance */
+	const char *project;           /* compose project name of the instance */
 	struct plan_service *services; /* in dependency order */
 	size_t service_count;
 	struct plan_network *networks;

@@ -14,7 +14,7 @@ enum problem_kind {
 
 struct problem {
 	enum problem_kind kind;
-	char *file; /* relative to where the challenge was loaded from, or absolute */
+	char *file;            /* relative to where the challenge was loaded from, or absolute */
 	unsigned line, column; /* from 1; 0: the whole file */
 	char *key;             /* "services.web.privileged" */
 	char *message;         /* reason, and for policy the opt-in that would allow it */
@@ -27,7 +27,10 @@ struct problems {
 	size_t by_kind[3];
 };
 
-#define PROBLEMS_INIT { 0 }
+#define PROBLEMS_INIT \
+	{             \
+		0     \
+	}
 
 __attribute__((format(printf, 7, 8))) void problem_add(struct problems *problems,
 						       enum problem_kind kind, const char *file,
