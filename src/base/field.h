@@ -1,0 +1,86 @@
+/*
+ * A message is a struct and a table: one row per JSON member, saying where in the struct it lives.
+ *
+ * The same table decodes a request, encodes a response and frees what decoding allocated, so both
+ * ends of a wire agree by construction. Decoding ignores unknown members and reports every wrong
+ * one, in the FastAPI shape: {"loc": ["body", "ttl"], "msg": "...", "type": "..."}.
+ */
+#ifndef BASE_FIELD_H
+#define BASE_FIELD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+enum field_kind {
+	FIELD_END,
+	FIELD_STRING,  /* char *: the struct's own copy; JSON null: NULL */
+	FIELD_INT,     /* int64_t, within min..max where max > min */
+	FIELD_REAL,    /* double */
+	FIELD_BOOL,    /* bool */
+	FIELD_TIME,    /* int64_t Unix milliseconds; RFC 3339 UTC on the wire; 0: null */
+	FIELD_JSON,    /* json_t *: any value; NULL: null */
+	FIELD_OBJECT,  /* json_t *: an object whose values are all strings */
+	FIELD_STRUCT,  /* an embedded struct, described by `of` */
+	FIELD_LIST,    /* pointer to an array of structs described by `of`; its length at `count` */
+	FIELD_STRINGS, /* char **, its length at `count` */
+};
+
+enum {
+	FIELD_REQUIRED = 1, /* absent or null is an error when decoding */
+	FIELD_OPTIONAL = 2, /* left out of what is encoded when empty, zero or false */
+};
+
+struct field {
+	const char *name;
+	enum field_kind kind;
+	unsigned flags;
+	size_t offset; /* of the value in its struct */
+	size_t count;  /* LIST, STRINGS: offset of the size_t length */
+	const struct field *of;
+	size_t of_size;
+	int64_t min, max;
+};
+
+#define FIELD(type, kind_, member, ...)                                                            \
+	{ .name = #member, .kind = FIELD_##kind_, .offset = offsetof(type, member), __VA_ARGS__ }
+#define FIELD_LIST_OF(type, member, count_member, item_type, item_fields, ...)                     \
+	{ .name = #member,                                                                         \
+	  .kind = FIELD_LIST,                                                                      \
+	  .offset = offsetof(type, member),                                                        \
+	  .count = offsetof(type, count_member),                                                   \
+	  .of = item_fields,                                                                       \
+	  .of_size = sizeof(item_type),                                                            \
+	  __VA_ARGS__ }
+#define FIELD_STRINGS_OF(type, member, count_member, ...)                                          \
+	{ .name = #member,                                                                         \
+	  .kind = FIELD_STRINGS,                                                                   \
+	  .offset = offsetof(type, member),                                                        \
+	  .count = offsetof(type, count_member),                                                   \
+	  __VA_ARGS__ }
+#define FIELDS_END { .kind = FIELD_END }
+
+/*
+ * Fills the zeroed struct obj from a JSON object. Fails with VALIDATION; ret_problems, unless NULL,
+ * then holds the list (the caller's). Whatever the outcome, fields_done() frees obj's members.
+ */
+int fields_decode(const struct field *fields, const json_t *json, void *obj, json_t **ret_problems,
+		  struct err *e);
+
+/* A new JSON object; NULL when out of memory. */
+json_t *fields_encode(const struct field *fields, const void *obj);
+
+/* Frees the members' memory, not obj, and zeroes them. */
+void fields_done(const struct field *fields, void *obj);
+
+/* Copies an encoded/decoded value deeply; dst is zeroed first. Fails with MEMORY. */
+int fields_copy(const struct field *fields, void *dst, const void *src, struct err *e);
+
+/* One more entry for a list of problems: loc is ["body", name...]. */
+void field_problem_add(json_t **problems, const char *const *loc, const char *type,
+		       const char *msg);
+
+#endif

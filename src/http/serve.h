@@ -1,0 +1,107 @@
+/*
+ * The serving side of HTTP: routes in tables, handlers that read, act and answer.
+ *
+ * A few listening threads do all network I/O. A handler runs on a worker thread, where it may
+ * block; a route marked HTTP_QUICK answers from memory and runs on the listening thread itself.
+ * The dispatcher alone turns an error into {"detail": ...} and one log line with the request's id.
+ */
+#ifndef HTTP_SERVE_H
+#define HTTP_SERVE_H
+
+#include "base/field.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct err;
+struct http_req;
+struct http_res;
+struct http_server;
+
+typedef int http_handler(void *ctx, struct http_req *req, struct http_res *res, struct err *e);
+
+enum {
+	HTTP_QUICK = 1, /* never blocks: no I/O, no lock held over I/O */
+	HTTP_OPEN = 2,	/* needs no authorization */
+};
+
+struct http_route {
+	const char *method; /* NULL ends a table; GET serves HEAD too */
+	const char *path;   /* "/api/v1/instances/{id}/status"; a last "{name...}" takes the rest */
+	http_handler *serve;
+	unsigned flags;
+	int access; /* means what the server's authorize() makes of it */
+};
+
+struct http_server_options {
+	const char *listen; /* "127.0.0.1:7070", "[::1]:0", ":7070"; port 0: any free one */
+	const struct http_route *const *tables; /* NULL-terminated list of tables */
+	void *ctx;				/* given to every handler and to authorize */
+	/* Before every route that is not HTTP_OPEN; also before 404 and 405 are told. NULL: all may. */
+	int (*authorize)(void *ctx, struct http_req *req, const struct http_route *route,
+			 struct err *e);
+	unsigned listeners;  /* network threads; 0: 2 */
+	unsigned workers;    /* most worker threads; 0: 512; idle ones end after a while */
+	size_t max_body;     /* bytes of a request body; 0: 1 MiB; more is 413 */
+	const char *cert_file, *key_file; /* PEM, for https; NULL: http */
+};
+
+/* Fails with INVALID (address, TLS files) or CONNECT (the address is taken). */
+int http_serve(const struct http_server_options *options, struct http_server **ret_server,
+	       struct err *e);
+uint16_t http_server_port(const struct http_server *server);
+/* Stops listening, waits for handlers at work, closes. */
+void http_server_free(struct http_server *server);
+static inline void http_server_freep(struct http_server **server)
+{
+	http_server_free(*server);
+}
+
+/* What was asked. Strings are borrowed from the request and live as long as it. */
+const char *http_method(const struct http_req *req);
+const char *http_path(const struct http_req *req);
+const char *http_param(const struct http_req *req, const char *name); /* of the path, decoded */
+const char *http_query(const struct http_req *req, const char *name); /* NULL: absent */
+const char *http_header(const struct http_req *req, const char *name);
+const char *http_bearer(const struct http_req *req); /* NULL: no Authorization: Bearer */
+const void *http_body(const struct http_req *req, size_t *ret_len);
+const char *http_req_id(const struct http_req *req); /* X-Request-Id as sent, or made */
+const char *http_peer(const struct http_req *req);   /* the client's address */
+struct arena *http_arena(struct http_req *req);	     /* ends with the request */
+void http_set_user(struct http_req *req, void *user); /* what authorize() found; borrowed */
+void *http_user(const struct http_req *req);
+
+/* An integer of the query within min..max; absent gives def. Fails with VALIDATION. */
+int http_query_int(const struct http_req *req, const char *name, int64_t min, int64_t max,
+		   int64_t def, int64_t *ret_value, struct err *e);
+
+/* The JSON body into a zeroed struct. Fails with VALIDATION; the list of faults is sent as detail. */
+int http_read(struct http_req *req, const struct field *fields, void *obj, struct err *e);
+
+/* Adds a fault of the body found later; the handler then returns its -ERR_VALIDATION. */
+int http_refuse_field(struct http_req *req, const char *name, const char *type, const char *msg,
+		      struct err *e);
+
+/* The answer: exactly one of these per request. All return 0 or a negative code with no words. */
+int http_send(struct http_res *res, int status, const struct field *fields, const void *obj);
+int http_send_json(struct http_res *res, int status, json_t *json); /* steals json */
+int http_send_bytes(struct http_res *res, int status, const char *content_type, const void *bytes,
+		    size_t len); /* copies */
+int http_send_static(struct http_res *res, int status, const char *content_type, const void *bytes,
+		     size_t len); /* borrowed for ever */
+int http_send_nothing(struct http_res *res, int status);
+/* Takes fd, a regular file; serves Range and If-None-Match (etag may be NULL) by itself. */
+int http_send_file(struct http_res *res, int fd, const char *content_type, const char *etag);
+void http_set_header(struct http_res *res, const char *name, const char *value); /* copies */
+
+/*
+ * A body made while it is sent: begin, then write. Writing blocks while the client is slow (a
+ * bounded buffer), and fails with ABORTED once it is gone. Worker threads only.
+ */
+int http_begin(struct http_res *res, int status, const char *content_type, struct err *e);
+int http_write(struct http_res *res, const void *bytes, size_t len, struct err *e);
+
+#endif
