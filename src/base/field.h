@@ -45,23 +45,26 @@ struct field {
 	int64_t min, max;
 };
 
-#define FIELD(type, kind_, member, ...)                                                            \
-	{ .name = #member, .kind = FIELD_##kind_, .offset = offsetof(type, member), __VA_ARGS__ }
-#define FIELD_LIST_OF(type, member, count_member, item_type, item_fields, ...)                     \
-	{ .name = #member,                                                                         \
-	  .kind = FIELD_LIST,                                                                      \
-	  .offset = offsetof(type, member),                                                        \
-	  .count = offsetof(type, count_member),                                                   \
-	  .of = item_fields,                                                                       \
-	  .of_size = sizeof(item_type),                                                            \
-	  __VA_ARGS__ }
-#define FIELD_STRINGS_OF(type, member, count_member, ...)                                          \
-	{ .name = #member,                                                                         \
-	  .kind = FIELD_STRINGS,                                                                   \
-	  .offset = offsetof(type, member),                                                        \
-	  .count = offsetof(type, count_member),                                                   \
-	  __VA_ARGS__ }
-#define FIELDS_END { .kind = FIELD_END }
+#define FIELD(type, kind_, member, ...)                                                   \
+	{                                                                                 \
+		.name = #member, .kind = FIELD_##kind_, .offset = offsetof(type, member), \
+		__VA_ARGS__                                                               \
+	}
+#define FIELD_LIST_OF(type, member, count_member, item_type, item_fields, ...)         \
+	{                                                                              \
+		.name = #member, .kind = FIELD_LIST, .offset = offsetof(type, member), \
+		.count = offsetof(type, count_member), .of = item_fields,              \
+		.of_size = sizeof(item_type), __VA_ARGS__                              \
+	}
+#define FIELD_STRINGS_OF(type, member, count_member, ...)                                 \
+	{                                                                                 \
+		.name = #member, .kind = FIELD_STRINGS, .offset = offsetof(type, member), \
+		.count = offsetof(type, count_member), __VA_ARGS__                        \
+	}
+#define FIELDS_END                \
+	{                         \
+		.kind = FIELD_END \
+	}
 
 /*
  * Fills the zeroed struct obj from a JSON object. Fails with VALIDATION; ret_problems, unless NULL,

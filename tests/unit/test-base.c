@@ -1,11 +1,19 @@
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
+#include "base/field.h"
+#include "base/file.h"
+#include "base/id.h"
+#include "base/option.h"
 #include "base/own.h"
+#include "base/secret.h"
 
 #include "check.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 TEST(an_error_carries_its_code_and_words)
 {
@@ -74,6 +82,210 @@ TEST(an_arena_holds_small_and_large)
 	CHECK(!arena_failed(a));
 }
 
+struct pet {
+	char *name;
+	int64_t legs;
+	int64_t born;
+	char **toys;
+	size_t toy_count;
+};
+
+struct owner {
+	char *name;
+	struct pet *pets;
+	size_t pet_count;
+	json_t *answers;
+	bool kind;
+};
+
+static const struct field pet_fields[] = {
+	FIELD(struct pet, STRING, name, .flags = FIELD_REQUIRED),
+	FIELD(struct pet, INT, legs, .min = 0, .max = 8),
+	FIELD(struct pet, TIME, born),
+	FIELD_STRINGS_OF(struct pet, toys, toy_count),
+	FIELDS_END,
+};
+
+static const struct field owner_fields[] = {
+	FIELD(struct owner, STRING, name, .flags = FIELD_REQUIRED),
+	FIELD_LIST_OF(struct owner, pets, pet_count, struct pet, pet_fields),
+	FIELD(struct owner, OBJECT, answers),
+	FIELD(struct owner, BOOL, kind),
+	FIELDS_END,
+};
+
+TEST(a_message_survives_decoding_and_encoding)
+{
+	const char *text = "{\"name\": \"Ann\", \"pets\": [{\"name\": \"Rex\", \"legs\": 4, "
+			   "\"born\": \"2026-11-23T01:16:56.123Z\", \"toys\": [\"ball\"]}], "
+			   "\"answers\": {\"flag\": \"x\"}, \"kind\": true}";
+	AUTO(json_t *, json_decrefp) json = json_loads(text, 0, NULL);
+	AUTO(json_t *, json_decrefp) again = NULL;
+	struct owner owner = { 0 };
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(fields_decode(owner_fields, json, &owner, NULL, &e), 0);
+	CHECK_EQ(owner.pet_count, 1);
+	CHECK_EQ(owner.pets[0].legs, 4);
+	CHECK_STR(owner.pets[0].toys[0], "ball");
+	again = fields_encode(owner_fields, &owner);
+	CHECK(json_equal(json, again));
+	fields_done(owner_fields, &owner);
+	CHECK(!owner.pets);
+}
+
+TEST(every_wrong_member_is_reported_with_its_place)
+{
+	AUTO(json_t *, json_decrefp) json =
+		json_loads("{\"pets\": [{\"name\": 7, \"legs\": 9}], \"answers\": {\"flag\": 1}}",
+			   0, NULL);
+	AUTO(json_t *, json_decrefp) problems = NULL;
+	AUTO(json_t *, json_decrefp) want =
+		json_loads("[{\"loc\":[\"body\",\"name\"],\"msg\":\"field required\","
+			   "\"type\":\"value_error.missing\"},"
+			   "{\"loc\":[\"body\",\"pets\",0,\"name\"],\"msg\":\"str type expected\","
+			   "\"type\":\"type_error.str\"},"
+			   "{\"loc\":[\"body\",\"pets\",0,\"legs\"],"
+			   "\"msg\":\"ensure this value is between 0 and 8\","
+			   "\"type\":\"value_error.number.range\"},"
+			   "{\"loc\":[\"body\",\"answers\",\"flag\"],\"msg\":\"str type expected\","
+			   "\"type\":\"type_error.str\"}]",
+			   0, NULL);
+	struct owner owner = { 0 };
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(fields_decode(owner_fields, json, &owner, &problems, &e), -ERR_VALIDATION);
+	CHECK_STR(e.msg, "body.name: field required");
+	CHECK(json_equal(problems, want));
+	fields_done(owner_fields, &owner);
+}
+
+TEST(an_instant_is_rfc3339_both_ways)
+{
+	char text[CLOCK_TEXT_SIZE];
+	int64_t ms;
+
+	CHECK_STR(clock_format(1795396616123, text), "2026-11-23T01:16:56.123Z");
+	CHECK(clock_parse("2026-11-23T01:16:56.123Z", &ms));
+	CHECK_EQ(ms, 1795396616123);
+	CHECK(clock_parse("2026-11-23T02:16:56.123456+01:00", &ms));
+	CHECK_EQ(ms, 1795396616123);
+	CHECK(!clock_parse("2026-11-23", &ms));
+	CHECK(!clock_parse("2026-11-23T01:16:56Zx", &ms));
+}
+
+TEST(ids_are_the_contract_s)
+{
+	char id[64];
+	char longest[65];
+
+	memset(longest, 'a', 64);
+	longest[63] = '\0';
+	CHECK(id_valid(longest));
+	longest[63] = 'a';
+	longest[64] = '\0';
+	CHECK(!id_valid(longest));
+	CHECK(id_valid("A-b_c.9"));
+	CHECK(!id_valid(""));
+	CHECK(!id_valid(".x"));
+	CHECK(!id_valid("a/b"));
+	CHECK(!id_valid("a b"));
+	id_random(id, 32);
+	CHECK_EQ(strlen(id), 32);
+	CHECK(id_valid(id));
+}
+
+TEST(secrets_compare_and_hash)
+{
+	char hash[SECRET_HASH_SIZE];
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(secret_init(&e), 0);
+	CHECK(secret_equal("abc", "abc"));
+	CHECK(!secret_equal("abc", "abd"));
+	CHECK(!secret_equal("abc", "abcd"));
+	secret_hash("abc", hash);
+	CHECK_STR(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST(a_tree_is_copied_with_links_and_modes_and_removed)
+{
+	char dir[] = "/tmp/ctfy-test-XXXXXX";
+	AUTO(char *, freep) from = NULL;
+	AUTO(char *, freep) to = NULL;
+	AUTO(char *, freep) path = NULL;
+	AUTO(char *, freep) text = NULL;
+	struct err e = ERR_INIT;
+	struct stat st;
+
+	CHECK(mkdtemp(dir));
+	from = strf("%s/from", dir);
+	to = strf("%s/to", dir);
+	path = strf("%s/from/a/b", dir);
+	CHECK_EQ(dir_make(path, 0755, &e), 0);
+	free(path);
+	path = strf("%s/from/a/b/file", dir);
+	CHECK_EQ(file_write(path, "text", 4, 0751, &e), 0);
+	free(path);
+	path = strf("%s/from/link", dir);
+	CHECK_EQ(symlink("a/b/file", path), 0);
+	CHECK_EQ(tree_copy(from, to, &e), 0);
+	free(path);
+	path = strf("%s/to/link", dir);
+	CHECK_EQ(file_read(path, 100, &text, NULL, &e), 0);
+	CHECK_STR(text, "text");
+	CHECK_EQ(stat(path, &st), 0);
+	CHECK_EQ(st.st_mode & 0777, 0751);
+	CHECK_EQ(lstat(path, &st), 0);
+	CHECK(S_ISLNK(st.st_mode));
+	CHECK_EQ(tree_remove(dir, &e), 0);
+	CHECK(!file_exists(dir));
+	CHECK_EQ(tree_remove(dir, &e), 0);
+}
+
+#define SERVER_OPTIONS(ROW)                                       \
+	ROW(listen, STRING, "ADDR", "127.0.0.1:7070", "Address.") \
+	ROW(max_shells, COUNT, "N", "32", "Shells.")              \
+	ROW(ttl, DURATION, "TIME", "30m", "Life.")                \
+	ROW(once, FLAG, NULL, NULL, "Once.")
+
+struct server_options {
+	SERVER_OPTIONS(OPTION_MEMBER)
+};
+
+static const struct option_row server_rows[] = {
+#define ROW(...) OPTION_ROW(struct server_options, __VA_ARGS__)
+	SERVER_OPTIONS(ROW)
+#undef ROW
+		{ .name = NULL },
+};
+
+TEST(options_come_from_their_table)
+{
+	char *argv[] = { (char[]){ "x" },     (char[]){ "--max-shells=7" },
+			 (char[]){ "first" }, (char[]){ "--ttl" },
+			 (char[]){ "2h" },    (char[]){ "--once" },
+			 (char[]){ "--" },    (char[]){ "--last" } };
+	char *bad[] = { (char[]){ "x" }, (char[]){ "--max-shells" }, (char[]){ "many" } };
+	struct server_options o;
+	struct err e = ERR_INIT;
+	int rest;
+
+	CHECK_EQ(options_parse(server_rows, &o, 8, argv, &rest, &e), 0);
+	CHECK_EQ(rest, 2);
+	CHECK_STR(argv[1], "first");
+	CHECK_STR(argv[2], "--last");
+	CHECK_STR(o.listen, "127.0.0.1:7070");
+	CHECK_EQ(o.max_shells, 7);
+	CHECK_EQ(o.ttl, 2 * 3600 * 1000);
+	CHECK(o.once);
+	CHECK_EQ(options_parse(server_rows, &o, 3, bad, &rest, &e), -ERR_INVALID);
+	CHECK_HAS(e.msg, "'many'");
+}
+
 RUN_TESTS(T(an_error_carries_its_code_and_words), T(a_long_cause_keeps_its_end),
 	  T(a_limited_buffer_never_grows_past_its_limit), T(a_taken_buffer_is_empty_and_usable),
-	  T(an_arena_holds_small_and_large))
+	  T(an_arena_holds_small_and_large), T(a_message_survives_decoding_and_encoding),
+	  T(every_wrong_member_is_reported_with_its_place), T(an_instant_is_rfc3339_both_ways),
+	  T(ids_are_the_contract_s), T(secrets_compare_and_hash),
+	  T(a_tree_is_copied_with_links_and_modes_and_removed), T(options_come_from_their_table))

@@ -1,0 +1,31 @@
+/*
+ * Files and directories: whole reads, writes that are all or nothing, trees.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct err;
+
+/* The whole file and a NUL, the caller's. Fails with NOT_FOUND, TOO_LARGE (over max), INVALID. */
+int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len, struct err *e);
+
+/* Written beside, synced and renamed over path: a crash leaves the old or the new. */
+int file_write(const char *path, const void *bytes, size_t len, mode_t mode, struct err *e);
+
+bool file_exists(const char *path);
+
+/* The directory and its parents; fine when it is there. */
+int dir_make(const char *path, mode_t mode, struct err *e);
+
+/* The tree below path and path itself; follows no symlink; fine when there is none. */
+int tree_remove(const char *path, struct err *e);
+
+/* Copies files, directories and symlinks (as they are) with their modes; special files are refused.
+ */
+int tree_copy(const char *from, const char *to, struct err *e);
+
+#endif
