@@ -24,14 +24,10 @@ struct buf {
 
 extern char buf_empty[1];
 
-#define BUF_INIT                  \
-	{                         \
-		.data = buf_empty \
-	}
-#define BUF_LIMITED(n)                          \
-	{                                       \
-		.data = buf_empty, .limit = (n) \
-	}
+/* clang-format off */
+#define BUF_INIT       { .data = buf_empty }
+#define BUF_LIMITED(n) { .data = buf_empty, .limit = (n) }
+/* clang-format on */
 
 void buf_done(struct buf *b);  /* frees the bytes; the buffer is empty and usable again */
 void buf_clear(struct buf *b); /* len becomes 0; the memory stays */

@@ -45,26 +45,25 @@ struct field {
 	int64_t min, max;
 };
 
-#define FIELD(type, kind_, member, ...)                                                   \
-	{                                                                                 \
-		.name = #member, .kind = FIELD_##kind_, .offset = offsetof(type, member), \
-		__VA_ARGS__                                                               \
-	}
-#define FIELD_LIST_OF(type, member, count_member, item_type, item_fields, ...)         \
-	{                                                                              \
-		.name = #member, .kind = FIELD_LIST, .offset = offsetof(type, member), \
-		.count = offsetof(type, count_member), .of = item_fields,              \
-		.of_size = sizeof(item_type), __VA_ARGS__                              \
-	}
-#define FIELD_STRINGS_OF(type, member, count_member, ...)                                 \
-	{                                                                                 \
-		.name = #member, .kind = FIELD_STRINGS, .offset = offsetof(type, member), \
-		.count = offsetof(type, count_member), __VA_ARGS__                        \
-	}
-#define FIELDS_END                \
-	{                         \
-		.kind = FIELD_END \
-	}
+/* clang-format off */
+#define FIELD(type, kind_, member, flags_) \
+	{ .name = #member, .kind = FIELD_##kind_, .flags = (flags_), \
+	  .offset = offsetof(type, member) }
+#define FIELD_RANGE(type, member, flags_, min_, max_) \
+	{ .name = #member, .kind = FIELD_INT, .flags = (flags_), \
+	  .offset = offsetof(type, member), .min = (min_), .max = (max_) }
+#define FIELD_STRUCT_OF(type, member, item_fields) \
+	{ .name = #member, .kind = FIELD_STRUCT, .offset = offsetof(type, member), \
+	  .of = (item_fields) }
+#define FIELD_LIST_OF(type, member, count_member, item_type, item_fields, flags_) \
+	{ .name = #member, .kind = FIELD_LIST, .flags = (flags_), \
+	  .offset = offsetof(type, member), .count = offsetof(type, count_member), \
+	  .of = (item_fields), .of_size = sizeof(item_type) }
+#define FIELD_STRINGS_OF(type, member, count_member, flags_) \
+	{ .name = #member, .kind = FIELD_STRINGS, .flags = (flags_), \
+	  .offset = offsetof(type, member), .count = offsetof(type, count_member) }
+#define FIELDS_END { .kind = FIELD_END }
+/* clang-format on */
 
 /*
  * Fills the zeroed struct obj from a JSON object. Fails with VALIDATION; ret_problems, unless NULL,

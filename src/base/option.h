@@ -5,7 +5,8 @@
  *		ROW(listen, STRING, "ADDR", "127.0.0.1:7070", "Address the API answers on.") \
  *		ROW(capacity, COUNT, "N", "100", "Most instances at once.")
  *	struct node_options { NODE_OPTIONS(OPTION_MEMBER) };
- *	static const struct option_row rows[] = { NODE_OPTIONS(OPTION_ROW_OF_node_options) ... };
+ *	#define ROW(...) OPTION_ROW(struct node_options, __VA_ARGS__)
+ *	static const struct option_row rows[] = { NODE_OPTIONS(ROW) { .name = NULL } };
  */
 #ifndef BASE_OPTION_H
 #define BASE_OPTION_H
@@ -44,15 +45,12 @@ struct option_row {
 /* A member of the options' struct, from its row. */
 #define OPTION_MEMBER(name_, kind_, value_, def_, help_) OPTION_TYPE_##kind_ name_;
 
-/* A row of the parser's table; give the struct: #define ROW(...) OPTION_ROW(struct x, __VA_ARGS__)
- */
+/* clang-format off */
+/* A row of the parser's table; give the struct: #define ROW(...) OPTION_ROW(struct x, __VA_ARGS__) */
 #define OPTION_ROW(type, name_, kind_, value_, def_, help_) \
-	{ .name = #name_,                                   \
-	  .kind = OPTION_##kind_,                           \
-	  .offset = offsetof(type, name_),                  \
-	  .value = value_,                                  \
-	  .def = def_,                                      \
-	  .help = help_ },
+	{ .name = #name_, .kind = OPTION_##kind_, .offset = offsetof(type, name_), \
+	  .value = value_, .def = def_, .help = help_ },
+/* clang-format on */
 
 /*
  * Fills options from argv[1..]: defaults first, then --name VALUE or --name=VALUE. What isn't an

@@ -99,18 +99,18 @@ struct owner {
 };
 
 static const struct field pet_fields[] = {
-	FIELD(struct pet, STRING, name, .flags = FIELD_REQUIRED),
-	FIELD(struct pet, INT, legs, .min = 0, .max = 8),
-	FIELD(struct pet, TIME, born),
-	FIELD_STRINGS_OF(struct pet, toys, toy_count),
+	FIELD(struct pet, STRING, name, FIELD_REQUIRED),
+	FIELD_RANGE(struct pet, legs, 0, 0, 8),
+	FIELD(struct pet, TIME, born, 0),
+	FIELD_STRINGS_OF(struct pet, toys, toy_count, 0),
 	FIELDS_END,
 };
 
 static const struct field owner_fields[] = {
-	FIELD(struct owner, STRING, name, .flags = FIELD_REQUIRED),
-	FIELD_LIST_OF(struct owner, pets, pet_count, struct pet, pet_fields),
-	FIELD(struct owner, OBJECT, answers),
-	FIELD(struct owner, BOOL, kind),
+	FIELD(struct owner, STRING, name, FIELD_REQUIRED),
+	FIELD_LIST_OF(struct owner, pets, pet_count, struct pet, pet_fields, 0),
+	FIELD(struct owner, OBJECT, answers, 0),
+	FIELD(struct owner, BOOL, kind, 0),
 	FIELDS_END,
 };
 
