@@ -63,7 +63,7 @@ static struct block *block_with_room(struct arena *a, size_t size)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-	const size_t align = sizeof(max_align_t);
+	const size_t align = _Alignof(max_align_t);
 	struct block *b;
 	void *p;
 

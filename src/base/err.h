@@ -24,10 +24,9 @@ struct err {
 				       end */
 };
 
-#define ERR_INIT                 \
-	{                        \
-		.code = ERR_NONE \
-	}
+/* clang-format off */
+#define ERR_INIT { .code = ERR_NONE }
+/* clang-format on */
 
 /* Fills the error and returns -code, so that failing is one statement. A NULL e is allowed. */
 __attribute__((format(printf, 3, 4))) int err_set(struct err *e, enum err_code code,

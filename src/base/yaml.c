@@ -345,18 +345,25 @@ static int compare_entries(const void *a, const void *b)
 	return order ? order : x < y ? -1 : x > y;
 }
 
-static int refuse_duplicates(struct builder *b, const struct yaml_node *map)
+/* By key; of equal ones the earlier first. The caller's to free(). NULL: out of memory. */
+static struct yaml_entry **sort_entries(const struct yaml_node *map)
 {
-	AUTO(const struct yaml_entry **, freep) sorted = NULL;
+	struct yaml_entry **sorted = malloc((map->count + 1) * sizeof(struct yaml_entry *));
 
-	if (map->count < 2)
-		return 0;
-	sorted = malloc(map->count * sizeof(struct yaml_entry *));
 	if (!sorted)
-		return err_memory(b->e);
+		return NULL;
 	for (size_t i = 0; i < map->count; i++)
 		sorted[i] = &map->entries[i];
-	qsort(sorted, map->count, sizeof(*sorted), compare_entries);
+	qsort(sorted, map->count, sizeof(struct yaml_entry *), compare_entries);
+	return sorted;
+}
+
+static int refuse_duplicates(struct builder *b, const struct yaml_node *map)
+{
+	AUTO(struct yaml_entry **, freep) sorted = sort_entries(map);
+
+	if (!sorted)
+		return err_memory(b->e);
 	for (size_t i = 1; i < map->count; i++)
 		if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)
 			return fail(b, sorted[i]->line, sorted[i]->column,
@@ -365,8 +372,24 @@ static int refuse_duplicates(struct builder *b, const struct yaml_node *map)
 	return 0;
 }
 
-/* Entries of a merged map never override what is there, so earlier ones win. */
-static int merge_map(struct builder *b, struct yaml_node *map, const struct yaml_node *merged)
+static int keep_first_of_equal_keys(struct builder *b, struct yaml_node *map)
+{
+	AUTO(struct yaml_entry **, freep) sorted = sort_entries(map);
+	size_t kept = 0;
+
+	if (!sorted)
+		return err_memory(b->e);
+	for (size_t i = map->count; i-- > 1;)
+		if (strcmp(sorted[i - 1]->key, sorted[i]->key) == 0)
+			sorted[i]->value = NULL;
+	for (size_t i = 0; i < map->count; i++)
+		if (map->entries[i].value)
+			map->entries[kept++] = map->entries[i];
+	map->count = kept;
+	return 0;
+}
+
+static int append_map(struct builder *b, struct yaml_node *map, const struct yaml_node *merged)
 {
 	int r = 0;
 
@@ -374,20 +397,21 @@ static int merge_map(struct builder *b, struct yaml_node *map, const struct yaml
 		return fail(b, merged->line, merged->column, "'<<' merges maps, not %s",
 			    yaml_kind_name(merged->kind));
 	for (size_t i = 0; i < merged->count && r == 0; i++)
-		if (!yaml_get(map, merged->entries[i].key))
-			r = append_entry(b, map, &merged->entries[i]);
+		r = append_entry(b, map, &merged->entries[i]);
 	return r;
 }
 
+/* A map's own entries win over merged ones, and of merged maps the earlier. */
 static int merge(struct builder *b, struct yaml_node *map, const struct yaml_node *value)
 {
 	int r = 0;
 
 	if (value->kind != YAML_LIST)
-		return merge_map(b, map, value);
-	for (size_t i = 0; i < value->count && r == 0; i++)
-		r = merge_map(b, map, value->items[i]);
-	return r;
+		r = append_map(b, map, value);
+	else
+		for (size_t i = 0; i < value->count && r == 0; i++)
+			r = append_map(b, map, value->items[i]);
+	return r < 0 ? r : keep_first_of_equal_keys(b, map);
 }
 
 static int read_key(struct builder *b, struct yaml_entry *entry, bool *ret_is_merge, bool *ret_end)
@@ -418,11 +442,13 @@ static int build_map(struct builder *b, struct yaml_node *map)
 {
 	const struct yaml_node *merged = NULL;
 	bool is_merge, end;
+	int r;
 
 	for (;;) {
 		struct yaml_entry entry;
 		yaml_event_t event;
-		int r = read_key(b, &entry, &is_merge, &end);
+
+		r = read_key(b, &entry, &is_merge, &end);
 
 		if (r < 0)
 			return r;
@@ -442,9 +468,8 @@ static int build_map(struct builder *b, struct yaml_node *map)
 		else if ((r = append_entry(b, map, &entry)) < 0)
 			return r;
 	}
-	if (refuse_duplicates(b, map) < 0)
-		return -ERR_INVALID;
-	return merged ? merge(b, map, merged) : 0;
+	r = refuse_duplicates(b, map);
+	return r == 0 && merged ? merge(b, map, merged) : r;
 }
 
 static int build_collection(struct builder *b, const yaml_event_t *event, struct yaml_node *node)

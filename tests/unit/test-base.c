@@ -78,7 +78,7 @@ TEST(an_arena_holds_small_and_large)
 	memset(large, 1, 1 << 20);
 	CHECK_STR(s, "small");
 	CHECK_STR(next, "next");
-	CHECK_EQ((uintptr_t)next % sizeof(max_align_t), 0);
+	CHECK_EQ((uintptr_t)next % _Alignof(max_align_t), 0);
 	CHECK(!arena_failed(a));
 }
 
