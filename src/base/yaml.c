@@ -6,12 +6,11 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <yaml.h>
 
 struct anchor {
@@ -666,40 +665,6 @@ int yaml_parse(struct arena *arena, const struct yaml_file *file, const char *te
 	r = build_document(&b, ret_root);
 	yaml_parser_delete(&b.parser);
 	return r;
-}
-
-int yaml_read(struct arena *arena, const char *path, const char **ret_text, size_t *ret_len,
-	      struct err *e)
-{
-	AUTO(int, closep) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	size_t len = 0;
-	char *text;
-
-	if (fd < 0)
-		return err_errno(e,
-				 errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_INVALID,
-				 "read '%s'", path);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return err_set(e, ERR_INVALID, "'%s' is not a regular file", path);
-	if (st.st_size > YAML_MAX_FILE)
-		return err_set(e, ERR_TOO_LARGE, "'%s' is larger than %d bytes", path,
-			       YAML_MAX_FILE);
-	text = arena_alloc(arena, (size_t)st.st_size + 1);
-	if (!text)
-		return err_memory(e);
-	while (len < (size_t)st.st_size) {
-		ssize_t n = read(fd, text + len, (size_t)st.st_size - len);
-
-		if (n < 0)
-			return err_errno(e, ERR_INVALID, "read '%s'", path);
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	*ret_text = text;
-	*ret_len = len;
-	return 0;
 }
 
 /* --- readers ------------------------------------------------------------------------------- */

@@ -76,10 +76,6 @@ struct yaml_fault {
 int yaml_parse(struct arena *arena, const struct yaml_file *file, const char *text, size_t len,
 	       struct yaml_node **ret_root, struct yaml_fault *ret_fault, struct err *e);
 
-/* Reads a whole file into the arena, NUL-terminated. Fails with NOT_FOUND, TOO_LARGE or INVALID. */
-int yaml_read(struct arena *arena, const char *path, const char **ret_text, size_t *ret_len,
-	      struct err *e);
-
 /* The value under a map's key; NULL where there is none or the node (which may be NULL) is no map.
  */
 struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
