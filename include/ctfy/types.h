@@ -1,0 +1,145 @@
+/*
+ * What a node says, as structs.
+ *
+ * Members are named as on the wire. Strings are UTF-8 and owned by the struct that holds them;
+ * NULL is the wire's null or absent. Instants are Unix time in milliseconds, 0 where there is
+ * none. Each result type has a _done() or _free() beside the call that fills it.
+ */
+#ifndef CTFY_TYPES_H
+#define CTFY_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where a player reaches a published port. */
+struct ctfy_endpoint {
+	char *service;
+	int64_t container_port;
+	char *protocol; /* "tcp" or "udp" */
+	char *host;
+	int64_t port;
+	char *url; /* "http://host:port" where the port speaks HTTP; else NULL */
+};
+
+struct ctfy_service {
+	char *service;
+	char *state;  /* the engine's word: "created", "running", "exited"... */
+	char *health; /* "starting", "healthy", "unhealthy", or "none" without a healthcheck */
+	int64_t exit_code;
+	bool oom_killed;
+	char *detail; /* why it is not well; NULL when it is */
+};
+
+struct ctfy_instance {
+	char *instance_id;
+	char *challenge_id;
+	char *status; /* "starting", "running", "stopping", "stopped", "expired" or "failed" */
+	char *detail; /* why it failed; NULL otherwise */
+	struct ctfy_endpoint *endpoints;
+	size_t endpoint_count;
+	struct ctfy_service *services;
+	size_t service_count;
+	int64_t started_at;
+	int64_t expires_at;
+};
+
+struct ctfy_health {
+	bool is_healthy;
+	struct ctfy_service *services;
+	size_t service_count;
+};
+
+struct ctfy_node_health {
+	char *status; /* "ok", or what is wrong */
+	int64_t running;
+	int64_t capacity;
+	char *version;
+	char *engine; /* the engine's name and version; NULL while it can't be reached */
+};
+
+struct ctfy_challenge_error {
+	char *path;
+	char *detail;
+};
+
+struct ctfy_rescan {
+	int64_t total;
+	char **added;
+	size_t added_count;
+	char **removed;
+	size_t removed_count;
+	struct ctfy_challenge_error *errors;
+	size_t error_count;
+};
+
+/* One challenge's images: built_at for builds, pulled_at for pulls. */
+struct ctfy_image_row {
+	char *challenge_id;
+	char *status; /* "unbuilt", "building", "built"; "unpulled", "pulling", "pulled"; "failed" */
+	int64_t built_at;
+	int64_t pulled_at;
+	char *error;
+};
+
+struct ctfy_image_rows {
+	struct ctfy_image_row *rows;
+	size_t row_count;
+};
+
+/* What a build-all or pull-all did with each id. */
+struct ctfy_bulk {
+	char **queued;
+	size_t queued_count;
+	char **skipped_built; /* build-all */
+	size_t skipped_built_count;
+	char **skipped_pulled; /* pull-all */
+	size_t skipped_pulled_count;
+	char **skipped_in_progress;
+	size_t skipped_in_progress_count;
+};
+
+struct ctfy_container {
+	char *container_id;
+	char *name;
+	char *service;
+	char *role; /* "service" or "sidecar" */
+	char *image;
+	char *state;
+	char *health;
+	int64_t created_at;
+};
+
+struct ctfy_containers {
+	struct ctfy_container *rows;
+	size_t row_count;
+};
+
+struct ctfy_attachment {
+	char *filename;
+	int64_t size; /* bytes */
+	char *content_type;
+	char *sha256; /* hex */
+};
+
+struct ctfy_attachments {
+	struct ctfy_attachment *attachments;
+	size_t attachment_count;
+};
+
+/* Bytes of any kind. */
+struct ctfy_bytes {
+	void *data; /* NULL when size is 0 */
+	size_t size;
+	char *content_type;
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
