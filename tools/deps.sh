@@ -1,0 +1,111 @@
+#!/bin/bash
+# Installs the Debian 12 packages that ctfy needs, by what they are needed for.
+#
+#	tools/deps.sh GROUP...
+#
+#	build   compile ctfy and its unit tests
+#	run     a Docker engine and what makes its base images
+#	test    the tests' peers: registry, varnishtest, docker-compose, FastAPI, load generators
+#	lint    formatters and analysers
+#
+# Asks for nothing and returns at once when nothing is missing. No service is started: see
+# tools/engine.sh for the engine.
+set -euo pipefail
+
+build=(gcc libc6-dev meson ninja-build pkg-config make libmicrohttpd-dev libcurl4-openssl-dev
+	libwslay-dev libjansson-dev libyaml-dev libarchive-dev libsqlite3-dev libsodium-dev
+	libcmocka-dev)
+run=(docker.io iptables debootstrap busybox-static ca-certificates curl python3)
+test=(g++ varnish docker-compose docker-registry apache2-utils openssl iproute2 python3-fastapi
+	python3-uvicorn python3-httpx wrk clang-14 libclang-rt-14-dev)
+lint=(clang-format clang-tidy cppcheck)
+
+# Units that these packages would enable and start.
+services=(varnish.service varnishncsa.service docker-registry.service)
+
+log=$(mktemp -t ctfy-deps.XXXXXX)
+masked=()
+
+fail() {
+	echo "deps: $*" >&2
+	exit 1
+}
+
+on_exit() {
+	local status=$?
+	if ((${#masked[@]})); then
+		systemctl --quiet disable "${masked[@]}" 2>>"$log" || true
+		systemctl --quiet --runtime unmask "${masked[@]}" || true
+	fi
+	((status)) && [[ -s $log ]] || rm -f "$log"
+}
+trap on_exit EXIT
+
+# Docker's own packages conflict with Debian's: an engine that is here stays.
+is_installed() {
+	[[ $1 == docker.io ]] && type -P dockerd >/dev/null && return
+	[[ $(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null) == ?i* ]]
+}
+
+# Units are masked while their package is unpacked, and left disabled; RUNLEVEL=1 says the same to
+# init scripts where there is no systemd. Units that are already here belong to somebody: not ours.
+keep_services_down() {
+	local unit
+	export RUNLEVEL=1
+	[[ -d /run/systemd/system ]] || return 0
+	for unit in "${services[@]}"; do
+		if ! systemctl cat "$unit" >/dev/null 2>&1; then
+			systemctl --quiet --runtime mask "$unit"
+			masked+=("$unit")
+		fi
+	done
+}
+
+# apt-get's output on stdin goes to the log; a line of progress now and then to the terminal.
+show_progress() {
+	local line done=0 total=0 shown=$SECONDS
+	while IFS= read -r line; do
+		printf '%s\n' "$line" >>"$log"
+		if [[ $line =~ ([0-9]+)\ upgraded,\ ([0-9]+)\ newly ]]; then
+			total=$((2 * (BASH_REMATCH[1] + BASH_REMATCH[2])))
+		elif [[ $line =~ ^Need\ to\ get\ (.*\ [kMG]?B) ]]; then
+			echo "deps: downloading ${BASH_REMATCH[1]%%/*}"
+		elif [[ $line =~ ^(Unpacking|Setting\ up)\ ([^ ]+) ]]; then
+			done=$((done + 1))
+			if ((SECONDS - shown >= 2)); then
+				echo "deps: [$((total ? 100 * done / total : 0))%] ${BASH_REMATCH[2]}"
+				shown=$SECONDS
+			fi
+		fi
+	done
+}
+
+apt() {
+	DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get -y -o DPkg::Lock::Timeout=300 \
+		-o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold -o Acquire::Retries=2 \
+		"$@" 2>&1 </dev/null | show_progress
+}
+
+(($#)) || fail "usage: tools/deps.sh build|run|test|lint..."
+missing=()
+for group; do
+	case $group in
+	build | run | test | lint) ;;
+	*) fail "'$group' is not a group: build, run, test, lint" ;;
+	esac
+	declare -n packages=$group
+	for package in "${packages[@]}"; do
+		is_installed "$package" || missing+=("$package")
+	done
+done
+((${#missing[@]})) || exit 0
+
+((EUID == 0)) || fail "not root; run as root: apt-get install ${missing[*]}"
+echo "deps: installing ${missing[*]}"
+apt update || echo "deps: apt-get update failed; trying with the package lists that are here" >&2
+keep_services_down
+apt install --no-install-recommends "${missing[@]}" || {
+	tail -n 15 "$log" >&2
+	fail "apt-get install failed (above; the whole log: $log)"
+}
+echo "deps: installed in $SECONDS s"
