@@ -1,0 +1,406 @@
+#include "db/db.h"
+
+#include "base/err.h"
+#include "base/own.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum { STATEMENTS_MAX = 256, BATCH_MAX = 256 };
+
+struct statement {
+	const char *sql; /* the literal it was prepared from */
+	sqlite3_stmt *stmt;
+	bool in_use;
+};
+
+struct db {
+	sqlite3 *sqlite;
+	pthread_mutex_t
+		lock; /* recursive: held while a statement, query or transaction is at work */
+	struct statement statements[STATEMENTS_MAX];
+	bool in_transaction; /* of the lock's holder */
+
+	/*
+	 * Group commit: a batch is one SQLite transaction, each of our transactions a savepoint in
+	 * it. Whoever leaves while nobody else waits to enter commits the batch for all.
+	 */
+	atomic_int entering;
+	bool batch_open;
+	unsigned batch_members;
+	uint64_t batch; /* number of the batch that is open, or opens next */
+	struct err batch_error;
+	uint64_t failed_batch;
+	pthread_cond_t batch_ended;
+};
+
+struct db_rows {
+	struct db *db;
+	struct statement *statement;
+	sqlite3_stmt *stmt;
+};
+
+static int sqlite_error(const struct db *db, struct err *e)
+{
+	int code = sqlite3_errcode(db->sqlite);
+	const char *words = sqlite3_errmsg(db->sqlite);
+
+	return err_set(e, code == SQLITE_CONSTRAINT ? ERR_CONFLICT : ERR_STORE, "store: %s", words);
+}
+
+static int run_script(struct db *db, const char *sql, struct err *e)
+{
+	return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
+									    : sqlite_error(db, e);
+}
+
+/* The prepared statement of a literal: from the cache, or a new one that goes there. */
+static int statement_get(struct db *db, const char *sql, struct statement **ret,
+			 sqlite3_stmt **ret_stmt, struct err *e)
+{
+	size_t start = ((uintptr_t)sql >> 3) % STATEMENTS_MAX;
+	struct statement *found = NULL;
+
+	for (size_t i = 0; i < STATEMENTS_MAX; i++) {
+		struct statement *s = &db->statements[(start + i) % STATEMENTS_MAX];
+
+		if (s->sql == sql || !s->sql) {
+			found = s;
+			break;
+		}
+	}
+	if (found && found->sql && !found->in_use) {
+		found->in_use = true;
+		*ret = found;
+		*ret_stmt = found->stmt;
+		return 0;
+	}
+	if (sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, ret_stmt, NULL) !=
+	    SQLITE_OK)
+		return sqlite_error(db, e);
+	*ret = NULL;
+	if (found && !found->sql) {
+		*found = (struct statement){ .sql = sql, .stmt = *ret_stmt, .in_use = true };
+		*ret = found;
+	}
+	return 0;
+}
+
+static void statement_put(struct statement *s, sqlite3_stmt *stmt)
+{
+	if (!s) {
+		sqlite3_finalize(stmt);
+		return;
+	}
+	sqlite3_reset(stmt);
+	sqlite3_clear_bindings(stmt);
+	s->in_use = false;
+}
+
+static int bind(struct db *db, sqlite3_stmt *stmt, const struct db_value *args, struct err *e)
+{
+	for (int i = 1; args && args->kind != DB_END; args++, i++) {
+		int r = SQLITE_OK;
+
+		switch (args->kind) {
+		case DB_NULL: r = sqlite3_bind_null(stmt, i); break;
+		case DB_INT: r = sqlite3_bind_int64(stmt, i, args->integer); break;
+		case DB_TEXT: r = sqlite3_bind_text(stmt, i, args->bytes, -1, SQLITE_STATIC); break;
+		case DB_BLOB:
+			r = sqlite3_bind_blob64(stmt, i, args->bytes, args->len, SQLITE_STATIC);
+			break;
+		case DB_END: break;
+		}
+		if (r != SQLITE_OK)
+			return sqlite_error(db, e);
+	}
+	return 0;
+}
+
+int db_query(struct db *db, const char *sql, const struct db_value *args, struct db_rows **ret_rows,
+	     struct err *e)
+{
+	struct db_rows *rows = calloc(1, sizeof(*rows));
+	int r;
+
+	if (!rows)
+		return err_memory(e);
+	pthread_mutex_lock(&db->lock);
+	rows->db = db;
+	r = statement_get(db, sql, &rows->statement, &rows->stmt, e);
+	if (r < 0) {
+		pthread_mutex_unlock(&db->lock);
+		free(rows);
+		return r;
+	}
+	r = bind(db, rows->stmt, args, e);
+	if (r < 0) {
+		db_rows_close(rows);
+		return r;
+	}
+	*ret_rows = rows;
+	return 0;
+}
+
+int db_next(struct db_rows *rows, struct err *e)
+{
+	switch (sqlite3_step(rows->stmt)) {
+	case SQLITE_ROW: return 1;
+	case SQLITE_DONE: return 0;
+	default: return sqlite_error(rows->db, e);
+	}
+}
+
+void db_rows_close(struct db_rows *rows)
+{
+	struct db *db;
+
+	if (!rows)
+		return;
+	db = rows->db;
+	statement_put(rows->statement, rows->stmt);
+	free(rows);
+	pthread_mutex_unlock(&db->lock);
+}
+
+int64_t db_get_int(const struct db_rows *rows, int column)
+{
+	return sqlite3_column_int64(rows->stmt, column);
+}
+
+const char *db_get_text(const struct db_rows *rows, int column)
+{
+	return (const char *)sqlite3_column_text(rows->stmt, column);
+}
+
+const void *db_get_blob(const struct db_rows *rows, int column, size_t *ret_len)
+{
+	const void *bytes = sqlite3_column_blob(rows->stmt, column);
+
+	*ret_len = (size_t)sqlite3_column_bytes(rows->stmt, column);
+	return bytes;
+}
+
+bool db_is_null(const struct db_rows *rows, int column)
+{
+	return sqlite3_column_type(rows->stmt, column) == SQLITE_NULL;
+}
+
+static int run_locked(struct db *db, const char *sql, const struct db_value *args,
+		      int64_t *ret_changed, struct err *e)
+{
+	AUTO(struct db_rows *, db_rows_closep) rows = NULL;
+	int r;
+
+	r = db_query(db, sql, args, &rows, e);
+	if (r < 0)
+		return r;
+	while ((r = db_next(rows, e)) > 0)
+		continue;
+	if (r == 0 && ret_changed)
+		*ret_changed = sqlite3_changes64(db->sqlite);
+	return r;
+}
+
+int db_change(struct db *db, const char *sql, const struct db_value *args, int64_t *ret_changed,
+	      struct err *e)
+{
+	bool alone;
+	int r;
+
+	pthread_mutex_lock(&db->lock);
+	alone = !db->in_transaction;
+	if (!alone) {
+		r = run_locked(db, sql, args, ret_changed, e);
+		pthread_mutex_unlock(&db->lock);
+		return r;
+	}
+	pthread_mutex_unlock(&db->lock);
+
+	r = db_begin(db, e);
+	if (r < 0)
+		return r;
+	r = run_locked(db, sql, args, ret_changed, e);
+	if (r < 0) {
+		db_rollback(db);
+		return r;
+	}
+	return db_commit(db, e);
+}
+
+int db_run(struct db *db, const char *sql, const struct db_value *args, struct err *e)
+{
+	return db_change(db, sql, args, NULL, e);
+}
+
+static void end_batch(struct db *db)
+{
+	struct err error = ERR_INIT;
+
+	if (run_script(db, "COMMIT", &error) < 0) {
+		db->batch_error = error;
+		db->failed_batch = db->batch;
+		if (!sqlite3_get_autocommit(db->sqlite))
+			sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+	}
+	db->batch_open = false;
+	db->batch_members = 0;
+	db->batch++;
+	pthread_cond_broadcast(&db->batch_ended);
+}
+
+int db_begin(struct db *db, struct err *e)
+{
+	int r = 0;
+
+	atomic_fetch_add(&db->entering, 1);
+	pthread_mutex_lock(&db->lock);
+	atomic_fetch_sub(&db->entering, 1);
+	if (!db->batch_open) {
+		r = run_script(db, "BEGIN IMMEDIATE", e);
+		db->batch_open = r == 0;
+	}
+	if (r == 0)
+		r = run_script(db, "SAVEPOINT member", e);
+	if (r < 0) {
+		if (db->batch_open && atomic_load(&db->entering) == 0)
+			end_batch(db);
+		pthread_mutex_unlock(&db->lock);
+		return r;
+	}
+	db->in_transaction = true;
+	db->batch_members++;
+	return 0;
+}
+
+/* Ends our part of the batch; the last one out ends it for all. Unlocks. */
+static int leave_batch(struct db *db, struct err *e)
+{
+	uint64_t mine = db->batch;
+	int r = 0;
+
+	db->in_transaction = false;
+	if (atomic_load(&db->entering) == 0 || db->batch_members >= BATCH_MAX)
+		end_batch(db);
+	while (db->batch == mine)
+		pthread_cond_wait(&db->batch_ended, &db->lock);
+	if (db->failed_batch == mine && e) {
+		*e = db->batch_error;
+		r = -(int)e->code;
+	}
+	pthread_mutex_unlock(&db->lock);
+	return r;
+}
+
+int db_commit(struct db *db, struct err *e)
+{
+	int r;
+
+	r = run_script(db, "RELEASE member", e);
+	if (r < 0) {
+		db_rollback(db);
+		return r;
+	}
+	return leave_batch(db, e);
+}
+
+void db_rollback(struct db *db)
+{
+	sqlite3_exec(db->sqlite, "ROLLBACK TO member; RELEASE member", NULL, NULL, NULL);
+	leave_batch(db, NULL);
+}
+
+static int migrate(struct db *db, const char *const *migrations, struct err *e)
+{
+	AUTO(struct db_rows *, db_rows_closep) rows = NULL;
+	int64_t version, known = 0;
+	char set_version[64];
+	int r;
+
+	while (migrations[known])
+		known++;
+	r = db_query(db, "PRAGMA user_version", NULL, &rows, e);
+	if (r < 0)
+		return r;
+	r = db_next(rows, e);
+	if (r < 0)
+		return r;
+	version = db_get_int(rows, 0);
+	db_rows_close(TAKE(rows));
+	if (version > known)
+		return err_set(e, ERR_STORE,
+			       "the database has schema %lld, and this program knows only %lld: "
+			       "it was made by a newer ctfy",
+			       (long long)version, (long long)known);
+
+	for (; version < known; version++) {
+		snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %lld",
+			 (long long)version + 1);
+		r = run_script(db, "BEGIN IMMEDIATE", e);
+		if (r == 0)
+			r = run_script(db, migrations[version], e);
+		if (r == 0)
+			r = run_script(db, set_version, e);
+		if (r == 0)
+			r = run_script(db, "COMMIT", e);
+		if (r < 0) {
+			sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+			return err_wrap(e, "migration %lld", (long long)version + 1);
+		}
+	}
+	return 0;
+}
+
+static void init_lock(struct db *db)
+{
+	pthread_mutexattr_t recursive;
+
+	pthread_mutexattr_init(&recursive);
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&db->lock, &recursive);
+	pthread_mutexattr_destroy(&recursive);
+	pthread_cond_init(&db->batch_ended, NULL);
+	db->batch = 1;
+}
+
+int db_open(const char *path, const char *const *migrations, struct db **ret_db, struct err *e)
+{
+	AUTO(struct db *, db_closep) db = calloc(1, sizeof(*db));
+	int r;
+
+	if (!db)
+		return err_memory(e);
+	init_lock(db);
+	if (sqlite3_open_v2(path, &db->sqlite,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			    NULL) != SQLITE_OK) {
+		sqlite_error(db, e);
+		return err_wrap(e, "open '%s'", path);
+	}
+	sqlite3_busy_timeout(db->sqlite, 10000);
+	/* FULL: a commit is on disk when it returns, through power loss too. */
+	r = run_script(db,
+		       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+		       "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY",
+		       e);
+	if (r == 0)
+		r = migrate(db, migrations, e);
+	if (r < 0)
+		return err_wrap(e, "open '%s'", path);
+	*ret_db = TAKE(db);
+	return 0;
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	for (size_t i = 0; i < STATEMENTS_MAX; i++)
+		sqlite3_finalize(db->statements[i].stmt);
+	sqlite3_close(db->sqlite);
+	pthread_cond_destroy(&db->batch_ended);
+	pthread_mutex_destroy(&db->lock);
+	free(db);
+}

@@ -1,0 +1,96 @@
+/*
+ * The store: one SQLite database in WAL mode, shared by a daemon's threads.
+ *
+ * What was committed is on disk: db_commit() returns after the log is synced. Writers who commit
+ * at the same time share one sync (group commit), so durability costs a crowd little.
+ * SQL is kept portable (no SQLite-only functions), because a database server comes next.
+ */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct db;
+struct db_rows;
+struct err;
+
+/*
+ * Opens or makes the database, and brings its schema up to date: migrations is a NULL-terminated
+ * list of scripts, each run once, in order, for ever append-only. Fails with STORE.
+ */
+int db_open(const char *path, const char *const *migrations, struct db **ret_db, struct err *e);
+void db_close(struct db *db);
+static inline void db_closep(struct db **db)
+{
+	db_close(*db);
+}
+
+enum db_kind { DB_END, DB_NULL, DB_INT, DB_TEXT, DB_BLOB };
+
+struct db_value {
+	enum db_kind kind;
+	int64_t integer;
+	const void *bytes; /* borrowed for the call */
+	size_t len;
+};
+
+static inline struct db_value db_int(int64_t value)
+{
+	return (struct db_value){ .kind = DB_INT, .integer = value };
+}
+
+/* NULL is SQL's NULL. */
+static inline struct db_value db_text(const char *text)
+{
+	return (struct db_value){ .kind = text ? DB_TEXT : DB_NULL, .bytes = text };
+}
+
+static inline struct db_value db_blob(const void *bytes, size_t len)
+{
+	return (struct db_value){ .kind = bytes ? DB_BLOB : DB_NULL, .bytes = bytes, .len = len };
+}
+
+/* clang-format off */
+/* The values of a statement's ?s: DB_ARGS(db_text(id), db_int(now)); none: NULL. */
+#define DB_ARGS(...) (const struct db_value[]){ __VA_ARGS__, { .kind = DB_END } }
+/* clang-format on */
+
+/*
+ * A statement that gives no rows; sql is a literal (statements are kept by its address). Outside a
+ * transaction it is one of its own. Fails with CONFLICT (a constraint) or STORE.
+ */
+int db_run(struct db *db, const char *sql, const struct db_value *args, struct err *e);
+
+/* As db_run(), and says how many rows it changed. */
+int db_change(struct db *db, const char *sql, const struct db_value *args, int64_t *ret_changed,
+	      struct err *e);
+
+/*
+ * A query. db_next() returns 1 for a row, 0 at the end, or a negative code. Columns are borrowed
+ * until the next row; the database is locked for other threads until db_rows_close().
+ */
+int db_query(struct db *db, const char *sql, const struct db_value *args, struct db_rows **ret_rows,
+	     struct err *e);
+int db_next(struct db_rows *rows, struct err *e);
+void db_rows_close(struct db_rows *rows);
+static inline void db_rows_closep(struct db_rows **rows)
+{
+	db_rows_close(*rows);
+}
+
+int64_t db_get_int(const struct db_rows *rows, int column);
+const char *db_get_text(const struct db_rows *rows, int column); /* NULL for SQL's NULL */
+const void *db_get_blob(const struct db_rows *rows, int column, size_t *ret_len);
+bool db_is_null(const struct db_rows *rows, int column);
+
+/*
+ * A transaction of this thread: nobody else's statements run between begin and commit. Always ended
+ * by exactly one of the two; not nested. Keep it short: other writers wait.
+ */
+int db_begin(struct db *db, struct err *e);
+int db_commit(struct db *db, struct err *e);
+void db_rollback(struct db *db);
+
+#endif

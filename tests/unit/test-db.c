@@ -1,0 +1,142 @@
+#include "base/err.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "db/db.h"
+
+#include "check.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const migrations[] = {
+	"CREATE TABLE pet (name TEXT PRIMARY KEY, legs INTEGER NOT NULL)",
+	NULL,
+};
+
+static char dir[] = "/tmp/ctfy-test-db-XXXXXX";
+static char path[64];
+
+static int setup(void **state)
+{
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(path, sizeof(path), "%s/test.db", dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return tree_remove(dir, NULL);
+}
+
+static int64_t count(struct db *db)
+{
+	AUTO(struct db_rows *, db_rows_closep) rows = NULL;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(db_query(db, "SELECT COUNT(*) FROM pet", NULL, &rows, &e), 0);
+	CHECK_EQ(db_next(rows, &e), 1);
+	return db_get_int(rows, 0);
+}
+
+static int add(struct db *db, const char *name, struct err *e)
+{
+	return db_run(db, "INSERT INTO pet (name, legs) VALUES (?, ?)",
+		      DB_ARGS(db_text(name), db_int(4)), e);
+}
+
+TEST(a_constraint_is_a_conflict_and_changes_nothing)
+{
+	AUTO(struct db *, db_closep) db = NULL;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(db_open(path, migrations, &db, &e), 0);
+	CHECK_EQ(add(db, "Rex", &e), 0);
+	CHECK_EQ(add(db, "Rex", &e), -ERR_CONFLICT);
+	CHECK_HAS(e.msg, "pet.name");
+	CHECK_EQ(count(db), 1);
+}
+
+TEST(a_rollback_leaves_no_trace)
+{
+	AUTO(struct db *, db_closep) db = NULL;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(db_open(path, migrations, &db, &e), 0);
+	CHECK_EQ(db_begin(db, &e), 0);
+	CHECK_EQ(add(db, "Ben", &e), 0);
+	CHECK_EQ(count(db), 2);
+	db_rollback(db);
+	CHECK_EQ(count(db), 1);
+}
+
+TEST(a_newer_schema_is_refused)
+{
+	AUTO(struct db *, db_closep) db = NULL;
+	static const char *const none[] = { NULL };
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(db_open(path, none, &db, &e), -ERR_STORE);
+	CHECK_HAS(e.msg, "newer ctfy");
+}
+
+struct writer {
+	struct db *db;
+	int number;
+};
+
+static void *write_many(void *cookie)
+{
+	struct writer *w = cookie;
+	struct err e = ERR_INIT;
+	char name[32];
+
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "w%d-%d", w->number, i);
+		if (add(w->db, name, &e) < 0)
+			return w;
+		/* A refused one among them must not hurt its neighbours in the batch. */
+		if (add(w->db, name, &e) != -ERR_CONFLICT)
+			return w;
+	}
+	return NULL;
+}
+
+TEST(writers_at_once_lose_nothing)
+{
+	AUTO(struct db *, db_closep) db = NULL;
+	struct writer writers[16];
+	pthread_t threads[16];
+	struct err e = ERR_INIT;
+	int64_t before;
+
+	CHECK_EQ(db_open(path, migrations, &db, &e), 0);
+	before = count(db);
+	for (int i = 0; i < 16; i++) {
+		writers[i] = (struct writer){ db, i };
+		CHECK_EQ(pthread_create(&threads[i], NULL, write_many, &writers[i]), 0);
+	}
+	for (int i = 0; i < 16; i++) {
+		void *failed;
+
+		pthread_join(threads[i], &failed);
+		CHECK(!failed);
+	}
+	CHECK_EQ(count(db), before + 1600);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_constraint_is_a_conflict_and_changes_nothing),
+		T(a_rollback_leaves_no_trace),
+		T(a_newer_schema_is_refused),
+		T(writers_at_once_lose_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
