@@ -18,18 +18,19 @@ struct err;
 struct http_client;
 
 struct http_client_options {
-	const char *base_url;	 /* http://..., https://... or unix:///path/of/socket */
-	const char *bearer;	 /* token for Authorization; NULL: none */
-	const char *ca_file;	 /* PEM of accepted authorities; NULL: the system's */
+	const char *base_url;    /* http://..., https://... or unix:///path/of/socket */
+	const char *role;        /* what messages call the peer: "node"; NULL: "server" */
+	const char *bearer;      /* token for Authorization; NULL: none */
+	const char *ca_file;     /* PEM of accepted authorities; NULL: the system's */
 	const char *client_cert; /* PEM; NULL: none */
 	const char *client_key;
 	unsigned max_idle; /* connections kept when not in use; 0: 8 */
 };
 
-/* Fails with INVALID (the URL). */
+/* Fails with INVALID (the URL; credentials in it are refused, a trailing "/" is dropped). */
 int http_client_new(const struct http_client_options *options, struct http_client **ret_client,
 		    struct err *e);
-void http_client_free(struct http_client *client);
+void http_client_free(struct http_client *client); /* after its last call and tunnel */
 static inline void http_client_freep(struct http_client **client)
 {
 	http_client_free(*client);
@@ -43,18 +44,18 @@ typedef int http_source(void *cookie, void *bytes, size_t size, size_t *ret_len,
 
 struct http_call {
 	const char *method;
-	const char *path;	   /* from the base URL on, with its query: "/health?x=1" */
+	const char *path;           /* from the base URL on, with its query: "/health?x=1" */
 	const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
-	const char *content_type;  /* of the body; NULL with a body: application/json */
+	const char *content_type;   /* of the body; NULL with a body: application/json */
 	const void *body;
 	size_t body_len;
 	http_source *source; /* instead of body: sent chunked while it is made */
 	void *source_cookie;
 	http_sink *sink; /* a 2xx body goes there as it comes; any other is kept in the reply */
 	void *sink_cookie;
-	int64_t timeout_ms;	 /* for the whole call; 0: no limit */
+	int64_t timeout_ms;      /* for the whole call; 0: no limit */
 	int64_t idle_timeout_ms; /* longest time without a byte; 0: no limit */
-	uint64_t max_body;	 /* bytes, kept or sunk; 0: HTTP_BODY_MAX */
+	uint64_t max_body;       /* bytes, kept or sunk; 0: HTTP_BODY_MAX */
 };
 
 enum { HTTP_BODY_MAX = 64 << 20 };
@@ -65,7 +66,10 @@ struct http_reply {
 	struct buf headers; /* raw lines; ask http_reply_header() */
 };
 
-#define HTTP_REPLY_INIT { .body = BUF_INIT, .headers = BUF_INIT }
+#define HTTP_REPLY_INIT                               \
+	{                                             \
+		.body = BUF_INIT, .headers = BUF_INIT \
+	}
 
 /*
  * Succeeds whenever a response arrived whole, whatever its status. Fails with CONNECT (refused, no
@@ -90,15 +94,15 @@ void http_escape(struct buf *b, const char *s);
 struct http_tunnel;
 
 /* A refused upgrade fails with ENGINE-neutral PROTOCOL and leaves the response in ret_reply. */
-int http_tunnel_open(struct http_client *client, const struct http_call *call,
-		     const char *upgrade, struct http_tunnel **ret_tunnel,
-		     struct http_reply *ret_reply, struct err *e);
-/* Waits up to timeout_ms (-1: for ever); ret_len 0 is the peer's end. Fails with TIMEOUT, TRANSPORT. */
+int http_tunnel_open(struct http_client *client, const struct http_call *call, const char *upgrade,
+		     struct http_tunnel **ret_tunnel, struct http_reply *ret_reply, struct err *e);
+/* Waits up to timeout_ms (-1: for ever); ret_len 0 is the peer's end. Fails with TIMEOUT,
+ * TRANSPORT. */
 int http_tunnel_read(struct http_tunnel *tunnel, void *bytes, size_t size, int timeout_ms,
 		     size_t *ret_len, struct err *e);
 int http_tunnel_write(struct http_tunnel *tunnel, const void *bytes, size_t len, struct err *e);
 int http_tunnel_end_write(struct http_tunnel *tunnel, struct err *e); /* half-close */
-int http_tunnel_fd(const struct http_tunnel *tunnel);		      /* for polling; borrowed */
+int http_tunnel_fd(const struct http_tunnel *tunnel);                 /* for polling; borrowed */
 void http_tunnel_close(struct http_tunnel *tunnel);
 
 #endif

@@ -25,7 +25,7 @@ typedef int http_handler(void *ctx, struct http_req *req, struct http_res *res, 
 
 enum {
 	HTTP_QUICK = 1, /* never blocks: no I/O, no lock held over I/O */
-	HTTP_OPEN = 2,	/* needs no authorization */
+	HTTP_OPEN = 2,  /* needs no authorization */
 };
 
 struct http_route {
@@ -39,13 +39,14 @@ struct http_route {
 struct http_server_options {
 	const char *listen; /* "127.0.0.1:7070", "[::1]:0", ":7070"; port 0: any free one */
 	const struct http_route *const *tables; /* NULL-terminated list of tables */
-	void *ctx;				/* given to every handler and to authorize */
-	/* Before every route that is not HTTP_OPEN; also before 404 and 405 are told. NULL: all may. */
+	void *ctx;                              /* given to every handler and to authorize */
+	/* Before every route that is not HTTP_OPEN; also before 404 and 405 are told. NULL: all
+	 * may. */
 	int (*authorize)(void *ctx, struct http_req *req, const struct http_route *route,
 			 struct err *e);
-	unsigned listeners;  /* network threads; 0: 2 */
-	unsigned workers;    /* most worker threads; 0: 512; idle ones end after a while */
-	size_t max_body;     /* bytes of a request body; 0: 1 MiB; more is 413 */
+	unsigned listeners; /* network threads; 0: 2 */
+	unsigned workers;   /* most worker threads; 0: 512; idle ones end after a while */
+	size_t max_body;    /* bytes of a request body; 0: 1 MiB; more is 413 */
 	const char *cert_file, *key_file; /* PEM, for https; NULL: http */
 };
 
@@ -68,9 +69,9 @@ const char *http_query(const struct http_req *req, const char *name); /* NULL: a
 const char *http_header(const struct http_req *req, const char *name);
 const char *http_bearer(const struct http_req *req); /* NULL: no Authorization: Bearer */
 const void *http_body(const struct http_req *req, size_t *ret_len);
-const char *http_req_id(const struct http_req *req); /* X-Request-Id as sent, or made */
-const char *http_peer(const struct http_req *req);   /* the client's address */
-struct arena *http_arena(struct http_req *req);	     /* ends with the request */
+const char *http_req_id(const struct http_req *req);  /* X-Request-Id as sent, or made */
+const char *http_peer(const struct http_req *req);    /* the client's address */
+struct arena *http_arena(struct http_req *req);       /* ends with the request */
 void http_set_user(struct http_req *req, void *user); /* what authorize() found; borrowed */
 void *http_user(const struct http_req *req);
 
@@ -78,7 +79,8 @@ void *http_user(const struct http_req *req);
 int http_query_int(const struct http_req *req, const char *name, int64_t min, int64_t max,
 		   int64_t def, int64_t *ret_value, struct err *e);
 
-/* The JSON body into a zeroed struct. Fails with VALIDATION; the list of faults is sent as detail. */
+/* The JSON body into a zeroed struct. Fails with VALIDATION; the list of faults is sent as detail.
+ */
 int http_read(struct http_req *req, const struct field *fields, void *obj, struct err *e);
 
 /* Adds a fault of the body found later; the handler then returns its -ERR_VALIDATION. */

@@ -1,0 +1,583 @@
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "http/call.h"
+
+#include "check.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/*
+ * A peer made of raw sockets, for what no well-behaved server does: each connection is given to
+ * play(), one after the other, and closed after it.
+ */
+struct peer {
+	void (*play)(struct peer *peer, int fd, int connection);
+	int listen_fd;
+	pthread_t thread;
+	char url[64];
+	char request[1 << 16]; /* the last one read */
+	atomic_int connections;
+	atomic_int requests;
+};
+
+static void *peer_run(void *cookie)
+{
+	struct peer *peer = cookie;
+	int fd;
+
+	while ((fd = accept(peer->listen_fd, NULL, NULL)) >= 0) {
+		peer->play(peer, fd, atomic_fetch_add(&peer->connections, 1));
+		close(fd);
+	}
+	return NULL;
+}
+
+static void peer_start(struct peer *peer, void (*play)(struct peer *, int, int))
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(address);
+
+	*peer = (struct peer){ .play = play };
+	peer->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK_EQ(bind(peer->listen_fd, (struct sockaddr *)&address, len), 0);
+	CHECK_EQ(listen(peer->listen_fd, 16), 0);
+	getsockname(peer->listen_fd, (struct sockaddr *)&address, &len);
+	snprintf(peer->url, sizeof(peer->url), "http://127.0.0.1:%d", ntohs(address.sin_port));
+	CHECK_EQ(pthread_create(&peer->thread, NULL, peer_run, peer), 0);
+}
+
+static void peer_stop(struct peer *peer)
+{
+	shutdown(peer->listen_fd, SHUT_RDWR);
+	pthread_join(peer->thread, NULL);
+	close(peer->listen_fd);
+}
+
+/* Reads one request's head, and as much of its body as Content-Length says. False: the end. */
+static bool peer_read(struct peer *peer, int fd)
+{
+	size_t len = 0;
+	size_t whole = 0;
+
+	for (;;) {
+		ssize_t n = recv(fd, peer->request + len, sizeof(peer->request) - 1 - len, 0);
+		const char *end, *length;
+
+		if (n <= 0)
+			return false;
+		len += (size_t)n;
+		peer->request[len] = '\0';
+		end = strstr(peer->request, "\r\n\r\n");
+		if (!end)
+			continue;
+		length = strcasestr(peer->request, "content-length:");
+		whole = (size_t)(end - peer->request) + 4 +
+			(length ? strtoul(length + 15, NULL, 10) : 0);
+		if (len >= whole) {
+			atomic_fetch_add(&peer->requests, 1);
+			return true;
+		}
+	}
+}
+
+static void put(int fd, const char *text)
+{
+	size_t len = strlen(text);
+
+	while (len > 0) {
+		ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return;
+		text += n;
+		len -= (size_t)n;
+	}
+}
+
+static struct http_client *client_of(const char *url)
+{
+	const struct http_client_options options = { .base_url = url,
+						     .role = "node",
+						     .bearer = "sesame" };
+	struct http_client *client = NULL;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(http_client_new(&options, &client, &e), 0);
+	return client;
+}
+
+static int call(struct http_client *client, const char *method, const char *path,
+		struct http_reply *reply, struct err *e)
+{
+	return http_call(client,
+			 &(struct http_call){ .method = method, .path = path, .timeout_ms = 5000 },
+			 reply, e);
+}
+
+/* Asks a peer that behaves so for "/", once, and returns what came of it. */
+static int ask(void (*play)(struct peer *, int, int), const struct http_call *like, struct err *e)
+{
+	AUTO(struct http_client *, http_client_freep) client = NULL;
+	struct http_reply reply = HTTP_REPLY_INIT;
+	struct http_call request = *like;
+	struct peer peer;
+	int r;
+
+	peer_start(&peer, play);
+	client = client_of(peer.url);
+	request.method = like->method ? like->method : "GET";
+	request.path = "/";
+	if (!request.timeout_ms)
+		request.timeout_ms = 5000;
+	r = http_call(client, &request, &reply, e);
+	http_client_free(TAKE(client));
+	peer_stop(&peer);
+	http_reply_done(&reply);
+	return r;
+}
+
+static void answers_always(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	while (peer_read(peer, fd))
+		put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Word:  a b \r\n\r\nhello");
+}
+
+TEST(a_call_sends_what_was_asked_and_keeps_its_connection)
+{
+	AUTO(struct http_client *, http_client_freep) client = NULL;
+	struct http_reply reply = HTTP_REPLY_INIT;
+	struct err e = ERR_INIT;
+	struct peer peer;
+	char value[8], small[3];
+
+	peer_start(&peer, answers_always);
+	client = client_of(peer.url);
+	CHECK_EQ(call(client, "GET", "/a%20b?c=d", &reply, &e), 0);
+	CHECK_EQ(reply.status, 200);
+	CHECK_STR(reply.body.data, "hello");
+	CHECK_STR(http_reply_header(&reply, "x-word", value, sizeof(value)), "a b");
+	CHECK(!http_reply_header(&reply, "x-word", small, sizeof(small)));
+	CHECK(!http_reply_header(&reply, "x-wor", value, sizeof(value)));
+	CHECK_EQ(strncmp(peer.request, "GET /a%20b?c=d HTTP/1.1\r\n", 25), 0);
+	CHECK_HAS(peer.request, "\r\nAuthorization: Bearer sesame\r\n");
+
+	CHECK_EQ(call(client, "DELETE", "/x", &reply, &e), 0);
+	CHECK_EQ(strncmp(peer.request, "DELETE /x HTTP/1.1\r\n", 20), 0);
+	CHECK_EQ(call(client, "POST", "/x", &reply, &e), 0);
+	CHECK_HAS(peer.request, "\r\nContent-Length: 0\r\n");
+	CHECK(!strcasestr(peer.request, "content-type"));
+	CHECK_EQ(call(client, "GET", "/y", &reply, &e), 0);
+	CHECK(!strcasestr(peer.request, "content-length"));
+	CHECK_EQ(peer.connections, 1);
+
+	http_client_free(TAKE(client));
+	peer_stop(&peer);
+	http_reply_done(&reply);
+}
+
+TEST(a_body_goes_out_with_its_type)
+{
+	AUTO(struct http_client *, http_client_freep) client = NULL;
+	struct http_reply reply = HTTP_REPLY_INIT;
+	const char *const headers[] = { "Prefer: respond-async", NULL };
+	struct http_call request = { .method = "POST", .path = "/", .body = "{}", .body_len = 2 };
+	struct err e = ERR_INIT;
+	struct peer peer;
+
+	peer_start(&peer, answers_always);
+	client = client_of(peer.url);
+	CHECK_EQ(http_call(client, &request, &reply, &e), 0);
+	CHECK_HAS(peer.request, "\r\nContent-Type: application/json\r\n");
+	CHECK_HAS(peer.request, "\r\n\r\n{}");
+	request.method = "PATCH";
+	request.headers = headers;
+	request.content_type = "text/plain";
+	CHECK_EQ(http_call(client, &request, &reply, &e), 0);
+	CHECK_EQ(strncmp(peer.request, "PATCH / ", 8), 0);
+	CHECK_HAS(peer.request, "\r\nContent-Type: text/plain\r\n");
+	CHECK(!strstr(peer.request, "application/json"));
+	CHECK_HAS(peer.request, "\r\nPrefer: respond-async\r\n");
+	CHECK_HAS(peer.request, "\r\nAuthorization: Bearer sesame\r\n");
+
+	http_client_free(TAKE(client));
+	peer_stop(&peer);
+	http_reply_done(&reply);
+}
+
+TEST(a_url_that_cannot_serve_is_refused)
+{
+	static const char *const bad[] = {
+		"",
+		"node",
+		"ftp://node/",
+		"http://",
+		"unix://rel",
+		"http://user:pw@node/",
+		"http://node/?a=b",
+		"http://node/#a",
+	};
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		const struct http_client_options options = { .base_url = bad[i] };
+		struct http_client *client = NULL;
+
+		CHECK_EQ(http_client_new(&options, &client, &e), -ERR_INVALID);
+		CHECK(!client);
+	}
+	CHECK(!strstr(e.msg, "pw"));
+}
+
+TEST(a_path_or_header_cannot_smuggle_a_second_line)
+{
+	AUTO(struct http_client *, http_client_freep) client = client_of("http://127.0.0.1:1");
+	struct http_reply reply = HTTP_REPLY_INIT;
+	const char *const headers[] = { "A: b\r\nC: d", NULL };
+	const struct http_call request = { .method = "GET", .path = "/", .headers = headers };
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(call(client, "GET", "/ HTTP/1.1\r\nA: b", &reply, &e), -ERR_INVALID);
+	CHECK_EQ(call(client, "GET", "@evil/", &reply, &e), -ERR_INVALID);
+	CHECK_EQ(http_call(client, &request, &reply, &e), -ERR_INVALID);
+}
+
+TEST(nobody_listening_is_a_connect_failure_naming_the_peer)
+{
+	AUTO(struct http_client *, http_client_freep) client = client_of("http://127.0.0.1:1/");
+	AUTO(struct http_client *, http_client_freep) socket_client =
+		client_of("unix:///nowhere/x.sock");
+	struct http_reply reply = HTTP_REPLY_INIT;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(call(client, "GET", "/", &reply, &e), -ERR_CONNECT);
+	CHECK_STR(e.msg, "node 'http://127.0.0.1:1': Connection refused");
+	CHECK_EQ(call(socket_client, "GET", "/", &reply, &e), -ERR_CONNECT);
+	CHECK_STR(e.msg, "node 'unix:///nowhere/x.sock': No such file or directory");
+}
+
+static void never_answers(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	while (peer_read(peer, fd))
+		;
+}
+
+TEST(no_answer_in_time_is_a_timeout)
+{
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(ask(never_answers, &(struct http_call){ .timeout_ms = 50 }, &e), -ERR_TIMEOUT);
+	CHECK_EQ(ask(never_answers, &(struct http_call){ .idle_timeout_ms = 50 }, &e),
+		 -ERR_TIMEOUT);
+	CHECK_HAS(e.msg, "nothing came for 50 ms");
+}
+
+static void stops_short_of_its_length(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+}
+
+static void stops_between_chunks(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+}
+
+static void speaks_something_else(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "220 mail.example.org ESMTP\r\n");
+}
+
+static void hangs_up(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	peer_read(peer, fd);
+}
+
+static void resets(struct peer *peer, int fd, int connection)
+{
+	const struct linger now = { .l_onoff = 1 };
+
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+static void has_endless_headers(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 200 OK\r\n");
+	for (int i = 0; i < 100000; i++)
+		put(fd, "X-Filler: 0123456789012345678901234567890123456789\r\n");
+}
+
+TEST(an_answer_cut_short_or_garbled_is_a_transport_failure)
+{
+	void (*const misdeeds[])(struct peer *, int, int) = {
+		stops_short_of_its_length,
+		stops_between_chunks,
+		speaks_something_else,
+		hangs_up,
+		resets,
+		has_endless_headers,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(misdeeds); i++) {
+		struct err e = ERR_INIT;
+
+		CHECK_EQ(ask(misdeeds[i], &(struct http_call){ 0 }, &e), -ERR_TRANSPORT);
+		CHECK_EQ(strncmp(e.msg, "node 'http://127.0.0.1:", 23), 0);
+	}
+}
+
+static void announces_too_much(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+	peer_read(peer, fd); /* until the client has had enough */
+}
+
+static void sends_too_much(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 200 OK\r\n\r\n");
+	for (int i = 0; i < 1000; i++)
+		put(fd, "0123456789012345678901234567890123456789");
+}
+
+TEST(a_body_beyond_the_limit_is_refused_early)
+{
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(ask(announces_too_much, &(struct http_call){ .max_body = 1000 }, &e),
+		 -ERR_TOO_LARGE);
+	CHECK_EQ(ask(sends_too_much, &(struct http_call){ .max_body = 1000 }, &e), -ERR_TOO_LARGE);
+	CHECK_EQ(ask(sends_too_much, &(struct http_call){ .max_body = 40000 }, &e), 0);
+}
+
+static int gather(void *cookie, const void *bytes, size_t len, struct err *e)
+{
+	struct buf *b = cookie;
+
+	if (b->limit && b->len + len > b->limit)
+		return err_set(e, ERR_STORE, "disk full");
+	buf_put(b, bytes, len);
+	return 0;
+}
+
+static void is_missing(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	while (peer_read(peer, fd))
+		put(fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone");
+}
+
+TEST(a_sink_gets_a_success_and_the_reply_an_error)
+{
+	struct buf sunk = BUF_INIT;
+	struct buf full = BUF_LIMITED(3);
+	AUTO(struct http_client *, http_client_freep) client = NULL;
+	struct http_reply reply = HTTP_REPLY_INIT;
+	struct http_call request = {
+		.method = "GET", .path = "/", .sink = gather, .sink_cookie = &sunk
+	};
+	struct err e = ERR_INIT;
+	struct peer peer;
+
+	CHECK_EQ(ask(answers_always, &request, &e), 0);
+	CHECK_STR(sunk.data, "hello");
+	buf_clear(&sunk);
+
+	peer_start(&peer, is_missing);
+	client = client_of(peer.url);
+	CHECK_EQ(http_call(client, &request, &reply, &e), 0);
+	CHECK_EQ(reply.status, 404);
+	CHECK_STR(reply.body.data, "gone");
+	CHECK_EQ(sunk.len, 0);
+	http_client_free(TAKE(client));
+	peer_stop(&peer);
+
+	request.sink_cookie = &full;
+	CHECK_EQ(ask(answers_always, &request, &e), -ERR_STORE);
+	CHECK_STR(e.msg, "disk full");
+	buf_done(&sunk);
+	buf_done(&full);
+	http_reply_done(&reply);
+}
+
+struct feed {
+	int parts;
+	int fail_at;
+};
+
+static int feed(void *cookie, void *bytes, size_t size, size_t *ret_len, struct err *e)
+{
+	struct feed *f = cookie;
+
+	if (f->fail_at && f->parts == f->fail_at)
+		return err_set(e, ERR_STORE, "unreadable");
+	*ret_len = f->parts-- > 0 && size >= 4 ? 4 : 0;
+	memcpy(bytes, "part", *ret_len);
+	return 0;
+}
+
+static void reads_chunks(struct peer *peer, int fd, int connection)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	(void)connection;
+	while (!strstr(peer->request, "\r\n0\r\n\r\n") &&
+	       (n = recv(fd, peer->request + len, sizeof(peer->request) - 1 - len, 0)) > 0) {
+		len += (size_t)n;
+		peer->request[len] = '\0';
+	}
+	put(fd, "HTTP/1.1 204 No Content\r\n\r\n");
+}
+
+TEST(a_source_is_sent_in_chunks)
+{
+	AUTO(struct http_client *, http_client_freep) client = NULL;
+	struct http_reply reply = HTTP_REPLY_INIT;
+	struct feed three = { .parts = 3 };
+	struct feed broken = { .parts = 3, .fail_at = 1 };
+	struct http_call request = {
+		.method = "PUT", .path = "/", .source = feed, .source_cookie = &three
+	};
+	struct err e = ERR_INIT;
+	struct peer peer;
+
+	peer_start(&peer, reads_chunks);
+	client = client_of(peer.url);
+	CHECK_EQ(http_call(client, &request, &reply, &e), 0);
+	CHECK_EQ(reply.status, 204);
+	CHECK_HAS(peer.request, "\r\nTransfer-Encoding: chunked\r\n");
+	CHECK_HAS(peer.request, "4\r\npart\r\n4\r\npart\r\n4\r\npart\r\n0\r\n");
+	http_client_free(TAKE(client));
+	peer_stop(&peer);
+	http_reply_done(&reply);
+
+	request.source_cookie = &broken;
+	CHECK_EQ(ask(reads_chunks, &request, &e), -ERR_STORE);
+	CHECK_STR(e.msg, "unreadable");
+}
+
+/* The second request on the first connection is read, perhaps acted on, and never answered. */
+static void dies_at_the_second_request(struct peer *peer, int fd, int connection)
+{
+	if (connection > 0) {
+		answers_always(peer, fd, connection);
+		return;
+	}
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+	peer_read(peer, fd);
+}
+
+static int second_call(const char *method, int *ret_requests, struct err *e)
+{
+	AUTO(struct http_client *, http_client_freep) client = NULL;
+	struct http_reply reply = HTTP_REPLY_INIT;
+	struct peer peer;
+	int r;
+
+	peer_start(&peer, dies_at_the_second_request);
+	client = client_of(peer.url);
+	CHECK_EQ(call(client, method, "/", &reply, e), 0);
+	r = call(client, method, "/", &reply, e);
+	http_client_free(TAKE(client));
+	peer_stop(&peer);
+	*ret_requests = peer.requests;
+	http_reply_done(&reply);
+	return r;
+}
+
+TEST(only_what_may_be_done_twice_is_repeated)
+{
+	struct err e = ERR_INIT;
+	int requests;
+
+	CHECK_EQ(second_call("GET", &requests, &e), 0);
+	CHECK_EQ(requests, 3);
+	CHECK_EQ(second_call("POST", &requests, &e), -ERR_TRANSPORT);
+	CHECK_EQ(requests, 2);
+	CHECK_HAS(e.msg, "may have been carried out");
+}
+
+static void answers_once(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+}
+
+TEST(a_kept_connection_that_ended_in_between_is_replaced)
+{
+	AUTO(struct http_client *, http_client_freep) client = NULL;
+	struct http_reply reply = HTTP_REPLY_INIT;
+	struct err e = ERR_INIT;
+	struct peer peer;
+
+	peer_start(&peer, answers_once);
+	client = client_of(peer.url);
+	for (int i = 0; i < 3; i++) {
+		CHECK_EQ(call(client, "POST", "/", &reply, &e), 0);
+		CHECK_EQ(peer.requests, i + 1);
+	}
+	http_client_free(TAKE(client));
+	peer_stop(&peer);
+	http_reply_done(&reply);
+}
+
+TEST(the_environment_has_no_say_in_where_calls_go)
+{
+	struct err e = ERR_INIT;
+
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+	CHECK_EQ(ask(answers_always, &(struct http_call){ 0 }, &e), 0);
+	unsetenv("http_proxy");
+	unsetenv("ALL_PROXY");
+}
+
+TEST(escaped_text_survives_as_one_segment)
+{
+	struct buf b = BUF_INIT;
+
+	http_escape(&b, "a/b c?d=\xc3\xa9&e%-._~Z9");
+	CHECK_STR(b.data, "a%2Fb%20c%3Fd%3D%C3%A9%26e%25-._~Z9");
+	buf_done(&b);
+}
+
+RUN_TESTS(T(a_call_sends_what_was_asked_and_keeps_its_connection), T(a_body_goes_out_with_its_type),
+	  T(a_url_that_cannot_serve_is_refused), T(a_path_or_header_cannot_smuggle_a_second_line),
+	  T(nobody_listening_is_a_connect_failure_naming_the_peer),
+	  T(no_answer_in_time_is_a_timeout),
+	  T(an_answer_cut_short_or_garbled_is_a_transport_failure),
+	  T(a_body_beyond_the_limit_is_refused_early),
+	  T(a_sink_gets_a_success_and_the_reply_an_error), T(a_source_is_sent_in_chunks),
+	  T(only_what_may_be_done_twice_is_repeated),
+	  T(a_kept_connection_that_ended_in_between_is_replaced),
+	  T(the_environment_has_no_say_in_where_calls_go), T(escaped_text_survives_as_one_segment))
