@@ -134,9 +134,7 @@ static void decode_list(struct decoding *d, const struct place *place, const str
 		problem(d, place, "type_error.list", "value is not a valid list");
 		return;
 	}
-	if (n == 0)
-		return;
-	items = calloc(n, size);
+	items = calloc(n ? n : 1, size); /* empty is not NULL: that is absent */
 	if (!items) {
 		d->out_of_memory = true;
 		return;

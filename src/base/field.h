@@ -25,8 +25,9 @@ enum field_kind {
 	FIELD_JSON,    /* json_t *: any value; NULL: null */
 	FIELD_OBJECT,  /* json_t *: an object whose values are all strings */
 	FIELD_STRUCT,  /* an embedded struct, described by `of` */
-	FIELD_LIST,    /* pointer to an array of structs described by `of`; its length at `count` */
-	FIELD_STRINGS, /* char **, its length at `count` */
+	FIELD_LIST,    /* pointer to an array of structs described by `of`; its length at `count`;
+			  decoded, NULL where absent and not NULL where empty */
+	FIELD_STRINGS, /* char **, its length at `count`; NULL likewise */
 };
 
 enum {
