@@ -20,15 +20,15 @@ extern "C" {
 
 enum ctfy_error_kind {
 	CTFY_ERROR_NONE,
-	CTFY_ERROR_NODE,     /* node request error: the node answered with an error status */
-	CTFY_ERROR_CONNECT,  /* refused, unreachable, or no such host */
-	CTFY_ERROR_TIMEOUT,  /* the call's total time ran out */
-	CTFY_ERROR_TLS,	     /* certificate or handshake */
+	CTFY_ERROR_NODE,      /* node request error: the node answered with an error status */
+	CTFY_ERROR_CONNECT,   /* refused, unreachable, or no such host */
+	CTFY_ERROR_TIMEOUT,   /* the call's total time ran out */
+	CTFY_ERROR_TLS,       /* certificate or handshake */
 	CTFY_ERROR_TRANSPORT, /* the connection broke: reset, body cut short, not HTTP */
 	CTFY_ERROR_TOO_LARGE, /* the body is larger than the call allows */
-	CTFY_ERROR_PROTOCOL, /* not JSON where JSON was promised, or not the promised shape */
-	CTFY_ERROR_ARGUMENT, /* an argument is unusable: nothing was sent */
-	CTFY_ERROR_ABORTED,  /* the caller's own sink stopped the call, or writing its file failed */
+	CTFY_ERROR_PROTOCOL,  /* not JSON where JSON was promised, or not the promised shape */
+	CTFY_ERROR_ARGUMENT,  /* an argument is unusable: nothing was sent */
+	CTFY_ERROR_ABORTED, /* the caller's own sink stopped the call, or writing its file failed */
 	CTFY_ERROR_MEMORY
 };
 

@@ -28,7 +28,7 @@ struct ctfy_node_client;
 
 struct ctfy_node_options {
 	const char *ca_file; /* PEM of accepted authorities for https; NULL: the system's */
-	double timeout;	     /* seconds; 0: CTFY_NODE_TIMEOUT */
+	double timeout;      /* seconds; 0: CTFY_NODE_TIMEOUT */
 	uint64_t body_max;   /* bytes; 0: CTFY_NODE_BODY_MAX */
 };
 
@@ -40,10 +40,10 @@ CTFY_API void ctfy_node_client_free(struct ctfy_node_client *client);
 
 /* What one call wants differently; NULL or zeroed: the client's own ways. */
 struct ctfy_call {
-	double timeout;		/* seconds in total; 0: the client's */
-	uint64_t body_max;	/* bytes; 0: the client's */
-	const char *request_id; /* sent as X-Request-Id, so that the node's log tells the same story */
-	char **ret_json;	/* the body's text, to free(); untouched when the call fails */
+	double timeout;         /* seconds in total; 0: the client's */
+	uint64_t body_max;      /* bytes; 0: the client's */
+	const char *request_id; /* sent as X-Request-Id, for the node's log */
+	char **ret_json;        /* the body's text, to free(); untouched when the call fails */
 };
 
 /* A new instance. answers maps question id to this instance's answer. */
@@ -55,7 +55,7 @@ struct ctfy_start {
 	const char *const *answers;
 	size_t answer_count;
 	const char *proxy_output_dir; /* on the node; NULL: its own choice */
-	bool respond_async; /* return at once with status "starting" */
+	bool respond_async;           /* return at once with status "starting" */
 };
 
 /* Starts an instance; returns once its containers are started. */

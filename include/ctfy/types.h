@@ -80,7 +80,7 @@ struct ctfy_rescan {
 /* One challenge's images: built_at for builds, pulled_at for pulls. */
 struct ctfy_image_row {
 	char *challenge_id;
-	char *status; /* "unbuilt", "building", "built"; "unpulled", "pulling", "pulled"; "failed" */
+	char *status; /* "unbuilt", "building", "built" or "failed"; pulls: "unpulled"... */
 	int64_t built_at;
 	int64_t pulled_at;
 	char *error;
@@ -129,6 +129,36 @@ struct ctfy_attachment {
 struct ctfy_attachments {
 	struct ctfy_attachment *attachments;
 	size_t attachment_count;
+};
+
+struct ctfy_stop_failure {
+	char *instance_id;
+	char *detail;
+};
+
+/* What a stop-all did. */
+struct ctfy_stopped {
+	char **stopped; /* ids */
+	size_t stopped_count;
+	struct ctfy_stop_failure *failed;
+	size_t failed_count;
+};
+
+struct ctfy_variable {
+	char *name;
+	char *value;
+};
+
+/* How to attach an agent to an instance so that its HTTP(S) traffic is recorded. */
+struct ctfy_agent_runtime {
+	char *provider;  /* "docker" */
+	char *proxy_url; /* NULL when nothing records */
+	char *ca_pem;    /* the recorder's authority, to be trusted; NULL when nothing records */
+	struct ctfy_variable *env; /* HTTP_PROXY and its like, to be set for the agent */
+	size_t env_count;
+	struct ctfy_endpoint *endpoints;
+	size_t endpoint_count;
+	char *docker; /* JSON text: what only this provider has (network, containers) */
 };
 
 /* Bytes of any kind. */

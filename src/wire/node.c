@@ -1,0 +1,84 @@
+#include "wire/node.h"
+
+/* clang-format off */
+#define HEALTH(kind, member, flags) FIELD(struct ctfy_node_health, kind, member, flags)
+const struct field node_health_fields[] = {
+	HEALTH(STRING, status, 0),
+	HEALTH(INT, running, FIELD_REQUIRED),
+	HEALTH(INT, capacity, FIELD_REQUIRED),
+	HEALTH(STRING, version, 0),
+	HEALTH(STRING, engine, 0),
+	FIELDS_END,
+};
+
+static const struct field stop_failure_fields[] = {
+	FIELD(struct ctfy_stop_failure, STRING, instance_id, FIELD_REQUIRED),
+	FIELD(struct ctfy_stop_failure, STRING, detail, 0),
+	FIELDS_END,
+};
+
+const struct field stopped_fields[] = {
+	FIELD_STRINGS_OF(struct ctfy_stopped, stopped, stopped_count, 0),
+	FIELD_LIST_OF(struct ctfy_stopped, failed, failed_count, struct ctfy_stop_failure,
+		      stop_failure_fields, 0),
+	FIELDS_END,
+};
+
+const struct field challenge_error_fields[] = {
+	FIELD(struct ctfy_challenge_error, STRING, path, 0),
+	FIELD(struct ctfy_challenge_error, STRING, detail, 0),
+	FIELDS_END,
+};
+
+const struct field rescan_fields[] = {
+	FIELD(struct ctfy_rescan, INT, total, FIELD_REQUIRED),
+	FIELD_STRINGS_OF(struct ctfy_rescan, added, added_count, 0),
+	FIELD_STRINGS_OF(struct ctfy_rescan, removed, removed_count, 0),
+	FIELD_LIST_OF(struct ctfy_rescan, errors, error_count, struct ctfy_challenge_error,
+		      challenge_error_fields, 0),
+	FIELDS_END,
+};
+
+const struct field image_scope_fields[] = {
+	FIELD_STRINGS_OF(struct image_scope, challenge_ids, challenge_id_count, 0),
+	FIELDS_END,
+};
+
+#define ROW(kind, member, flags) FIELD(struct ctfy_image_row, kind, member, flags)
+const struct field build_row_fields[] = {
+	ROW(STRING, challenge_id, FIELD_REQUIRED),
+	ROW(STRING, status, FIELD_REQUIRED),
+	ROW(TIME, built_at, 0),
+	ROW(STRING, error, 0),
+	FIELDS_END,
+};
+
+const struct field pull_row_fields[] = {
+	ROW(STRING, challenge_id, FIELD_REQUIRED),
+	ROW(STRING, status, FIELD_REQUIRED),
+	ROW(TIME, pulled_at, 0),
+	ROW(STRING, error, 0),
+	FIELDS_END,
+};
+
+#define ROWS(row_fields) \
+	FIELD_LIST_OF(struct ctfy_image_rows, rows, row_count, struct ctfy_image_row, \
+		      row_fields, FIELD_REQUIRED)
+const struct field build_rows_fields[] = { ROWS(build_row_fields), FIELDS_END };
+const struct field pull_rows_fields[] = { ROWS(pull_row_fields), FIELDS_END };
+
+#define BULK(member) FIELD_STRINGS_OF(struct ctfy_bulk, member, member##_count, 0)
+const struct field build_bulk_fields[] = {
+	BULK(queued),
+	BULK(skipped_built),
+	BULK(skipped_in_progress),
+	FIELDS_END,
+};
+
+const struct field pull_bulk_fields[] = {
+	BULK(queued),
+	BULK(skipped_pulled),
+	BULK(skipped_in_progress),
+	FIELDS_END,
+};
+/* clang-format on */
