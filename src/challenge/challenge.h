@@ -16,6 +16,7 @@ struct arena;
 struct compose;
 struct err;
 struct problems;
+struct yaml_node;
 
 enum answer_kind {
 	ANSWER_STATIC,    /* the same for everybody */
@@ -46,6 +47,31 @@ struct attachment {
 	bool template_;                       /* rendered with the instance's answers */
 };
 
+enum placement_way {
+	PLACE_ENVIRONMENT, /* a variable of the service */
+	PLACE_BUILD_ARG,   /* an argument of its build */
+	PLACE_FILE,        /* a file in its container */
+};
+
+/* Where the author wants an answer put, besides what the compose file interpolates. */
+struct placement {
+	const char *question;
+	enum placement_way way;
+	const char *service;   /* NULL: every service */
+	const char *where;     /* the variable, the argument, the absolute path */
+	const char *template_; /* a file's content with {{answer}}; NULL: the answer and no more */
+	uint32_t mode, uid, gid;
+	const struct yaml_node *node; /* for messages; may be NULL */
+};
+
+/* A port that the spec names: published whether or not the compose file does. */
+struct endpoint {
+	const char *service; /* NULL: the only service, or the one that has the port */
+	uint16_t port;
+	const char *protocol; /* "tcp", "udp", "http", "https" */
+	const struct yaml_node *node;
+};
+
 struct challenge {
 	struct arena *arena;
 	const char *id;           /* [A-Za-z0-9][A-Za-z0-9_.-]{0,62} */
@@ -73,7 +99,13 @@ struct challenge {
 	size_t tag_count;
 	const char **requires_; /* names of challenges to be solved before */
 	size_t require_count;
-	int64_t health_deadline_ms;
+	struct placement *placements;
+	size_t placement_count;
+	struct endpoint *endpoints;
+	size_t endpoint_count;
+	const char **templates; /* paths in the folder that are rendered where they are mounted */
+	size_t template_count;
+	int64_t health_deadline_ms;     /* 0: the node's default */
 	int64_t ttl;                    /* seconds an instance lives; 0: the platform's default */
 	bool egress;                    /* asks for new connections to the outside */
 	bool capture, record_http, vpn; /* asks for these sidecars */
@@ -82,8 +114,9 @@ struct challenge {
 };
 
 /*
- * Loads the challenge in a folder. A folder that isn't a challenge fails with NOT_FOUND, a faulty
- * one with INVALID; problems gets everything that was found either way.
+ * Loads the challenge in a folder, or the bare one that a compose file is. A folder that isn't a
+ * challenge fails with NOT_FOUND, a faulty one with INVALID; problems gets everything that was
+ * found either way.
  */
 int challenge_load(const char *dir, struct challenge **ret_challenge, struct problems *problems,
 		   struct err *e);

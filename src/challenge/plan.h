@@ -42,6 +42,7 @@ struct plan_build {
 	const char *
 		content_hash; /* hex SHA-256 over context (after .dockerignore), dockerfile, args */
 	int64_t shm_size;     /* bytes; 0: the engine's default */
+	bool pull;            /* look for newer base images */
 	bool per_instance;   /* an answer is among args: the image belongs to this instance alone */
 	bool needs_buildkit; /* COPY --chmod, RUN --mount, heredoc */
 };
@@ -73,19 +74,23 @@ struct plan_dependency {
 };
 
 enum plan_bind_kind {
-	PLAN_BIND_SHARED, /* read-only, straight from the challenge's folder */
-	PLAN_BIND_COPY,   /* writable: the instance gets its own copy */
-	PLAN_BIND_EMPTY,  /* the source is absent: an empty directory of the instance's own */
-	PLAN_BIND_HOST,   /* a path of the host, by the operator's opt-in */
+	PLAN_BIND_SHARED,   /* read-only, straight from the challenge's folder */
+	PLAN_BIND_COPY,     /* writable: the instance gets its own copy */
+	PLAN_BIND_EMPTY,    /* the source is absent: an empty directory of the instance's own */
+	PLAN_BIND_HOST,     /* a path of the host, by the operator's opt-in */
+	PLAN_BIND_RENDERED, /* a file written for the instance: content, mode, uid, gid */
 };
 
 struct plan_bind {
 	enum plan_bind_kind kind;
-	const char *source; /* absolute; for EMPTY and COPY also `slot` */
+	const char *source; /* absolute; NULL for EMPTY and RENDERED, which have only a slot */
 	const char *slot;   /* name in the instance's directory; same source, same slot */
 	const char *target; /* absolute path in the container */
 	bool read_only;
 	const char *propagation; /* NULL: the engine's default */
+	const void *content;     /* RENDERED: the file's bytes */
+	size_t size;
+	uint32_t mode, uid, gid;
 };
 
 struct plan_volume_use {
@@ -95,7 +100,7 @@ struct plan_volume_use {
 	bool nocopy;
 };
 
-/* Written into the container between create and start. */
+/* Written into the container between create and start; never where a mount would hide it. */
 struct plan_file {
 	const char *path;
 	const void *content;
@@ -108,7 +113,9 @@ struct plan_service {
 	const char *name;  /* as the compose file spells it */
 	const char *image; /* the reference to run; for a build, the tag that the build gets */
 	const char *pull_policy;  /* "missing" by default; "never", "always" */
-	struct plan_build *build; /* NULL: the image is pulled */
+	const char *platform;     /* "linux/amd64"; NULL: the engine's own */
+	struct plan_build *build; /* NULL: the image is pulled, or built_by another service */
+	const char *built_by;     /* the service whose build makes this image; else NULL */
 	json_t *container;        /* Engine's ContainerCreate body; owned by the plan */
 	const char
 		*network_mode; /* NULL; or "none", "host"; or "service:NAME" as network_service */
@@ -137,8 +144,10 @@ struct plan_network {
 	const char *name;
 	bool internal;
 	bool egress;     /* new connections to the outside are allowed */
-	uint32_t prefix; /* size the challenge's own subnet asks for; 0: the node's choice */
-	json_t *options; /* driver options that are kept (MTU); NULL: none */
+	uint32_t prefix; /* the smallest subnet (longest prefix) that holds the fixed addresses; 0:
+			    the node's choice */
+	uint32_t gateway_offset; /* counted like host_offset; 0: the node's choice */
+	json_t *options;         /* driver options that are kept (MTU); NULL: none */
 };
 
 struct plan_volume {

@@ -6,6 +6,9 @@
 
 #include <stddef.h>
 
+struct err;
+struct yaml_node;
+
 enum problem_kind {
 	PROBLEM_WARNING,
 	PROBLEM_ERROR,  /* a fault of the file */
@@ -36,6 +39,32 @@ __attribute__((format(printf, 7, 8))) void problem_add(struct problems *problems
 						       enum problem_kind kind, const char *file,
 						       unsigned line, unsigned column,
 						       const char *key, const char *fmt, ...);
+
+/* The same, placed at a node of a YAML file; node may be NULL. */
+__attribute__((format(printf, 5, 6))) void problem_at(struct problems *problems,
+						      enum problem_kind kind,
+						      const struct yaml_node *node, const char *key,
+						      const char *fmt, ...);
+
+/* PROBLEM_POLICY: the message is followed by the opt-in that would allow it. */
+__attribute__((format(printf, 5, 6))) void problem_policy(struct problems *problems,
+							  const char *opt_in,
+							  const struct yaml_node *node,
+							  const char *key, const char *fmt, ...);
+
+/* "file:line:col: policy: key: message", without what is unknown; the caller's. */
+char *problem_text(const struct problem *problem);
+const char *problem_kind_name(enum problem_kind kind);
+
+/* What was found of a kind that forbids a plan. */
+static inline size_t problems_refusals(const struct problems *problems)
+{
+	return problems->by_kind[PROBLEM_ERROR] + problems->by_kind[PROBLEM_POLICY];
+}
+
+/* Fills e with the first that forbids a plan: INVALID, or POLICY where nothing else is wrong. */
+int problems_error(const struct problems *problems, struct err *e);
+
 void problems_done(struct problems *problems);
 
 #endif
