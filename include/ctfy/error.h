@@ -34,8 +34,9 @@ enum ctfy_error_kind {
 
 struct ctfy_error {
 	enum ctfy_error_kind kind;
-	int status;   /* HTTP status of the node's answer; 0 when none came */
-	char *detail; /* CTFY_ERROR_NODE: the node's detail, exactly; otherwise what happened */
+	int status;   /* HTTP status of the node's answer; 0 when none came whole */
+	char *detail; /* CTFY_ERROR_NODE: the node's detail, exactly; otherwise what happened.
+			 NULL only when memory ran out while it was made */
 };
 
 /* clang-format off */

@@ -163,7 +163,7 @@ struct ctfy_agent_runtime {
 
 /* Bytes of any kind. */
 struct ctfy_bytes {
-	void *data; /* NULL when size is 0 */
+	char *data; /* never NULL after success; a NUL follows the bytes, and is not counted */
 	size_t size;
 	char *content_type;
 };
