@@ -153,16 +153,15 @@ static int add_to_all(struct http_client *client, const char *line, struct err *
 
 static int make_headers(struct http_client *client, const char *bearer, struct err *e)
 {
-	AUTO(char *, freep) authorization = NULL;
 	int r;
 
 	if (bearer) {
 		if (!is_one_line(bearer))
 			return err_set(e, ERR_INVALID, "the bearer token has control characters");
-		authorization = strf("Authorization: Bearer %s", bearer);
-		if (!authorization)
+		client->authorization = strf("Authorization: Bearer %s", bearer);
+		if (!client->authorization)
 			return err_memory(e);
-		r = add_to_all(client, authorization, e);
+		r = add_to_all(client, client->authorization, e);
 		if (r < 0)
 			return r;
 	}
@@ -217,6 +216,7 @@ void http_client_free(struct http_client *client)
 	curl_slist_free_all(client->headers);
 	curl_slist_free_all(client->json_headers);
 	pthread_mutex_destroy(&client->lock);
+	free(client->authorization);
 	free(client->client_key);
 	free(client->client_cert);
 	free(client->ca_file);
@@ -373,11 +373,6 @@ static void set_up(struct http_client *client, struct http_line *line)
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, line->words);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_source);
-	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
-	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
 	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->socket_path);
 	curl_easy_setopt(easy, CURLOPT_SSLCERT, client->client_cert);
 	curl_easy_setopt(easy, CURLOPT_SSLKEY, client->client_key);
@@ -411,6 +406,15 @@ void http_line_free(struct http_line *line)
 	free(line);
 }
 
+static void set_callbacks(CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_source);
+	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
+}
+
 static int line_borrow(struct http_client *client, struct http_line **ret_line, struct err *e)
 {
 	struct http_line *line;
@@ -423,8 +427,13 @@ static int line_borrow(struct http_client *client, struct http_line **ret_line, 
 	}
 	pthread_mutex_unlock(&client->lock);
 
-	if (!line)
-		return http_line_new(client, ret_line, e);
+	if (!line) {
+		int r = http_line_new(client, &line, e);
+
+		if (r < 0)
+			return r;
+		set_callbacks(line->easy);
+	}
 	*ret_line = line;
 	return 0;
 }
@@ -624,7 +633,7 @@ static int prepare(struct http_client *client, struct http_line *line, const str
 	return set_headers(client, line->easy, call, ret_headers, e);
 }
 
-static void reply_clear(struct http_reply *reply)
+void http_reply_clear(struct http_reply *reply)
 {
 	buf_clear(&reply->body);
 	buf_clear(&reply->headers);
@@ -644,7 +653,7 @@ int http_call(struct http_client *client, const struct http_call *call,
 	struct http_line *line;
 	int r;
 
-	reply_clear(ret_reply);
+	http_reply_clear(ret_reply);
 	r = line_borrow(client, &line, e);
 	if (r < 0)
 		return r;

@@ -80,7 +80,8 @@ int http_call(struct http_client *client, const struct http_call *call,
 	      struct http_reply *ret_reply, struct err *e);
 void http_reply_done(struct http_reply *reply);
 
-/* Borrowed value of the header into the buffer; NULL when absent or too long for it. */
+/* Copies the header's (first) value and returns it; NULL when absent or too long for value[size].
+ */
 const char *http_reply_header(const struct http_reply *reply, const char *name, char *value,
 			      size_t size);
 
@@ -89,20 +90,30 @@ void http_escape(struct buf *b, const char *s);
 
 /*
  * A connection taken over: after a 101 (or a 200 without length) it carries raw bytes both ways.
- * One thread may read while another writes.
+ *
+ * One thread may read while another writes. Its client must outlive it.
  */
 struct http_tunnel;
 
-/* A refused upgrade fails with ENGINE-neutral PROTOCOL and leaves the response in ret_reply. */
+/*
+ * A refused upgrade fails with PROTOCOL and leaves the refusal in ret_reply; otherwise fails as
+ * http_call() does. ret_reply gets the headers of a 101 too. Takes no source and no sink, and
+ * timeout_ms limits the opening only.
+ */
 int http_tunnel_open(struct http_client *client, const struct http_call *call, const char *upgrade,
 		     struct http_tunnel **ret_tunnel, struct http_reply *ret_reply, struct err *e);
 /* Waits up to timeout_ms (-1: for ever); ret_len 0 is the peer's end. Fails with TIMEOUT,
- * TRANSPORT. */
+ * TRANSPORT.
+ */
 int http_tunnel_read(struct http_tunnel *tunnel, void *bytes, size_t size, int timeout_ms,
 		     size_t *ret_len, struct err *e);
+/* Waits until all is sent. */
 int http_tunnel_write(struct http_tunnel *tunnel, const void *bytes, size_t len, struct err *e);
 int http_tunnel_end_write(struct http_tunnel *tunnel, struct err *e); /* half-close */
-int http_tunnel_fd(const struct http_tunnel *tunnel);                 /* for polling; borrowed */
+/* From any thread: a read under way sees the end, a write fails. */
+void http_tunnel_stop(struct http_tunnel *tunnel);
+/* For polling; borrowed. Bytes that were read ahead or lie in TLS don't show: read first. */
+int http_tunnel_fd(const struct http_tunnel *tunnel);
 void http_tunnel_close(struct http_tunnel *tunnel);
 
 #endif

@@ -18,6 +18,7 @@ struct http_client {
 	char *ca_file;
 	char *client_cert;
 	char *client_key;
+	char *authorization;        /* the header's line; NULL: none */
 	struct curl_slist *headers; /* of every request; kept by the handles */
 	struct curl_slist *json_headers;
 	unsigned max_idle;
@@ -44,6 +45,9 @@ static inline void http_line_freep(struct http_line **line)
 /* Points the line at the call's URL. Fails with INVALID (a path or header no request may hold). */
 int http_line_aim(struct http_client *client, struct http_line *line, const struct http_call *call,
 		  struct err *e);
+
+/* Makes it ready for another answer. */
+void http_reply_clear(struct http_reply *reply);
 
 /* Says what libcurl's failure means to our callers. */
 int http_line_error(const struct http_client *client, struct http_line *line, CURLcode code,

@@ -25,8 +25,9 @@ struct peer {
 	void (*play)(struct peer *peer, int fd, int connection);
 	int listen_fd;
 	pthread_t thread;
-	char url[64];
-	char request[1 << 16]; /* the last one read */
+	char url[128];
+	pthread_mutex_t lock;
+	struct buf request; /* the last one read; under lock */
 	atomic_int connections;
 	atomic_int requests;
 };
@@ -43,19 +44,39 @@ static void *peer_run(void *cookie)
 	return NULL;
 }
 
+static void peer_listen(struct peer *peer, const void *address, socklen_t len)
+{
+	const struct sockaddr *name = address;
+
+	peer->listen_fd = socket(name->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK_EQ(bind(peer->listen_fd, name, len), 0);
+	CHECK_EQ(listen(peer->listen_fd, 16), 0);
+	CHECK_EQ(pthread_create(&peer->thread, NULL, peer_run, peer), 0);
+}
+
 static void peer_start(struct peer *peer, void (*play)(struct peer *, int, int))
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(address);
 
-	*peer = (struct peer){ .play = play };
-	peer->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	CHECK_EQ(bind(peer->listen_fd, (struct sockaddr *)&address, len), 0);
-	CHECK_EQ(listen(peer->listen_fd, 16), 0);
+	*peer = (struct peer){ .play = play, .request = BUF_INIT };
+	pthread_mutex_init(&peer->lock, NULL);
+	peer_listen(peer, &address, len);
 	getsockname(peer->listen_fd, (struct sockaddr *)&address, &len);
 	snprintf(peer->url, sizeof(peer->url), "http://127.0.0.1:%d", ntohs(address.sin_port));
-	CHECK_EQ(pthread_create(&peer->thread, NULL, peer_run, peer), 0);
+}
+
+static void peer_start_unix(struct peer *peer, void (*play)(struct peer *, int, int))
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	*peer = (struct peer){ .play = play, .request = BUF_INIT };
+	pthread_mutex_init(&peer->lock, NULL);
+	snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/test-http-%d.sock", getpid());
+	unlink(address.sun_path);
+	peer_listen(peer, &address, sizeof(address));
+	snprintf(peer->url, sizeof(peer->url), "unix://%s", address.sun_path);
 }
 
 static void peer_stop(struct peer *peer)
@@ -63,33 +84,50 @@ static void peer_stop(struct peer *peer)
 	shutdown(peer->listen_fd, SHUT_RDWR);
 	pthread_join(peer->thread, NULL);
 	close(peer->listen_fd);
+	pthread_mutex_destroy(&peer->lock);
+	buf_done(&peer->request);
+}
+
+static size_t whole_length(const char *request)
+{
+	const char *end = strstr(request, "\r\n\r\n");
+	const char *length = strcasestr(request, "content-length:");
+
+	if (!end)
+		return SIZE_MAX;
+	return (size_t)(end - request) + 4 + (length ? strtoul(length + 15, NULL, 10) : 0);
 }
 
 /* Reads one request's head, and as much of its body as Content-Length says. False: the end. */
 static bool peer_read(struct peer *peer, int fd)
 {
-	size_t len = 0;
-	size_t whole = 0;
+	AUTO(struct buf, buf_done) request = BUF_INIT;
+	char bytes[4096];
 
-	for (;;) {
-		ssize_t n = recv(fd, peer->request + len, sizeof(peer->request) - 1 - len, 0);
-		const char *end, *length;
+	while (request.len < whole_length(request.data)) {
+		ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
 
 		if (n <= 0)
 			return false;
-		len += (size_t)n;
-		peer->request[len] = '\0';
-		end = strstr(peer->request, "\r\n\r\n");
-		if (!end)
-			continue;
-		length = strcasestr(peer->request, "content-length:");
-		whole = (size_t)(end - peer->request) + 4 +
-			(length ? strtoul(length + 15, NULL, 10) : 0);
-		if (len >= whole) {
-			atomic_fetch_add(&peer->requests, 1);
-			return true;
-		}
+		buf_put(&request, bytes, (size_t)n);
 	}
+	atomic_fetch_add(&peer->requests, 1);
+	pthread_mutex_lock(&peer->lock);
+	buf_clear(&peer->request);
+	buf_put(&peer->request, request.data, request.len);
+	pthread_mutex_unlock(&peer->lock);
+	return true;
+}
+
+/* What the peer read last; a copy, since it may be reading again. */
+static const char *asked(struct peer *peer)
+{
+	static char text[1 << 16];
+
+	pthread_mutex_lock(&peer->lock);
+	snprintf(text, sizeof(text), "%s", peer->request.data);
+	pthread_mutex_unlock(&peer->lock);
+	return text;
 }
 
 static void put(int fd, const char *text)
@@ -171,16 +209,16 @@ TEST(a_call_sends_what_was_asked_and_keeps_its_connection)
 	CHECK_STR(http_reply_header(&reply, "x-word", value, sizeof(value)), "a b");
 	CHECK(!http_reply_header(&reply, "x-word", small, sizeof(small)));
 	CHECK(!http_reply_header(&reply, "x-wor", value, sizeof(value)));
-	CHECK_EQ(strncmp(peer.request, "GET /a%20b?c=d HTTP/1.1\r\n", 25), 0);
-	CHECK_HAS(peer.request, "\r\nAuthorization: Bearer sesame\r\n");
+	CHECK_EQ(strncmp(asked(&peer), "GET /a%20b?c=d HTTP/1.1\r\n", 25), 0);
+	CHECK_HAS(asked(&peer), "\r\nAuthorization: Bearer sesame\r\n");
 
 	CHECK_EQ(call(client, "DELETE", "/x", &reply, &e), 0);
-	CHECK_EQ(strncmp(peer.request, "DELETE /x HTTP/1.1\r\n", 20), 0);
+	CHECK_EQ(strncmp(asked(&peer), "DELETE /x HTTP/1.1\r\n", 20), 0);
 	CHECK_EQ(call(client, "POST", "/x", &reply, &e), 0);
-	CHECK_HAS(peer.request, "\r\nContent-Length: 0\r\n");
-	CHECK(!strcasestr(peer.request, "content-type"));
+	CHECK_HAS(asked(&peer), "\r\nContent-Length: 0\r\n");
+	CHECK(!strcasestr(asked(&peer), "content-type"));
 	CHECK_EQ(call(client, "GET", "/y", &reply, &e), 0);
-	CHECK(!strcasestr(peer.request, "content-length"));
+	CHECK(!strcasestr(asked(&peer), "content-length"));
 	CHECK_EQ(peer.connections, 1);
 
 	http_client_free(TAKE(client));
@@ -200,17 +238,17 @@ TEST(a_body_goes_out_with_its_type)
 	peer_start(&peer, answers_always);
 	client = client_of(peer.url);
 	CHECK_EQ(http_call(client, &request, &reply, &e), 0);
-	CHECK_HAS(peer.request, "\r\nContent-Type: application/json\r\n");
-	CHECK_HAS(peer.request, "\r\n\r\n{}");
+	CHECK_HAS(asked(&peer), "\r\nContent-Type: application/json\r\n");
+	CHECK_HAS(asked(&peer), "\r\n\r\n{}");
 	request.method = "PATCH";
 	request.headers = headers;
 	request.content_type = "text/plain";
 	CHECK_EQ(http_call(client, &request, &reply, &e), 0);
-	CHECK_EQ(strncmp(peer.request, "PATCH / ", 8), 0);
-	CHECK_HAS(peer.request, "\r\nContent-Type: text/plain\r\n");
-	CHECK(!strstr(peer.request, "application/json"));
-	CHECK_HAS(peer.request, "\r\nPrefer: respond-async\r\n");
-	CHECK_HAS(peer.request, "\r\nAuthorization: Bearer sesame\r\n");
+	CHECK_EQ(strncmp(asked(&peer), "PATCH / ", 8), 0);
+	CHECK_HAS(asked(&peer), "\r\nContent-Type: text/plain\r\n");
+	CHECK(!strstr(asked(&peer), "application/json"));
+	CHECK_HAS(asked(&peer), "\r\nPrefer: respond-async\r\n");
+	CHECK_HAS(asked(&peer), "\r\nAuthorization: Bearer sesame\r\n");
 
 	http_client_free(TAKE(client));
 	peer_stop(&peer);
@@ -445,14 +483,16 @@ static int feed(void *cookie, void *bytes, size_t size, size_t *ret_len, struct 
 
 static void reads_chunks(struct peer *peer, int fd, int connection)
 {
-	size_t len = 0;
+	char bytes[4096];
+	bool whole = false;
 	ssize_t n;
 
 	(void)connection;
-	while (!strstr(peer->request, "\r\n0\r\n\r\n") &&
-	       (n = recv(fd, peer->request + len, sizeof(peer->request) - 1 - len, 0)) > 0) {
-		len += (size_t)n;
-		peer->request[len] = '\0';
+	while (!whole && (n = recv(fd, bytes, sizeof(bytes), 0)) > 0) {
+		pthread_mutex_lock(&peer->lock);
+		buf_put(&peer->request, bytes, (size_t)n);
+		whole = strstr(peer->request.data, "\r\n0\r\n\r\n");
+		pthread_mutex_unlock(&peer->lock);
 	}
 	put(fd, "HTTP/1.1 204 No Content\r\n\r\n");
 }
@@ -473,8 +513,8 @@ TEST(a_source_is_sent_in_chunks)
 	client = client_of(peer.url);
 	CHECK_EQ(http_call(client, &request, &reply, &e), 0);
 	CHECK_EQ(reply.status, 204);
-	CHECK_HAS(peer.request, "\r\nTransfer-Encoding: chunked\r\n");
-	CHECK_HAS(peer.request, "4\r\npart\r\n4\r\npart\r\n4\r\npart\r\n0\r\n");
+	CHECK_HAS(asked(&peer), "\r\nTransfer-Encoding: chunked\r\n");
+	CHECK_HAS(asked(&peer), "4\r\npart\r\n4\r\npart\r\n4\r\npart\r\n0\r\n");
 	http_client_free(TAKE(client));
 	peer_stop(&peer);
 	http_reply_done(&reply);
@@ -571,6 +611,191 @@ TEST(escaped_text_survives_as_one_segment)
 	buf_done(&b);
 }
 
+static void upgrades_and_echoes(struct peer *peer, int fd, int connection)
+{
+	char bytes[4096];
+	ssize_t n;
+
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\n\r\nfirst ");
+	while ((n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+		send(fd, bytes, (size_t)n, MSG_NOSIGNAL);
+	put(fd, "bye");
+}
+
+static int open_tunnel(struct http_client *client, struct http_tunnel **ret_tunnel,
+		       struct http_reply *reply, struct err *e)
+{
+	const struct http_call request = { .method = "POST",
+					   .path = "/exec/1/start",
+					   .body = "{}",
+					   .body_len = 2,
+					   .timeout_ms = 5000 };
+
+	return http_tunnel_open(client, &request, "tcp", ret_tunnel, reply, e);
+}
+
+static void read_text(struct http_tunnel *tunnel, char *text, size_t len)
+{
+	while (len > 0) {
+		size_t n = 0;
+
+		CHECK_EQ(http_tunnel_read(tunnel, text, len, 5000, &n, NULL), 0);
+		CHECK(n > 0);
+		text += n;
+		len -= n;
+	}
+	*text = '\0';
+}
+
+TEST(a_tunnel_carries_bytes_both_ways_until_each_side_ends)
+{
+	AUTO(struct http_client *, http_client_freep) client = NULL;
+	struct http_reply reply = HTTP_REPLY_INIT;
+	struct http_tunnel *tunnel = NULL;
+	struct err e = ERR_INIT;
+	struct peer peer;
+	char text[64], value[8];
+	size_t len;
+
+	peer_start_unix(&peer, upgrades_and_echoes);
+	client = client_of(peer.url);
+	CHECK_EQ(open_tunnel(client, &tunnel, &reply, &e), 0);
+	CHECK_EQ(reply.status, 101);
+	CHECK_STR(http_reply_header(&reply, "upgrade", value, sizeof(value)), "tcp");
+	CHECK_HAS(asked(&peer), "POST /exec/1/start HTTP/1.1\r\nHost: localhost\r\n");
+	CHECK_HAS(asked(&peer), "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n");
+	CHECK_HAS(asked(&peer), "\r\nAuthorization: Bearer sesame\r\n");
+	CHECK_HAS(asked(&peer), "\r\nContent-Length: 2\r\n\r\n{}");
+
+	CHECK_EQ(http_tunnel_write(tunnel, "word", 4, &e), 0);
+	read_text(tunnel, text, 10);
+	CHECK_STR(text, "first word");
+	CHECK_EQ(http_tunnel_read(tunnel, text, sizeof(text), 10, &len, &e), -ERR_TIMEOUT);
+	CHECK_EQ(http_tunnel_end_write(tunnel, &e), 0);
+	read_text(tunnel, text, 3);
+	CHECK_STR(text, "bye");
+	CHECK_EQ(http_tunnel_read(tunnel, text, sizeof(text), 5000, &len, &e), 0);
+	CHECK_EQ(len, 0);
+
+	http_tunnel_close(tunnel);
+	http_client_free(TAKE(client));
+	peer_stop(&peer);
+	unlink(peer.url + strlen("unix://"));
+	http_reply_done(&reply);
+}
+
+enum { FLOOD = 4 << 20 };
+
+static void *write_flood(void *tunnel)
+{
+	AUTO(char *, freep) bytes = calloc(1, FLOOD);
+
+	CHECK_EQ(http_tunnel_write(tunnel, bytes, FLOOD, NULL), 0);
+	return NULL;
+}
+
+TEST(a_tunnel_is_read_while_it_is_written)
+{
+	AUTO(struct http_client *, http_client_freep) client = NULL;
+	struct http_reply reply = HTTP_REPLY_INIT;
+	struct http_tunnel *tunnel = NULL;
+	struct err e = ERR_INIT;
+	struct peer peer;
+	pthread_t writer;
+	char bytes[4096];
+	size_t len, total = 0;
+
+	peer_start(&peer, upgrades_and_echoes);
+	client = client_of(peer.url);
+	CHECK_EQ(open_tunnel(client, &tunnel, &reply, &e), 0);
+	read_text(tunnel, bytes, 6);
+	pthread_create(&writer, NULL, write_flood, tunnel);
+	for (; total < FLOOD; total += len)
+		CHECK_EQ(http_tunnel_read(tunnel, bytes, sizeof(bytes), 5000, &len, &e), 0);
+	pthread_join(writer, NULL);
+	http_tunnel_stop(tunnel);
+	CHECK_EQ(http_tunnel_read(tunnel, bytes, sizeof(bytes), 5000, &len, &e), 0);
+	CHECK_EQ(len, 0);
+	CHECK_EQ(http_tunnel_write(tunnel, "x", 1, &e), -ERR_TRANSPORT);
+
+	http_tunnel_close(tunnel);
+	http_client_free(TAKE(client));
+	peer_stop(&peer);
+	http_reply_done(&reply);
+}
+
+static void streams_without_a_length(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\nraw");
+}
+
+static void refuses_with_a_length(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 12\r\n\r\nno such exec");
+	peer_read(peer, fd);
+}
+
+static void refuses_in_chunks(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 409 Conflict\r\nTransfer-Encoding: chunked\r\n\r\n");
+	put(fd, "8;x=y\r\nno such \r\n4\r\nexec\r\n0\r\n\r\n");
+	peer_read(peer, fd);
+}
+
+static void refuses_until_the_end(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 500 Oh\r\n\r\nno such exec");
+}
+
+static int open_at(void (*play)(struct peer *, int, int), struct http_reply *reply, char *text,
+		   struct err *e)
+{
+	AUTO(struct http_client *, http_client_freep) client = NULL;
+	struct http_tunnel *tunnel = NULL;
+	struct peer peer;
+	int r;
+
+	peer_start(&peer, play);
+	client = client_of(peer.url);
+	r = open_tunnel(client, &tunnel, reply, e);
+	if (r == 0)
+		read_text(tunnel, text, 3);
+	http_tunnel_close(tunnel);
+	http_client_free(TAKE(client));
+	peer_stop(&peer);
+	return r;
+}
+
+TEST(a_refused_tunnel_tells_why)
+{
+	void (*const refusals[])(struct peer *, int, int) = { refuses_with_a_length,
+							      refuses_in_chunks,
+							      refuses_until_the_end };
+	struct http_reply reply = HTTP_REPLY_INIT;
+	struct err e = ERR_INIT;
+	char text[4];
+
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+		CHECK_EQ(open_at(refusals[i], &reply, text, &e), -ERR_PROTOCOL);
+		CHECK_STR(reply.body.data, "no such exec");
+	}
+	CHECK_EQ(open_at(streams_without_a_length, &reply, text, &e), 0);
+	CHECK_STR(text, "raw");
+	CHECK_EQ(open_at(hangs_up, &reply, text, &e), -ERR_TRANSPORT);
+	CHECK_EQ(open_at(speaks_something_else, &reply, text, &e), -ERR_TRANSPORT);
+	http_reply_done(&reply);
+}
+
 RUN_TESTS(T(a_call_sends_what_was_asked_and_keeps_its_connection), T(a_body_goes_out_with_its_type),
 	  T(a_url_that_cannot_serve_is_refused), T(a_path_or_header_cannot_smuggle_a_second_line),
 	  T(nobody_listening_is_a_connect_failure_naming_the_peer),
@@ -580,4 +805,6 @@ RUN_TESTS(T(a_call_sends_what_was_asked_and_keeps_its_connection), T(a_body_goes
 	  T(a_sink_gets_a_success_and_the_reply_an_error), T(a_source_is_sent_in_chunks),
 	  T(only_what_may_be_done_twice_is_repeated),
 	  T(a_kept_connection_that_ended_in_between_is_replaced),
-	  T(the_environment_has_no_say_in_where_calls_go), T(escaped_text_survives_as_one_segment))
+	  T(the_environment_has_no_say_in_where_calls_go), T(escaped_text_survives_as_one_segment),
+	  T(a_tunnel_carries_bytes_both_ways_until_each_side_ends),
+	  T(a_tunnel_is_read_while_it_is_written), T(a_refused_tunnel_tells_why))
