@@ -35,11 +35,11 @@ on_exit() {
 trap on_exit EXIT
 trap 'exit 130' INT TERM
 
-# Debian's own repositories among this machine's, as lines "URI CODENAME COMPONENT".
+# Debian's own repositories among this machine's, as lines "deb URI CODENAME COMPONENT".
 list_repositories() {
 	# shellcheck disable=SC2016 # $(...) is apt's
 	apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(CODENAME) $(COMPONENT)' \
-		'Created-By: Packages' | sed -En "s/^Debian (.* $suite(-[a-z]+)? .*)/\1/p" | sort -u
+		'Created-By: Packages' | sed -En "s/^Debian (.* $suite(-[a-z]+)? .*)/deb \1/p" | sort -u
 }
 
 run_debootstrap() {
@@ -58,7 +58,7 @@ run_debootstrap() {
 # Layers of images built on this one stay small, and build faster.
 configure_packaging() {
 	local etc=$root/etc
-	sed 's/^/deb /' <<<"$repositories" >"$etc/apt/sources.list"
+	printf '%s\n' "$repositories" >"$etc/apt/sources.list"
 	{
 		apt-config dump | grep -E '^Acquire::Check-(Valid-Until|Date) ' || true
 		cat <<'END'
@@ -104,7 +104,7 @@ bootstrap_debian() {
 	((EUID == 0)) || fail "not root: debootstrap, which makes '$debian', needs it"
 	type -P debootstrap >/dev/null || fail "debootstrap is not installed; run: tools/deps.sh run"
 	repositories=$(list_repositories)
-	mirror=$(sed -n "s/ $suite .*//p" <<<"$repositories" | head -n 1)
+	mirror=$(sed -n "s/^deb \(.*\) $suite .*/\1/p" <<<"$repositories" | head -n 1)
 	[[ $mirror ]] || fail "apt on this machine knows no Debian $suite (apt-get update may help)"
 
 	root=$(mktemp -d -p /var/tmp ctfy-base.XXXXXX)

@@ -10,6 +10,8 @@
 #
 # Asks for nothing and returns at once when nothing is missing. No service is started: see
 # tools/engine.sh for the engine.
+#
+# shellcheck disable=SC2034 # the groups are used by their names
 set -euo pipefail
 
 build=(gcc libc6-dev meson ninja-build pkg-config make libmicrohttpd-dev libcurl4-openssl-dev
@@ -18,7 +20,7 @@ build=(gcc libc6-dev meson ninja-build pkg-config make libmicrohttpd-dev libcurl
 run=(docker.io iptables debootstrap busybox-static ca-certificates curl python3)
 test=(g++ varnish docker-compose docker-registry apache2-utils openssl iproute2 python3-fastapi
 	python3-uvicorn python3-httpx wrk clang-14 libclang-rt-14-dev)
-lint=(clang-format clang-tidy cppcheck)
+lint=(clang-format clang-tidy cppcheck shellcheck)
 
 # Units that these packages would enable and start.
 services=(varnish.service varnishncsa.service docker-registry.service)
@@ -37,7 +39,9 @@ on_exit() {
 		systemctl --quiet disable "${masked[@]}" 2>>"$log" || true
 		systemctl --quiet --runtime unmask "${masked[@]}" || true
 	fi
-	((status)) && [[ -s $log ]] || rm -f "$log"
+	if ! ((status)) || ! [[ -s $log ]]; then
+		rm -f "$log"
+	fi
 }
 trap on_exit EXIT
 
@@ -105,7 +109,7 @@ echo "deps: installing ${missing[*]}"
 apt update || echo "deps: apt-get update failed; trying with the package lists that are here" >&2
 keep_services_down
 apt install --no-install-recommends "${missing[@]}" || {
-	tail -n 15 "$log" >&2
+	grep -E '^(E:|W:|Err:)' "$log" | head -n 15 >&2
 	fail "apt-get install failed (above; the whole log: $log)"
 }
 echo "deps: installed in $SECONDS s"
