@@ -18,13 +18,13 @@ struct err;
 
 enum { INSTANCE_TTL_MAX = 366 * 24 * 60 * 60 }; /* seconds */
 
-/* The body of POST /instances. */
+/* The body of POST /instances. Decoded strings are the struct's own, constant or not. */
 struct instance_spec {
-	char *challenge_id;
-	char *instance_id;
+	const char *challenge_id;
+	const char *instance_id;
 	int64_t ttl;     /* seconds, 1..INSTANCE_TTL_MAX */
 	json_t *answers; /* {question id: answer}; NULL: none */
-	char *proxy_output_dir;
+	const char *proxy_output_dir;
 };
 
 /* The body of PATCH /instances/{id}. */

@@ -12,7 +12,7 @@
 
 /* The optional body of build-all and pull-all; absent ids mean every challenge. */
 struct image_scope {
-	char **challenge_ids; /* NULL: not given */
+	const char *const *challenge_ids; /* NULL: not given */
 	size_t challenge_id_count;
 };
 
