@@ -181,6 +181,12 @@ static void decode_member(struct decoding *d, const struct place *place, const s
 	}
 }
 
+static bool is_absent(const struct field *field, const json_t *value)
+{
+	return !value || json_is_null(value) ||
+	       ((field->flags & FIELD_LOOSE) && !json_is_string(value));
+}
+
 static void decode_struct(struct decoding *d, const struct place *place, const struct field *fields,
 			  const json_t *json, void *obj)
 {
@@ -192,7 +198,7 @@ static void decode_struct(struct decoding *d, const struct place *place, const s
 		struct place here = { place, fields->name, 0 };
 		json_t *value = json_object_get(json, fields->name);
 
-		if (value && !json_is_null(value))
+		if (!is_absent(fields, value))
 			decode_member(d, &here, fields, value, obj);
 		else if (fields->flags & FIELD_REQUIRED)
 			problem(d, &here,
