@@ -137,7 +137,23 @@ TEST(no_scope_differs_from_an_empty_one)
 	fields_done(image_scope_fields, &none);
 }
 
+TEST(a_heartbeat_needs_only_what_the_contract_fixes)
+{
+	struct ctfy_node_health health = { 0 };
+
+	CHECK_EQ(heard(node_health_fields,
+		       "{\"running\":3,\"capacity\":20,\"engine\":{\"name\":\"podman\"},"
+		       "\"version\":2}",
+		       &health, NULL),
+		 0);
+	CHECK_EQ(health.running, 3);
+	CHECK_EQ(health.capacity, 20);
+	CHECK(!health.engine && !health.version);
+	CHECK_EQ(heard(node_health_fields, "{\"running\":3}", &health, NULL), -ERR_VALIDATION);
+	fields_done(node_health_fields, &health);
+}
+
 RUN_TESTS(T(a_spec_asks_for_ids_and_ttl), T(a_ttl_is_at_least_a_second_and_at_most_a_leap_year),
 	  T(an_instance_survives_the_wire), T(a_row_of_an_older_node_needs_only_its_id),
 	  T(containers_are_a_bare_array), T(builds_and_pulls_say_when_in_their_own_words),
-	  T(no_scope_differs_from_an_empty_one))
+	  T(no_scope_differs_from_an_empty_one), T(a_heartbeat_needs_only_what_the_contract_fixes))
