@@ -1,0 +1,708 @@
+#include "node/compose.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "base/work.h"
+#include "challenge/plan.h"
+#include "engine/archive.h"
+#include "engine/container.h"
+#include "engine/image.h"
+#include "engine/network.h"
+#include "engine/volume.h"
+#include "node/container.h"
+#include "node/firewall.h"
+#include "node/node.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+/* How far a service has come; its dependents wait for it. */
+enum service_stage { STAGE_WAITING, STAGE_CREATED, STAGE_STARTED };
+
+struct service_up {
+	enum service_stage stage;
+	char **containers; /* ids, one per replica */
+	const uint16_t *ports;
+};
+
+struct up {
+	const struct compose *compose;
+	char **networks; /* ids, in the plan's order */
+	struct service_up *services;
+	pthread_mutex_t lock; /* of stages and what follows */
+	pthread_cond_t changed;
+	bool failed;
+	struct err cause; /* of the first failure: those who then give up are not the cause */
+};
+
+static bool is_cancelled(const struct compose *compose)
+{
+	return compose->cancelled && atomic_load(compose->cancelled);
+}
+
+static int check_cancelled(const struct compose *compose, struct err *e)
+{
+	return is_cancelled(compose) ? err_set(e, ERR_ABORTED, "the start was called off") : 0;
+}
+
+static int make_network(void *cookie, size_t i, struct err *e)
+{
+	struct up *up = cookie;
+	const struct compose *compose = up->compose;
+	const struct plan_network *network = &compose->plan->networks[i];
+	AUTO(char *, freep) name = project_network_name(compose, network->name);
+	AUTO(json_t *, json_decrefp) labels = instance_labels(compose);
+	const char *subnet = compose->resources->subnets[i];
+	char gateway[SUBNET_TEXT_SIZE], bridge[BRIDGE_NAME_SIZE];
+	struct engine_network_options options = {
+		.name = name,
+		.bridge = bridge,
+		.subnet = subnet,
+		.gateway = gateway,
+		.options = network->options,
+		.labels = labels,
+		.internal = network->internal,
+	};
+
+	if (!name || !labels)
+		return err_memory(e);
+	subnet_address(subnet, network->gateway_offset ? network->gateway_offset : 1, gateway);
+	firewall_bridge_name(compose->node->id, name, network->egress, bridge);
+	return engine_network_create(compose->node->engine, &options, &up->networks[i], e);
+}
+
+static int make_volume(void *cookie, size_t i, struct err *e)
+{
+	struct up *up = cookie;
+	const struct compose *compose = up->compose;
+	const struct plan_volume *volume = &compose->plan->volumes[i];
+	AUTO(char *, freep) name = project_volume_name(compose, volume->name);
+	AUTO(json_t *, json_decrefp) labels = instance_labels(compose);
+
+	if (!name || !labels)
+		return err_memory(e);
+	return engine_volume_create(compose->node->engine, name, volume->driver_opts, labels, e);
+}
+
+static size_t service_index(const struct plan *plan, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < plan->service_count; i++)
+		if (strcmp(plan->services[i].name, name) == 0)
+			break;
+	return i;
+}
+
+static void set_stage(struct up *up, size_t i, enum service_stage stage)
+{
+	pthread_mutex_lock(&up->lock);
+	up->services[i].stage = stage;
+	pthread_cond_broadcast(&up->changed);
+	pthread_mutex_unlock(&up->lock);
+}
+
+/* Waits until service i has come as far as stage; ABORTED when another one has failed. */
+static int wait_stage(struct up *up, size_t i, enum service_stage stage, struct err *e)
+{
+	bool failed;
+
+	pthread_mutex_lock(&up->lock);
+	while (up->services[i].stage < stage && !up->failed)
+		pthread_cond_wait(&up->changed, &up->lock);
+	failed = up->services[i].stage < stage;
+	pthread_mutex_unlock(&up->lock);
+	return failed ? err_set(e, ERR_ABORTED, "another service failed") : 0;
+}
+
+static void sleep_ms(int64_t ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static bool another_failed(struct up *up)
+{
+	bool failed;
+
+	pthread_mutex_lock(&up->lock);
+	failed = up->failed;
+	pthread_mutex_unlock(&up->lock);
+	return failed;
+}
+
+/* The last words of the healthcheck: what an organiser wants to read. */
+static const char *health_output(const json_t *inspected)
+{
+	const json_t *log =
+		json_object_get(json_object_get(json_object_get(inspected, "State"), "Health"),
+				"Log");
+	const json_t *last = json_array_get(log, json_array_size(log) - 1);
+	const char *output = json_string_value(json_object_get(last, "Output"));
+
+	return output ? output : "";
+}
+
+/* 1: the condition holds; 0: not yet; negative: it never will. */
+static int check_condition(struct up *up, const char *container, const char *service,
+			   enum plan_condition condition, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) inspected = NULL;
+	struct engine_container_state state;
+	int r;
+
+	r = engine_container_inspect(up->compose->node->engine, container, &inspected, e);
+	if (r < 0)
+		return r;
+	engine_container_state(inspected, &state);
+	if (condition == PLAN_COMPLETED) {
+		if (state.running || strcmp(state.status, "exited") != 0)
+			return 0;
+		return state.exit_code == 0 ? 1
+					    : err_set(e, ERR_ENGINE, "service '%s' exited with %d",
+						      service, state.exit_code);
+	}
+	if (!state.running && strcmp(state.status, "restarting") != 0)
+		return err_set(e, ERR_ENGINE, "service '%s' exited with %d%s", service,
+			       state.exit_code, state.oom_killed ? ": out of memory" : "");
+	if (!state.health)
+		return err_set(e, ERR_ENGINE, "service '%s' has no healthcheck to wait for",
+			       service);
+	if (strcmp(state.health, "unhealthy") == 0)
+		return err_set(e, ERR_ENGINE, "service '%s' is unhealthy: %s", service,
+			       health_output(inspected));
+	return strcmp(state.health, "healthy") == 0;
+}
+
+static int wait_condition(struct up *up, size_t service, enum plan_condition condition,
+			  struct err *e)
+{
+	const struct plan *plan = up->compose->plan;
+	const char *name = plan->services[service].name;
+	int64_t deadline = clock_monotonic_ms() + plan->health_deadline_ms;
+	int64_t pause_ms = 20;
+
+	for (uint32_t i = 0; i < plan->services[service].replicas;) {
+		int r = check_condition(up, up->services[service].containers[i], name, condition,
+					e);
+
+		if (r < 0)
+			return r;
+		if (r > 0) {
+			i++;
+			continue;
+		}
+		if (another_failed(up) || is_cancelled(up->compose))
+			return err_set(e, ERR_ABORTED, "the start was called off");
+		if (clock_monotonic_ms() > deadline)
+			return err_set(e, ERR_ENGINE, "service '%s' is not %s after %lld s", name,
+				       condition == PLAN_COMPLETED ? "done" : "healthy",
+				       (long long)plan->health_deadline_ms / 1000);
+		sleep_ms(pause_ms);
+		pause_ms = pause_ms < 250 ? pause_ms * 2 : 500;
+	}
+	return 0;
+}
+
+static int wait_dependency(struct up *up, const struct plan_dependency *dependency, struct err *e)
+{
+	size_t i = service_index(up->compose->plan, dependency->service);
+	struct err cause = ERR_INIT;
+	int r;
+
+	if (i == up->compose->plan->service_count)
+		return dependency->required
+			       ? err_set(e, ERR_INVALID, "there is no service '%s' to depend on",
+					 dependency->service)
+			       : 0;
+	r = wait_stage(up, i, STAGE_STARTED, e);
+	if (r < 0 || dependency->condition == PLAN_STARTED)
+		return r;
+	r = wait_condition(up, i, dependency->condition, &cause);
+	if (r == 0 || (!dependency->required && cause.code != ERR_ABORTED))
+		return 0;
+	*e = cause;
+	return r;
+}
+
+static int put_files(const struct compose *compose, const struct plan_service *service,
+		     const char *container, struct err *e)
+{
+	AUTO(struct engine_file *, freep) files = calloc(service->file_count + 1, sizeof(*files));
+
+	if (service->file_count == 0)
+		return 0;
+	if (!files)
+		return err_memory(e);
+	for (size_t i = 0; i < service->file_count; i++) {
+		const struct plan_file *file = &service->files[i];
+
+		files[i] = (struct engine_file){ .path = file->path,
+						 .bytes = file->content,
+						 .size = file->size,
+						 .mode = file->mode,
+						 .uid = file->uid,
+						 .gid = file->gid };
+	}
+	return engine_archive_put_files(compose->node->engine, container, files,
+					service->file_count, e);
+}
+
+static int join_networks(struct up *up, const struct plan_service *service, const char *container,
+			 struct err *e)
+{
+	const struct compose *compose = up->compose;
+
+	for (size_t i = 1; i < service->network_count; i++) {
+		AUTO(char *, freep) name =
+			project_network_name(compose, service->networks[i].network);
+		AUTO(json_t *, json_decrefp) endpoint =
+			container_endpoint(compose, &service->networks[i]);
+		int r;
+
+		if (!name || !endpoint)
+			return err_memory(e);
+		r = engine_network_connect(compose->node->engine, name, container, endpoint, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A service without a network of its own: none, the host's, or another service's. */
+static int find_network_mode(struct up *up, const struct plan_service *service, char **ret_mode,
+			     struct err *e)
+{
+	const struct plan *plan = up->compose->plan;
+	size_t other;
+	int r;
+
+	if (service->network_service) {
+		other = service_index(plan, service->network_service);
+		if (other == plan->service_count)
+			return err_set(e, ERR_INVALID, "there is no service '%s' to share with",
+				       service->network_service);
+		r = wait_stage(up, other, STAGE_STARTED, e);
+		if (r < 0)
+			return r;
+		*ret_mode = strf("container:%s", up->services[other].containers[0]);
+	} else if (service->network_mode) {
+		*ret_mode = strdup(service->network_mode);
+	} else if (service->network_count == 0) {
+		*ret_mode = strdup("none");
+	} else {
+		return 0;
+	}
+	return *ret_mode ? 0 : err_memory(e);
+}
+
+static int create_container(struct up *up, size_t i, uint32_t replica, const char *network_mode,
+			    struct err *e)
+{
+	const struct compose *compose = up->compose;
+	const struct plan_service *service = &compose->plan->services[i];
+	AUTO(char *, freep) name = project_container_name(compose, service, replica);
+	AUTO(json_t *, json_decrefp) body = NULL;
+	struct container_facts facts = { .replica = replica, .network_mode = network_mode };
+	size_t published = 0;
+	char **id = &up->services[i].containers[replica];
+	int r;
+
+	for (size_t j = 0; j < service->port_count; j++)
+		published += service->ports[j].published;
+	facts.ports = up->services[i].ports + replica * published;
+	body = container_body(compose, service, &facts);
+	if (!name || !body)
+		return err_memory(e);
+	r = check_cancelled(compose, e);
+	if (r == 0)
+		r = engine_container_create(compose->node->engine, name, body, id, e);
+	if (r == 0)
+		r = join_networks(up, service, *id, e);
+	if (r == 0)
+		r = put_files(compose, service, *id, e);
+	return r;
+}
+
+static int start_containers(struct up *up, size_t i, struct err *e)
+{
+	const struct compose *compose = up->compose;
+	const struct plan_service *service = &compose->plan->services[i];
+
+	for (uint32_t replica = 0; replica < service->replicas; replica++) {
+		int r = check_cancelled(compose, e);
+
+		if (r == 0)
+			r = engine_container_start(compose->node->engine,
+						   up->services[i].containers[replica], e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int bring_up(struct up *up, size_t i, struct err *e)
+{
+	const struct compose *compose = up->compose;
+	const struct plan_service *service = &compose->plan->services[i];
+	AUTO(char *, freep) network_mode = NULL;
+	int r;
+
+	r = find_network_mode(up, service, &network_mode, e);
+	if (r == 0)
+		r = container_prepare(compose, service, e);
+	for (uint32_t replica = 0; r == 0 && replica < service->replicas; replica++)
+		r = create_container(up, i, replica, network_mode, e);
+	if (r < 0)
+		return r;
+	set_stage(up, i, STAGE_CREATED);
+
+	for (size_t j = 0; r == 0 && j < service->dependency_count; j++)
+		r = wait_dependency(up, &service->depends_on[j], e);
+	if (r == 0)
+		r = start_containers(up, i, e);
+	if (r == 0)
+		set_stage(up, i, STAGE_STARTED);
+	return r;
+}
+
+static int bring_service_up(void *cookie, size_t i, struct err *e)
+{
+	struct up *up = cookie;
+	int r;
+
+	r = bring_up(up, i, e);
+	if (r == 0)
+		return 0;
+	r = err_wrap(e, "service '%s'", up->compose->plan->services[i].name);
+	pthread_mutex_lock(&up->lock);
+	if (!up->failed)
+		up->cause = *e;
+	up->failed = true;
+	pthread_cond_broadcast(&up->changed);
+	pthread_mutex_unlock(&up->lock);
+	return r;
+}
+
+static int up_init(struct up *up, const struct compose *compose, struct err *e)
+{
+	const struct plan *plan = compose->plan;
+	const uint16_t *ports = compose->resources->ports;
+
+	*up = (struct up){ .compose = compose };
+	pthread_mutex_init(&up->lock, NULL);
+	pthread_cond_init(&up->changed, NULL);
+	up->networks = calloc(plan->network_count + 1, sizeof(*up->networks));
+	up->services = calloc(plan->service_count + 1, sizeof(*up->services));
+	if (!up->networks || !up->services)
+		return err_memory(e);
+	for (size_t i = 0; i < plan->service_count; i++) {
+		const struct plan_service *service = &plan->services[i];
+
+		up->services[i].containers = calloc(service->replicas, sizeof(char *));
+		up->services[i].ports = ports;
+		if (!up->services[i].containers)
+			return err_memory(e);
+		for (size_t j = 0; j < service->port_count; j++)
+			if (service->ports[j].published)
+				ports += service->replicas;
+	}
+	return 0;
+}
+
+static void up_done(struct up *up)
+{
+	const struct plan *plan = up->compose->plan;
+
+	for (size_t i = 0; up->networks && i < plan->network_count; i++)
+		free(up->networks[i]);
+	for (size_t i = 0; up->services && i < plan->service_count; i++) {
+		char **containers = up->services[i].containers;
+
+		for (uint32_t j = 0; containers && j < plan->services[i].replicas; j++)
+			free(containers[j]);
+		free(containers);
+	}
+	free(up->networks);
+	free(up->services);
+	pthread_cond_destroy(&up->changed);
+	pthread_mutex_destroy(&up->lock);
+}
+
+int compose_up(const struct compose *compose, struct err *e)
+{
+	const struct plan *plan = compose->plan;
+	struct up up;
+	int r;
+
+	r = up_init(&up, compose, e);
+	if (r == 0)
+		r = work_each(plan->network_count, plan->network_count, make_network, &up, e);
+	if (r == 0)
+		r = work_each(plan->volume_count, plan->volume_count, make_volume, &up, e);
+	if (r == 0)
+		r = work_each(plan->service_count, plan->service_count, bring_service_up, &up, e);
+	if (up.failed) {
+		*e = up.cause;
+		r = -(int)e->code;
+	}
+	up_done(&up);
+	return r;
+}
+
+json_t *compose_services(const struct plan *plan)
+{
+	json_t *services = json_object();
+
+	for (size_t i = 0; i < plan->service_count; i++)
+		json_object_set_new(services, plan->services[i].name,
+				    json_integer(plan->services[i].replicas));
+	return services;
+}
+
+static json_t *endpoint(const struct compose *compose, const struct plan_service *service,
+			const struct plan_port *port, uint16_t host_port)
+{
+	const char *host = compose->node->options->public_host;
+	AUTO(char *, freep) url =
+		port->app_protocol ? strf("%s://%s:%u", port->app_protocol, host, host_port) : NULL;
+
+	return json_pack("{s:s,s:i,s:s,s:s,s:i,s:s?}", "service", service->name, "container_port",
+			 port->container_port, "protocol", port->protocol, "host", host, "port",
+			 host_port, "url", url);
+}
+
+json_t *compose_endpoints(const struct compose *compose)
+{
+	const uint16_t *host_port = compose->resources->ports;
+	json_t *endpoints = json_array();
+
+	for (size_t i = 0; i < compose->plan->service_count; i++) {
+		const struct plan_service *service = &compose->plan->services[i];
+
+		for (uint32_t replica = 0; replica < service->replicas; replica++)
+			for (size_t j = 0; j < service->port_count; j++)
+				if (service->ports[j].published)
+					json_array_append_new(endpoints,
+							      endpoint(compose, service,
+								       &service->ports[j],
+								       *host_port++));
+	}
+	return endpoints;
+}
+
+void label_filter(const struct node *node, const char *instance_id, struct label_filter *filter)
+{
+	snprintf(filter->text[0], sizeof(filter->text[0]), LABEL_NODE "=%s", node->id);
+	filter->labels[0] = filter->text[0];
+	filter->labels[1] = NULL;
+	filter->labels[2] = NULL;
+	if (instance_id) {
+		snprintf(filter->text[1], sizeof(filter->text[1]), LABEL_INSTANCE "=%s",
+			 instance_id);
+		filter->labels[1] = filter->text[1];
+	}
+}
+
+/* A round of taking down: each kind's objects are listed, and removed side by side. */
+struct down {
+	struct node *node;
+	struct label_filter filter;
+	const void *items;
+	size_t seen; /* objects that were still there */
+};
+
+enum { REMOVALS_AT_ONCE = 8 };
+
+/* Gone already is as good as removed; in use or being removed shows in the next round. */
+static int removed(int r)
+{
+	return r == -ERR_NOT_FOUND || r == -ERR_CONFLICT ? 0 : r;
+}
+
+static int remove_container(void *cookie, size_t i, struct err *e)
+{
+	const struct down *down = cookie;
+	const struct engine_container *containers = down->items;
+
+	return removed(engine_container_remove(down->node->engine, containers[i].id, true, e));
+}
+
+static int remove_network(void *cookie, size_t i, struct err *e)
+{
+	const struct down *down = cookie;
+	const struct engine_network *networks = down->items;
+
+	return removed(engine_network_remove(down->node->engine, networks[i].id, e));
+}
+
+static int remove_volume(void *cookie, size_t i, struct err *e)
+{
+	const struct down *down = cookie;
+	const struct engine_volume *volumes = down->items;
+
+	return removed(engine_volume_remove(down->node->engine, volumes[i].name, e));
+}
+
+static int remove_image(void *cookie, size_t i, struct err *e)
+{
+	const struct down *down = cookie;
+	const struct engine_image *images = down->items;
+
+	return removed(engine_image_remove(down->node->engine, images[i].id, true, e));
+}
+
+static int remove_containers(struct down *down, struct err *e)
+{
+	struct engine_container_list list = { 0 };
+	int r;
+
+	r = engine_container_list(down->node->engine, down->filter.labels, &list, e);
+	if (r == 0) {
+		down->items = list.items;
+		down->seen += list.count;
+		r = work_each_always(list.count, REMOVALS_AT_ONCE, remove_container, down, e);
+	}
+	engine_container_list_done(&list);
+	return r;
+}
+
+static int remove_networks(struct down *down, struct err *e)
+{
+	struct engine_network_list list = { 0 };
+	int r;
+
+	r = engine_network_list(down->node->engine, down->filter.labels, &list, e);
+	if (r == 0) {
+		down->items = list.items;
+		down->seen += list.count;
+		r = work_each_always(list.count, REMOVALS_AT_ONCE, remove_network, down, e);
+	}
+	engine_network_list_done(&list);
+	return r;
+}
+
+static int remove_volumes(struct down *down, struct err *e)
+{
+	struct engine_volume_list list = { 0 };
+	int r;
+
+	r = engine_volume_list(down->node->engine, down->filter.labels, &list, e);
+	if (r == 0) {
+		down->items = list.items;
+		down->seen += list.count;
+		r = work_each_always(list.count, REMOVALS_AT_ONCE, remove_volume, down, e);
+	}
+	engine_volume_list_done(&list);
+	return r;
+}
+
+static int remove_images(struct down *down, struct err *e)
+{
+	struct engine_image_list list = { 0 };
+	int r;
+
+	r = engine_image_list(down->node->engine, down->filter.labels, &list, e);
+	if (r == 0) {
+		down->items = list.items;
+		down->seen += list.count;
+		r = work_each_always(list.count, REMOVALS_AT_ONCE, remove_image, down, e);
+	}
+	engine_image_list_done(&list);
+	return r;
+}
+
+static int remove_all(struct down *down, struct err *e)
+{
+	int r;
+
+	r = remove_containers(down, e);
+	if (r == 0)
+		r = remove_networks(down, e);
+	if (r == 0)
+		r = remove_volumes(down, e);
+	if (r == 0)
+		r = remove_images(down, e);
+	return r;
+}
+
+int compose_down(struct node *node, const char *instance_id, struct err *e)
+{
+	enum { ROUNDS = 8 };
+	int64_t pause_ms = 25;
+	int r = 0;
+
+	/* A round that sees nothing is the proof: what was removed is gone, not merely asked to go.
+	 */
+	for (int round = 0; round < ROUNDS; round++) {
+		struct down down = { .node = node };
+
+		label_filter(node, instance_id, &down.filter);
+		r = remove_all(&down, e);
+		if (r == 0 && down.seen == 0)
+			return 0;
+		if (r == -ERR_CONNECT || (round > 0 && r == 0))
+			pause_ms *= 2;
+		if (r < 0 || round > 0)
+			sleep_ms(pause_ms);
+	}
+	return r < 0 ? err_wrap(e, "take down '%s'", instance_id)
+		     : err_set(e, ERR_ENGINE, "take down '%s': something of it stays", instance_id);
+}
+
+static int add_instance(const json_t *labels, json_t *ids)
+{
+	const char *id = json_string_value(json_object_get(labels, LABEL_INSTANCE));
+
+	return id ? json_object_set_new(ids, id, json_true()) : 0;
+}
+
+static int gather_instances(struct node *node, json_t *ids, struct err *e)
+{
+	struct engine_container_list containers = { 0 };
+	struct engine_network_list networks = { 0 };
+	struct engine_volume_list volumes = { 0 };
+	struct label_filter filter;
+	int r;
+
+	label_filter(node, NULL, &filter);
+	r = engine_container_list(node->engine, filter.labels, &containers, e);
+	if (r == 0)
+		r = engine_network_list(node->engine, filter.labels, &networks, e);
+	if (r == 0)
+		r = engine_volume_list(node->engine, filter.labels, &volumes, e);
+	for (size_t i = 0; r == 0 && i < containers.count; i++)
+		r = add_instance(containers.items[i].labels, ids) < 0 ? err_memory(e) : 0;
+	for (size_t i = 0; r == 0 && i < networks.count; i++)
+		r = add_instance(networks.items[i].labels, ids) < 0 ? err_memory(e) : 0;
+	for (size_t i = 0; r == 0 && i < volumes.count; i++)
+		r = add_instance(volumes.items[i].labels, ids) < 0 ? err_memory(e) : 0;
+	engine_volume_list_done(&volumes);
+	engine_network_list_done(&networks);
+	engine_container_list_done(&containers);
+	return r;
+}
+
+int compose_instances(struct node *node, char ***ret_ids, size_t *ret_count, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) ids = json_object();
+	const char *id;
+	json_t *unused;
+	int r;
+
+	r = ids ? gather_instances(node, ids, e) : err_memory(e);
+	if (r < 0)
+		return r;
+	*ret_ids = calloc(json_object_size(ids) + 1, sizeof(**ret_ids));
+	if (!*ret_ids)
+		return err_memory(e);
+	json_object_foreach(ids, id, unused)
+	{
+		(*ret_ids)[*ret_count] = strdup(id);
+		*ret_count += (*ret_ids)[*ret_count] != NULL;
+	}
+	return 0;
+}

@@ -1,0 +1,69 @@
+/*
+ * A plan brought up on the engine, and taken down again.
+ *
+ * Every object is labelled with the node and the instance, and that is how it is found again: after
+ * a crash nothing else is needed to take an instance down.
+ */
+#ifndef NODE_COMPOSE_H
+#define NODE_COMPOSE_H
+
+#include "node/resource.h"
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct err;
+struct node;
+struct plan;
+
+/* clang-format off */
+#define LABEL_NODE	"ctfy.node"
+#define LABEL_INSTANCE	"ctfy.instance"
+#define LABEL_CHALLENGE	"ctfy.challenge"
+#define LABEL_ROLE	"ctfy.role"     /* "service" or "sidecar" */
+#define LABEL_ONE_SHOT	"ctfy.one-shot" /* "true": exiting with 0 is this container's healthy end */
+#define LABEL_PORTS	"ctfy.ports"    /* published TCP ports, "80,443": what a probe connects to */
+#define LABEL_PROJECT	"com.docker.compose.project"
+#define LABEL_SERVICE	"com.docker.compose.service"
+#define LABEL_NUMBER	"com.docker.compose.container-number"
+/* clang-format on */
+
+struct compose {
+	struct node *node;
+	const char *instance_id;
+	const struct plan *plan;
+	const struct resources *resources;
+	const char *dir;              /* the instance's own directory */
+	const atomic_bool *cancelled; /* a start in progress gives up soon after it is set */
+};
+
+/*
+ * Makes networks, volumes and containers, and starts the containers as their dependencies allow.
+ * Images must be there. After a failure, compose_down() is due. Fails with ABORTED when cancelled.
+ */
+int compose_up(const struct compose *compose, struct err *e);
+
+/* What a player reaches: an array as endpoint_fields encode it. NULL: out of memory. */
+json_t *compose_endpoints(const struct compose *compose);
+
+/* Containers that should run, by service: {"web": 1}. NULL: out of memory. */
+json_t *compose_services(const struct plan *plan);
+
+/*
+ * Removes everything that carries the instance's label, and sees that it is gone. Fails with the
+ * engine's words when something stays.
+ */
+int compose_down(struct node *node, const char *instance_id, struct err *e);
+
+/* Ids of the instances that the engine has something of, each once; the caller's to free(). */
+int compose_instances(struct node *node, char ***ret_ids, size_t *ret_count, struct err *e);
+
+/* Labels for a filter: ours, of one instance (NULL: of any). The strings live in text. */
+struct label_filter {
+	char text[2][160];
+	const char *labels[3];
+};
+void label_filter(const struct node *node, const char *instance_id, struct label_filter *filter);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * A service of a plan as the body of POST /containers/create.
+ */
+#ifndef NODE_CONTAINER_H
+#define NODE_CONTAINER_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct compose;
+struct err;
+struct plan_network_use;
+struct plan_service;
+
+/* What the node adds to a service's plan for one of its containers. */
+struct container_facts {
+	uint32_t replica; /* from 0 */
+	const uint16_t
+		*ports; /* host ports of this container, in the order of its published ones */
+	const char *network_mode; /* NULL: the first of the service's networks */
+};
+
+/* Copies the service's binds into the instance's directory where it needs its own. */
+int container_prepare(const struct compose *compose, const struct plan_service *service,
+		      struct err *e);
+
+/* A new reference; NULL: out of memory. */
+json_t *container_body(const struct compose *compose, const struct plan_service *service,
+		       const struct container_facts *facts);
+
+/* {"Aliases": [...], "IPAMConfig": {...}} for one of a service's networks. NULL: out of memory. */
+json_t *container_endpoint(const struct compose *compose, const struct plan_network_use *use);
+
+/* "PROJECT_network", "PROJECT_volume", "PROJECT-service-1": compose's names. */
+char *project_network_name(const struct compose *compose, const char *network);
+char *project_volume_name(const struct compose *compose, const char *volume);
+char *project_container_name(const struct compose *compose, const struct plan_service *service,
+			     uint32_t replica);
+
+/* The labels that every object of the instance carries. NULL: out of memory. */
+json_t *instance_labels(const struct compose *compose);
+
+#endif

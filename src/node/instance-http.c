@@ -1,0 +1,260 @@
+#include "node/instance-http.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "base/own.h"
+#include "node/attachment.h"
+#include "node/instance.h"
+#include "node/node.h"
+#include "node/observe.h"
+#include "wire/instance.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* The instance a path names. An id that can't be one is 422, never a path. */
+static int instance_id(struct http_req *req, const char **ret_id, struct err *e)
+{
+	*ret_id = http_param(req, "id");
+	return id_valid(*ret_id)
+		       ? 0
+		       : err_set(e, ERR_VALIDATION,
+				 "'%s' is not an id: [A-Za-z0-9][A-Za-z0-9_.-]{0,62}", *ret_id);
+}
+
+static bool is_below(const char *path, const char *root)
+{
+	size_t len = strlen(root);
+
+	return strncmp(path, root, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+/* Absolute, without "." or ".." or empty parts. */
+static bool is_plain_path(const char *path)
+{
+	if (*path != '/')
+		return false;
+	while (*path) {
+		size_t len;
+
+		path++;
+		len = strcspn(path, "/");
+		if (len == 0 || (len == 1 && path[0] == '.') ||
+		    (len == 2 && path[0] == '.' && path[1] == '.'))
+			return false;
+		path += len;
+	}
+	return true;
+}
+
+static int check_spec(struct node *node, struct http_req *req, const struct instance_spec *spec,
+		      struct err *e)
+{
+	const char *pattern = "string does not match [A-Za-z0-9][A-Za-z0-9_.-]{0,62}";
+	const char *type = "value_error.str.regex";
+
+	if (!id_valid(spec->challenge_id))
+		return http_refuse_field(req, "challenge_id", type, pattern, e);
+	if (!id_valid(spec->instance_id))
+		return http_refuse_field(req, "instance_id", type, pattern, e);
+	if (spec->proxy_output_dir && (!is_plain_path(spec->proxy_output_dir) ||
+				       !is_below(spec->proxy_output_dir, node->evidence_dir)))
+		return http_refuse_field(req, "proxy_output_dir", "value_error",
+					 "the path is outside the node's evidence directory", e);
+	return 0;
+}
+
+static bool prefers_async(const struct http_req *req)
+{
+	const char *prefer = http_header(req, "Prefer");
+
+	return prefer && strcasestr(prefer, "respond-async");
+}
+
+static int serve_start(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	static const int statuses[] = {
+		[INSTANCE_CREATED] = 201,
+		[INSTANCE_EXISTING] = 200,
+		[INSTANCE_ACCEPTED] = 202,
+	};
+	struct node *node = ctx;
+	struct instance_spec spec = { 0 };
+	struct ctfy_instance row = { 0 };
+	int r;
+
+	r = http_read(req, instance_spec_fields, &spec, e);
+	if (r == 0)
+		r = check_spec(node, req, &spec, e);
+	if (r == 0)
+		r = instance_start(node, &spec, prefers_async(req), &row, e);
+	if (r > 0)
+		r = http_send(res, statuses[r], instance_fields, &row);
+	fields_done(instance_fields, &row);
+	fields_done(instance_spec_fields, &spec);
+	return r;
+}
+
+static int serve_stop(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	const char *id;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = instance_stop(ctx, id, e);
+	return r < 0 ? r : http_send_nothing(res, 204);
+}
+
+static int serve_extend(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct instance_ttl body = { 0 };
+	struct ctfy_instance row = { 0 };
+	const char *id;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = http_read(req, instance_ttl_fields, &body, e);
+	if (r == 0)
+		r = instance_extend(ctx, id, body.ttl, &row, e);
+	if (r == 0)
+		r = http_send(res, 200, instance_fields, &row);
+	fields_done(instance_fields, &row);
+	return r;
+}
+
+static int serve_status(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct ctfy_instance row = { 0 };
+	const char *id;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = instance_status(ctx, id, &row, e);
+	if (r == 0)
+		r = http_send(res, 200, instance_fields, &row);
+	fields_done(instance_fields, &row);
+	return r;
+}
+
+static int serve_health(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct ctfy_health health = { 0 };
+	const char *id;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = instance_health(ctx, id, &health, e);
+	if (r == 0)
+		r = http_send(res, 200, health_fields, &health);
+	fields_done(health_fields, &health);
+	return r;
+}
+
+static int serve_containers(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct ctfy_containers containers = { 0 };
+	json_t *json = NULL;
+	const char *id;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = instance_containers(ctx, id, &containers, e);
+	if (r == 0)
+		json = containers_encode(&containers);
+	containers_done(&containers);
+	if (r < 0)
+		return r;
+	return json ? http_send_json(res, 200, json) : err_memory(e);
+}
+
+static int serve_logs(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	const char *id;
+	int64_t tail;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = http_query_int(req, "tail", 1, 1000000, 10000, &tail, e);
+	if (r == 0)
+		r = instance_logs(ctx, id, http_query(req, "service"), (size_t)tail, &text, e);
+	if (r == 0) {
+		json_t *json = json_pack("{s:s#}", "logs", text.data, text.len);
+
+		r = json ? http_send_json(res, 200, json) : err_memory(e);
+	}
+	buf_done(&text);
+	return r;
+}
+
+static int serve_attachments(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct ctfy_attachments attachments = { 0 };
+	const char *id;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = attachments_list(ctx, id, &attachments, e);
+	if (r == 0)
+		r = http_send(res, 200, attachments_fields, &attachments);
+	fields_done(attachments_fields, &attachments);
+	return r;
+}
+
+static int serve_attachment(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct ctfy_attachment attachment = { 0 };
+	const char *id;
+	char etag[72];
+	int fd, r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = attachment_open(ctx, id, http_param(req, "filename"), &fd, &attachment, e);
+	if (r == 0) {
+		snprintf(etag, sizeof(etag), "\"%s\"", attachment.sha256);
+		r = http_send_file(res, fd, attachment.content_type, etag);
+	}
+	fields_done(attachment_fields, &attachment);
+	return r;
+}
+
+static int serve_later(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	(void)ctx;
+	(void)res;
+	return err_set(e, ERR_UNIMPLEMENTED, "%s %s is not part of this version of ctfy",
+		       http_method(req), http_path(req));
+}
+
+const struct http_route instance_routes[] = {
+	{ .method = "POST", .path = "/api/v1/instances", .serve = serve_start },
+	{ .method = "DELETE", .path = "/api/v1/instances/{id}", .serve = serve_stop },
+	{ .method = "PATCH", .path = "/api/v1/instances/{id}", .serve = serve_extend },
+	{ .method = "GET", .path = "/api/v1/instances/{id}/status", .serve = serve_status },
+	{ .method = "GET", .path = "/api/v1/instances/{id}/health", .serve = serve_health },
+	{ .method = "GET", .path = "/api/v1/instances/{id}/containers", .serve = serve_containers },
+	{ .method = "GET", .path = "/api/v1/instances/{id}/container-logs", .serve = serve_logs },
+	{ .method = "GET",
+	  .path = "/api/v1/instances/{id}/attachments",
+	  .serve = serve_attachments },
+	{ .method = "GET",
+	  .path = "/api/v1/instances/{id}/attachments/{filename}",
+	  .serve = serve_attachment },
+	{ .method = "GET", .path = "/api/v1/instances/{id}/traffic", .serve = serve_later },
+	{ .method = "GET", .path = "/api/v1/instances/{id}/pcap", .serve = serve_later },
+	{ .method = "GET", .path = "/api/v1/instances/{id}/agent-runtime", .serve = serve_later },
+	{ .method = "GET", .path = "/api/v1/instances/{id}/openvpn-config", .serve = serve_later },
+	{ .method = "GET",
+	  .path = "/api/v1/instances/{id}/containers/{container_id}/shell",
+	  .serve = serve_later },
+	{ .method = NULL },
+};

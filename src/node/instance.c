@@ -1,0 +1,745 @@
+#include "node/instance.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/work.h"
+#include "challenge/challenge.h"
+#include "challenge/plan.h"
+#include "challenge/problem.h"
+#include "engine/container.h"
+#include "node/attachment.h"
+#include "node/catalogue.h"
+#include "node/compose.h"
+#include "node/image.h"
+#include "node/node.h"
+#include "node/resource.h"
+#include "node/roster.h"
+#include "node/store.h"
+#include "wire/instance.h"
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+char *instance_dir(const struct node *node, const char *instance_id)
+{
+	return strf("%s/instances/%s", node->state_dir, instance_id);
+}
+
+/* The body that two requests are compared by, and that a resumed start needs. */
+static char *spec_text(const struct instance_spec *spec)
+{
+	AUTO(json_t *, json_decrefp) json = fields_encode(instance_spec_fields, spec);
+
+	return json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+}
+
+static int row_of_locked(const struct instance *inst, struct ctfy_instance *ret_row, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) json =
+		json_pack("{s:s,s:s,s:s,s:s?,s:O*}", "instance_id", inst->id, "challenge_id",
+			  inst->challenge_id, "status", instance_status_words[inst->status],
+			  "detail", inst->failure.code != ERR_NONE ? inst->failure.msg : NULL,
+			  "endpoints", inst->endpoints);
+	int r;
+
+	if (!json)
+		return err_memory(e);
+	r = fields_decode(instance_fields, json, ret_row, NULL, e);
+	ret_row->started_at = inst->started_at;
+	ret_row->expires_at = inst->expires_at;
+	return r;
+}
+
+static int row_of(struct instance *inst, struct ctfy_instance *ret_row, struct err *e)
+{
+	int r;
+
+	pthread_mutex_lock(&inst->lock);
+	r = row_of_locked(inst, ret_row, e);
+	pthread_mutex_unlock(&inst->lock);
+	return r;
+}
+
+static int row_of_stored(const struct instance_row *stored, struct ctfy_instance *ret_row,
+			 struct err *e)
+{
+	AUTO(json_t *, json_decrefp) endpoints =
+		json_loads(stored->endpoints ? stored->endpoints : "[]", 0, NULL);
+	AUTO(json_t *, json_decrefp) json =
+		json_pack("{s:s,s:s,s:s,s:s?,s:O*}", "instance_id", stored->instance_id,
+			  "challenge_id", stored->challenge_id, "status", stored->status, "detail",
+			  stored->detail, "endpoints", endpoints);
+	int r;
+
+	if (!json)
+		return err_memory(e);
+	r = fields_decode(instance_fields, json, ret_row, NULL, e);
+	ret_row->started_at = stored->started_at;
+	ret_row->expires_at = stored->expires_at;
+	return r;
+}
+
+int instance_row(struct node *node, const char *instance_id, struct ctfy_instance *ret_row,
+		 struct err *e)
+{
+	AUTO(struct instance *, instance_unrefp) inst = roster_find(node->roster, instance_id);
+	struct instance_row stored = { 0 };
+	int r;
+
+	if (inst)
+		return row_of(inst, ret_row, e);
+	r = store_get_instance(node->db, instance_id, &stored, e);
+	if (r < 0)
+		return r;
+	r = row_of_stored(&stored, ret_row, e);
+	instance_row_done(&stored);
+	return r;
+}
+
+int instance_services(struct node *node, const char *instance_id, json_t **ret_services,
+		      struct err *e)
+{
+	AUTO(struct instance *, instance_unrefp) inst = roster_find(node->roster, instance_id);
+	struct instance_row stored = { 0 };
+	int r;
+
+	if (inst) {
+		pthread_mutex_lock(&inst->lock);
+		*ret_services = inst->services ? json_incref(inst->services) : json_object();
+		pthread_mutex_unlock(&inst->lock);
+		return 0;
+	}
+	r = store_get_instance(node->db, instance_id, &stored, e);
+	instance_row_done(&stored);
+	if (r == 0)
+		*ret_services = json_object();
+	return r;
+}
+
+/* Waits until nobody works on the instance, and makes the caller the one who does. Locks it. */
+static void lock_idle(struct instance *inst)
+{
+	pthread_mutex_lock(&inst->lock);
+	while (inst->busy)
+		pthread_cond_wait(&inst->changed, &inst->lock);
+}
+
+static void set_idle(struct instance *inst, enum instance_status status)
+{
+	pthread_mutex_lock(&inst->lock);
+	inst->status = status;
+	inst->busy = false;
+	pthread_cond_broadcast(&inst->changed);
+	pthread_mutex_unlock(&inst->lock);
+}
+
+/* What the store says of an instance that is stopping: how it will end, and why. */
+static const char *ending_detail(const struct instance *inst)
+{
+	if (inst->end == FAILED)
+		return inst->failure.msg;
+	return inst->end == EXPIRED ? instance_status_words[EXPIRED] : NULL;
+}
+
+/*
+ * Takes an instance down whose status is STOPPING and which the caller has made busy. The last of
+ * it to go is its row's activity; what can't be removed keeps its addresses and is retried.
+ */
+static int take_down(struct node *node, struct instance *inst, struct err *e)
+{
+	AUTO(char *, freep) dir = instance_dir(node, inst->id);
+	AUTO(char *, freep) binds = dir ? strf("%s/binds", dir) : NULL;
+	const char *detail = inst->end == FAILED ? inst->failure.msg : NULL;
+	int r;
+
+	r = binds ? compose_down(node, inst->id, e) : err_memory(e);
+	if (r == 0)
+		r = tree_remove(binds, e);
+	if (r == 0)
+		r = store_set_ended(node->db, inst->id, instance_status_words[inst->end], detail,
+				    clock_now_ms(node->clock), e);
+	if (r < 0) {
+		log_warn("instance '%s': %s; will be retried", inst->id, e->msg);
+		pthread_mutex_lock(&inst->lock);
+		if (inst->end != FAILED)
+			inst->failure = *e;
+		inst->retry_pause = inst->retry_pause ? inst->retry_pause * 2 : 1000;
+		if (inst->retry_pause > 60000)
+			inst->retry_pause = 60000;
+		inst->retry_at = clock_now_ms(node->clock) + inst->retry_pause;
+		pthread_mutex_unlock(&inst->lock);
+		set_idle(inst, STOPPING);
+		return r;
+	}
+	resources_release(node, &inst->resources);
+	roster_leave(inst);
+	set_idle(inst, inst->end);
+	log_info("instance '%s' %s", inst->id, instance_status_words[inst->end]);
+	return 0;
+}
+
+static int plan_instance(struct node *node, const struct instance *inst,
+			 const struct challenge *challenge, struct plan **ret_plan, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) spec = json_loads(inst->spec, 0, NULL);
+	AUTO(json_t *, json_decrefp) none = json_object();
+	const json_t *answers = json_object_get(spec, "answers");
+	struct problems problems = PROBLEMS_INIT;
+	struct plan_facts facts = {
+		.instance_id = inst->id,
+		.public_host = node->options->public_host,
+		.answers = json_is_object(answers) ? answers : none,
+	};
+	int r;
+
+	if (!challenge_has_instance(challenge))
+		return err_set(e, ERR_INVALID, "challenge '%s' has nothing to run", challenge->id);
+	r = plan_make(challenge, node->policy, &facts, ret_plan, &problems, e);
+	problems_done(&problems);
+	return r;
+}
+
+/* What the engine says of our start is a failure of the engine, whatever its status there. */
+static int engine_failure(int r, struct err *e)
+{
+	if (r < 0 && e->code != ERR_ABORTED && e->code != ERR_UNAVAILABLE &&
+	    e->code != ERR_MEMORY && e->code != ERR_INVALID && e->code != ERR_POLICY) {
+		e->code = ERR_ENGINE;
+		return -(int)ERR_ENGINE;
+	}
+	return r;
+}
+
+static int record_running(struct node *node, struct instance *inst, const struct compose *compose,
+			  struct err *e)
+{
+	json_t *endpoints = compose_endpoints(compose);
+	json_t *services = compose_services(compose->plan);
+	AUTO(char *, freep) endpoints_text = endpoints ? json_dumps(endpoints, JSON_COMPACT) : NULL;
+	AUTO(char *, freep) services_text = services ? json_dumps(services, JSON_COMPACT) : NULL;
+	int64_t now = clock_now_ms(node->clock), expires_at;
+
+	pthread_mutex_lock(&inst->lock);
+	json_decref(inst->endpoints);
+	json_decref(inst->services);
+	inst->endpoints = endpoints;
+	inst->services = services;
+	/* The time to live is the player's: what a build or a queue took does not count. */
+	inst->expires_at += now - inst->started_at;
+	inst->started_at = now;
+	expires_at = inst->expires_at;
+	pthread_mutex_unlock(&inst->lock);
+	if (!endpoints_text || !services_text)
+		return err_memory(e);
+	return store_set_running(node->db, inst->id, endpoints_text, services_text, now, expires_at,
+				 e);
+}
+
+static int reserve(struct node *node, struct instance *inst, const struct plan *plan, struct err *e)
+{
+	AUTO(char *, freep) text = NULL;
+	int r;
+
+	r = resources_take(node, plan, &inst->resources, e);
+	if (r < 0)
+		return r;
+	text = resources_text(&inst->resources);
+	return text ? store_set_resources(node->db, inst->id, text, e) : err_memory(e);
+}
+
+static int start_planned(struct node *node, struct instance *inst, const struct plan *plan,
+			 struct err *e)
+{
+	AUTO(char *, freep) dir = instance_dir(node, inst->id);
+	struct compose compose = {
+		.node = node,
+		.instance_id = inst->id,
+		.plan = plan,
+		.resources = &inst->resources,
+		.dir = dir,
+		.cancelled = &inst->cancelled,
+	};
+	int r;
+
+	r = dir ? dir_make(dir, 0700, e) : err_memory(e);
+	if (r == 0)
+		r = images_ensure(node, inst->id, plan, e);
+	if (r == 0)
+		r = reserve(node, inst, plan, e);
+	if (r == 0)
+		r = compose_up(&compose, e);
+	if (r == 0)
+		r = attachments_make(&compose, e);
+	if (r == 0)
+		r = record_running(node, inst, &compose, e);
+	return engine_failure(r, e);
+}
+
+static int start_now(struct node *node, struct instance *inst, struct err *e)
+{
+	AUTO(struct challenge_ref *, challenge_unrefp) challenge = NULL;
+	AUTO(struct plan *, plan_freep) plan = NULL;
+	int64_t began = clock_monotonic_ms();
+	int r;
+
+	r = catalogue_get(node->catalogue, inst->challenge_id, &challenge, e);
+	if (r == 0)
+		r = plan_instance(node, inst, challenge_of(challenge), &plan, e);
+	if (r < 0)
+		return r;
+	gate_enter(&node->starts);
+	r = start_planned(node, inst, plan, e);
+	gate_leave(&node->starts);
+	if (r == 0)
+		log_info("instance '%s' of '%s' runs after %lld ms", inst->id, inst->challenge_id,
+			 (long long)(clock_monotonic_ms() - began));
+	return r;
+}
+
+/*
+ * The whole of a start, of an instance that is STARTING and busy. A failure is followed by a
+ * teardown before it is told.
+ */
+static int run_start(struct node *node, struct instance *inst, struct err *e)
+{
+	struct err cleanup = ERR_INIT;
+	int r;
+
+	r = start_now(node, inst, e);
+	if (r == 0 && !atomic_load(&inst->cancelled)) {
+		set_idle(inst, RUNNING);
+		return 0;
+	}
+	if (r == 0)
+		r = err_set(e, ERR_ABORTED, "the start was called off");
+	if (e->code != ERR_ABORTED)
+		log_warn("instance '%s' of '%s' did not start: %s", inst->id, inst->challenge_id,
+			 e->msg);
+
+	pthread_mutex_lock(&inst->lock);
+	inst->status = STOPPING;
+	inst->end = e->code == ERR_ABORTED ? STOPPED : FAILED;
+	inst->failure = *e;
+	pthread_cond_broadcast(&inst->changed);
+	pthread_mutex_unlock(&inst->lock);
+	if (store_set_status(node->db, inst->id, instance_status_words[STOPPING],
+			     ending_detail(inst), &cleanup) < 0)
+		log_error("instance '%s': %s", inst->id, cleanup.msg);
+	take_down(node, inst, &cleanup);
+	return r;
+}
+
+struct start_job {
+	struct node *node;
+	struct instance *inst; /* in use */
+};
+
+static void start_in_background(void *cookie)
+{
+	struct start_job *job = cookie;
+	struct err e = ERR_INIT;
+
+	run_start(job->node, job->inst, &e); /* logged, and kept in the row */
+	instance_unref(job->inst);
+	free(job);
+}
+
+/* Hands a busy instance, and the caller's use of it, to a job. */
+static int begin_job(struct node *node, struct instance *inst, void (*run)(void *cookie),
+		     struct err *e)
+{
+	struct start_job *job = calloc(1, sizeof(*job));
+	int r;
+
+	if (!job)
+		return err_memory(e);
+	*job = (struct start_job){ node, inst };
+	r = work_start(node->work, run, job, e);
+	if (r < 0)
+		free(job);
+	return r;
+}
+
+/* The same request again: waits for the start it finds, unless it asked not to wait. */
+static int answer_existing(struct instance *inst, const char *spec, bool respond_async,
+			   struct ctfy_instance *ret_row, struct err *e)
+{
+	int r;
+
+	if (strcmp(inst->spec, spec) != 0)
+		return err_set(e, ERR_CONFLICT,
+			       "instance '%s' exists already, started with another body", inst->id);
+	pthread_mutex_lock(&inst->lock);
+	while (!respond_async && inst->busy && inst->status == STARTING)
+		pthread_cond_wait(&inst->changed, &inst->lock);
+	if (inst->status == STARTING || inst->status == RUNNING) {
+		r = row_of_locked(inst, ret_row, e);
+	} else if (inst->failure.code != ERR_NONE) {
+		*e = inst->failure;
+		r = -(int)e->code;
+	} else {
+		r = err_set(e, ERR_CONFLICT, "instance '%s' is being stopped", inst->id);
+	}
+	pthread_mutex_unlock(&inst->lock);
+	return r < 0 ? r : INSTANCE_EXISTING;
+}
+
+static int store_new(struct node *node, const struct instance *inst, bool acknowledged,
+		     struct err *e)
+{
+	struct instance_row row = {
+		.instance_id = (char *)(uintptr_t)inst->id,
+		.challenge_id = inst->challenge_id,
+		.status = (char *)(uintptr_t)instance_status_words[STARTING],
+		.spec = inst->spec,
+		.acknowledged = acknowledged,
+		.started_at = inst->started_at,
+		.expires_at = inst->expires_at,
+	};
+
+	return store_put_instance(node->db, &row, e);
+}
+
+/* An instance that never got as far as the engine leaves no trace. */
+static void forget(struct instance *inst, const struct err *why)
+{
+	pthread_mutex_lock(&inst->lock);
+	inst->failure = *why;
+	pthread_mutex_unlock(&inst->lock);
+	roster_leave(inst);
+	set_idle(inst, FAILED);
+}
+
+int instance_start(struct node *node, const struct instance_spec *spec, bool respond_async,
+		   struct ctfy_instance *ret_row, struct err *e)
+{
+	AUTO(struct instance *, instance_unrefp) inst = NULL;
+	AUTO(struct instance *, instance_unrefp) existing = NULL;
+	AUTO(struct challenge_ref *, challenge_unrefp) challenge = NULL;
+	AUTO(char *, freep) text = spec_text(spec);
+	int r;
+
+	r = text ? catalogue_get(node->catalogue, spec->challenge_id, &challenge, e)
+		 : err_memory(e);
+	if (r < 0)
+		return r;
+	inst = instance_new(node->roster, spec->instance_id, spec->challenge_id, text);
+	if (!inst)
+		return err_memory(e);
+	inst->busy = true;
+	inst->started_at = clock_now_ms(node->clock);
+	inst->expires_at = inst->started_at + spec->ttl * 1000;
+	r = roster_enter(node->roster, inst, (size_t)node->options->capacity, &existing, e);
+	if (r < 0 || existing) {
+		instance_unref(inst); /* the use that the table did not take */
+		return r < 0 ? r : answer_existing(existing, text, respond_async, ret_row, e);
+	}
+
+	r = store_new(node, inst, respond_async, e);
+	if (r == 0 && respond_async) {
+		r = row_of(inst, ret_row, e);
+		if (r == 0)
+			r = begin_job(node, inst, start_in_background, e);
+		if (r == 0) {
+			inst = NULL; /* the job's now */
+			return INSTANCE_ACCEPTED;
+		}
+		fields_done(instance_fields, ret_row);
+		store_set_ended(node->db, inst->id, instance_status_words[FAILED], e->msg,
+				clock_now_ms(node->clock), NULL);
+	}
+	if (r < 0) {
+		forget(inst, e);
+		return r;
+	}
+	r = run_start(node, inst, e);
+	if (r == 0)
+		r = row_of(inst, ret_row, e);
+	return r < 0 ? r : INSTANCE_CREATED;
+}
+
+/* Makes the instance STOPPING and takes it down, or waits for whoever is at it. */
+static int stop(struct node *node, struct instance *inst, enum instance_status end, struct err *e)
+{
+	int r;
+
+	atomic_store(&inst->cancelled, true);
+	lock_idle(inst);
+	if (inst->status == STOPPED || inst->status == EXPIRED || inst->status == FAILED) {
+		pthread_mutex_unlock(&inst->lock);
+		return 0;
+	}
+	if (inst->status == RUNNING) {
+		inst->status = STOPPING;
+		inst->end = end;
+		inst->failure = (struct err)ERR_INIT;
+	}
+	inst->busy = true;
+	pthread_mutex_unlock(&inst->lock);
+	r = store_set_status(node->db, inst->id, instance_status_words[STOPPING],
+			     ending_detail(inst), e);
+	if (r < 0) {
+		set_idle(inst, STOPPING);
+		return r;
+	}
+	return engine_failure(take_down(node, inst, e), e);
+}
+
+int instance_stop(struct node *node, const char *instance_id, struct err *e)
+{
+	AUTO(struct instance *, instance_unrefp) inst = roster_find(node->roster, instance_id);
+	struct instance_row stored = { 0 };
+	int r;
+
+	if (inst)
+		return stop(node, inst, STOPPED, e);
+	r = store_get_instance(node->db, instance_id, &stored, e);
+	instance_row_done(&stored);
+	return r;
+}
+
+int instance_extend(struct node *node, const char *instance_id, int64_t ttl,
+		    struct ctfy_instance *ret_row, struct err *e)
+{
+	AUTO(struct instance *, instance_unrefp) inst = roster_find(node->roster, instance_id);
+	struct instance_row stored = { 0 };
+	int64_t expires_at = clock_now_ms(node->clock) + ttl * 1000;
+	int r;
+
+	if (!inst) {
+		r = store_get_instance(node->db, instance_id, &stored, e);
+		if (r == 0)
+			r = err_set(e, ERR_CONFLICT, "instance '%s' has ended: it is %s",
+				    instance_id, stored.status);
+		instance_row_done(&stored);
+		return r;
+	}
+	pthread_mutex_lock(&inst->lock);
+	if (inst->status == STARTING || inst->status == RUNNING) {
+		r = store_set_expiry(node->db, inst->id, expires_at, e);
+		if (r == 0) {
+			inst->expires_at = expires_at;
+			r = row_of_locked(inst, ret_row, e);
+		}
+	} else {
+		r = err_set(e, ERR_CONFLICT, "instance '%s' is %s", inst->id,
+			    instance_status_words[inst->status]);
+	}
+	pthread_mutex_unlock(&inst->lock);
+	return r;
+}
+
+struct stop_all {
+	struct node *node;
+	struct roll roll;
+	struct err *errors; /* one per instance; code NONE: stopped */
+};
+
+static int stop_one(void *cookie, size_t i, struct err *e)
+{
+	struct stop_all *all = cookie;
+
+	(void)e; /* every one is tried, and each has its own */
+	return stop(all->node, all->roll.instances[i], STOPPED, &all->errors[i]);
+}
+
+static int report_stopped(const struct stop_all *all, struct ctfy_stopped *ret, struct err *e)
+{
+	ret->stopped = calloc(all->roll.count + 1, sizeof(*ret->stopped));
+	ret->failed = calloc(all->roll.count + 1, sizeof(*ret->failed));
+	if (!ret->stopped || !ret->failed)
+		return err_memory(e);
+	for (size_t i = 0; i < all->roll.count; i++) {
+		char *id = strdup(all->roll.instances[i]->id);
+
+		if (!id)
+			return err_memory(e);
+		if (all->errors[i].code == ERR_NONE)
+			ret->stopped[ret->stopped_count++] = id;
+		else
+			ret->failed[ret->failed_count++] =
+				(struct ctfy_stop_failure){ .instance_id = id,
+							    .detail = strdup(all->errors[i].msg) };
+	}
+	return 0;
+}
+
+enum { STOPS_AT_ONCE = 16 };
+
+int instance_stop_all(struct node *node, struct ctfy_stopped *ret_stopped, struct err *e)
+{
+	struct stop_all all = { .node = node };
+	int r;
+
+	r = roster_roll(node->roster, &all.roll, e);
+	all.errors = calloc(all.roll.count + 1, sizeof(*all.errors));
+	if (r == 0 && !all.errors)
+		r = err_memory(e);
+	if (r == 0) {
+		work_each_always(all.roll.count, STOPS_AT_ONCE, stop_one, &all, NULL);
+		r = report_stopped(&all, ret_stopped, e);
+	}
+	free(all.errors);
+	roll_done(&all.roll);
+	return r;
+}
+
+static void stop_in_background(void *cookie)
+{
+	struct start_job *job = cookie;
+	struct instance *inst = job->inst;
+	struct err e = ERR_INIT;
+
+	stop(job->node, inst, EXPIRED, &e); /* a failure is logged and retried */
+	instance_unref(inst);
+	free(job);
+}
+
+/* Whether the reaper has something to do with it: over its time, or a teardown to retry. */
+static bool is_due(struct instance *inst, int64_t now)
+{
+	bool due;
+
+	pthread_mutex_lock(&inst->lock);
+	due = !inst->busy && ((inst->status == RUNNING && inst->expires_at <= now) ||
+			      (inst->status == STOPPING && inst->retry_at <= now));
+	pthread_mutex_unlock(&inst->lock);
+	return due;
+}
+
+void instances_reap(struct node *node)
+{
+	int64_t now = clock_now_ms(node->clock);
+	struct err e = ERR_INIT;
+	struct roll roll;
+
+	if (roster_roll(node->roster, &roll, &e) < 0)
+		log_error("the reaper: %s", e.msg);
+	for (size_t i = 0; i < roll.count; i++) {
+		if (!is_due(roll.instances[i], now))
+			continue;
+		if (begin_job(node, roll.instances[i], stop_in_background, &e) < 0)
+			log_error("the reaper: %s", e.msg);
+		else
+			roll.instances[i] = NULL; /* the job's now */
+	}
+	roll_done(&roll);
+}
+
+/* Takes up one row of the store; the roster has it then. */
+static int recover_row(void *cookie, struct instance_row *row, struct err *e)
+{
+	struct node *node = cookie;
+	AUTO(struct instance *, instance_unrefp) existing = NULL;
+	struct instance *inst =
+		instance_new(node->roster, row->instance_id, row->challenge_id, row->spec);
+	int r;
+
+	if (!inst)
+		return err_memory(e);
+	inst->started_at = row->started_at;
+	inst->expires_at = row->expires_at;
+	inst->endpoints = row->endpoints ? json_loads(row->endpoints, 0, NULL) : NULL;
+	inst->services = row->services ? json_loads(row->services, 0, NULL) : NULL;
+	r = resources_claim(node, row->resources, &inst->resources, e);
+	if (r == 0)
+		r = roster_enter(node->roster, inst, SIZE_MAX, &existing, e);
+	if (r < 0) {
+		instance_unref(inst);
+		instance_unref(inst);
+		return r;
+	}
+	if (strcmp(row->status, instance_status_words[RUNNING]) == 0) {
+		inst->status = RUNNING;
+	} else if (strcmp(row->status, instance_status_words[STARTING]) == 0 && row->acknowledged) {
+		inst->status = STARTING;
+	} else if (strcmp(row->status, instance_status_words[STARTING]) == 0) {
+		inst->status = STOPPING;
+		inst->end = FAILED;
+		err_set(&inst->failure, ERR_ENGINE, "interrupted: the node was restarted");
+	} else {
+		inst->status = STOPPING;
+		inst->end = !row->detail                                               ? STOPPED
+			    : strcmp(row->detail, instance_status_words[EXPIRED]) == 0 ? EXPIRED
+										       : FAILED;
+		if (inst->end == FAILED)
+			err_set(&inst->failure, ERR_ENGINE, "%s", row->detail);
+	}
+	instance_unref(inst);
+	return 0;
+}
+
+/* A start that was acknowledged and cut short: what there is of it goes, and it starts anew. */
+static void resume_in_background(void *cookie)
+{
+	struct start_job *job = cookie;
+	struct instance *inst = job->inst;
+	struct err e = ERR_INIT;
+
+	if (compose_down(job->node, inst->id, &e) < 0)
+		log_warn("instance '%s': %s; starting it all the same", inst->id, e.msg);
+	resources_release(job->node, &inst->resources);
+	start_in_background(job);
+}
+
+static void lose(struct node *node, struct instance *inst)
+{
+	struct err e = ERR_INIT;
+
+	inst->status = STOPPING;
+	inst->end = FAILED;
+	err_set(&inst->failure, ERR_ENGINE, "its containers were gone when the node came back");
+	log_warn("instance '%s': %s", inst->id, inst->failure.msg);
+	if (store_set_status(node->db, inst->id, instance_status_words[STOPPING], inst->failure.msg,
+			     &e) < 0)
+		log_error("instance '%s': %s", inst->id, e.msg);
+}
+
+static bool has_container(const struct engine_container_list *list, const char *instance_id)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const char *owner =
+			json_string_value(json_object_get(list->items[i].labels, LABEL_INSTANCE));
+
+		if (owner && strcmp(owner, instance_id) == 0)
+			return true;
+	}
+	return false;
+}
+
+int instances_recover(struct node *node, struct err *e)
+{
+	struct engine_container_list list = { 0 };
+	struct label_filter filter;
+	struct roll roll = { 0 };
+	int r;
+
+	label_filter(node, NULL, &filter);
+	r = store_each_active(node->db, recover_row, node, e);
+	if (r == 0)
+		r = engine_container_list(node->engine, filter.labels, &list, e);
+	if (r == 0)
+		r = roster_roll(node->roster, &roll, e);
+	for (size_t i = 0; r == 0 && i < roll.count; i++) {
+		struct instance *inst = roll.instances[i];
+
+		if (inst->status == RUNNING && !has_container(&list, inst->id))
+			lose(node, inst);
+		if (inst->status != STARTING)
+			continue; /* adopted, or the reaper's to take down */
+		inst->busy = true;
+		r = begin_job(node, inst, resume_in_background, e);
+		if (r == 0)
+			roll.instances[i] = NULL; /* the job's now */
+	}
+	if (r == 0 && roll.count > 0)
+		log_info("took up %zu instances of an earlier life", roll.count);
+	roll_done(&roll);
+	engine_container_list_done(&list);
+	return r;
+}

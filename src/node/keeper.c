@@ -1,0 +1,144 @@
+#include "node/keeper.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "engine/engine.h"
+#include "node/compose.h"
+#include "node/instance.h"
+#include "node/node.h"
+#include "node/roster.h"
+#include "node/store.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <time.h>
+
+enum {
+	REAP_MS = 250,
+	PING_MS = 5000,
+	/* A call that a killed node had sent may take effect after its successor has cleaned up. */
+	FIRST_SWEEP_MS = 5000,
+	SWEEP_MS = 60000,
+	RETENTION_MS = 7 * 86400 * 1000, /* how long an ended instance is remembered */
+};
+
+struct keeper {
+	struct node *node;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t stop_asked;
+	bool stopping;
+	int64_t next_ping, next_sweep; /* monotonic */
+};
+
+static void sweep(struct node *node)
+{
+	struct err e = ERR_INIT;
+	size_t count = 0;
+	char **ids = NULL;
+
+	if (compose_instances(node, &ids, &count, &e) < 0)
+		log_warn("look for orphans: %s", e.msg);
+	for (size_t i = 0; i < count; i++) {
+		struct instance *owner = roster_find(node->roster, ids[i]);
+
+		if (!owner) {
+			log_warn("removing what is left of instance '%s', which has ended", ids[i]);
+			if (compose_down(node, ids[i], &e) < 0)
+				log_warn("%s", e.msg);
+		}
+		instance_unref(owner);
+		free(ids[i]);
+	}
+	free(ids);
+	if (store_forget(node->db, clock_now_ms(node->clock) - RETENTION_MS, &e) < 0)
+		log_warn("forget ended instances: %s", e.msg);
+}
+
+static void ping(struct node *node)
+{
+	struct err e = ERR_INIT;
+	bool lost = engine_ping(node->engine, &e) < 0;
+
+	if (lost != atomic_exchange(&node->engine_lost, lost)) {
+		if (lost)
+			log_error("the engine does not answer: %s", e.msg);
+		else
+			log_info("the engine answers again");
+	}
+}
+
+static void make_round(struct keeper *keeper)
+{
+	int64_t now = clock_monotonic_ms();
+
+	instances_reap(keeper->node);
+	if (now >= keeper->next_ping) {
+		ping(keeper->node);
+		keeper->next_ping = now + PING_MS;
+	}
+	if (now >= keeper->next_sweep && !atomic_load(&keeper->node->engine_lost)) {
+		sweep(keeper->node);
+		keeper->next_sweep = now + SWEEP_MS;
+	}
+}
+
+static bool wait_round(struct keeper *keeper)
+{
+	struct timespec until;
+	bool go_on;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += REAP_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	pthread_mutex_lock(&keeper->lock);
+	if (!keeper->stopping)
+		pthread_cond_timedwait(&keeper->stop_asked, &keeper->lock, &until);
+	go_on = !keeper->stopping;
+	pthread_mutex_unlock(&keeper->lock);
+	return go_on;
+}
+
+static void *keep(void *cookie)
+{
+	struct keeper *keeper = cookie;
+
+	do
+		make_round(keeper);
+	while (wait_round(keeper));
+	return NULL;
+}
+
+int keeper_start(struct node *node, struct keeper **ret_keeper, struct err *e)
+{
+	struct keeper *keeper = calloc(1, sizeof(*keeper));
+
+	if (!keeper)
+		return err_memory(e);
+	keeper->node = node;
+	keeper->next_sweep = clock_monotonic_ms() + FIRST_SWEEP_MS;
+	pthread_mutex_init(&keeper->lock, NULL);
+	pthread_cond_init(&keeper->stop_asked, NULL);
+	if (pthread_create(&keeper->thread, NULL, keep, keeper) != 0) {
+		free(keeper);
+		return err_set(e, ERR_INTERNAL, "start the keeper's thread");
+	}
+	*ret_keeper = keeper;
+	return 0;
+}
+
+void keeper_stop(struct keeper *keeper)
+{
+	if (!keeper)
+		return;
+	pthread_mutex_lock(&keeper->lock);
+	keeper->stopping = true;
+	pthread_cond_broadcast(&keeper->stop_asked);
+	pthread_mutex_unlock(&keeper->lock);
+	pthread_join(keeper->thread, NULL);
+	pthread_cond_destroy(&keeper->stop_asked);
+	pthread_mutex_destroy(&keeper->lock);
+	free(keeper);
+}

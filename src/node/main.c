@@ -1,0 +1,153 @@
+#include "node/main.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "http/serve.h"
+#include "node/instance-http.h"
+#include "node/instance.h"
+#include "node/keeper.h"
+#include "node/node-http.h"
+#include "node/node.h"
+
+#include <signal.h>
+#include <string.h>
+
+struct node_daemon {
+	struct node *node;
+	struct keeper *keeper;
+	struct http_server *server;
+};
+
+static const struct http_route *const route_tables[] = { instance_routes, node_routes, NULL };
+
+static int listen_on(struct node_daemon *daemon, struct err *e)
+{
+	const struct node_options *options = daemon->node->options;
+	const struct http_server_options server = {
+		.listen = options->listen,
+		.tables = route_tables,
+		.ctx = daemon->node,
+		.authorize = node_authorize,
+		.cert_file = options->cert,
+		.key_file = options->key,
+	};
+
+	return http_serve(&server, &daemon->server, e);
+}
+
+static void node_daemon_freep(struct node_daemon **daemon)
+{
+	node_daemon_free(*daemon);
+}
+
+int node_daemon_start(const struct node_options *options, const char *token,
+		      struct node_daemon **ret_daemon, struct err *e)
+{
+	AUTO(struct node_daemon *, node_daemon_freep) daemon = calloc(1, sizeof(*daemon));
+	int r;
+
+	if (!daemon)
+		return err_memory(e);
+	r = node_new(options, &clock_real, &daemon->node, e);
+	if (r < 0)
+		return r;
+	if (token) {
+		free(daemon->node->token);
+		daemon->node->token = strdup(token);
+	}
+	if (!daemon->node->token)
+		return err_set(e, ERR_INVALID, "--token-file FILE is needed");
+	r = instances_recover(daemon->node, e);
+	if (r == 0)
+		r = keeper_start(daemon->node, &daemon->keeper, e);
+	if (r == 0)
+		r = listen_on(daemon, e);
+	if (r < 0)
+		return r;
+	log_info("node '%s' is listening on port %u, with %s", daemon->node->id,
+		 node_daemon_port(daemon), daemon->node->engine_name);
+	*ret_daemon = TAKE(daemon);
+	return 0;
+}
+
+uint16_t node_daemon_port(const struct node_daemon *daemon)
+{
+	return http_server_port(daemon->server);
+}
+
+int node_daemon_stop_all(struct node_daemon *daemon, struct ctfy_stopped *ret_stopped,
+			 struct err *e)
+{
+	return instance_stop_all(daemon->node, ret_stopped, e);
+}
+
+void node_daemon_free(struct node_daemon *daemon)
+{
+	if (!daemon)
+		return;
+	http_server_free(daemon->server);
+	keeper_stop(daemon->keeper);
+	node_free(daemon->node);
+	free(daemon);
+}
+
+static void print_help(void)
+{
+	puts("Usage: ctfy node --token-file FILE --challenges DIR --state DIR [OPTION]...\n\n"
+	     "Runs instances of challenges on this machine's Docker engine, for a platform.\n");
+	options_help(node_option_rows, stdout);
+}
+
+static int parse(int argc, char **argv, struct node_options *options, struct err *e)
+{
+	int rest, r;
+
+	r = options_parse(node_option_rows, options, argc, argv, &rest, e);
+	if (r == 0 && rest > 0)
+		return err_set(e, ERR_INVALID, "'%s' is not an option", argv[1]);
+	return r;
+}
+
+static enum log_format log_format_of(const char *word)
+{
+	return strcmp(word, "json") == 0   ? LOG_JSON
+	       : strcmp(word, "text") == 0 ? LOG_TEXT
+					   : LOG_AUTO;
+}
+
+int node_main(int argc, char **argv)
+{
+	struct node_daemon *daemon;
+	struct node_options options;
+	struct err e = ERR_INIT;
+	sigset_t signals;
+	int signal_number;
+
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		print_help();
+		return 0;
+	}
+	if (parse(argc, argv, &options, &e) < 0) {
+		fprintf(stderr, "ctfy node: %s\n", e.msg);
+		return 2;
+	}
+	log_open(log_format_of(options.log_format), LOG_INFO);
+
+	/* Blocked before the first thread is made, so that only we take them. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+
+	if (node_daemon_start(&options, NULL, &daemon, &e) < 0) {
+		fprintf(stderr, "ctfy node: %s\n", e.msg);
+		return 1;
+	}
+	sigwait(&signals, &signal_number);
+	log_info("ending: instances go on running");
+	node_daemon_free(daemon);
+	return 0;
+}

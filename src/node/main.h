@@ -1,0 +1,31 @@
+/*
+ * A node daemon's life, for `ctfy node` and, beside the platform in one process, for `ctfy up`.
+ */
+#ifndef NODE_MAIN_H
+#define NODE_MAIN_H
+
+#include "node/options.h"
+
+#include <ctfy/types.h>
+#include <stdint.h>
+
+struct err;
+struct node_daemon;
+
+/*
+ * Opens the node, takes up what an earlier life left, and listens. token overrides the token file;
+ * NULL: the file. options must outlive the daemon.
+ */
+int node_daemon_start(const struct node_options *options, const char *token,
+		      struct node_daemon **ret_daemon, struct err *e);
+uint16_t node_daemon_port(const struct node_daemon *daemon);
+/* Stops every instance; for a node that is not coming back. */
+int node_daemon_stop_all(struct node_daemon *daemon, struct ctfy_stopped *ret_stopped,
+			 struct err *e);
+/* Stops listening and waits for work in progress. Instances go on running. */
+void node_daemon_free(struct node_daemon *daemon);
+
+/* `ctfy node`: runs until SIGTERM or SIGINT. Returns the exit status. */
+int node_main(int argc, char **argv);
+
+#endif

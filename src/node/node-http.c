@@ -1,0 +1,90 @@
+#include "node/node-http.h"
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "node/catalogue.h"
+#include "node/instance.h"
+#include "node/node.h"
+#include "node/roster.h"
+#include "wire/node.h"
+
+int node_authorize(void *ctx, struct http_req *req, const struct http_route *route, struct err *e)
+{
+	const struct node *node = ctx;
+	const char *token = http_bearer(req);
+
+	(void)route;
+	if (!token)
+		return err_set(e, ERR_UNAUTHORIZED, "this call needs Authorization: Bearer TOKEN");
+	if (!secret_equal(token, node->token))
+		return err_set(e, ERR_UNAUTHORIZED, "the bearer token is not this node's");
+	return 0;
+}
+
+static int serve_node_health(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct node *node = ctx;
+	bool lost = atomic_load(&node->engine_lost);
+	struct ctfy_node_health health = {
+		.status = lost ? (char[]){ "the engine does not answer" } : (char[]){ "ok" },
+		.running = (int64_t)roster_count(node->roster),
+		.capacity = node->options->capacity,
+		.version = (char[]){ CTFY_VERSION },
+		.engine = lost ? NULL : node->engine_name,
+	};
+
+	(void)req;
+	(void)e;
+	return http_send(res, 200, node_health_fields, &health);
+}
+
+static int serve_stop_all(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct ctfy_stopped stopped = { 0 };
+	int r;
+
+	(void)req;
+	r = instance_stop_all(ctx, &stopped, e);
+	if (r == 0)
+		r = http_send(res, 200, stopped_fields, &stopped);
+	fields_done(stopped_fields, &stopped);
+	return r;
+}
+
+static int serve_rescan(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct node *node = ctx;
+	struct ctfy_rescan rescan = { 0 };
+	int r;
+
+	(void)req;
+	r = catalogue_rescan(node->catalogue, &rescan, e);
+	if (r == 0)
+		r = http_send(res, 200, rescan_fields, &rescan);
+	fields_done(rescan_fields, &rescan);
+	return r;
+}
+
+static int serve_later(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	(void)ctx;
+	(void)res;
+	return err_set(e, ERR_UNIMPLEMENTED, "%s %s is not part of this version of ctfy",
+		       http_method(req), http_path(req));
+}
+
+const struct http_route node_routes[] = {
+	{ .method = "GET",
+	  .path = "/api/v1/health",
+	  .serve = serve_node_health,
+	  .flags = HTTP_QUICK },
+	{ .method = "POST", .path = "/api/v1/admin/stop-all", .serve = serve_stop_all },
+	{ .method = "POST", .path = "/api/v1/admin/rescan-challenges", .serve = serve_rescan },
+	{ .method = "POST", .path = "/api/v1/admin/challenges/{id}/build", .serve = serve_later },
+	{ .method = "POST", .path = "/api/v1/admin/challenges/build-all", .serve = serve_later },
+	{ .method = "GET", .path = "/api/v1/admin/challenges/build-state", .serve = serve_later },
+	{ .method = "POST", .path = "/api/v1/admin/challenges/{id}/pull", .serve = serve_later },
+	{ .method = "POST", .path = "/api/v1/admin/challenges/pull-all", .serve = serve_later },
+	{ .method = "GET", .path = "/api/v1/admin/challenges/pull-state", .serve = serve_later },
+	{ .method = NULL },
+};

@@ -1,0 +1,182 @@
+#include "node/node.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/secret.h"
+#include "base/work.h"
+#include "challenge/policy.h"
+#include "challenge/problem.h"
+#include "db/db.h"
+#include "engine/engine.h"
+#include "node/catalogue.h"
+#include "node/firewall.h"
+#include "node/image.h"
+#include "node/port.h"
+#include "node/roster.h"
+#include "node/store.h"
+#include "node/subnet.h"
+#include "wire/node.h"
+
+#include <string.h>
+
+static int check_options(const struct node_options *options, struct err *e)
+{
+	if (!options->challenges)
+		return err_set(e, ERR_INVALID, "--challenges DIR is needed");
+	if (!options->state)
+		return err_set(e, ERR_INVALID, "--state DIR is needed");
+	if (strcmp(options->isolation, "firewall") != 0 && strcmp(options->isolation, "none") != 0)
+		return err_set(e, ERR_INVALID, "--isolation is \"firewall\" or \"none\", not '%s'",
+			       options->isolation);
+	if (!options->cert != !options->key)
+		return err_set(e, ERR_INVALID, "--cert and --key go together");
+	return 0;
+}
+
+static int open_directories(struct node *node, struct err *e)
+{
+	const struct node_options *options = node->options;
+	AUTO(char *, freep) evidence =
+		options->evidence ? strdup(options->evidence) : strf("%s/evidence", options->state);
+	int r;
+
+	r = evidence ? dir_make(options->state, 0700, e) : err_memory(e);
+	if (r == 0)
+		r = dir_make(evidence, 0700, e);
+	if (r < 0)
+		return r;
+	node->state_dir = realpath(options->state, NULL);
+	node->evidence_dir = realpath(evidence, NULL);
+	return node->state_dir && node->evidence_dir
+		       ? 0
+		       : err_errno(e, ERR_INVALID, "find '%s'", options->state);
+}
+
+static int load_policy(struct node *node, struct err *e)
+{
+	struct problems problems = PROBLEMS_INIT;
+	int r;
+
+	if (!node->options->policy)
+		return 0;
+	r = policy_load(node->options->policy, &node->policy, &problems, e);
+	problems_done(&problems);
+	return r;
+}
+
+static int open_engine(struct node *node, struct err *e)
+{
+	const struct engine_options options = { .url = node->options->engine };
+	int r;
+
+	r = engine_open(&options, &node->engine, e);
+	if (r < 0)
+		return r;
+	node->engine_name = strf("%s %s", engine_is_podman(node->engine) ? "Podman" : "Docker",
+				 engine_version(node->engine));
+	return node->engine_name ? 0 : err_memory(e);
+}
+
+static int open_stores(struct node *node, struct err *e)
+{
+	int r;
+
+	r = store_open(node->state_dir, &node->db, e);
+	if (r == 0)
+		r = store_node_id(node->db, node->id, e);
+	if (r == 0)
+		r = subnets_new(node->options->subnets, &node->subnets, e);
+	if (r == 0)
+		r = ports_new(node->options->ports, node->options->bind, &node->ports, e);
+	if (r == 0)
+		r = images_new(&node->images, e);
+	if (r == 0)
+		r = roster_new(&node->roster, e);
+	if (r == 0)
+		r = work_new(&node->work, e);
+	return r;
+}
+
+static int scan_challenges(struct node *node, struct err *e)
+{
+	struct ctfy_rescan scan = { 0 };
+	int r;
+
+	r = catalogue_new(node->options->challenges, &node->catalogue, e);
+	if (r == 0)
+		r = catalogue_rescan(node->catalogue, &scan, e);
+	for (size_t i = 0; i < scan.error_count; i++)
+		log_warn("challenge '%s' is left out: %s", scan.errors[i].path,
+			 scan.errors[i].detail);
+	if (r == 0)
+		log_info("%lld challenges in '%s'", (long long)scan.total,
+			 node->options->challenges);
+	fields_done(rescan_fields, &scan);
+	return r;
+}
+
+static int node_open(struct node *node, struct err *e)
+{
+	int r;
+
+	r = check_options(node->options, e);
+	if (r == 0)
+		r = secret_init(e);
+	if (r == 0 && node->options->token_file)
+		r = secret_read_file(node->options->token_file, &node->token, e);
+	if (r == 0)
+		r = open_directories(node, e);
+	if (r == 0)
+		r = load_policy(node, e);
+	if (r == 0)
+		r = open_engine(node, e);
+	if (r == 0 && strcmp(node->options->isolation, "firewall") == 0)
+		r = firewall_install(e);
+	if (r == 0)
+		r = open_stores(node, e);
+	if (r == 0)
+		r = scan_challenges(node, e);
+	return r;
+}
+
+int node_new(const struct node_options *options, const struct clock *clock, struct node **ret_node,
+	     struct err *e)
+{
+	AUTO(struct node *, node_freep) node = calloc(1, sizeof(*node));
+	int r;
+
+	if (!node)
+		return err_memory(e);
+	node->options = options;
+	node->clock = clock;
+	gate_init(&node->starts, (size_t)options->parallel_starts);
+	r = node_open(node, e);
+	if (r < 0)
+		return r;
+	*ret_node = TAKE(node);
+	return 0;
+}
+
+void node_free(struct node *node)
+{
+	if (!node)
+		return;
+	work_free(node->work);
+	gate_done(&node->starts);
+	roster_free(node->roster);
+	images_free(node->images);
+	ports_free(node->ports);
+	subnets_free(node->subnets);
+	catalogue_free(node->catalogue);
+	policy_free(node->policy);
+	engine_close(node->engine);
+	db_close(node->db);
+	free(node->engine_name);
+	free(node->evidence_dir);
+	free(node->state_dir);
+	free(node->token);
+	free(node);
+}

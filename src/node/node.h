@@ -1,0 +1,56 @@
+/*
+ * A node: what its parts share. Made once, at the daemon's start; members don't change afterwards.
+ */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "node/gate.h"
+#include "node/options.h"
+
+#include <stdatomic.h>
+
+struct catalogue;
+struct db;
+struct engine;
+struct err;
+struct images;
+struct roster;
+struct policy;
+struct ports;
+struct subnets;
+struct work;
+
+struct node {
+	const struct node_options *options;
+	const struct clock *clock;
+	char *token;
+	char *state_dir;    /* absolute */
+	char *evidence_dir; /* absolute: what is recorded lies below it */
+	char *engine_name;  /* "Docker 20.10.24" */
+	char id[ID_SIZE];
+	struct db *db;
+	struct engine *engine;
+	struct policy *policy; /* NULL: the defaults */
+	struct catalogue *catalogue;
+	struct subnets *subnets;
+	struct ports *ports;
+	struct images *images;
+	struct roster *roster; /* instances that have not ended */
+	struct work *work;     /* jobs that outlive the request that began them */
+	struct gate starts;
+	atomic_bool engine_lost; /* the last ping failed */
+};
+
+/* Opens the store, the engine and the firewall, and scans the challenges. */
+int node_new(const struct node_options *options, const struct clock *clock, struct node **ret_node,
+	     struct err *e);
+/* Waits for its jobs; instances go on running. */
+void node_free(struct node *node);
+static inline void node_freep(struct node **node)
+{
+	node_free(*node);
+}
+
+#endif

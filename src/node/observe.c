@@ -1,0 +1,363 @@
+#include "node/observe.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "base/work.h"
+#include "engine/container.h"
+#include "node/compose.h"
+#include "node/instance.h"
+#include "node/log-lines.h"
+#include "node/node.h"
+#include "wire/instance.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* One container of the instance, as the engine inspects it. */
+struct look {
+	struct node *node;
+	struct engine_container_list list;
+	json_t **inspected; /* one per item; NULL: gone meanwhile */
+	json_t *expected;   /* {service: containers that should be there} */
+};
+
+static const char *label(const json_t *labels, const char *name)
+{
+	const char *value = json_string_value(json_object_get(labels, name));
+
+	return value ? value : "";
+}
+
+static int inspect_one(void *cookie, size_t i, struct err *e)
+{
+	struct look *look = cookie;
+	int r;
+
+	r = engine_container_inspect(look->node->engine, look->list.items[i].id,
+				     &look->inspected[i], e);
+	return r == -ERR_NOT_FOUND ? 0 : r;
+}
+
+static void look_done(struct look *look)
+{
+	for (size_t i = 0; look->inspected && i < look->list.count; i++)
+		json_decref(look->inspected[i]);
+	free(look->inspected);
+	engine_container_list_done(&look->list);
+	json_decref(look->expected);
+}
+
+static int look_at(struct node *node, const char *instance_id, struct look *look, struct err *e)
+{
+	struct label_filter filter;
+	int r;
+
+	*look = (struct look){ .node = node };
+	label_filter(node, instance_id, &filter);
+	r = instance_services(node, instance_id, &look->expected, e);
+	if (r == 0)
+		r = engine_container_list(node->engine, filter.labels, &look->list, e);
+	if (r < 0)
+		return r;
+	look->inspected = calloc(look->list.count + 1, sizeof(*look->inspected));
+	if (!look->inspected)
+		return err_memory(e);
+	return work_each(look->list.count, 4, inspect_one, look, e);
+}
+
+static int service_set(struct ctfy_service *service, const char *name, const char *state,
+		       const char *health, const char *detail, struct err *e)
+{
+	service->service = strdup(name);
+	service->state = strdup(state);
+	service->health = strdup(health);
+	service->detail = detail ? strdup(detail) : NULL;
+	return service->service && service->state && service->health ? 0 : err_memory(e);
+}
+
+static const char *last_health_output(const json_t *inspected)
+{
+	const json_t *log =
+		json_object_get(json_object_get(json_object_get(inspected, "State"), "Health"),
+				"Log");
+
+	return json_string_value(
+		json_object_get(json_array_get(log, json_array_size(log) - 1), "Output"));
+}
+
+/* Why a container is not well; NULL: it is, as far as its state tells. */
+static const char *complaint(const struct engine_container *container, const json_t *inspected,
+			     const struct engine_container_state *state)
+{
+	bool one_shot = strcmp(label(container->labels, LABEL_ONE_SHOT), "true") == 0;
+
+	if (state->health && strcmp(state->health, "unhealthy") == 0)
+		return last_health_output(inspected) ? last_health_output(inspected) : "unhealthy";
+	if (state->running)
+		return NULL;
+	if (one_shot && strcmp(state->status, "exited") == 0 && state->exit_code == 0)
+		return NULL;
+	if (state->oom_killed)
+		return "out of memory: the container reached its limit";
+	if (state->error && *state->error)
+		return state->error;
+	return "not running";
+}
+
+static int describe(const struct look *look, size_t i, struct ctfy_service *ret, struct err *e)
+{
+	const struct engine_container *container = &look->list.items[i];
+	struct engine_container_state state;
+
+	engine_container_state(look->inspected[i], &state);
+	ret->exit_code = state.exit_code;
+	ret->oom_killed = state.oom_killed;
+	return service_set(ret, label(container->labels, LABEL_SERVICE), state.status,
+			   state.health ? state.health : "none",
+			   complaint(container, look->inspected[i], &state), e);
+}
+
+static size_t containers_of(const struct look *look, const char *service)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < look->list.count; i++)
+		count += look->inspected[i] &&
+			 strcmp(label(look->list.items[i].labels, LABEL_SERVICE), service) == 0;
+	return count;
+}
+
+/* A row per container, and one for each service that has lost containers. */
+static int describe_all(struct look *look, struct ctfy_service **ret_rows, size_t *ret_count,
+			struct err *e)
+{
+	size_t most = look->list.count + json_object_size(look->expected);
+	struct ctfy_service *rows = calloc(most + 1, sizeof(*rows));
+	const char *service;
+	json_t *want;
+
+	if (!rows)
+		return err_memory(e);
+	*ret_rows = rows;
+	for (size_t i = 0; i < look->list.count; i++)
+		if (look->inspected[i] && describe(look, i, &rows[(*ret_count)++], e) < 0)
+			return -(int)ERR_MEMORY;
+	json_object_foreach (look->expected, service, want) {
+		if (containers_of(look, service) >= (size_t)json_integer_value(want))
+			continue;
+		if (service_set(&rows[(*ret_count)++], service, "removed", "none",
+				"its container is gone", e) < 0)
+			return -(int)ERR_MEMORY;
+	}
+	return 0;
+}
+
+static int by_service(const void *a, const void *b)
+{
+	return strcmp(((const struct ctfy_service *)a)->service,
+		      ((const struct ctfy_service *)b)->service);
+}
+
+int instance_status(struct node *node, const char *instance_id, struct ctfy_instance *ret_row,
+		    struct err *e)
+{
+	struct look look = { 0 };
+	int r;
+
+	r = instance_row(node, instance_id, ret_row, e);
+	if (r < 0)
+		return r;
+	if (strcmp(ret_row->status, "running") == 0 || strcmp(ret_row->status, "starting") == 0)
+		r = look_at(node, instance_id, &look, e);
+	if (r == 0 && look.node)
+		r = describe_all(&look, &ret_row->services, &ret_row->service_count, e);
+	if (r == 0 && ret_row->service_count > 0)
+		qsort(ret_row->services, ret_row->service_count, sizeof(*ret_row->services),
+		      by_service);
+	look_done(&look);
+	return r;
+}
+
+/* Connects within a second: 0, or errno. */
+static int probe(const char *address, uint16_t port)
+{
+	AUTO(int, closep) fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+	socklen_t size = sizeof(int);
+	int error = 0;
+
+	if (fd < 0 || inet_pton(AF_INET, address, &in.sin_addr) != 1)
+		return EINVAL;
+	if (connect(fd, (const struct sockaddr *)&in, sizeof(in)) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return errno;
+	if (poll(&poll_fd, 1, 1000) <= 0)
+		return ETIMEDOUT;
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	return error;
+}
+
+static const char *address_of(const json_t *inspected)
+{
+	const json_t *networks =
+		json_object_get(json_object_get(inspected, "NetworkSettings"), "Networks");
+	const char *name, *address = NULL;
+	json_t *network;
+
+	json_object_foreach ((json_t *)(uintptr_t)networks, name, network) {
+		address = json_string_value(json_object_get(network, "IPAddress"));
+		if (address && *address)
+			break;
+	}
+	return address ? address : "";
+}
+
+/* Whether all published TCP ports of a container accept; ret_detail says which one doesn't. */
+static bool ports_accept(const struct engine_container *container, const json_t *inspected,
+			 char **ret_detail)
+{
+	const char *ports = label(container->labels, LABEL_PORTS);
+	const char *address = address_of(inspected);
+
+	while (*ports) {
+		char *end;
+		unsigned long port = strtoul(ports, &end, 10);
+		int error = probe(address, (uint16_t)port);
+
+		if (error) {
+			*ret_detail = strf("port %lu does not accept a connection: %s", port,
+					   strerrordesc_np(error));
+			return false;
+		}
+		ports = *end == ',' ? end + 1 : end;
+	}
+	return true;
+}
+
+static bool is_well(const struct engine_container *container, const json_t *inspected,
+		    struct ctfy_service *row)
+{
+	struct engine_container_state state;
+
+	engine_container_state(inspected, &state);
+	if (row->detail)
+		return false;
+	if (state.health)
+		return strcmp(state.health, "healthy") == 0;
+	return !state.running || ports_accept(container, inspected, &row->detail);
+}
+
+int instance_health(struct node *node, const char *instance_id, struct ctfy_health *ret_health,
+		    struct err *e)
+{
+	struct ctfy_instance inst = { 0 };
+	struct look look = { 0 };
+	size_t row = 0;
+	int r;
+
+	r = instance_row(node, instance_id, &inst, e);
+	if (r == 0 && strcmp(inst.status, "running") == 0) {
+		r = look_at(node, instance_id, &look, e);
+		if (r == 0)
+			r = describe_all(&look, &ret_health->services, &ret_health->service_count,
+					 e);
+		ret_health->is_healthy = r == 0;
+	}
+	for (size_t i = 0; r == 0 && i < look.list.count; i++)
+		if (look.inspected[i] &&
+		    !is_well(&look.list.items[i], look.inspected[i], &ret_health->services[row++]))
+			ret_health->is_healthy = false;
+	if (row < ret_health->service_count) /* the rest are services without their container */
+		ret_health->is_healthy = false;
+	fields_done(instance_fields, &inst);
+	look_done(&look);
+	return r;
+}
+
+static int container_row(const struct engine_container *container, const char *health,
+			 struct ctfy_container *ret, struct err *e)
+{
+	*ret = (struct ctfy_container){
+		.container_id = strdup(container->id),
+		.name = strdup(container->name),
+		.service = strdup(label(container->labels, LABEL_SERVICE)),
+		.role = strdup(label(container->labels, LABEL_ROLE)),
+		.image = strdup(container->image),
+		.state = strdup(container->state),
+		.health = strdup(health),
+		.created_at = container->created_ms,
+	};
+	return ret->container_id && ret->name && ret->service && ret->role && ret->image &&
+			       ret->state && ret->health
+		       ? 0
+		       : err_memory(e);
+}
+
+int instance_containers(struct node *node, const char *instance_id,
+			struct ctfy_containers *ret_containers, struct err *e)
+{
+	struct look look = { 0 };
+	int r;
+
+	r = look_at(node, instance_id, &look, e);
+	if (r == 0) {
+		ret_containers->rows = calloc(look.list.count + 1, sizeof(*ret_containers->rows));
+		if (!ret_containers->rows)
+			r = err_memory(e);
+	}
+	for (size_t i = 0; r == 0 && i < look.list.count; i++) {
+		struct engine_container_state state;
+
+		if (!look.inspected[i])
+			continue;
+		engine_container_state(look.inspected[i], &state);
+		r = container_row(&look.list.items[i], state.health ? state.health : "none",
+				  &ret_containers->rows[ret_containers->row_count++], e);
+	}
+	look_done(&look);
+	return r;
+}
+
+/* A log is bounded: what a container wrote beyond this is left out, oldest first. */
+enum { LOG_BYTES_MAX = 16 << 20 };
+
+int instance_logs(struct node *node, const char *instance_id, const char *service, size_t tail,
+		  struct buf *ret_logs, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) known = NULL;
+	struct engine_container_list list = { 0 };
+	struct log_lines lines = LOG_LINES_INIT;
+	struct label_filter filter;
+	int r;
+
+	label_filter(node, instance_id, &filter);
+	r = instance_services(node, instance_id, &known, e);
+	if (r == 0)
+		r = engine_container_list(node->engine, filter.labels, &list, e);
+	for (size_t i = 0; r == 0 && i < list.count; i++) {
+		const char *name = label(list.items[i].labels, LABEL_SERVICE);
+		struct log_source source = { .lines = &lines, .service = name };
+		struct engine_log_options options = { .timestamps = true, .tail = (unsigned)tail };
+
+		if (service && strcmp(service, name) != 0)
+			continue;
+		r = engine_container_logs(node->engine, list.items[i].id, &options, log_take,
+					  &source, e);
+		if (r == -ERR_NOT_FOUND) /* gone meanwhile: so are its words */
+			r = 0;
+		log_source_end(&source);
+	}
+	if (r == 0)
+		r = log_lines_print(&lines, tail, LOG_BYTES_MAX, ret_logs, e);
+	log_lines_done(&lines);
+	engine_container_list_done(&list);
+	return r;
+}

@@ -1,0 +1,36 @@
+/*
+ * What an instance is doing, asked of the engine: services, health, containers, logs.
+ */
+#ifndef NODE_OBSERVE_H
+#define NODE_OBSERVE_H
+
+#include <ctfy/types.h>
+#include <stddef.h>
+
+struct buf;
+struct err;
+struct node;
+
+/* The row with its services. Fails with NOT_FOUND or ENGINE. */
+int instance_status(struct node *node, const char *instance_id, struct ctfy_instance *ret_row,
+		    struct err *e);
+
+/*
+ * Healthy is: every service that should run does, its healthcheck passes, and where it has none,
+ * its published TCP ports accept a connection (on the container's own address: the engine's proxy
+ * in front of it accepts always).
+ */
+int instance_health(struct node *node, const char *instance_id, struct ctfy_health *ret_health,
+		    struct err *e);
+
+int instance_containers(struct node *node, const char *instance_id,
+			struct ctfy_containers *ret_containers, struct err *e);
+
+/*
+ * Standard output and error of all containers in the order of time, each line led by its service:
+ * the last `tail` lines, of one service where that isn't NULL. Valid UTF-8 whatever was written.
+ */
+int instance_logs(struct node *node, const char *instance_id, const char *service, size_t tail,
+		  struct buf *ret_logs, struct err *e);
+
+#endif

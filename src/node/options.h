@@ -1,0 +1,36 @@
+/*
+ * The node's settings: a row gives the struct's field, its parser and its line in --help.
+ */
+#ifndef NODE_OPTIONS_H
+#define NODE_OPTIONS_H
+
+#include "base/option.h"
+
+/* clang-format off */
+#define NODE_OPTIONS(ROW) \
+	ROW(listen, STRING, "ADDR", "127.0.0.1:7070", "Address the node API answers on.") \
+	ROW(token_file, STRING, "FILE", NULL, "File whose first line is the bearer token.") \
+	ROW(challenges, STRING, "DIR", NULL, "Directory of challenge folders.") \
+	ROW(state, STRING, "DIR", NULL, "Directory of the node's own state.") \
+	ROW(engine, STRING, "URL", "unix:///var/run/docker.sock", "Docker Engine API: unix://, tcp:// or https://.") \
+	ROW(public_host, STRING, "HOST", "127.0.0.1", "Name or address under which players reach published ports.") \
+	ROW(bind, STRING, "ADDR", "0.0.0.0", "Host address that published ports bind to.") \
+	ROW(ports, STRING, "FIRST-LAST", "20000-29999", "Host ports to publish on.") \
+	ROW(subnets, STRING, "CIDR", "10.176.0.0/12", "Address space that instances' networks are cut from.") \
+	ROW(capacity, COUNT, "N", "100", "Most instances at once.") \
+	ROW(parallel_starts, COUNT, "N", "8", "Instances being started at once; more wait their turn.") \
+	ROW(policy, STRING, "FILE", NULL, "Operator's policy: what challenges may do beyond the defaults.") \
+	ROW(evidence, STRING, "DIR", NULL, "Root of what is recorded; unset: below --state.") \
+	ROW(isolation, STRING, "MODE", "firewall", "\"firewall\": instances reach neither host, LAN nor each other; \"none\": only Docker's own rules.") \
+	ROW(cert, STRING, "FILE", NULL, "TLS certificate chain (PEM); with --key the API is https.") \
+	ROW(key, STRING, "FILE", NULL, "TLS private key (PEM).") \
+	ROW(log_format, STRING, "FORMAT", "auto", "\"text\", \"json\", or \"auto\": text on a terminal.")
+/* clang-format on */
+
+struct node_options {
+	NODE_OPTIONS(OPTION_MEMBER)
+};
+
+extern const struct option_row node_option_rows[];
+
+#endif
