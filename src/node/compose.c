@@ -699,8 +699,7 @@ int compose_instances(struct node *node, char ***ret_ids, size_t *ret_count, str
 	*ret_ids = calloc(json_object_size(ids) + 1, sizeof(**ret_ids));
 	if (!*ret_ids)
 		return err_memory(e);
-	json_object_foreach(ids, id, unused)
-	{
+	json_object_foreach (ids, id, unused) {
 		(*ret_ids)[*ret_count] = strdup(id);
 		*ret_count += (*ret_ids)[*ret_count] != NULL;
 	}
