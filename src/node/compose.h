@@ -56,8 +56,8 @@ json_t *compose_services(const struct plan *plan);
  */
 int compose_down(struct node *node, const char *instance_id, struct err *e);
 
-/* Ids of the instances that the engine has something of, each once; the caller's to free(). */
-int compose_instances(struct node *node, char ***ret_ids, size_t *ret_count, struct err *e);
+/* Ids of the instances that the engine has something of: a new object, {id: true}. */
+int compose_instances(struct node *node, json_t **ret_ids, struct err *e);
 
 /* Labels for a filter: ours, of one instance (NULL: of any). The strings live in text. */
 struct label_filter {

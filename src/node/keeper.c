@@ -34,24 +34,23 @@ struct keeper {
 
 static void sweep(struct node *node)
 {
+	AUTO(json_t *, json_decrefp) ids = NULL;
 	struct err e = ERR_INIT;
-	size_t count = 0;
-	char **ids = NULL;
+	const char *id;
+	json_t *unused;
 
-	if (compose_instances(node, &ids, &count, &e) < 0)
+	if (compose_instances(node, &ids, &e) < 0)
 		log_warn("look for orphans: %s", e.msg);
-	for (size_t i = 0; i < count; i++) {
-		struct instance *owner = roster_find(node->roster, ids[i]);
+	json_object_foreach (ids, id, unused) {
+		struct instance *owner = roster_find(node->roster, id);
 
 		if (!owner) {
-			log_warn("removing what is left of instance '%s', which has ended", ids[i]);
-			if (compose_down(node, ids[i], &e) < 0)
+			log_warn("removing what is left of instance '%s', which has ended", id);
+			if (compose_down(node, id, &e) < 0)
 				log_warn("%s", e.msg);
 		}
 		instance_unref(owner);
-		free(ids[i]);
 	}
-	free(ids);
 	if (store_forget(node->db, clock_now_ms(node->clock) - RETENTION_MS, &e) < 0)
 		log_warn("forget ended instances: %s", e.msg);
 }

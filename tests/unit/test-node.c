@@ -1,0 +1,224 @@
+#include "base/err.h"
+#include "base/own.h"
+#include "node/firewall.h"
+#include "node/gate.h"
+#include "node/log-lines.h"
+#include "node/port.h"
+#include "node/roster.h"
+#include "node/subnet.h"
+
+#include "check.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+TEST(subnets_are_taken_once_and_rest_before_they_return)
+{
+	struct subnets *subnets = NULL;
+	char a[SUBNET_TEXT_SIZE], b[SUBNET_TEXT_SIZE], c[SUBNET_TEXT_SIZE];
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(subnets_new("10.176.0.0/25", &subnets, &e), 0);
+	CHECK_EQ(subnets_take(subnets, 0, a, &e), 0);
+	CHECK_STR(a, "10.176.0.0/27");
+	CHECK_EQ(subnets_take(subnets, 0, b, &e), 0);
+	CHECK_STR(b, "10.176.0.32/27");
+	subnets_release(subnets, a);
+	CHECK_EQ(subnets_take(subnets, 0, c, &e), 0);
+	CHECK_STR(c, "10.176.0.64/27");
+	CHECK_EQ(subnets_left(subnets), 2);
+	subnets_free(subnets);
+}
+
+TEST(a_large_subnet_is_aligned_and_a_full_space_says_so)
+{
+	struct subnets *subnets = NULL;
+	char cidr[SUBNET_TEXT_SIZE];
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(subnets_new("10.176.0.0/24", &subnets, &e), 0);
+	CHECK_EQ(subnets_take(subnets, 0, cidr, &e), 0);
+	CHECK_EQ(subnets_take(subnets, 25, cidr, &e), 0);
+	CHECK_STR(cidr, "10.176.0.128/25");
+	CHECK_EQ(subnets_take(subnets, 25, cidr, &e), -ERR_UNAVAILABLE);
+	CHECK_STR(e.msg, "no subnet of /25 is free in 10.176.0.0/24");
+	CHECK_EQ(subnets_left(subnets), 3);
+	subnets_release(subnets, "192.168.1.0/24"); /* not ours: ignored */
+	CHECK_EQ(subnets_left(subnets), 3);
+	subnets_free(subnets);
+}
+
+TEST(a_claimed_subnet_is_not_given_again)
+{
+	struct subnets *subnets = NULL;
+	char cidr[SUBNET_TEXT_SIZE], address[SUBNET_TEXT_SIZE];
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(subnets_new("10.176.0.0/26", &subnets, &e), 0);
+	subnets_claim(subnets, "10.176.0.0/27");
+	CHECK_EQ(subnets_take(subnets, 0, cidr, &e), 0);
+	CHECK_STR(cidr, "10.176.0.32/27");
+	CHECK_EQ(subnets_take(subnets, 0, cidr, &e), -ERR_UNAVAILABLE);
+	subnet_address("10.176.0.32/27", 1, address);
+	CHECK_STR(address, "10.176.0.33");
+	subnets_free(subnets);
+}
+
+TEST(a_space_that_is_none_is_refused)
+{
+	static const char *const bad[] = { "",     "10.0.0.0",   "10.0.0.0/33", "10.0.0.0/28",
+					   "x/16", "10.0.0.0/4", "10.0.0/16",   "10.0.0.0/16x" };
+	struct subnets *subnets = NULL;
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		CHECK_EQ(subnets_new(bad[i], &subnets, &e), -ERR_INVALID);
+}
+
+TEST(a_port_that_is_in_use_is_passed_over)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(in);
+	struct ports *ports = NULL;
+	struct err e = ERR_INIT;
+	char range[32];
+	uint16_t port, busy;
+
+	CHECK_EQ(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	CHECK_EQ(listen(fd, 1), 0);
+	CHECK_EQ(getsockname(fd, (struct sockaddr *)&in, &size), 0);
+	busy = ntohs(in.sin_port);
+	snprintf(range, sizeof(range), "%u-%u", busy, busy);
+	CHECK_EQ(ports_new(range, "127.0.0.1", &ports, &e), 0);
+	CHECK_EQ(ports_take(ports, &port, &e), -ERR_UNAVAILABLE);
+	close(fd);
+	CHECK_EQ(ports_take(ports, &port, &e), 0);
+	CHECK_EQ(port, busy);
+	CHECK_EQ(ports_take(ports, &port, &e), -ERR_UNAVAILABLE);
+	ports_release(ports, busy);
+	CHECK_EQ(ports_left(ports), 1);
+	ports_free(ports);
+}
+
+struct crowd {
+	struct gate gate;
+	atomic_int inside, most, order;
+};
+
+static void *pass_gate(void *cookie)
+{
+	struct crowd *crowd = cookie;
+	int inside;
+
+	gate_enter(&crowd->gate);
+	inside = atomic_fetch_add(&crowd->inside, 1) + 1;
+	if (inside > atomic_load(&crowd->most))
+		atomic_store(&crowd->most, inside);
+	sched_yield();
+	atomic_fetch_sub(&crowd->inside, 1);
+	gate_leave(&crowd->gate);
+	return NULL;
+}
+
+TEST(a_gate_never_lets_more_than_its_width_in)
+{
+	struct crowd crowd = { .inside = 0 };
+	pthread_t threads[32];
+
+	gate_init(&crowd.gate, 3);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, pass_gate, &crowd), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		pthread_join(threads[i], NULL);
+	CHECK(atomic_load(&crowd.most) <= 3);
+	CHECK_EQ(gate_waiting(&crowd.gate), 0);
+	gate_done(&crowd.gate);
+}
+
+TEST(a_roster_has_each_id_once_and_keeps_to_its_capacity)
+{
+	struct instance *a, *b, *c, *existing = NULL;
+	struct roster *roster = NULL;
+	struct roll roll = { 0 };
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(roster_new(&roster, &e), 0);
+	a = instance_new(roster, "a", "web", "{}");
+	b = instance_new(roster, "a", "web", "{}");
+	c = instance_new(roster, "c", "web", "{}");
+	CHECK_EQ(roster_enter(roster, a, 1, &existing, &e), 0);
+	CHECK(!existing);
+	CHECK_EQ(roster_enter(roster, b, 1, &existing, &e), 0);
+	CHECK(existing == a);
+	instance_unref(existing);
+	CHECK_EQ(roster_enter(roster, c, 1, &existing, &e), -ERR_UNAVAILABLE);
+	CHECK_STR(e.msg, "the node is full: 1/1 instances");
+	CHECK_EQ(roster_roll(roster, &roll, &e), 0);
+	CHECK_EQ(roll.count, 1);
+	roster_leave(a);
+	CHECK_EQ(roster_count(roster), 0);
+	CHECK_STR(roll.instances[0]->id, "a"); /* whoever still looks at it keeps it */
+	roll_done(&roll);
+	for (int uses = 0; uses < 2; uses++) {
+		instance_unref(b);
+		instance_unref(c);
+	}
+	instance_unref(a);
+	roster_free(roster);
+}
+
+TEST(bridge_names_fit_and_tell_open_from_closed)
+{
+	char a[BRIDGE_NAME_SIZE], b[BRIDGE_NAME_SIZE], c[BRIDGE_NAME_SIZE];
+
+	firewall_bridge_name("node", "p_default", false, a);
+	firewall_bridge_name("node", "p_default", true, b);
+	firewall_bridge_name("node", "p_other", false, c);
+	CHECK_EQ(strlen(a), 15);
+	CHECK_EQ(strncmp(a, "cfyc", 4), 0);
+	CHECK_EQ(strncmp(b, "cfyo", 4), 0);
+	CHECK(strcmp(a, c) != 0);
+}
+
+static void feed(struct log_source *source, enum engine_stream stream, const char *text)
+{
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(log_take(source, stream, text, strlen(text), &e), 0);
+}
+
+TEST(log_lines_are_printed_in_the_order_of_time)
+{
+	struct log_lines lines = LOG_LINES_INIT;
+	struct log_source web = { .lines = &lines, .service = "web" };
+	struct log_source db = { .lines = &lines, .service = "db" };
+	struct buf text = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	feed(&web, ENGINE_STDOUT, "2026-11-23T01:00:00.000000001Z one\n2026-11-23T01:00:00.0000");
+	feed(&web, ENGINE_STDERR, "2026-11-23T01:00:00.000000002Z t\xffwo\n");
+	feed(&web, ENGINE_STDOUT, "00005Z five");
+	feed(&db, ENGINE_STDOUT, "2026-11-23T01:00:00.000000003Z three\n");
+	log_source_end(&web);
+	log_source_end(&db);
+	CHECK_EQ(log_lines_print(&lines, 0, 1000, &text, &e), 0);
+	CHECK_STR(text.data, "web | one\nweb | t\xef\xbf\xbdwo\ndb | three\nweb | five\n");
+	buf_clear(&text);
+	CHECK_EQ(log_lines_print(&lines, 2, 1000, &text, &e), 0);
+	CHECK_STR(text.data, "db | three\nweb | five\n");
+	buf_done(&text);
+	log_lines_done(&lines);
+}
+
+RUN_TESTS(T(subnets_are_taken_once_and_rest_before_they_return),
+	  T(a_large_subnet_is_aligned_and_a_full_space_says_so),
+	  T(a_claimed_subnet_is_not_given_again), T(a_space_that_is_none_is_refused),
+	  T(a_port_that_is_in_use_is_passed_over), T(a_gate_never_lets_more_than_its_width_in),
+	  T(a_roster_has_each_id_once_and_keeps_to_its_capacity),
+	  T(bridge_names_fit_and_tell_open_from_closed),
+	  T(log_lines_are_printed_in_the_order_of_time))
