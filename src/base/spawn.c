@@ -1,0 +1,65 @@
+#include "base/spawn.h"
+
+#include "base/err.h"
+#include "base/own.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+/* How it ended, in words: the last of what it said. */
+static int describe(const char *name, int status, int said, struct err *e)
+{
+	char words[512] = "";
+	off_t end = lseek(said, 0, SEEK_END);
+	off_t from = end < (off_t)sizeof(words) ? 0 : end - (off_t)sizeof(words) + 1;
+	ssize_t len = pread(said, words, sizeof(words) - 1, from);
+
+	while (len > 0 && strchr(" \n", words[len - 1]))
+		words[--len] = '\0';
+	if (WIFSIGNALED(status))
+		return err_set(e, ERR_INTERNAL, "%s was ended by signal %d: %s", name,
+			       WTERMSIG(status), words);
+	return err_set(e, ERR_INTERNAL, "%s exited with %d: %s", name, WEXITSTATUS(status), words);
+}
+
+static int spawn(const char *const *argv, int in, int out, pid_t *ret_pid)
+{
+	posix_spawn_file_actions_t actions;
+	int error;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, out, STDERR_FILENO);
+	error = posix_spawnp(ret_pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv,
+			     environ);
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+
+int spawn_wait(const char *const *argv, const char *input, struct err *e)
+{
+	/* Files in memory are its standard streams: no pipe fills up, and nobody has to feed it. */
+	AUTO(int, closep) in = memfd_create("input", MFD_CLOEXEC);
+	AUTO(int, closep) out = memfd_create("output", MFD_CLOEXEC);
+	size_t len = input ? strlen(input) : 0;
+	int status = 0;
+	pid_t pid;
+
+	if (in < 0 || out < 0 || write(in, input ? input : "", len) != (ssize_t)len ||
+	    lseek(in, 0, SEEK_SET) < 0)
+		return err_errno(e, ERR_INTERNAL, "prepare to run %s", argv[0]);
+	errno = spawn(argv, in, out, &pid);
+	if (errno)
+		return err_errno(e, ERR_INTERNAL, "run %s", argv[0]);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_errno(e, ERR_INTERNAL, "wait for %s", argv[0]);
+	return status == 0 ? 0 : describe(argv[0], status, out, e);
+}

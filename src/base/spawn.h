@@ -1,0 +1,15 @@
+/*
+ * Another program, run to its end.
+ */
+#ifndef BASE_SPAWN_H
+#define BASE_SPAWN_H
+
+struct err;
+
+/*
+ * Runs argv[0] (found in PATH) with `input` (NULL: none) on its standard input, and waits. Succeeds
+ * when it exits with 0; otherwise fails with INTERNAL and the last of what it said.
+ */
+int spawn_wait(const char *const *argv, const char *input, struct err *e);
+
+#endif
