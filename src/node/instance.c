@@ -9,7 +9,6 @@
 #include "challenge/challenge.h"
 #include "challenge/plan.h"
 #include "challenge/problem.h"
-#include "engine/container.h"
 #include "node/attachment.h"
 #include "node/catalogue.h"
 #include "node/compose.h"
@@ -334,32 +333,70 @@ static int run_start(struct node *node, struct instance *inst, struct err *e)
 	return r;
 }
 
-struct start_job {
+/* Makes the instance STOPPING and takes it down, or waits for whoever is at it. */
+static int stop(struct node *node, struct instance *inst, enum instance_status end, struct err *e)
+{
+	int r;
+
+	atomic_store(&inst->cancelled, true);
+	lock_idle(inst);
+	if (inst->status == STOPPED || inst->status == EXPIRED || inst->status == FAILED) {
+		pthread_mutex_unlock(&inst->lock);
+		return 0;
+	}
+	if (inst->status == RUNNING) {
+		inst->status = STOPPING;
+		inst->end = end;
+		inst->failure = (struct err)ERR_INIT;
+	}
+	inst->busy = true;
+	pthread_mutex_unlock(&inst->lock);
+	r = store_set_status(node->db, inst->id, instance_status_words[STOPPING],
+			     ending_detail(inst), e);
+	if (r < 0) {
+		set_idle(inst, STOPPING);
+		return r;
+	}
+	return engine_failure(take_down(node, inst, e), e);
+}
+
+/* An instance and the use of it that a job has taken over. */
+struct job {
 	struct node *node;
-	struct instance *inst; /* in use */
+	struct instance *inst;
+	enum instance_job kind;
 };
 
-static void start_in_background(void *cookie)
+static void run_job(void *cookie)
 {
-	struct start_job *job = cookie;
+	struct job *job = cookie;
+	struct instance *inst = job->inst;
 	struct err e = ERR_INIT;
 
-	run_start(job->node, job->inst, &e); /* logged, and kept in the row */
-	instance_unref(job->inst);
+	/* What fails here is logged where it happens, and kept in the row. */
+	switch (job->kind) {
+	case INSTANCE_RESUME:
+		if (compose_down(job->node, inst->id, &e) < 0)
+			log_warn("instance '%s': %s; starting it all the same", inst->id, e.msg);
+		resources_release(job->node, &inst->resources);
+		run_start(job->node, inst, &e);
+		break;
+	case INSTANCE_START: run_start(job->node, inst, &e); break;
+	case INSTANCE_EXPIRE: stop(job->node, inst, EXPIRED, &e); break;
+	}
+	instance_unref(inst);
 	free(job);
 }
 
-/* Hands a busy instance, and the caller's use of it, to a job. */
-static int begin_job(struct node *node, struct instance *inst, void (*run)(void *cookie),
-		     struct err *e)
+int instance_begin(struct node *node, struct instance *inst, enum instance_job kind, struct err *e)
 {
-	struct start_job *job = calloc(1, sizeof(*job));
+	struct job *job = calloc(1, sizeof(*job));
 	int r;
 
 	if (!job)
 		return err_memory(e);
-	*job = (struct start_job){ node, inst };
-	r = work_start(node->work, run, job, e);
+	*job = (struct job){ node, inst, kind };
+	r = work_start(node->work, run_job, job, e);
 	if (r < 0)
 		free(job);
 	return r;
@@ -444,7 +481,7 @@ int instance_start(struct node *node, const struct instance_spec *spec, bool res
 	if (r == 0 && respond_async) {
 		r = row_of(inst, ret_row, e);
 		if (r == 0)
-			r = begin_job(node, inst, start_in_background, e);
+			r = instance_begin(node, inst, INSTANCE_START, e);
 		if (r == 0) {
 			inst = NULL; /* the job's now */
 			return INSTANCE_ACCEPTED;
@@ -461,33 +498,6 @@ int instance_start(struct node *node, const struct instance_spec *spec, bool res
 	if (r == 0)
 		r = row_of(inst, ret_row, e);
 	return r < 0 ? r : INSTANCE_CREATED;
-}
-
-/* Makes the instance STOPPING and takes it down, or waits for whoever is at it. */
-static int stop(struct node *node, struct instance *inst, enum instance_status end, struct err *e)
-{
-	int r;
-
-	atomic_store(&inst->cancelled, true);
-	lock_idle(inst);
-	if (inst->status == STOPPED || inst->status == EXPIRED || inst->status == FAILED) {
-		pthread_mutex_unlock(&inst->lock);
-		return 0;
-	}
-	if (inst->status == RUNNING) {
-		inst->status = STOPPING;
-		inst->end = end;
-		inst->failure = (struct err)ERR_INIT;
-	}
-	inst->busy = true;
-	pthread_mutex_unlock(&inst->lock);
-	r = store_set_status(node->db, inst->id, instance_status_words[STOPPING],
-			     ending_detail(inst), e);
-	if (r < 0) {
-		set_idle(inst, STOPPING);
-		return r;
-	}
-	return engine_failure(take_down(node, inst, e), e);
 }
 
 int instance_stop(struct node *node, const char *instance_id, struct err *e)
@@ -586,160 +596,5 @@ int instance_stop_all(struct node *node, struct ctfy_stopped *ret_stopped, struc
 	}
 	free(all.errors);
 	roll_done(&all.roll);
-	return r;
-}
-
-static void stop_in_background(void *cookie)
-{
-	struct start_job *job = cookie;
-	struct instance *inst = job->inst;
-	struct err e = ERR_INIT;
-
-	stop(job->node, inst, EXPIRED, &e); /* a failure is logged and retried */
-	instance_unref(inst);
-	free(job);
-}
-
-/* Whether the reaper has something to do with it: over its time, or a teardown to retry. */
-static bool is_due(struct instance *inst, int64_t now)
-{
-	bool due;
-
-	pthread_mutex_lock(&inst->lock);
-	due = !inst->busy && ((inst->status == RUNNING && inst->expires_at <= now) ||
-			      (inst->status == STOPPING && inst->retry_at <= now));
-	pthread_mutex_unlock(&inst->lock);
-	return due;
-}
-
-void instances_reap(struct node *node)
-{
-	int64_t now = clock_now_ms(node->clock);
-	struct err e = ERR_INIT;
-	struct roll roll;
-
-	if (roster_roll(node->roster, &roll, &e) < 0)
-		log_error("the reaper: %s", e.msg);
-	for (size_t i = 0; i < roll.count; i++) {
-		if (!is_due(roll.instances[i], now))
-			continue;
-		if (begin_job(node, roll.instances[i], stop_in_background, &e) < 0)
-			log_error("the reaper: %s", e.msg);
-		else
-			roll.instances[i] = NULL; /* the job's now */
-	}
-	roll_done(&roll);
-}
-
-/* Takes up one row of the store; the roster has it then. */
-static int recover_row(void *cookie, struct instance_row *row, struct err *e)
-{
-	struct node *node = cookie;
-	AUTO(struct instance *, instance_unrefp) existing = NULL;
-	struct instance *inst =
-		instance_new(node->roster, row->instance_id, row->challenge_id, row->spec);
-	int r;
-
-	if (!inst)
-		return err_memory(e);
-	inst->started_at = row->started_at;
-	inst->expires_at = row->expires_at;
-	inst->endpoints = row->endpoints ? json_loads(row->endpoints, 0, NULL) : NULL;
-	inst->services = row->services ? json_loads(row->services, 0, NULL) : NULL;
-	r = resources_claim(node, row->resources, &inst->resources, e);
-	if (r == 0)
-		r = roster_enter(node->roster, inst, SIZE_MAX, &existing, e);
-	if (r < 0) {
-		instance_unref(inst);
-		instance_unref(inst);
-		return r;
-	}
-	if (strcmp(row->status, instance_status_words[RUNNING]) == 0) {
-		inst->status = RUNNING;
-	} else if (strcmp(row->status, instance_status_words[STARTING]) == 0 && row->acknowledged) {
-		inst->status = STARTING;
-	} else if (strcmp(row->status, instance_status_words[STARTING]) == 0) {
-		inst->status = STOPPING;
-		inst->end = FAILED;
-		err_set(&inst->failure, ERR_ENGINE, "interrupted: the node was restarted");
-	} else {
-		inst->status = STOPPING;
-		inst->end = !row->detail                                               ? STOPPED
-			    : strcmp(row->detail, instance_status_words[EXPIRED]) == 0 ? EXPIRED
-										       : FAILED;
-		if (inst->end == FAILED)
-			err_set(&inst->failure, ERR_ENGINE, "%s", row->detail);
-	}
-	instance_unref(inst);
-	return 0;
-}
-
-/* A start that was acknowledged and cut short: what there is of it goes, and it starts anew. */
-static void resume_in_background(void *cookie)
-{
-	struct start_job *job = cookie;
-	struct instance *inst = job->inst;
-	struct err e = ERR_INIT;
-
-	if (compose_down(job->node, inst->id, &e) < 0)
-		log_warn("instance '%s': %s; starting it all the same", inst->id, e.msg);
-	resources_release(job->node, &inst->resources);
-	start_in_background(job);
-}
-
-static void lose(struct node *node, struct instance *inst)
-{
-	struct err e = ERR_INIT;
-
-	inst->status = STOPPING;
-	inst->end = FAILED;
-	err_set(&inst->failure, ERR_ENGINE, "its containers were gone when the node came back");
-	log_warn("instance '%s': %s", inst->id, inst->failure.msg);
-	if (store_set_status(node->db, inst->id, instance_status_words[STOPPING], inst->failure.msg,
-			     &e) < 0)
-		log_error("instance '%s': %s", inst->id, e.msg);
-}
-
-static bool has_container(const struct engine_container_list *list, const char *instance_id)
-{
-	for (size_t i = 0; i < list->count; i++) {
-		const char *owner =
-			json_string_value(json_object_get(list->items[i].labels, LABEL_INSTANCE));
-
-		if (owner && strcmp(owner, instance_id) == 0)
-			return true;
-	}
-	return false;
-}
-
-int instances_recover(struct node *node, struct err *e)
-{
-	struct engine_container_list list = { 0 };
-	struct label_filter filter;
-	struct roll roll = { 0 };
-	int r;
-
-	label_filter(node, NULL, &filter);
-	r = store_each_active(node->db, recover_row, node, e);
-	if (r == 0)
-		r = engine_container_list(node->engine, filter.labels, &list, e);
-	if (r == 0)
-		r = roster_roll(node->roster, &roll, e);
-	for (size_t i = 0; r == 0 && i < roll.count; i++) {
-		struct instance *inst = roll.instances[i];
-
-		if (inst->status == RUNNING && !has_container(&list, inst->id))
-			lose(node, inst);
-		if (inst->status != STARTING)
-			continue; /* adopted, or the reaper's to take down */
-		inst->busy = true;
-		r = begin_job(node, inst, resume_in_background, e);
-		if (r == 0)
-			roll.instances[i] = NULL; /* the job's now */
-	}
-	if (r == 0 && roll.count > 0)
-		log_info("took up %zu instances of an earlier life", roll.count);
-	roll_done(&roll);
-	engine_container_list_done(&list);
 	return r;
 }

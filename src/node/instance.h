@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 struct err;
+struct instance;
 struct instance_spec;
 struct node;
 
@@ -57,11 +58,14 @@ int instance_row(struct node *node, const char *instance_id, struct ctfy_instanc
 int instance_services(struct node *node, const char *instance_id, json_t **ret_services,
 		      struct err *e);
 
-/* Takes up what an earlier life of the node left: adopts, resumes, cleans up in the background. */
-int instances_recover(struct node *node, struct err *e);
+enum instance_job {
+	INSTANCE_START,  /* of a busy instance that is STARTING */
+	INSTANCE_RESUME, /* the same; what there is of it is removed before */
+	INSTANCE_EXPIRE, /* its time is over, or its teardown is due again */
+};
 
-/* Ends what is over its time, and retries what could not be taken down. Returns soon. */
-void instances_reap(struct node *node);
+/* Goes on in the background; the caller's use of the instance is the job's, unless this fails. */
+int instance_begin(struct node *node, struct instance *inst, enum instance_job kind, struct err *e);
 
 /* The instance's own directory; the caller's to free(). NULL: out of memory. */
 char *instance_dir(const struct node *node, const char *instance_id);

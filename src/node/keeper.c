@@ -32,6 +32,37 @@ struct keeper {
 	int64_t next_ping, next_sweep; /* monotonic */
 };
 
+/* Over its time, or a teardown that is to be tried again. */
+static bool is_due(struct instance *inst, int64_t now)
+{
+	bool due;
+
+	pthread_mutex_lock(&inst->lock);
+	due = !inst->busy && ((inst->status == RUNNING && inst->expires_at <= now) ||
+			      (inst->status == STOPPING && inst->retry_at <= now));
+	pthread_mutex_unlock(&inst->lock);
+	return due;
+}
+
+static void reap(struct node *node)
+{
+	int64_t now = clock_now_ms(node->clock);
+	struct err e = ERR_INIT;
+	struct roll roll = { 0 };
+
+	if (roster_roll(node->roster, &roll, &e) < 0)
+		log_error("end what is over its time: %s", e.msg);
+	for (size_t i = 0; i < roll.count; i++) {
+		if (!is_due(roll.instances[i], now))
+			continue;
+		if (instance_begin(node, roll.instances[i], INSTANCE_EXPIRE, &e) < 0)
+			log_error("end what is over its time: %s", e.msg);
+		else
+			roll.instances[i] = NULL; /* the job's now */
+	}
+	roll_done(&roll);
+}
+
 static void sweep(struct node *node)
 {
 	AUTO(json_t *, json_decrefp) ids = NULL;
@@ -72,7 +103,7 @@ static void make_round(struct keeper *keeper)
 {
 	int64_t now = clock_monotonic_ms();
 
-	instances_reap(keeper->node);
+	reap(keeper->node);
 	if (now >= keeper->next_ping) {
 		ping(keeper->node);
 		keeper->next_ping = now + PING_MS;

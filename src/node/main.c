@@ -10,6 +10,7 @@
 #include "node/keeper.h"
 #include "node/node-http.h"
 #include "node/node.h"
+#include "node/recover.h"
 
 #include <signal.h>
 #include <string.h>
@@ -59,7 +60,7 @@ int node_daemon_start(const struct node_options *options, const char *token,
 	}
 	if (!daemon->node->token)
 		return err_set(e, ERR_INVALID, "--token-file FILE is needed");
-	r = instances_recover(daemon->node, e);
+	r = recover_instances(daemon->node, e);
 	if (r == 0)
 		r = keeper_start(daemon->node, &daemon->keeper, e);
 	if (r == 0)
