@@ -2,7 +2,7 @@
  * Files out of and into containers, running or not.
  *
  * What the engine sees is the container's layers, volumes and binds. What lies on a tmpfs is
- * NOT_FOUND, and nothing can be written below a read-only root (CONFLICT).
+ * NOT_FOUND, and nothing can be written below a read-only root.
  */
 #ifndef ENGINE_ARCHIVE_H
 #define ENGINE_ARCHIVE_H

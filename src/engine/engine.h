@@ -37,6 +37,11 @@ struct engine_options {
 	 * authorities.
 	 */
 	const char *cert_dir;
+	/*
+	 * Patience with calls that only ask; those that make, start or end things have five times
+	 * as much. 0: a minute, for an engine under load takes its time.
+	 */
+	int64_t timeout_ms;
 };
 
 /*

@@ -45,16 +45,16 @@ int engine_exec_resize(struct engine *engine, const char *exec, unsigned columns
 struct engine_exec_state {
 	bool running;
 	int exit_code; /* once it doesn't run */
-	int pid;       /* as the engine's host sees it */
+	int pid;       /* as the engine's host sees it; 0: not known yet */
 };
 
 int engine_exec_inspect(struct engine *engine, const char *exec,
 			struct engine_exec_state *ret_state, struct err *e);
 
 /*
- * Signals the process by its host pid, there being no such call in the API: the engine must be on
- * this machine and we in its pid namespace, else it fails with UNIMPLEMENTED. Fine when it has
- * ended.
+ * Signals the process and what it started (its process group) by its host pid, there being no such
+ * call in the API: the engine must be on this machine and we in its pid namespace, else it fails
+ * with UNIMPLEMENTED. Fine when it has ended.
  */
 int engine_exec_kill(struct engine *engine, const char *exec, int signal, struct err *e);
 

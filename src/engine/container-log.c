@@ -1,0 +1,60 @@
+#include "base/err.h"
+#include "base/own.h"
+#include "engine/container.h"
+#include "engine/json.h"
+#include "engine/request.h"
+
+static int demux_sink(void *demux, const void *bytes, size_t len, struct err *e)
+{
+	return engine_demux_feed(demux, bytes, len, e);
+}
+
+/* Before API 1.42 nothing in the answer itself says whether it is in frames. */
+static int has_terminal(struct engine *engine, const char *container, bool *ret_tty, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) inspected = NULL;
+	int r;
+
+	r = engine_container_inspect(engine, container, &inspected, e);
+	if (r < 0)
+		return r;
+	*ret_tty = json_get_bool(json_object_get(inspected, "Config"), "Tty");
+	return 0;
+}
+
+static int read_log(struct engine *engine, const char *container,
+		    const struct engine_log_options *options, struct engine_demux *demux,
+		    struct err *e)
+{
+	AUTO(struct request, request_done) req;
+	int r;
+
+	request_begin(&req, engine, "GET", "/containers/%s/logs", container);
+	request_query(&req, "stdout", "1");
+	request_query(&req, "stderr", "1");
+	request_query(&req, "follow", options->follow ? "1" : NULL);
+	request_query(&req, "timestamps", options->timestamps ? "1" : NULL);
+	if (options->tail)
+		request_query_number(&req, "tail", options->tail);
+	request_query_time(&req, "since", options->since_ms);
+	req.call.sink = demux_sink;
+	req.call.sink_cookie = demux;
+	req.call.max_body = UINT64_MAX;
+	req.call.timeout_ms = options->timeout_ms;
+	r = request_run(&req, NULL, e);
+	return r < 0 ? r : engine_demux_end(demux, e);
+}
+
+int engine_container_logs(struct engine *engine, const char *container,
+			  const struct engine_log_options *options, engine_output *output,
+			  void *cookie, struct err *e)
+{
+	struct engine_demux demux = { .output = output, .cookie = cookie };
+	int r;
+
+	r = has_terminal(engine, container, &demux.raw, e);
+	if (r < 0)
+		return r;
+	r = read_log(engine, container, options, &demux, e);
+	return r < 0 ? err_wrap(e, "read the log of container '%s'", container) : 0;
+}
