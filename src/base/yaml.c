@@ -282,8 +282,8 @@ static int add_weight(struct builder *b, struct yaml_node *node, const struct ya
 
 static int append_item(struct builder *b, struct yaml_node *list, struct yaml_node *item)
 {
-	if ((list->count & (list->count - 1)) == 0) { /* full at every power of two */
-		size_t capacity = list->count ? 2 * list->count : 1;
+	if (list->count == list->capacity) {
+		size_t capacity = list->count ? 2 * list->count : 4;
 		struct yaml_node **items =
 			arena_array(b->arena, capacity, sizeof(struct yaml_node *));
 
@@ -292,6 +292,7 @@ static int append_item(struct builder *b, struct yaml_node *list, struct yaml_no
 		if (list->count)
 			memcpy(items, list->items, list->count * sizeof(*items));
 		list->items = items;
+		list->capacity = capacity;
 	}
 	list->items[list->count++] = item;
 	return add_weight(b, list, item);
@@ -299,8 +300,8 @@ static int append_item(struct builder *b, struct yaml_node *list, struct yaml_no
 
 static int append_entry(struct builder *b, struct yaml_node *map, const struct yaml_entry *entry)
 {
-	if ((map->count & (map->count - 1)) == 0) {
-		size_t capacity = map->count ? 2 * map->count : 1;
+	if (map->count == map->capacity) {
+		size_t capacity = map->count ? 2 * map->count : 4;
 		struct yaml_entry *entries = arena_array(b->arena, capacity, sizeof(*entries));
 
 		if (!entries)
@@ -308,6 +309,7 @@ static int append_entry(struct builder *b, struct yaml_node *map, const struct y
 		if (map->count)
 			memcpy(entries, map->entries, map->count * sizeof(*entries));
 		map->entries = entries;
+		map->capacity = capacity;
 	}
 	map->entries[map->count++] = *entry;
 	return add_weight(b, map, entry->value);

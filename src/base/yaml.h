@@ -51,7 +51,8 @@ struct yaml_node {
 		int64_t integer;
 		double real;
 	};
-	size_t count; /* of a list's items or a map's entries */
+	size_t count;    /* of a list's items or a map's entries */
+	size_t capacity; /* of their array */
 	struct yaml_node **items;
 	struct yaml_entry *entries;
 	size_t weight; /* nodes in all, aliases expanded */

@@ -45,6 +45,7 @@ struct attachment {
 	const char *source;                   /* relative to the folder; NULL: built */
 	const char *service, *container_path; /* built: read out of this service's image */
 	bool template_;                       /* rendered with the instance's answers */
+	const struct yaml_node *node;         /* for messages; may be NULL */
 };
 
 enum placement_way {
@@ -86,6 +87,7 @@ struct challenge {
 	const char *type; /* "standard" or "dynamic" scoring */
 	int64_t value, minimum, decay;
 	const char *decay_function;  /* "logarithmic" or "linear" */
+	const char *protocol;        /* "http", "https", "tcp", "udp"; NULL: not said */
 	const char *connection_info; /* with ${host}, ${port}, ${url} or {{...}} */
 	bool hidden;
 	int64_t attempts; /* most submissions a team may make; 0: no limit */
@@ -105,9 +107,10 @@ struct challenge {
 	size_t endpoint_count;
 	const char **templates; /* paths in the folder that are rendered where they are mounted */
 	size_t template_count;
-	int64_t health_deadline_ms;     /* 0: the node's default */
-	int64_t ttl;                    /* seconds an instance lives; 0: the platform's default */
-	bool egress;                    /* asks for new connections to the outside */
+	int64_t health_deadline_ms; /* 0: the node's default */
+	int64_t ttl;                /* seconds an instance lives; 0: the platform's default */
+	bool egress;                /* asks for new connections to the outside */
+	const struct yaml_node *egress_node;
 	bool capture, record_http, vpn; /* asks for these sidecars */
 
 	struct compose *compose; /* parsed; NULL: nothing to run */

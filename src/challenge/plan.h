@@ -83,14 +83,16 @@ enum plan_bind_kind {
 
 struct plan_bind {
 	enum plan_bind_kind kind;
-	const char *source; /* absolute; NULL for EMPTY and RENDERED, which have only a slot */
-	const char *slot;   /* name in the instance's directory; same source, same slot */
+	const char *source; /* absolute; EMPTY: what is absent; NULL for RENDERED */
+	const char *slot;   /* name in the instance's directory, for all but SHARED and HOST; the
+			       same source has the same slot in all services */
 	const char *target; /* absolute path in the container */
 	bool read_only;
 	const char *propagation; /* NULL: the engine's default */
 	const void *content;     /* RENDERED: the file's bytes */
 	size_t size;
 	uint32_t mode, uid, gid;
+	bool template_; /* RENDERED from a template of the folder */
 };
 
 struct plan_volume_use {

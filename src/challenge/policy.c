@@ -47,11 +47,8 @@ const struct policy_opt_in policy_opt_ins[] = {
 	{ "shm", "take more shared memory than limits.shm_max" },
 	{ "replicas", "run more replicas than limits.replicas_max" },
 	{ "volume-driver", "use a volume driver or its options" },
-	{ "network-driver:NAME", "use another network driver than bridge" },
 	{ "build-host-network", "build on the host's network" },
 	{ "build-privileged", "build with rights over the host" },
-	{ "build-secrets", "build with secrets or the builder's SSH agent" },
-	{ "remote-context", "build from a URL" },
 	{ "*", "all of it" },
 };
 const size_t policy_opt_in_count = ARRAY_SIZE(policy_opt_ins);

@@ -123,6 +123,21 @@ int problems_error(const struct problems *problems, struct err *e)
 	return err_memory(e);
 }
 
+void problems_move(struct problems *problems, struct problems *from)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		struct problem *row = row_new(problems);
+
+		if (!row)
+			break;
+		*row = from->rows[i];
+		from->rows[i] = (struct problem){ 0 };
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(from->by_kind); i++)
+		problems->by_kind[i] += from->by_kind[i];
+	problems_done(from);
+}
+
 void problems_done(struct problems *problems)
 {
 	for (size_t i = 0; i < problems->count; i++) {

@@ -65,6 +65,9 @@ static inline size_t problems_refusals(const struct problems *problems)
 /* Fills e with the first that forbids a plan: INVALID, or POLICY where nothing else is wrong. */
 int problems_error(const struct problems *problems, struct err *e);
 
+/* Appends all of from, which is empty then. */
+void problems_move(struct problems *problems, struct problems *from);
+
 void problems_done(struct problems *problems);
 
 #endif

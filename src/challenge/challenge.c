@@ -1,0 +1,424 @@
+#include "challenge/challenge.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "base/own.h"
+#include "challenge/compose.h"
+#include "challenge/dockerfile.h"
+#include "challenge/folder.h"
+#include "challenge/problem.h"
+#include "challenge/spec.h"
+#include "challenge/tree.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MAX_DOCKERFILE = 1 << 20, MAX_WALK_DEPTH = 24 };
+
+/* --- dialects ----------------------------------------------------------------------------- */
+
+static bool is_ctfcli(const struct yaml_node *root)
+{
+	return yaml_get(root, "name") || yaml_get(root, "flags") || yaml_get(root, "questions");
+}
+
+/* The first whose file is there and whose mark is in it. */
+static const struct dialect {
+	const char *name;
+	const char *files[5];
+	bool (*recognise)(const struct yaml_node *root);
+	spec_reader *read;
+} dialects[] = {
+	{ "ctfcli",
+	  { "challenge.yml", "challenge.yaml", "ctfcli.yaml", "ctfcli.yml" },
+	  is_ctfcli,
+	  spec_read_ctfcli },
+};
+
+/* --- loading ------------------------------------------------------------------------------ */
+
+struct loader {
+	struct arena *arena;
+	struct challenge *challenge;
+	struct problems *problems;
+	struct spec spec;
+	struct err *e;
+};
+
+/* A folder's name as an id: what an id can't hold becomes "-". */
+static const char *id_from(struct arena *arena, const char *dir)
+{
+	static const char *const common[] = { "src",       "build",  "dist",      "deploy",
+					      "chal",      "docker", "files",     "service",
+					      "server",    "app",    "challenge", "container",
+					      "deployment" };
+	const char *slash = strrchr(dir, '/'), *base = slash ? slash + 1 : dir;
+	char *id;
+	size_t len = 0;
+
+	for (size_t i = 0; slash && slash > dir && i < ARRAY_SIZE(common); i++) {
+		if (strcmp(common[i], base) != 0)
+			continue;
+		while (base > dir + 1 && slash > dir && slash[-1] != '/')
+			slash--;
+		base = slash;
+		break;
+	}
+	id = arena_strdup(arena, base);
+	for (const char *c = base; id && *c && len < ID_SIZE - 1; c++) {
+		if (isalnum((unsigned char)*c) || (len && strchr("_.-", *c)))
+			id[len++] = *c;
+		else if (len && id[len - 1] != '-')
+			id[len++] = '-';
+	}
+	while (id && len && id[len - 1] == '-')
+		len--;
+	if (id)
+		id[len] = '\0';
+	return id && *id ? id : "challenge";
+}
+
+static int read_spec(struct loader *in, const struct dialect *dialect, const char *path,
+		     const struct yaml_node *root)
+{
+	struct challenge *c = in->challenge;
+
+	c->dialect = dialect->name;
+	c->spec_file = path;
+	in->spec.root = root;
+	dialect->read(&in->spec);
+	return 0;
+}
+
+/* Found: 1; no spec: 0. A spec file that can't be read is an error whatever dialect it may be. */
+static int find_spec(struct loader *in)
+{
+	const char *last_path = NULL;
+	struct yaml_node *root = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(dialects); i++) {
+		for (const char *const *name = dialects[i].files; *name; name++) {
+			const char *path = path_join(in->arena, in->challenge->dir, *name);
+			int r;
+
+			if (!path || !path_exists(path) || path_is_dir(path))
+				continue;
+			if (!last_path || strcmp(last_path, path) != 0) {
+				r = compose_parse(in->arena, in->challenge->dir, path,
+						  in->challenge->dir, &root, in->problems, in->e);
+				if (r < 0)
+					return r;
+			}
+			last_path = path;
+			if (!dialects[i].recognise(root))
+				continue;
+			r = read_spec(in, &dialects[i], path, root);
+			return r < 0 ? r : 1;
+		}
+	}
+	return 0;
+}
+
+/* Directories in which organisers keep what is to be run. */
+static const char *const service_dirs[] = { "src",        "chal",    "challenge", "deploy",
+					    "deployment", "service", "server",    "docker",
+					    "build",      "app",     "source",    "env" };
+
+static const char *find_compose(struct loader *in)
+{
+	const char *dir = in->challenge->dir;
+	const char *path = compose_find(in->arena, dir);
+
+	if (in->spec.compose)
+		return path_join(in->arena, dir, in->spec.compose);
+	for (size_t i = 0; !path && i < ARRAY_SIZE(service_dirs); i++) {
+		const char *below = path_join(in->arena, dir, service_dirs[i]);
+
+		path = below ? compose_find(in->arena, below) : NULL;
+	}
+	return path;
+}
+
+static bool has_dockerfile(struct loader *in, const char *dir)
+{
+	const char *path = dir ? path_join(in->arena, dir, "Dockerfile") : NULL;
+
+	return path && path_exists(path) && !path_is_dir(path);
+}
+
+static const char *find_dockerfile_dir(struct loader *in)
+{
+	const char *dir = in->challenge->dir;
+
+	if (in->spec.build)
+		return path_join(in->arena, dir, in->spec.build);
+	if (has_dockerfile(in, dir))
+		return dir;
+	for (size_t i = 0; in->spec.wants_instance && i < ARRAY_SIZE(service_dirs); i++) {
+		const char *below = path_join(in->arena, dir, service_dirs[i]);
+
+		if (has_dockerfile(in, below))
+			return below;
+	}
+	return NULL;
+}
+
+/* A node that stands for a file of the folder as a whole. */
+static struct yaml_node *file_node(struct loader *in, const char *path)
+{
+	struct yaml_file *file = arena_alloc(in->arena, sizeof(*file));
+	struct yaml_node *node = tree_new(in->arena, YAML_MAP, NULL);
+
+	if (!file || !node)
+		return NULL;
+	file->path = path_relative(path, in->challenge->dir);
+	file->dir = in->challenge->dir;
+	node->file = file;
+	return node;
+}
+
+/* A compose model for a Dockerfile alone: its exposed ports are what players get. */
+static int run_dockerfile(struct loader *in, const char *dir)
+{
+	const char *path = path_join(in->arena, dir, "Dockerfile");
+	struct yaml_node *place = path ? file_node(in, path) : NULL;
+	struct yaml_node *service = spec_service(&in->spec, "challenge", place);
+	struct yaml_node *ports = tree_new(in->arena, YAML_LIST, place);
+	struct dockerfile file;
+	const char *text;
+	size_t len;
+	int r;
+
+	if (!place)
+		return err_memory(in->e);
+	r = folder_read(in->arena, in->challenge->dir, path, MAX_DOCKERFILE, &text, &len, in->e);
+	if (r < 0) {
+		problem_at(in->problems, PROBLEM_ERROR, place, NULL, "%s", in->e->msg);
+		return r;
+	}
+	if (!dockerfile_read(in->arena, text, &file))
+		return err_memory(in->e);
+	in->challenge->dockerfile = path;
+	tree_set(in->arena, service, "build", tree_string(in->arena, dir, place));
+	for (size_t i = 0; i < file.port_count; i++) {
+		const char *port = arena_printf(in->arena, "%u/%s", file.ports[i].port,
+						file.ports[i].protocol);
+
+		tree_append(in->arena, ports, port ? tree_string(in->arena, port, place) : NULL);
+	}
+	tree_set(in->arena, service, "ports", ports);
+	if (!file.port_count && !in->challenge->endpoint_count)
+		problem_at(in->problems, PROBLEM_WARNING, place, NULL,
+			   "exposes no port: players can't reach it unless the spec has endpoints");
+	return 0;
+}
+
+static int use_services(struct loader *in)
+{
+	struct challenge *c = in->challenge;
+	struct yaml_node *root = tree_new(in->arena, YAML_MAP, in->spec.services);
+
+	c->compose = arena_alloc(in->arena, sizeof(*c->compose));
+	if (!c->compose || !root)
+		return err_memory(in->e);
+	tree_set(in->arena, root, "services", in->spec.services);
+	*c->compose = (struct compose){ .folder = c->dir, .dir = c->dir, .root = root };
+	return 0;
+}
+
+/* What is to run: what the spec says, a compose file, a Dockerfile, or nothing. */
+static int find_services(struct loader *in)
+{
+	struct challenge *c = in->challenge;
+	const char *dockerfile_dir;
+	int r = 0;
+
+	if (!in->spec.services && !c->compose_file)
+		c->compose_file = find_compose(in);
+	if (c->compose_file && !in->spec.services)
+		return compose_load(in->arena, c->dir, c->compose_file, &c->compose, in->problems,
+				    in->e);
+	dockerfile_dir = in->spec.services ? NULL : find_dockerfile_dir(in);
+	if (dockerfile_dir)
+		r = run_dockerfile(in, dockerfile_dir);
+	return r == 0 && in->spec.services ? use_services(in) : r;
+}
+
+static int load(struct loader *in)
+{
+	struct challenge *c = in->challenge;
+	int r;
+
+	c->id = id_from(in->arena, c->dir);
+	in->spec = (struct spec){
+		.arena = in->arena, .challenge = c, .dir = c->dir, .problems = in->problems
+	};
+	r = find_spec(in);
+	if (r < 0)
+		return r;
+	r = find_services(in);
+	if (r < 0)
+		return r;
+	if (!c->spec_file && !c->compose)
+		return err_set(in->e, ERR_NOT_FOUND, "'%s' is not a challenge's folder", c->dir);
+	if (!c->dialect)
+		c->dialect = c->compose_file ? "compose" : "dockerfile";
+	if (!c->name)
+		c->name = c->id;
+	if (!c->type)
+		c->type = "standard";
+	if (!c->decay_function)
+		c->decay_function = "logarithmic";
+	if (arena_failed(in->arena))
+		return err_memory(in->e);
+	return problems_refusals(in->problems) ? problems_error(in->problems, in->e) : 0;
+}
+
+/* A compose file given by itself belongs to the nearest folder above it that has a spec. */
+static const char *folder_of(struct loader *in, const char *path)
+{
+	const char *own = path_join(in->arena, path, ".."), *dir = own;
+
+	for (int level = 0; dir && level < 3; level++) {
+		for (size_t i = 0; i < ARRAY_SIZE(dialects); i++)
+			for (const char *const *name = dialects[i].files; *name; name++) {
+				const char *spec = path_join(in->arena, dir, *name);
+
+				if (spec && path_exists(spec))
+					return dir;
+			}
+		dir = path_join(in->arena, dir, "..");
+	}
+	return own;
+}
+
+static int locate(struct loader *in, const char *path)
+{
+	AUTO(char *, freep) real = realpath(path, NULL);
+	struct challenge *c = in->challenge;
+
+	if (!real)
+		return err_errno(in->e, ERR_NOT_FOUND, "'%s'", path);
+	c->dir = arena_strdup(in->arena, real);
+	if (c->dir && !path_is_dir(c->dir)) {
+		c->compose_file = c->dir;
+		c->dir = folder_of(in, c->compose_file);
+	}
+	return c->dir ? 0 : err_memory(in->e);
+}
+
+int challenge_load(const char *dir, struct challenge **ret_challenge, struct problems *problems,
+		   struct err *e)
+{
+	AUTO(struct problems, problems_done) found = PROBLEMS_INIT;
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	struct challenge *c = arena ? arena_alloc(arena, sizeof(*c)) : NULL;
+	struct loader in = { .arena = arena, .challenge = c, .problems = &found, .e = e };
+	int r;
+
+	if (!c)
+		return err_memory(e);
+	r = locate(&in, dir);
+	if (r == 0)
+		r = load(&in);
+	if (problems)
+		problems_move(problems, &found);
+	if (r < 0)
+		return r;
+	c->arena = TAKE(arena);
+	*ret_challenge = c;
+	return 0;
+}
+
+void challenge_free(struct challenge *challenge)
+{
+	if (challenge)
+		arena_free(challenge->arena);
+}
+
+/* --- trees -------------------------------------------------------------------------------- */
+
+struct tree_walk {
+	int (*found)(void *cookie, const char *challenge_dir);
+	void *cookie;
+	struct err *e;
+};
+
+static bool has_file(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+		return false;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool has_spec(const char *dir)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(dialects); i++)
+		for (const char *const *name = dialects[i].files; *name; name++)
+			if (has_file(dir, *name))
+				return true;
+	return false;
+}
+
+static bool is_challenge(const char *dir)
+{
+	static const char *const bare[] = { "compose.yaml", "compose.yml", "docker-compose.yml",
+					    "docker-compose.yaml", "Dockerfile" };
+
+	if (has_spec(dir))
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(bare); i++)
+		if (has_file(dir, bare[i]))
+			return true;
+	return false;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* Symlinks are not followed: a tree that contains itself would never end. */
+static int visible_dir(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN);
+}
+
+static int walk(const struct tree_walk *w, const char *dir, unsigned depth)
+{
+	struct dirent **entries = NULL;
+	int count, r = 0;
+
+	if (is_challenge(dir))
+		return w->found(w->cookie, dir);
+	if (depth == MAX_WALK_DEPTH)
+		return 0;
+	count = scandir(dir, &entries, visible_dir, by_name);
+	if (count < 0)
+		return errno == ENOTDIR ? 0 : err_errno(w->e, ERR_INVALID, "read '%s'", dir);
+	for (int i = 0; i < count; i++) {
+		AUTO(char *, freep) below = strf("%s/%s", dir, entries[i]->d_name);
+
+		if (r == 0)
+			r = below ? walk(w, below, depth + 1) : err_memory(w->e);
+		free(entries[i]);
+	}
+	free(entries);
+	return r;
+}
+
+int challenge_walk(const char *dir, int (*found)(void *cookie, const char *challenge_dir),
+		   void *cookie, struct err *e)
+{
+	return walk(&(struct tree_walk){ found, cookie, e }, dir, 0);
+}

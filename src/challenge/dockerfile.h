@@ -1,0 +1,34 @@
+/*
+ * What a Dockerfile tells without being built.
+ */
+#ifndef CHALLENGE_DOCKERFILE_H
+#define CHALLENGE_DOCKERFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+
+struct dockerfile_port {
+	uint16_t port;
+	const char *protocol; /* "tcp" or "udp" */
+};
+
+struct dockerfile {
+	bool needs_buildkit; /* COPY --chmod, RUN --mount, heredocs and their like */
+	const char *buildkit_reason;
+	unsigned buildkit_line;
+	struct dockerfile_port *ports; /* EXPOSE of the last stage */
+	size_t port_count;
+	const char **args; /* names of every ARG */
+	size_t arg_count;
+	bool has_healthcheck;
+};
+
+/* Never fails but for memory (false): what it doesn't understand is the builder's to refuse. */
+bool dockerfile_read(struct arena *arena, const char *text, struct dockerfile *ret_file);
+
+bool dockerfile_has_arg(const struct dockerfile *file, const char *name);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * What the making of one plan shares among its steps.
+ */
+#ifndef CHALLENGE_PLANNER_H
+#define CHALLENGE_PLANNER_H
+
+#include "base/yaml.h"
+#include "challenge/challenge.h"
+#include "challenge/plan.h"
+#include "challenge/policy.h"
+#include "challenge/problem.h"
+#include "challenge/template.h"
+#include "challenge/variables.h"
+
+struct planner {
+	struct arena *arena; /* the plan's */
+	struct plan *plan;
+	const struct challenge *challenge;
+	const struct policy *policy;
+	const struct plan_facts *facts;
+	struct limits limits;
+	struct variables variables;
+	struct problems *problems;
+	const struct yaml_node *model;
+	bool egress;    /* asked for and permitted */
+	unsigned slots; /* handed out in the instance's directory */
+	bool out_of_memory;
+};
+
+/* Whether the policy grants the opt-in; where it doesn't, a problem with the reason is added. */
+__attribute__((format(printf, 5, 6))) bool planner_permits(struct planner *p, const char *opt_in,
+							   const struct yaml_node *node,
+							   const char *key, const char *reason,
+							   ...);
+
+/* Whether a path may be read or mounted: one in the folder, or one that host-path permits. */
+bool planner_permits_path(struct planner *p, const char *path, const struct yaml_node *node,
+			  const char *key, const char *what);
+
+/* A template with the instance's answers and facts, in the plan's arena. */
+int planner_render(struct planner *p, const char *text, size_t len, const void **ret_content,
+		   size_t *ret_size, struct err *e);
+
+/* The answer to a question of that id, or the fact of that name; NULL: neither. */
+const char *planner_look_up(struct planner *p, const char *name);
+
+/* Whether the text stands in any string or key of a JSON value. False for a NULL text. */
+bool planner_mentions(const json_t *value, const char *text);
+
+/* object[key] = value, which is taken; a failure is remembered. */
+void planner_set(struct planner *p, json_t *object, const char *key, json_t *value);
+void planner_append(struct planner *p, json_t *array, json_t *value);
+
+/* A JSON string of a text; text that isn't UTF-8 has its bytes above 0x7f replaced by "?". */
+json_t *planner_text(struct planner *p, const char *text);
+
+#endif

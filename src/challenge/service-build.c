@@ -1,0 +1,346 @@
+/* build: where an image comes from, and what goes into it. */
+#include "challenge/service.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "challenge/context.h"
+#include "challenge/dockerfile.h"
+#include "challenge/folder.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { MAX_DOCKERFILE = 1 << 20 };
+
+static bool is_remote(const char *context)
+{
+	return strstr(context, "://") || strncmp(context, "git@", 4) == 0 ||
+	       strncmp(context, "github.com/", 11) == 0;
+}
+
+static bool set_context(struct service *s, const struct yaml_node *at, const char *context)
+{
+	char *path;
+
+	if (is_remote(context)) {
+		service_fault(s, at,
+			      "'%s': builds from elsewhere are not supported: put the "
+			      "sources in the challenge's folder",
+			      context);
+		return false;
+	}
+	path = path_join(s->p->arena, at->file->dir, context);
+	if (!path || !planner_permits_path(s->p, path, at, service_key_path(s), "the context"))
+		return false;
+	if (!path_is_dir(path)) {
+		service_fault(s, at, "the context '%s' is not a directory", context);
+		return false;
+	}
+	s->plan->build->context = path;
+	return true;
+}
+
+/* A name below the context stays relative; one outside of it becomes absolute. */
+static bool set_dockerfile(struct service *s, const struct yaml_node *at, const char *name)
+{
+	struct plan_build *build = s->plan->build;
+	char *path = path_join(s->p->arena, build->context, name);
+
+	if (!path || !planner_permits_path(s->p, path, at, service_key_path(s), "the Dockerfile"))
+		return false;
+	if (!path_exists(path) || path_is_dir(path)) {
+		service_fault(s, at, "the Dockerfile '%s' does not exist in '%s'", name,
+			      path_relative(build->context, s->p->challenge->dir));
+		return false;
+	}
+	build->dockerfile = path_relative(path, build->context);
+	return true;
+}
+
+/* As the docker client does, "dockerfile" will do where there is no "Dockerfile". */
+static const char *default_dockerfile(struct service *s)
+{
+	const char *context = s->plan->build->context;
+	const char *upper = path_join(s->p->arena, context, "Dockerfile");
+	const char *lower = path_join(s->p->arena, context, "dockerfile");
+
+	return upper && lower && !path_exists(upper) && path_exists(lower) ? "dockerfile"
+									   : "Dockerfile";
+}
+
+static void add_arg(struct service *s, const struct yaml_node *at, const char *name,
+		    const char *text)
+{
+	if (!text)
+		text = variables_get(&s->p->variables, name);
+	if (!*name)
+		service_fault(s, at, "an argument without a name");
+	else if (text)
+		service_set_text(s, s->plan->build->args, name, text);
+}
+
+static void add_label(struct service *s, const struct yaml_node *at, const char *name,
+		      const char *text)
+{
+	(void)at;
+	if (!s->plan->build->labels)
+		s->plan->build->labels = json_object();
+	service_set_text(s, s->plan->build->labels, name, text ? text : "");
+}
+
+static void add_extra_host(struct service *s, const struct yaml_node *at, const char *name,
+			   const char *text)
+{
+	const char *line = arena_printf(s->p->arena, "%s:%s", name, text ? text : "");
+
+	(void)at;
+	if (!s->plan->build->extra_hosts)
+		s->plan->build->extra_hosts = json_array();
+	if (line)
+		planner_append(s->p, s->plan->build->extra_hosts, planner_text(s->p, line));
+}
+
+static void set_network(struct service *s, const struct yaml_node *value)
+{
+	const char *text = service_text(s, value);
+
+	if (!text || !*text || strcmp(text, "default") == 0)
+		return;
+	if (strcmp(text, "none") == 0)
+		s->plan->build->network = "none";
+	else if (strcmp(text, "host") != 0)
+		service_warn(s, value, "the build uses the default network, not '%s'", text);
+	else if (service_permits(s, "build-host-network", value,
+				 "the build would reach whatever the host does"))
+		s->plan->build->network = "host";
+}
+
+static void set_platforms(struct service *s, const struct yaml_node *value)
+{
+	const char *first =
+		value->kind == YAML_LIST && value->count ? yaml_string(value->items[0]) : NULL;
+
+	if (!first)
+		service_fault(s, value, "must be a list of platforms");
+	else
+		s->plan->build->platform = first;
+}
+
+static void set_pull(struct service *s, const struct yaml_node *value)
+{
+	service_bool(s, value, &s->plan->build->pull);
+}
+
+static void set_shm_size(struct service *s, const struct yaml_node *value)
+{
+	service_bytes(s, value, &s->plan->build->shm_size);
+}
+
+static void set_target(struct service *s, const struct yaml_node *value)
+{
+	s->plan->build->target = service_text(s, value);
+}
+
+static void set_args(struct service *s, const struct yaml_node *value)
+{
+	service_each_pair(s, value, "=", add_arg);
+}
+
+static void set_labels(struct service *s, const struct yaml_node *value)
+{
+	service_each_pair(s, value, "=", add_label);
+}
+
+static void set_extra_hosts(struct service *s, const struct yaml_node *value)
+{
+	service_each_pair(s, value, "=:", add_extra_host);
+}
+
+static void refuse_rights(struct service *s, const struct yaml_node *value)
+{
+	if (service_permits(s, "build-privileged", value,
+			    "the build would hold rights over the host"))
+		service_warn(s, value, "has no effect: the engine's builder has no such rights");
+}
+
+static void refuse_secrets(struct service *s, const struct yaml_node *value)
+{
+	service_fault(s, value, "secrets and SSH agents of a build are not supported");
+}
+
+static void refuse_contexts(struct service *s, const struct yaml_node *value)
+{
+	service_fault(s, value, "additional contexts are not supported: put the files in one");
+}
+
+static void ignore(struct service *s, const struct yaml_node *value)
+{
+	service_warn(s, value, "has no effect on a build here");
+}
+
+static const struct {
+	const char *key;
+	service_key_fn *set;
+} keys[] = {
+	{ "additional_contexts", refuse_contexts },
+	{ "args", set_args },
+	{ "cache_from", ignore },
+	{ "cache_to", ignore },
+	{ "entitlements", refuse_rights },
+	{ "extra_hosts", set_extra_hosts },
+	{ "isolation", ignore },
+	{ "labels", set_labels },
+	{ "network", set_network },
+	{ "no_cache", ignore },
+	{ "platforms", set_platforms },
+	{ "privileged", refuse_rights },
+	{ "provenance", ignore },
+	{ "pull", set_pull },
+	{ "sbom", ignore },
+	{ "secrets", refuse_secrets },
+	{ "shm_size", set_shm_size },
+	{ "ssh", refuse_secrets },
+	{ "tags", ignore },
+	{ "target", set_target },
+	{ "ulimits", ignore },
+};
+
+static void set_key(struct service *s, const struct yaml_entry *entry)
+{
+	static const char *const places[] = { "context", "dockerfile", "dockerfile_inline" };
+	const char *key = s->key;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (strcmp(places[i], entry->key) == 0)
+			return;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (strcmp(keys[i].key, entry->key) != 0)
+			continue;
+		s->key = arena_printf(s->p->arena, "build.%s", entry->key);
+		if (entry->value->kind != YAML_NULL)
+			keys[i].set(s, entry->value);
+		s->key = key;
+		return;
+	}
+	service_unknown(s, entry);
+}
+
+static bool set_place(struct service *s, const struct yaml_node *value)
+{
+	const struct yaml_node *context =
+		value->kind == YAML_MAP ? yaml_get(value, "context") : value;
+	const struct yaml_node *dockerfile = yaml_get(value, "dockerfile");
+	const struct yaml_node *text = yaml_get(value, "dockerfile_inline");
+	const char *path = context ? service_text(s, context) : ".";
+	const char *name = dockerfile ? service_text(s, dockerfile) : NULL;
+
+	if (!path || !set_context(s, context ? context : value, *path ? path : "."))
+		return false;
+	if (text && dockerfile) {
+		service_fault(s, value, "has both dockerfile and dockerfile_inline");
+		return false;
+	}
+	if (text) {
+		s->plan->build->dockerfile_inline = service_text(s, text);
+		return s->plan->build->dockerfile_inline;
+	}
+	return set_dockerfile(s, dockerfile ? dockerfile : value,
+			      name && *name ? name : default_dockerfile(s));
+}
+
+void service_build(struct service *s, const struct yaml_node *value)
+{
+	struct plan_build *build;
+
+	if (value->kind == YAML_NULL)
+		return;
+	if (value->kind == YAML_LIST) {
+		service_fault(s, value, "must be a directory or a map, not a list");
+		return;
+	}
+	build = arena_alloc(s->p->arena, sizeof(*build));
+	if (!build)
+		return;
+	build->args = json_object();
+	s->plan->build = build;
+	s->build_node = value;
+	s->build_faulty = !set_place(s, value);
+	for (size_t i = 0; value->kind == YAML_MAP && i < value->count; i++)
+		set_key(s, &value->entries[i]);
+}
+
+/* --- what it comes to --------------------------------------------------------------------- */
+
+static const char *dockerfile_text(struct service *s)
+{
+	const struct plan_build *build = s->plan->build;
+	const char *path, *text = NULL;
+	struct err e = ERR_INIT;
+	size_t len;
+
+	if (build->dockerfile_inline)
+		return build->dockerfile_inline;
+	path = path_join(s->p->arena, build->context, build->dockerfile);
+	if (path && folder_read(s->p->arena, NULL, path, MAX_DOCKERFILE, &text, &len, &e) < 0)
+		service_fault(s, s->build_node, "%s", e.msg);
+	return text;
+}
+
+/* An image's name takes lower case letters, digits and single separators. */
+static const char *image_part(struct arena *arena, const char *name)
+{
+	char *part = arena_strdup(arena, name);
+	size_t len = 0;
+
+	for (const char *c = name; part && *c; c++) {
+		if (isalnum((unsigned char)*c))
+			part[len++] = (char)tolower((unsigned char)*c);
+		else if (len && part[len - 1] != '-')
+			part[len++] = '-';
+	}
+	while (part && len && part[len - 1] == '-')
+		len--;
+	if (part)
+		part[len] = '\0';
+	return part && *part ? part : "x";
+}
+
+/*
+ * The tag is the content's: what the author calls the image is shared by no two challenges, and
+ * what didn't change is not built again.
+ */
+static void name_image(struct service *s)
+{
+	struct plan_build *build = s->plan->build;
+	char hash[CONTEXT_HASH_SIZE];
+	struct err e = ERR_INIT;
+
+	if (context_hash(build, hash, &e) < 0) {
+		service_fault(s, s->build_node, "%s", e.msg);
+		return;
+	}
+	build->content_hash = arena_strdup(s->p->arena, hash);
+	s->plan->image = arena_printf(s->p->arena, "ctfy-challenge/%s/%s:%.20s",
+				      image_part(s->p->arena, s->p->challenge->id),
+				      image_part(s->p->arena, s->name), hash);
+}
+
+void service_finish_build(struct service *s)
+{
+	struct plan_build *build = s->plan->build;
+	struct dockerfile file;
+	const char *text;
+
+	if (!build || s->build_faulty)
+		return;
+	s->key = "build";
+	if (!build->platform)
+		build->platform = s->plan->platform;
+	text = dockerfile_text(s);
+	if (text && dockerfile_read(s->p->arena, text, &file)) {
+		build->needs_buildkit = file.needs_buildkit;
+		name_image(s);
+	}
+	s->key = NULL;
+}

@@ -1,0 +1,110 @@
+/* environment, env_file and labels. */
+#include "challenge/service.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "challenge/folder.h"
+#include "challenge/tree.h"
+
+#include <string.h>
+
+static void add_variable(struct service *s, const struct yaml_node *at, const char *name,
+			 const char *text)
+{
+	if (!*name || strpbrk(name, "="))
+		service_fault(s, at, "'%s' is not the name of a variable", name);
+	else /* a name alone passes on what the instance knows under it */
+		variables_set(&s->environment, name,
+			      text ? text : variables_get(&s->p->variables, name));
+}
+
+void service_environment(struct service *s, const struct yaml_node *value)
+{
+	service_each_pair(s, value, "=", add_variable);
+}
+
+static void read_env_file(struct service *s, const struct yaml_node *at, const char *file,
+			  bool required, bool raw)
+{
+	struct arena *arena = s->p->arena;
+	const char *path = path_join(arena, at->file->dir, file);
+	struct variables outer = { .arena = arena };
+	struct env_fault fault = { 0 };
+	struct err e = ERR_INIT;
+	const char *text;
+	size_t len;
+	int r;
+
+	if (!path || !planner_permits_path(s->p, path, at, service_key_path(s), "the file"))
+		return;
+	if (!path_exists(path)) {
+		if (required)
+			service_fault(s, at, "the file '%s' does not exist", file);
+		return;
+	}
+	variables_add_all(&outer, &s->p->variables);
+	r = folder_read(arena, s->p->challenge->dir, path, YAML_MAX_FILE, &text, &len, &e);
+	if (r == 0)
+		r = env_parse(text, raw, &outer, &s->env_files, &fault, &e);
+	if (r < 0)
+		problem_add(s->p->problems, PROBLEM_ERROR,
+			    path_relative(path, s->p->challenge->dir), fault.line,
+			    fault.line ? 1 : 0, service_key_path(s), "%s", e.msg);
+}
+
+static void add_env_file(struct service *s, const struct yaml_node *item)
+{
+	const struct yaml_node *path = item->kind == YAML_MAP ? yaml_get(item, "path") : item;
+	const struct yaml_node *required = yaml_get(item, "required");
+	const char *format = yaml_string(yaml_get(item, "format"));
+	const char *file = yaml_string(path);
+	bool must_exist = true;
+
+	if (!file || !*file) {
+		service_fault(s, item, "must name a file");
+		return;
+	}
+	if (required)
+		service_bool(s, required, &must_exist);
+	read_env_file(s, item, file, must_exist, format && strcmp(format, "raw") == 0);
+}
+
+void service_env_file(struct service *s, const struct yaml_node *value)
+{
+	if (value->kind == YAML_NULL)
+		return;
+	if (value->kind != YAML_LIST) {
+		add_env_file(s, value);
+		return;
+	}
+	for (size_t i = 0; i < value->count; i++)
+		add_env_file(s, value->items[i]);
+}
+
+static void add_label(struct service *s, const struct yaml_node *at, const char *name,
+		      const char *text)
+{
+	(void)at;
+	service_set_text(s, json_object_get(s->container, "Labels"), name, text ? text : "");
+}
+
+void service_labels(struct service *s, const struct yaml_node *value)
+{
+	service_each_pair(s, value, "=", add_label);
+}
+
+void service_finish_environment(struct service *s)
+{
+	json_t *env = json_object_get(s->container, "Env");
+
+	variables_add_all(&s->environment, &s->env_files);
+	for (size_t i = 0; i < s->environment.count; i++) {
+		const struct variable *row = &s->environment.rows[i];
+		const char *text =
+			row->value ? arena_printf(s->p->arena, "%s=%s", row->name, row->value)
+				   : row->name;
+
+		if (text)
+			planner_append(s->p, env, planner_text(s->p, text));
+	}
+}

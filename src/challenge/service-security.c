@@ -1,0 +1,447 @@
+/*
+ * What stands between a service and its host: rights, namespaces, devices, filters.
+ * Whatever loosens it is the operator's to permit.
+ */
+#include "challenge/service.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "challenge/capability.h"
+#include "challenge/folder.h"
+#include "challenge/unit.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { MAX_PROFILE = 1 << 20 };
+
+void service_privileged(struct service *s, const struct yaml_node *value)
+{
+	bool yes;
+
+	if (value->kind != YAML_NULL && service_bool(s, value, &yes) && yes)
+		s->privileged =
+			service_permits(s, "privileged", value,
+					"a privileged service has all rights over the host");
+}
+
+void service_cap_add(struct service *s, const struct yaml_node *value)
+{
+	s->cap_add = value;
+}
+
+void service_cap_drop(struct service *s, const struct yaml_node *value)
+{
+	s->cap_drop = value;
+}
+
+/* --- security_opt ------------------------------------------------------------------------- */
+
+static void append_option(struct service *s, const char *option)
+{
+	planner_append(s->p, json_object_get(s->host, "SecurityOpt"), planner_text(s->p, option));
+}
+
+/* The engine wants the profile itself, not its file's name. */
+static void inline_profile(struct service *s, const struct yaml_node *at, const char *file)
+{
+	const char *path = path_join(s->p->arena, at->file->dir, file);
+	json_error_t fault;
+	struct err e = ERR_INIT;
+	const char *text;
+	char *compact;
+	json_t *profile;
+	size_t len;
+
+	if (!path || !planner_permits_path(s->p, path, at, service_key_path(s), "the profile"))
+		return;
+	if (folder_read(s->p->arena, s->p->challenge->dir, path, MAX_PROFILE, &text, &len, &e) <
+	    0) {
+		service_fault(s, at, "%s", e.msg);
+		return;
+	}
+	profile = json_loadb(text, len, JSON_REJECT_DUPLICATES, &fault);
+	if (!profile) {
+		service_fault(s, at, "'%s' is not JSON: line %d: %s", file, fault.line, fault.text);
+		return;
+	}
+	compact = json_dumps(profile, JSON_COMPACT);
+	json_decref(profile);
+	if (compact)
+		append_option(s, arena_printf(s->p->arena, "seccomp=%s", compact));
+	free(compact);
+}
+
+static void set_seccomp(struct service *s, const struct yaml_node *at, const char *profile)
+{
+	if (strcmp(profile, "builtin") == 0 || strcmp(profile, "default") == 0)
+		return;
+	if (strcmp(profile, "unconfined") != 0) {
+		if (service_permits(
+			    s, "seccomp-profile", at,
+			    "a filter of its own may let through what the engine's does not"))
+			inline_profile(s, at, profile);
+		return;
+	}
+	if (service_permits(s, "unconfined-seccomp", at,
+			    "without its filter every system call of the kernel is open"))
+		append_option(s, "seccomp=unconfined");
+}
+
+static void set_apparmor(struct service *s, const struct yaml_node *at, const char *profile)
+{
+	const char *opt_in = arena_printf(s->p->arena, "apparmor-profile:%s", profile);
+
+	if (strcmp(profile, "docker-default") == 0)
+		return;
+	if (strcmp(profile, "unconfined") == 0)
+		opt_in = "unconfined-apparmor";
+	if (opt_in &&
+	    service_permits(s, opt_in, at, "the engine's AppArmor profile guards the host"))
+		append_option(s, arena_printf(s->p->arena, "apparmor=%s", profile));
+}
+
+static void add_security_option(struct service *s, const struct yaml_node *at, const char *text)
+{
+	size_t len = strcspn(text, "=:");
+	const char *value = text[len] ? text + len + 1 : "";
+	char *name = arena_strndup(s->p->arena, text, len);
+
+	if (!name)
+		return;
+	if (strcmp(name, "no-new-privileges") == 0)
+		s->no_new_privileges = strcmp(value, "false") != 0;
+	else if (strcmp(name, "seccomp") == 0)
+		set_seccomp(s, at, value);
+	else if (strcmp(name, "apparmor") == 0)
+		set_apparmor(s, at, value);
+	else if (strcmp(name, "label") == 0) {
+		if (service_permits(s, "selinux-label", at,
+				    "its label decides what SELinux allows"))
+			append_option(s, arena_printf(s->p->arena, "label=%s", value));
+	} else if (strcmp(name, "systempaths") == 0) {
+		if (service_permits(s, "unmasked-proc", at,
+				    "the engine hides parts of /proc that reach into the host"))
+			append_option(s, "systempaths=unconfined");
+	} else {
+		service_fault(s, at, "'%s' is not a security option", name);
+	}
+}
+
+void service_security_opt(struct service *s, const struct yaml_node *value)
+{
+	service_each(s, value, add_security_option);
+}
+
+/* --- devices ------------------------------------------------------------------------------ */
+
+static void append_device(struct service *s, const struct yaml_node *at, const char *source,
+			  const char *target, const char *permissions)
+{
+	const char *opt_in = arena_printf(s->p->arena, "device:%s", source);
+	json_t *device;
+
+	if (!opt_in || !service_permits(s, opt_in, at, "'%s' is a device of the host", source))
+		return;
+	device = json_object();
+	service_set_text(s, device, "PathOnHost", source);
+	service_set_text(s, device, "PathInContainer", target);
+	service_set_text(s, device, "CgroupPermissions", permissions);
+	planner_append(s->p, json_object_get(s->host, "Devices"), device);
+}
+
+/* "source[:target[:permissions]]" */
+static void add_device(struct service *s, const struct yaml_node *at)
+{
+	const char *text = service_text(s, at);
+	char *source = text ? arena_strdup(s->p->arena, text) : NULL;
+	char *target, *permissions = NULL;
+
+	if (!source)
+		return;
+	target = strchr(source, ':');
+	if (target) {
+		*target++ = '\0';
+		permissions = strchr(target, ':');
+		if (permissions)
+			*permissions++ = '\0';
+	}
+	append_device(s, at, source, target && *target ? target : source,
+		      permissions ? permissions : "rwm");
+}
+
+static void add_device_map(struct service *s, const struct yaml_node *at)
+{
+	const char *source = yaml_string(yaml_get(at, "source"));
+	const char *target = yaml_string(yaml_get(at, "target"));
+	const char *permissions = yaml_string(yaml_get(at, "permissions"));
+
+	if (!source)
+		service_fault(s, at, "needs a 'source'");
+	else
+		append_device(s, at, source, target ? target : source,
+			      permissions ? permissions : "rwm");
+}
+
+void service_devices(struct service *s, const struct yaml_node *value)
+{
+	if (value->kind != YAML_LIST && value->kind != YAML_NULL)
+		service_fault(s, value, "must be a list, not %s", yaml_kind_name(value->kind));
+	for (size_t i = 0; value->kind == YAML_LIST && i < value->count; i++) {
+		if (value->items[i]->kind == YAML_MAP)
+			add_device_map(s, value->items[i]);
+		else
+			add_device(s, value->items[i]);
+	}
+}
+
+static void add_cgroup_rule(struct service *s, const struct yaml_node *at, const char *text)
+{
+	if (service_permits(s, "device-cgroup-rule", at, "the rule opens devices of the host"))
+		planner_append(s->p, json_object_get(s->host, "DeviceCgroupRules"),
+			       planner_text(s->p, text));
+}
+
+void service_device_cgroup_rules(struct service *s, const struct yaml_node *value)
+{
+	service_each(s, value, add_cgroup_rule);
+}
+
+static void set_texts(struct service *s, json_t *object, const char *key,
+		      const struct yaml_node *list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; list && list->kind == YAML_LIST && i < list->count; i++) {
+		const char *text = service_text(s, list->items[i]);
+
+		if (text)
+			planner_append(s->p, array, planner_text(s->p, text));
+	}
+	service_set(s, object, key, array);
+}
+
+static void append_gpu(struct service *s, const struct yaml_node *item)
+{
+	const struct yaml_node *count = yaml_get(item, "count");
+	const struct yaml_node *capabilities = yaml_get(item, "capabilities");
+	const char *driver = yaml_string(yaml_get(item, "driver"));
+	const char *words = count ? service_text(s, count) : "all";
+	json_t *request = json_object(), *any_of = json_array(), *all_of = json_array();
+	int64_t number = -1; /* the engine's word for all */
+
+	if (words && strcmp(words, "all") != 0)
+		service_integer(s, count, 1, 1024, &number);
+	service_set_text(s, request, "Driver", driver ? driver : "");
+	if (yaml_get(item, "device_ids"))
+		set_texts(s, request, "DeviceIDs", yaml_get(item, "device_ids"));
+	else
+		service_set(s, request, "Count", json_integer(number));
+	for (size_t i = 0;
+	     capabilities && capabilities->kind == YAML_LIST && i < capabilities->count; i++)
+		planner_append(s->p, all_of,
+			       planner_text(s->p,
+					    yaml_scalar_text(s->p->arena, capabilities->items[i])));
+	if (!json_array_size(all_of))
+		planner_append(s->p, all_of, json_string("gpu"));
+	planner_append(s->p, any_of, all_of);
+	service_set(s, request, "Capabilities", any_of);
+	planner_append(s->p, json_object_get(s->host, "DeviceRequests"), request);
+}
+
+void service_gpus(struct service *s, const struct yaml_node *value)
+{
+	if (value->kind == YAML_NULL || !service_permits(s, "gpu", value, "GPUs are the host's"))
+		return;
+	if (value->kind != YAML_LIST)
+		append_gpu(s, value);
+	for (size_t i = 0; value->kind == YAML_LIST && i < value->count; i++)
+		append_gpu(s, value->items[i]);
+}
+
+/* --- namespaces --------------------------------------------------------------------------- */
+
+static void share_namespace(struct service *s, const struct yaml_node *value, const char *opt_in,
+			    const char *engine_key, const char *reason)
+{
+	const char *text = service_text(s, value);
+
+	if (!text || !*text || strcmp(text, "private") == 0)
+		return;
+	if (strcmp(text, "host") != 0)
+		service_fault(s, value, "'%s' is not supported: only 'host' and 'private' are",
+			      text);
+	else if (service_permits(s, opt_in, value, "%s", reason))
+		service_set_text(s, s->host, engine_key, "host");
+}
+
+void service_pid(struct service *s, const struct yaml_node *value)
+{
+	share_namespace(s, value, "host-pid", "PidMode",
+			"the service would see and signal the host's processes");
+}
+
+void service_ipc(struct service *s, const struct yaml_node *value)
+{
+	const char *text = service_text(s, value);
+
+	if (text && (strcmp(text, "none") == 0 || strcmp(text, "shareable") == 0))
+		service_set_text(s, s->host, "IpcMode", text);
+	else
+		share_namespace(s, value, "host-ipc", "IpcMode",
+				"the service would share the host's memory segments and queues");
+}
+
+void service_uts(struct service *s, const struct yaml_node *value)
+{
+	share_namespace(s, value, "host-uts", "UTSMode", "the service could rename the host");
+}
+
+void service_userns_mode(struct service *s, const struct yaml_node *value)
+{
+	share_namespace(s, value, "host-userns", "UsernsMode",
+			"the service's root would be the host's");
+}
+
+void service_cgroup(struct service *s, const struct yaml_node *value)
+{
+	share_namespace(s, value, "host-cgroup", "CgroupnsMode",
+			"the service would see the host's cgroups");
+}
+
+void service_cgroup_parent(struct service *s, const struct yaml_node *value)
+{
+	const char *text = service_text(s, value);
+
+	if (text && *text &&
+	    service_permits(s, "cgroup-parent", value, "it would escape the node's own limits"))
+		service_set_text(s, s->host, "CgroupParent", text);
+}
+
+/* Parameters that every container has for itself: the engine refuses most others anyway. */
+static bool is_own_sysctl(const char *name)
+{
+	static const char *const prefixes[] = { "net.", "fs.mqueue.", "kernel.msg", "kernel.sem",
+						"kernel.shm" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+static void add_sysctl(struct service *s, const struct yaml_node *at, const char *name,
+		       const char *text)
+{
+	const char *opt_in = arena_printf(s->p->arena, "sysctl:%s", name);
+
+	if (!text)
+		service_fault(s, at, "'%s' has no value", name);
+	else if (opt_in &&
+		 (is_own_sysctl(name) ||
+		  service_permits(s, opt_in, at, "'%s' is a parameter of the host's kernel", name)))
+		service_set_text(s, json_object_get(s->host, "Sysctls"), name, text);
+}
+
+void service_sysctls(struct service *s, const struct yaml_node *value)
+{
+	service_each_pair(s, value, "=", add_sysctl);
+}
+
+void service_runtime(struct service *s, const struct yaml_node *value)
+{
+	const char *text = service_text(s, value);
+	const char *opt_in = text ? arena_printf(s->p->arena, "runtime:%s", text) : NULL;
+
+	if (opt_in && *text && strcmp(text, "runc") != 0 &&
+	    service_permits(s, opt_in, value, "another runtime may isolate less"))
+		service_set_text(s, s->host, "Runtime", text);
+}
+
+static void add_group(struct service *s, const struct yaml_node *at, const char *text)
+{
+	(void)at;
+	planner_append(s->p, json_object_get(s->host, "GroupAdd"), planner_text(s->p, text));
+}
+
+void service_group_add(struct service *s, const struct yaml_node *value)
+{
+	service_each(s, value, add_group);
+}
+
+/* --- what they come to -------------------------------------------------------------------- */
+
+static capability_set read_capabilities(struct service *s, const struct yaml_node *list)
+{
+	capability_set all = 0, one;
+
+	for (size_t i = 0; list && list->kind == YAML_LIST && i < list->count; i++) {
+		const char *name = service_text(s, list->items[i]);
+
+		if (!name)
+			continue;
+		if (capability_parse(name, &one))
+			all |= one;
+		else
+			service_fault(s, list->items[i], "there is no capability '%s'", name);
+	}
+	return all;
+}
+
+/* Every name is asked for by itself, so that the problem stands at its line. */
+static capability_set permitted_additions(struct service *s)
+{
+	capability_set all = 0, one;
+
+	for (size_t i = 0; s->cap_add && s->cap_add->kind == YAML_LIST && i < s->cap_add->count;
+	     i++) {
+		const struct yaml_node *item = s->cap_add->items[i];
+		const char *name = service_text(s, item), *opt_in;
+
+		if (!name)
+			continue;
+		if (!capability_parse(name, &one)) {
+			service_fault(s, item, "there is no capability '%s'", name);
+			continue;
+		}
+		name += strncasecmp(name, "CAP_", 4) == 0 ? 4 : 0;
+		opt_in = arena_printf(s->p->arena, "capability:%s", name);
+		for (char *c = (char *)(uintptr_t)opt_in; c && *c; c++)
+			*c = (char)(c - opt_in < 11 ? *c : toupper((unsigned char)*c));
+		if (opt_in && ((one & ~capability_docker_default) == 0 ||
+			       service_permits(s, opt_in, item,
+					       "'%s' is beyond Docker's default set", opt_in + 11)))
+			all |= one;
+	}
+	return all;
+}
+
+static void set_capabilities(struct service *s)
+{
+	json_t *drop = json_array(), *add = json_array();
+	capability_set dropped, kept;
+
+	s->key = "cap_drop";
+	dropped = read_capabilities(s, s->cap_drop);
+	s->key = "cap_add";
+	kept = (capability_default & ~dropped) | permitted_additions(s);
+	s->key = NULL;
+	planner_append(s->p, drop, json_string("ALL"));
+	for (unsigned i = 0; capability_name(i); i++)
+		if (kept >> i & 1)
+			planner_append(s->p, add, json_string(capability_name(i)));
+	service_set(s, s->host, "CapDrop", drop);
+	service_set(s, s->host, "CapAdd", add);
+}
+
+void service_finish_security(struct service *s)
+{
+	if (s->privileged) {
+		service_set(s, s->host, "Privileged", json_true());
+		return;
+	}
+	set_capabilities(s);
+	if (s->no_new_privileges)
+		append_option(s, "no-new-privileges:true");
+}

@@ -1,0 +1,291 @@
+#include "challenge/spec.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "challenge/folder.h"
+#include "challenge/tree.h"
+#include "challenge/unit.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+__attribute__((format(printf, 5, 0))) static void tell(struct spec *spec, enum problem_kind kind,
+						       const struct yaml_node *at, const char *key,
+						       const char *fmt, va_list ap)
+{
+	struct buf text = BUF_INIT;
+
+	buf_vprintf(&text, fmt, ap);
+	problem_at(spec->problems, kind, at, key, "%s", text.data);
+	buf_done(&text);
+}
+
+void spec_fault(struct spec *spec, const struct yaml_node *at, const char *key, const char *fmt,
+		...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell(spec, PROBLEM_ERROR, at, key, fmt, ap);
+	va_end(ap);
+}
+
+void spec_warn(struct spec *spec, const struct yaml_node *at, const char *key, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	tell(spec, PROBLEM_WARNING, at, key, fmt, ap);
+	va_end(ap);
+}
+
+static const struct spec_key *find_key(const struct spec_key *keys, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+void spec_read(struct spec *spec, const struct yaml_node *map, const struct spec_key *keys,
+	       size_t count)
+{
+	for (size_t i = 0; i < map->count; i++) {
+		const struct yaml_entry *entry = &map->entries[i];
+		const struct spec_key *key = find_key(keys, count, entry->key);
+
+		if (!key)
+			problem_add(spec->problems, PROBLEM_WARNING, entry->value->file->path,
+				    entry->line, entry->column, entry->key,
+				    "unknown, and has no effect");
+		else if (key->read && entry->value->kind != YAML_NULL)
+			key->read(spec, entry->value);
+	}
+}
+
+const char *spec_text(struct spec *spec, const struct yaml_node *value, const char *key)
+{
+	const char *text = yaml_scalar_text(spec->arena, value);
+
+	if (!text)
+		spec_fault(spec, value, key, "must be a string, not %s",
+			   yaml_kind_name(value->kind));
+	return value->kind == YAML_NULL ? NULL : text;
+}
+
+int64_t spec_integer(struct spec *spec, const struct yaml_node *value, const char *key)
+{
+	const char *text = spec_text(spec, value, key);
+	int64_t number = 0;
+
+	if (text && !unit_integer(text, 0, INT32_MAX, &number))
+		spec_fault(spec, value, key, "'%s' is not a whole number", text);
+	return number;
+}
+
+bool spec_bool(struct spec *spec, const struct yaml_node *value, const char *key)
+{
+	const char *text = spec_text(spec, value, key);
+	bool yes = false;
+
+	if (text && !unit_bool(text, &yes))
+		spec_fault(spec, value, key, "'%s' is neither true nor false", text);
+	return yes;
+}
+
+int64_t spec_duration(struct spec *spec, const struct yaml_node *value, const char *key)
+{
+	const char *text = spec_text(spec, value, key);
+	int64_t amount = 0;
+
+	if (!text)
+		return 0;
+	if (unit_integer(text, 0, INT32_MAX, &amount))
+		return amount * 1000;
+	if (!unit_duration(text, &amount))
+		spec_fault(spec, value, key,
+			   "'%s' is not a duration: write it like '90s' or '1h30m'", text);
+	return amount / 1000000;
+}
+
+void spec_texts(struct spec *spec, const struct yaml_node *value, const char *key,
+		const char ***ret_texts, size_t *ret_count)
+{
+	bool is_list = value->kind == YAML_LIST;
+	size_t count = is_list ? value->count : 1;
+
+	*ret_count = 0;
+	*ret_texts = arena_array(spec->arena, count, sizeof(const char *));
+	for (size_t i = 0; *ret_texts && i < count; i++) {
+		const char *text = spec_text(spec, is_list ? value->items[i] : value, key);
+
+		if (text)
+			(*ret_texts)[(*ret_count)++] = text;
+	}
+}
+
+/* --- growing a challenge ------------------------------------------------------------------ */
+
+/* Copies an array with room for one more; NULL when memory ends, which the arena remembers. */
+static void *grown(struct spec *spec, const void *rows, size_t count, size_t size)
+{
+	void *more = arena_array(spec->arena, count + 1, size);
+
+	if (more && count)
+		memcpy(more, rows, count * size);
+	return more;
+}
+
+#define GROW(spec, rows, count)                                                \
+	__extension__({                                                        \
+		void *more_ = grown((spec), (rows), (count), sizeof(*(rows))); \
+		if (more_)                                                     \
+			(rows) = more_;                                        \
+		more_ ? &(rows)[(count)++] : NULL;                             \
+	})
+
+struct question *spec_add_question(struct spec *spec, const char *id)
+{
+	struct challenge *c = spec->challenge;
+	struct question *row = GROW(spec, c->questions, c->question_count);
+
+	if (row)
+		row->id = id;
+	return row;
+}
+
+void spec_add_hint(struct spec *spec, const char *text, int64_t cost)
+{
+	struct challenge *c = spec->challenge;
+	struct hint *row = GROW(spec, c->hints, c->hint_count);
+
+	if (row)
+		*row = (struct hint){ text, cost };
+}
+
+struct attachment *spec_add_attachment(struct spec *spec)
+{
+	struct challenge *c = spec->challenge;
+
+	return GROW(spec, c->attachments, c->attachment_count);
+}
+
+void spec_add_file(struct spec *spec, const struct yaml_node *at, const char *path)
+{
+	const char *folder = spec->challenge->dir;
+	const char *full = path_join(spec->arena, spec->dir, path), *slash;
+	struct attachment *row;
+
+	if (!full)
+		return;
+	if (!path_is_below(full, folder) || !path_stays_below(full, folder)) {
+		spec_warn(spec, at, "files", "'%s' is not offered: it is outside the folder", path);
+		return;
+	}
+	if (!path_exists(full) || path_is_dir(full)) {
+		spec_warn(spec, at, "files", "'%s' is not offered: there is no such file", path);
+		return;
+	}
+	slash = strrchr(full, '/');
+	row = spec_add_attachment(spec);
+	if (row)
+		*row = (struct attachment){ .filename = slash + 1,
+					    .source = path_relative(full, folder),
+					    .node = at };
+}
+
+struct placement *spec_add_placement(struct spec *spec)
+{
+	struct challenge *c = spec->challenge;
+
+	return GROW(spec, c->placements, c->placement_count);
+}
+
+struct endpoint *spec_add_endpoint(struct spec *spec)
+{
+	struct challenge *c = spec->challenge;
+
+	return GROW(spec, c->endpoints, c->endpoint_count);
+}
+
+/* --- flags -------------------------------------------------------------------------------- */
+
+/* Letters, digits and the rest of a flag stand for themselves in an extended regular expression. */
+static char *quoted_pattern(struct arena *arena, const char *text)
+{
+	struct buf b = BUF_INIT;
+	char *pattern;
+
+	for (; *text; text++) {
+		if (strchr(".[]{}()*+?^$|\\", *text))
+			buf_putc(&b, '\\');
+		buf_putc(&b, *text);
+	}
+	pattern = arena_strdup(arena, b.data);
+	buf_done(&b);
+	return pattern;
+}
+
+static struct question *flag_question(struct spec *spec)
+{
+	struct challenge *c = spec->challenge;
+
+	for (size_t i = 0; i < c->question_count; i++)
+		if (strcmp(c->questions[i].id, "flag") == 0)
+			return &c->questions[i];
+	return spec_add_question(spec, "flag");
+}
+
+void spec_add_flag(struct spec *spec, const char *answer, bool case_insensitive)
+{
+	struct question *q = flag_question(spec);
+
+	if (!q)
+		return;
+	q->case_insensitive = q->case_insensitive || case_insensitive;
+	if (!q->answer)
+		q->answer = answer;
+	else if (q->kind == ANSWER_REGEX)
+		q->answer = arena_printf(spec->arena, "%s|^%s$", q->answer,
+					 quoted_pattern(spec->arena, answer));
+	else {
+		const char **row = GROW(spec, q->also, q->also_count);
+
+		if (row)
+			*row = answer;
+	}
+}
+
+/* One pattern is one question: fixed answers become alternatives of it. */
+void spec_add_flag_pattern(struct spec *spec, const char *pattern, bool case_insensitive)
+{
+	struct question *q = flag_question(spec);
+
+	if (!q)
+		return;
+	q->case_insensitive = q->case_insensitive || case_insensitive;
+	if (q->answer && q->kind != ANSWER_REGEX) {
+		const char *alternatives = arena_printf(spec->arena, "%s|^%s$", pattern,
+							quoted_pattern(spec->arena, q->answer));
+
+		for (size_t i = 0; alternatives && i < q->also_count; i++)
+			alternatives = arena_printf(spec->arena, "%s|^%s$", alternatives,
+						    quoted_pattern(spec->arena, q->also[i]));
+		q->answer = alternatives;
+		q->also_count = 0;
+	} else {
+		q->answer = q->answer ? arena_printf(spec->arena, "%s|%s", q->answer, pattern)
+				      : pattern;
+	}
+	q->kind = ANSWER_REGEX;
+}
+
+struct yaml_node *spec_service(struct spec *spec, const char *name, const struct yaml_node *place)
+{
+	struct yaml_node *service = tree_new(spec->arena, YAML_MAP, place);
+
+	if (!spec->services)
+		spec->services = tree_new(spec->arena, YAML_MAP, place);
+	tree_set(spec->arena, spec->services, name, service);
+	return service;
+}
