@@ -45,10 +45,16 @@ on_exit() {
 }
 trap on_exit EXIT
 
-# Docker's own packages conflict with Debian's: an engine that is here stays.
-is_installed() {
-	[[ $1 == docker.io ]] && type -P dockerd >/dev/null && return
-	[[ $(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null) == ?i* ]]
+# list_missing PACKAGE...
+list_missing() {
+	local installed package
+	installed=$({ dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null || true; } |
+		sed -n 's/^.i. //p')
+	# Docker's own packages conflict with Debian's: an engine that is here stays.
+	! type -P dockerd >/dev/null || installed+=$'\ndocker.io'
+	for package; do
+		[[ $'\n'$installed$'\n' == *$'\n'$package$'\n'* ]] || echo "$package"
+	done
 }
 
 # Units are masked while their package is unpacked, and left disabled; RUNLEVEL=1 says the same to
@@ -91,18 +97,18 @@ apt() {
 }
 
 (($#)) || fail "usage: tools/deps.sh build|run|test|lint..."
-missing=()
+wanted=()
 for group; do
 	case $group in
 	build | run | test | lint) ;;
 	*) fail "'$group' is not a group: build, run, test, lint" ;;
 	esac
 	declare -n packages=$group
-	for package in "${packages[@]}"; do
-		is_installed "$package" || missing+=("$package")
-	done
+	wanted+=("${packages[@]}")
 done
-((${#missing[@]})) || exit 0
+missing=$(list_missing "${wanted[@]}")
+[[ $missing ]] || exit 0
+mapfile -t missing <<<"$missing"
 
 ((EUID == 0)) || fail "not root; run as root: apt-get install ${missing[*]}"
 echo "deps: installing ${missing[*]}"
