@@ -40,8 +40,11 @@ struct http_server_options {
 	const char *listen; /* "127.0.0.1:7070", "[::1]:0", ":7070"; port 0: any free one */
 	const struct http_route *const *tables; /* NULL-terminated list of tables */
 	void *ctx;                              /* given to every handler and to authorize */
-	/* Before every route that is not HTTP_OPEN; also before 404 and 405 are told. NULL: all
-	 * may. */
+	/*
+	 * Asked before every route that is not HTTP_OPEN, and before 404 and 405 are told (route is
+	 * then NULL), when only the headers have been read. It runs on a listening thread and must
+	 * not block. NULL: all may.
+	 */
 	int (*authorize)(void *ctx, struct http_req *req, const struct http_route *route,
 			 struct err *e);
 	unsigned listeners; /* network threads; 0: 2 */
@@ -54,7 +57,10 @@ struct http_server_options {
 int http_serve(const struct http_server_options *options, struct http_server **ret_server,
 	       struct err *e);
 uint16_t http_server_port(const struct http_server *server);
-/* Stops listening, waits for handlers at work, closes. */
+/*
+ * Stops listening, waits for handlers at work, closes. What comes on open connections meanwhile
+ * gets 503; clients have some seconds to take what is being sent, then http_write() fails.
+ */
 void http_server_free(struct http_server *server);
 static inline void http_server_freep(struct http_server **server)
 {
@@ -95,13 +101,21 @@ int http_send_bytes(struct http_res *res, int status, const char *content_type, 
 int http_send_static(struct http_res *res, int status, const char *content_type, const void *bytes,
 		     size_t len); /* borrowed for ever */
 int http_send_nothing(struct http_res *res, int status);
-/* Takes fd, a regular file; serves Range and If-None-Match (etag may be NULL) by itself. */
+/*
+ * Takes fd, a regular file; serves Range and If-None-Match by itself. etag names the content,
+ * without quotes; NULL: no name.
+ */
 int http_send_file(struct http_res *res, int fd, const char *content_type, const char *etag);
-void http_set_header(struct http_res *res, const char *name, const char *value); /* copies */
+
+/* One more header of the answer to come; copies. An answer that says an error goes without. */
+void http_set_header(struct http_res *res, const char *name, const char *value);
+/* For 503 and 429, errors or not. */
+void http_set_retry_after(struct http_res *res, unsigned seconds);
 
 /*
  * A body made while it is sent: begin, then write. Writing blocks while the client is slow (a
- * bounded buffer), and fails with ABORTED once it is gone. Worker threads only.
+ * bounded buffer), and fails with ABORTED once it is gone. A handler that fails in between cuts the
+ * connection, so that the client doesn't take what it got for the whole. Worker threads only.
  */
 int http_begin(struct http_res *res, int status, const char *content_type, struct err *e);
 int http_write(struct http_res *res, const void *bytes, size_t len, struct err *e);

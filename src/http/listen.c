@@ -1,0 +1,225 @@
+#include "http/listen.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/own.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+	BACKLOG = 4096,
+	STACK_SIZE = 64 * 1024,
+	PAUSE_MS = 50, /* where accepting fails, hope for better times */
+	COMPLAIN_EVERY_MS = 1000,
+};
+
+struct listener {
+	int fd;
+	uint16_t port;
+	struct MHD_Daemon *daemon;
+	pthread_t thread;
+	bool started;
+	atomic_bool stopping;
+	int64_t complained_at;
+};
+
+static void listener_freep(struct listener **l)
+{
+	listener_free(*l);
+}
+
+struct address {
+	char host[256]; /* "": any */
+	char port[8];
+};
+
+static int parse_address(const char *text, struct address *ret, struct err *e)
+{
+	const char *colon = strrchr(text, ':');
+	size_t host_len = colon ? (size_t)(colon - text) : 0;
+	unsigned long port;
+	char *end;
+
+	if (!colon || host_len >= sizeof(ret->host))
+		return err_set(e, ERR_INVALID, "address '%s' is not host:port", text);
+	port = strtoul(colon + 1, &end, 10);
+	if (end == colon + 1 || *end || port > UINT16_MAX)
+		return err_set(e, ERR_INVALID, "address '%s' has no port from 0 to 65535", text);
+	if (host_len > 2 && text[0] == '[' && colon[-1] == ']') {
+		text++;
+		host_len -= 2;
+	} else if (memchr(text, ':', host_len)) {
+		return err_set(e, ERR_INVALID, "address '%s' needs its IPv6 host in [ ]", text);
+	}
+	memcpy(ret->host, text, host_len);
+	ret->host[host_len] = '\0';
+	snprintf(ret->port, sizeof(ret->port), "%lu", port);
+	return 0;
+}
+
+static int bind_to(const struct addrinfo *info)
+{
+	const int on = 1, off = 0;
+	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (info->ai_family == AF_INET6) /* [::] means IPv4 too */
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* The first address the host stands for that can be had. */
+static int bind_any(const struct address *address, const char *text, int *ret_fd, struct err *e)
+{
+	const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+					.ai_socktype = SOCK_STREAM };
+	struct addrinfo *infos;
+	int error = getaddrinfo(address->host, address->port, &hints, &infos);
+
+	if (error)
+		return err_set(e, ERR_INVALID, "address '%s': %s", text, gai_strerror(error));
+	*ret_fd = -1;
+	for (const struct addrinfo *info = infos; info && *ret_fd < 0; info = info->ai_next)
+		*ret_fd = bind_to(info);
+	error = errno;
+	freeaddrinfo(infos);
+	errno = error;
+	return *ret_fd < 0 ? err_errno(e, ERR_CONNECT, "listen on '%s'", text) : 0;
+}
+
+static int listener_bind(struct listener *l, const char *text, struct err *e)
+{
+	struct address address;
+	int r = parse_address(text, &address, e);
+
+	if (r < 0)
+		return r;
+	if (address.host[0])
+		return bind_any(&address, text, &l->fd, e);
+	strcpy(address.host, "::");
+	r = bind_any(&address, text, &l->fd, NULL);
+	if (r == 0)
+		return 0;
+	strcpy(address.host, "0.0.0.0"); /* a machine without IPv6 */
+	return bind_any(&address, text, &l->fd, e);
+}
+
+int listener_new(const char *address, struct listener **ret_listener, struct err *e)
+{
+	AUTO(struct listener *, listener_freep) l = calloc(1, sizeof(*l));
+	struct sockaddr_in6 bound;
+	socklen_t len = sizeof(bound);
+	int r;
+
+	if (!l)
+		return err_memory(e);
+	l->fd = -1;
+	r = listener_bind(l, address, e);
+	if (r < 0)
+		return r;
+	if (getsockname(l->fd, (struct sockaddr *)&bound, &len) < 0)
+		return err_errno(e, ERR_CONNECT, "listen on '%s'", address);
+	l->port = ntohs(bound.sin6_port); /* where an IPv4 address has it, too */
+	*ret_listener = TAKE(l);
+	return 0;
+}
+
+uint16_t listener_port(const struct listener *l)
+{
+	return l->port;
+}
+
+/* A flood that we can't serve must not flood the log. */
+static void complain(struct listener *l, const char *what)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (l->complained_at && now - l->complained_at < COMPLAIN_EVERY_MS)
+		return;
+	l->complained_at = now;
+	log_warn("a connection was not accepted: %s", what);
+}
+
+static bool is_client_gone(int error)
+{
+	return error == ECONNABORTED || error == EPROTO || error == EINTR || error == EAGAIN;
+}
+
+static void *accept_all(void *cookie)
+{
+	struct listener *l = cookie;
+
+	while (!atomic_load(&l->stopping)) {
+		struct sockaddr_storage peer;
+		socklen_t len = sizeof(peer);
+		int fd = accept4(l->fd, (struct sockaddr *)&peer, &len,
+				 SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0) {
+			if (MHD_add_connection(l->daemon, fd, (struct sockaddr *)&peer, len) ==
+			    MHD_NO)
+				complain(l, "too many are open");
+		} else if (!atomic_load(&l->stopping) && !is_client_gone(errno)) {
+			complain(l, strerrordesc_np(errno));
+			poll(NULL, 0, PAUSE_MS);
+		}
+	}
+	return NULL;
+}
+
+int listener_start(struct listener *l, struct MHD_Daemon *daemon, struct err *e)
+{
+	pthread_attr_t attr;
+	int error;
+
+	l->daemon = daemon;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	error = pthread_create(&l->thread, &attr, accept_all, l);
+	pthread_attr_destroy(&attr);
+	if (error) {
+		errno = error;
+		return err_errno(e, ERR_INTERNAL, "start a thread");
+	}
+	l->started = true;
+	return 0;
+}
+
+void listener_stop(struct listener *l)
+{
+	if (!l->started)
+		return;
+	atomic_store(&l->stopping, true);
+	shutdown(l->fd, SHUT_RDWR); /* wakes accept4() */
+	pthread_join(l->thread, NULL);
+	close(l->fd);
+	l->fd = -1;
+	l->started = false;
+}
+
+void listener_free(struct listener *l)
+{
+	if (!l)
+		return;
+	listener_stop(l);
+	if (l->fd >= 0)
+		close(l->fd);
+	free(l);
+}

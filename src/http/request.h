@@ -1,0 +1,93 @@
+/*
+ * A request and its answer, as the rooms's own files see them.
+ *
+ * A request lives from its first line to the last byte of its answer or, where a worker thread
+ * still has it when the client goes away, until that is done: it counts these two holders. It
+ * belongs to the listening thread until it is handed to a worker, and to that one until the answer
+ * is ready.
+ */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include "base/buf.h"
+#include "http/route.h"
+#include "http/serve.h"
+#include "http/worker.h"
+
+#include <arpa/inet.h>
+#include <microhttpd.h>
+#include <stdatomic.h>
+
+struct stream;
+
+enum { REQUEST_ID_SIZE = 64 };
+
+struct header {
+	struct header *next;
+	const char *name;
+	const char *value;
+};
+
+struct http_res {
+	struct http_req *req; /* the one it is a part of */
+	struct header *headers;
+	struct MHD_Response *ready; /* waits for the listening thread to send it */
+	int status;
+	unsigned retry_after;  /* seconds; 0: not told */
+	bool header_lost;      /* one could not be set: better no answer than half of one */
+	bool silent;           /* to a HEAD nothing is sent but headers */
+	struct stream *stream; /* set by http_begin(): the answer is on its way */
+};
+
+enum stage {
+	REQUEST_NEW,        /* its first line is known */
+	REQUEST_READING,    /* its body is being read */
+	REQUEST_DISCARDING, /* it is refused, and its body read and thrown away */
+	REQUEST_WORKING,    /* a worker thread has it */
+};
+
+struct http_req {
+	struct http_server *server;
+	struct MHD_Connection *connection; /* for lookups; NULL once it may end under us */
+	struct task task;
+	atomic_int holders;
+	enum stage stage;
+	bool counted; /* among those the server waits for when it stops */
+	struct route_match match;
+	const char *method;
+	const char *path;  /* as sent, without the query */
+	const char *query; /* as sent; "" when there is none */
+	char *decoded;     /* room for the decoded path */
+	void *user;
+	struct arena *arena;
+	struct header *kept_headers; /* copies, once connection is NULL */
+	struct buf body;
+	uint64_t discarded;
+	json_t *problems; /* found in the body or query */
+	struct http_res res;
+	char id[REQUEST_ID_SIZE];    /* made when it is asked for, */
+	char peer[INET6_ADDRSTRLEN]; /* and so is this */
+	char text[];                 /* of path, query and decoded */
+};
+
+/* target is what stands in the request line. NULL when out of memory. */
+struct http_req *request_new(struct http_server *server, struct MHD_Connection *connection,
+			     const char *target);
+void request_drop(struct http_req *req); /* by one of its holders */
+
+/* Copies what lookups give from the connection, which may then end. Fails with MEMORY. */
+int request_keep(struct http_req *req, struct err *e);
+
+/* Whether the query can be decoded. */
+bool request_query_valid(const struct http_req *req);
+
+/* Makes the error the answer, unless one is on its way; then that is cut off. */
+void respond_error(struct http_req *req, const struct err *e);
+
+/* What the server is asked by its requests. */
+const atomic_bool *server_aborting(const struct http_server *server);
+bool server_stopping(const struct http_server *server);
+void server_request_over(struct http_server *server);
+uint64_t server_next_id(struct http_server *server, const char **ret_prefix);
+
+#endif

@@ -1,0 +1,352 @@
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "http/request.h"
+#include "http/stream.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+enum { STREAM_BLOCK = 16 << 10 };
+
+static const char type_json[] = "application/json";
+
+static void responsep(struct MHD_Response **response)
+{
+	if (*response)
+		MHD_destroy_response(*response);
+}
+
+static bool add_retry_after(struct MHD_Response *response, unsigned seconds)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", seconds);
+	return MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, text);
+}
+
+static bool add_headers(struct http_res *res, struct MHD_Response *response, const char *type)
+{
+	bool added = MHD_add_response_header(response, "X-Request-Id", http_req_id(res->req));
+
+	if (type)
+		added &= MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	added &= !res->header_lost;
+	for (const struct header *h = res->headers; h; h = h->next)
+		added &= MHD_add_response_header(response, h->name, h->value);
+	if (res->retry_after)
+		added &= add_retry_after(response, res->retry_after);
+	if (server_stopping(res->req->server))
+		added &= MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	return added;
+}
+
+/* Takes the response, which is NULL where making it failed. */
+static int answer(struct http_res *res, int status, const char *type, struct MHD_Response *made)
+{
+	AUTO(struct MHD_Response *, responsep) response = made;
+
+	if (res->stream || res->ready)
+		return -ERR_INTERNAL;
+	if (!response)
+		return -ERR_MEMORY;
+	if (!add_headers(res, response, type))
+		return -ERR_INTERNAL;
+	res->status = status;
+	res->ready = TAKE(response);
+	return 0;
+}
+
+/* MHD doesn't write to what it borrows. */
+static void *borrowed(const void *bytes)
+{
+	return (void *)(uintptr_t)bytes;
+}
+
+static int answer_json(struct http_res *res, int status, const json_t *json)
+{
+	char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	struct MHD_Response *response = NULL;
+
+	if (text)
+		response =
+			MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+	if (text && !response)
+		free(text);
+	return answer(res, status, type_json, response);
+}
+
+int http_send_json(struct http_res *res, int status, json_t *json)
+{
+	int r = answer_json(res, status, json);
+
+	json_decref(json);
+	return r;
+}
+
+int http_send(struct http_res *res, int status, const struct field *fields, const void *obj)
+{
+	return http_send_json(res, status, fields_encode(fields, obj));
+}
+
+int http_send_bytes(struct http_res *res, int status, const char *type, const void *bytes,
+		    size_t len)
+{
+	return answer(res, status, type,
+		      MHD_create_response_from_buffer(len, borrowed(bytes), MHD_RESPMEM_MUST_COPY));
+}
+
+int http_send_static(struct http_res *res, int status, const char *type, const void *bytes,
+		     size_t len)
+{
+	return answer(res, status, type,
+		      MHD_create_response_from_buffer(len, borrowed(bytes),
+						      MHD_RESPMEM_PERSISTENT));
+}
+
+int http_send_nothing(struct http_res *res, int status)
+{
+	return http_send_static(res, status, NULL, "", 0);
+}
+
+static bool is_header_text(const char *s)
+{
+	return s && s[0] && !strpbrk(s, "\r\n");
+}
+
+void http_set_header(struct http_res *res, const char *name, const char *value)
+{
+	struct arena *arena = http_arena(res->req);
+	struct header *header = arena ? arena_alloc(arena, sizeof(*header)) : NULL;
+
+	if (!header || !is_header_text(name) || !is_header_text(value)) {
+		res->header_lost = true;
+		return;
+	}
+	*header = (struct header){ .next = res->headers,
+				   .name = arena_strdup(arena, name),
+				   .value = arena_strdup(arena, value) };
+	res->header_lost |= arena_failed(arena);
+	res->headers = header;
+}
+
+void http_set_retry_after(struct http_res *res, unsigned seconds)
+{
+	res->retry_after = seconds;
+}
+
+struct range {
+	uint64_t first;
+	uint64_t len;
+};
+
+enum asked_range { RANGE_WHOLE, RANGE_PART, RANGE_OUTSIDE };
+
+static bool read_number(const char **text, uint64_t *ret)
+{
+	char *end;
+
+	if (**text < '0' || **text > '9')
+		return false;
+	*ret = strtoumax(*text, &end, 10);
+	*text = end;
+	return true;
+}
+
+/* RFC 9110, 14.1.2. Several ranges at once, and what we don't understand, get the whole. */
+static enum asked_range range_parse(const char *text, uint64_t size, struct range *ret)
+{
+	uint64_t last = UINT64_MAX;
+	bool from;
+
+	if (!text || strncasecmp(text, "bytes=", 6) != 0)
+		return RANGE_WHOLE;
+	text += 6;
+	from = read_number(&text, &ret->first);
+	if (*text++ != '-')
+		return RANGE_WHOLE;
+	if (!read_number(&text, &last) && !from)
+		return RANGE_WHOLE;
+	if (*text || (from && last < ret->first))
+		return RANGE_WHOLE;
+	if (!from) { /* the last so many bytes */
+		ret->first = last < size ? size - last : 0;
+		if (last == 0)
+			return RANGE_OUTSIDE;
+		last = UINT64_MAX;
+	}
+	if (ret->first >= size)
+		return RANGE_OUTSIDE;
+	ret->len = (last < size ? last + 1 : size) - ret->first;
+	return RANGE_PART;
+}
+
+/* A list of quoted tags, any of them perhaps weak; "*" fits all. */
+static bool has_tag(const char *list, const char *quoted)
+{
+	size_t len = strlen(quoted);
+
+	if (!list)
+		return false;
+	if (strcmp(list, "*") == 0)
+		return true;
+	for (const char *c = strstr(list, quoted); c; c = strstr(c + 1, quoted)) {
+		const char *before = c >= list + 2 && memcmp(c - 2, "W/", 2) == 0 ? c - 2 : c;
+
+		if ((before == list || strchr(", ", before[-1])) &&
+		    (c[len] == '\0' || strchr(", ", c[len])))
+			return true;
+	}
+	return false;
+}
+
+/* The range asked for, unless the client wants it of another version only. */
+static enum asked_range asked_range(const struct http_req *req, const char *tag, uint64_t size,
+				    struct range *ret)
+{
+	const char *condition = http_header(req, MHD_HTTP_HEADER_IF_RANGE);
+
+	if (strcmp(req->method, "GET") != 0 || (condition && (!tag || strcmp(condition, tag) != 0)))
+		return RANGE_WHOLE;
+	return range_parse(http_header(req, MHD_HTTP_HEADER_RANGE), size, ret);
+}
+
+static int refuse_range(struct http_res *res, uint64_t size)
+{
+	char unsatisfied[48];
+
+	snprintf(unsatisfied, sizeof(unsatisfied), "bytes */%" PRIu64, size);
+	http_set_header(res, MHD_HTTP_HEADER_CONTENT_RANGE, unsatisfied);
+	return http_send_json(res, 416,
+			      json_pack("{s:s}", "detail", "the range lies outside the file"));
+}
+
+/* Takes fd, which is then -1. */
+static int answer_range(struct http_res *res, int status, const char *type, int *fd,
+			const struct range *range)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_fd_at_offset64(range->len, *fd, range->first);
+
+	if (response)
+		*fd = -1;
+	return answer(res, status, type, response);
+}
+
+int http_send_file(struct http_res *res, int taken, const char *type, const char *etag)
+{
+	AUTO(int, closep) fd = taken;
+	struct arena *arena = http_arena(res->req);
+	const char *tag = NULL;
+	struct range range = { 0 };
+	char text[80];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return -ERR_INTERNAL;
+	if (etag) {
+		tag = arena ? arena_printf(arena, "\"%s\"", etag) : NULL;
+		if (!tag)
+			return -ERR_MEMORY;
+		http_set_header(res, MHD_HTTP_HEADER_ETAG, tag);
+		if (has_tag(http_header(res->req, MHD_HTTP_HEADER_IF_NONE_MATCH), tag))
+			return http_send_nothing(res, 304);
+	}
+	http_set_header(res, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+	range.len = (uint64_t)st.st_size;
+	switch (asked_range(res->req, tag, range.len, &range)) {
+	case RANGE_OUTSIDE: return refuse_range(res, (uint64_t)st.st_size);
+	case RANGE_WHOLE:
+		range = (struct range){ 0, (uint64_t)st.st_size };
+		return answer_range(res, 200, type, &fd, &range);
+	case RANGE_PART:
+		snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, range.first,
+			 range.first + range.len - 1, (uint64_t)st.st_size);
+		http_set_header(res, MHD_HTTP_HEADER_CONTENT_RANGE, text);
+		return answer_range(res, 206, type, &fd, &range);
+	}
+	return -ERR_INTERNAL;
+}
+
+int http_begin(struct http_res *res, int status, const char *type, struct err *e)
+{
+	struct http_req *req = res->req;
+	struct MHD_Connection *connection = req->connection;
+	struct stream *stream;
+	int r;
+
+	if (req->stage != REQUEST_WORKING)
+		return err_set(e, ERR_INTERNAL, "a quick route can't make its answer as it goes");
+	r = request_keep(req, e);
+	if (r == 0)
+		r = stream_new(connection, server_aborting(req->server), &stream, e);
+	if (r < 0)
+		return r;
+	r = answer(res, status, type,
+		   MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read,
+						     stream, NULL));
+	if (r < 0) {
+		stream_free(stream);
+		return err_set(e, (enum err_code) - r, "begin the answer");
+	}
+	res->stream = stream;
+	res->silent = strcmp(req->method, "HEAD") == 0;
+	MHD_resume_connection(connection);
+	return 0;
+}
+
+int http_write(struct http_res *res, const void *bytes, size_t len, struct err *e)
+{
+	return res->silent ? 0 : stream_write(res->stream, bytes, len, e);
+}
+
+static void log_failure(struct http_req *req, const struct err *e)
+{
+	/* A client that hangs up is no fault of ours. */
+	bool ours = err_status(e->code) >= 500 && e->code != ERR_ABORTED;
+	enum log_level level = ours ? LOG_ERROR : LOG_INFO;
+
+	log_set_request(http_req_id(req));
+	log_line(level, "%s %s: %d %s: %s", req->method, req->path, err_status(e->code),
+		 err_word(e->code), e->msg);
+	log_set_request(NULL);
+}
+
+static void set_error_headers(struct http_res *res, const struct err *e)
+{
+	res->headers = NULL; /* they were about what didn't come about */
+	res->header_lost = false;
+	if (e->code == ERR_UNAUTHORIZED)
+		http_set_header(res, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+	if (e->code == ERR_METHOD && res->req->match.allow)
+		http_set_header(res, MHD_HTTP_HEADER_ALLOW, res->req->match.allow);
+}
+
+static json_t *error_json(struct http_req *req, const struct err *e)
+{
+	if (e->code == ERR_VALIDATION && req->problems)
+		return json_pack("{s:O}", "detail", req->problems);
+	return json_pack("{s:o}", "detail", json_text(e->msg));
+}
+
+void respond_error(struct http_req *req, const struct err *e)
+{
+	static const char no_memory[] = "{\"detail\":\"out of memory\"}";
+	struct http_res *res = &req->res;
+
+	log_failure(req, e);
+	if (res->stream)
+		return;
+	if (res->ready)
+		MHD_destroy_response(TAKE(res->ready));
+	set_error_headers(res, e);
+	if (http_send_json(res, err_status(e->code), error_json(req, e)) < 0) {
+		res->headers = NULL;
+		res->header_lost = false;
+		http_send_static(res, 500, type_json, no_memory, sizeof(no_memory) - 1);
+	}
+}

@@ -1,0 +1,33 @@
+/*
+ * A body on its way from a handler, on a worker thread, to the listening thread that sends it.
+ *
+ * A bounded buffer between the two: the writer waits while it is full; while it is empty, the
+ * connection is suspended.
+ */
+#ifndef HTTP_STREAM_H
+#define HTTP_STREAM_H
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+struct stream;
+
+/* The writer gives up once *aborting is true. */
+int stream_new(struct MHD_Connection *connection, const atomic_bool *aborting,
+	       struct stream **ret_stream, struct err *e);
+void stream_free(struct stream *stream);
+
+/* The writer's side. Fails with ABORTED. */
+int stream_write(struct stream *stream, const void *bytes, size_t len, struct err *e);
+/* No more will come. Unless whole, the client gets no proper end. */
+void stream_end(struct stream *stream, bool whole);
+
+/* The sender's side. stream_read() is an MHD_ContentReaderCallback. */
+ssize_t stream_read(void *stream, uint64_t pos, char *bytes, size_t size);
+/* The connection is over, whatever the reason. */
+void stream_gone(struct stream *stream);
+
+#endif
