@@ -1,0 +1,52 @@
+/*
+ * Who may do what: every route names the least it takes, and a bearer token names who asks.
+ *
+ * Tokens are looked up on the listening threads, so the keyring has all of them in memory, by their
+ * hashes. Whoever changes a token, an account or a node in the store refreshes it afterwards.
+ */
+#ifndef PLATFORM_ACCESS_H
+#define PLATFORM_ACCESS_H
+
+#include "platform/user.h"
+
+#include <stdint.h>
+
+struct arena;
+struct db;
+struct err;
+struct http_req;
+struct http_route;
+
+/* What a route takes (http_route.access). One for everybody is HTTP_OPEN instead. */
+enum access {
+	ACCESS_USER,
+	ACCESS_ORGANISER,
+	ACCESS_ADMIN,
+	ACCESS_NODE,
+};
+
+/* Who asks: a user, or a node. */
+struct principal {
+	enum role role;       /* of a user */
+	const char *user_id;  /* NULL: a node */
+	const char *token_id; /* of a user */
+	const char *node_id;  /* NULL: a user */
+};
+
+struct keyring;
+
+int keyring_new(struct db *db, struct keyring **ret_keyring, struct err *e);
+void keyring_free(struct keyring *keyring);
+
+/* Reads a user's tokens again; a node's token. */
+int keyring_refresh_user(struct keyring *keyring, const char *user_id, struct err *e);
+int keyring_refresh_node(struct keyring *keyring, const char *node_id, struct err *e);
+
+/* Whose token this is, into the arena. Fails with UNAUTHORIZED. Never waits for the store. */
+int keyring_find(struct keyring *keyring, struct arena *arena, const char *token, int64_t now,
+		 struct principal *ret_principal, struct err *e);
+
+/* Fails with FORBIDDEN. */
+int access_check(const struct principal *principal, enum access access, struct err *e);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * What the platform's doors have in common: who asks, and about which competition and challenge.
+ */
+#ifndef PLATFORM_DOOR_H
+#define PLATFORM_DOOR_H
+
+#include "platform/access.h"
+#include "platform/challenges.h"
+#include "platform/competition.h"
+#include "platform/platform.h"
+#include "platform/team.h"
+
+#include <stdint.h>
+
+struct err;
+struct http_req;
+
+int64_t door_now(const struct platform *platform);
+
+/* Who asks. Never NULL on a route that isn't HTTP_OPEN. */
+const struct principal *door_principal(const struct http_req *req);
+bool door_is_organiser(const struct http_req *req);
+
+/* The competition of ?competition=, or the one meant where none is named. */
+int door_competition(const struct platform *platform, struct http_req *req,
+		     struct competition *ret_competition, struct err *e);
+
+/* The asker's team in it. Fails with CONFLICT where there is none. */
+int door_team(const struct platform *platform, struct http_req *req,
+	      const struct competition *competition, struct team *ret_team, struct err *e);
+
+/* A player before a challenge. End it with visit_done(). */
+struct visit {
+	struct competition competition;
+	struct team team; /* id NULL: none, where none was asked for */
+	const struct shelf *shelf;
+	const struct challenge *challenge; /* of the path's {id} */
+};
+
+/* clang-format off */
+#define VISIT_INIT { .shelf = NULL }
+/* clang-format on */
+
+/* Fails with NOT_FOUND, and with FORBIDDEN before the competition begins (for players). */
+int visit_begin(const struct platform *platform, struct http_req *req, struct visit *ret_visit,
+		struct err *e);
+/* As visit_begin(), by a member of a team. */
+int visit_begin_playing(const struct platform *platform, struct http_req *req,
+			struct visit *ret_visit, struct err *e);
+void visit_done(struct visit *visit);
+
+/* Whether players see the challenge there. */
+bool door_shows(const struct competition *competition, const struct challenge *challenge);
+
+/* The competition has begun, or an organiser asks. Fails with FORBIDDEN. */
+int door_check_begun(const struct platform *platform, const struct http_req *req,
+		     const struct competition *competition, struct err *e);
+
+#endif

@@ -1,0 +1,380 @@
+#include "platform/instance.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "platform/door.h"
+#include "platform/node.h"
+#include "platform/settle.h"
+#include "wire/instance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* RFC 7240's Prefer: wait=N: how long a client wants to wait for the end of a start or stop. */
+enum { WAIT_MAX_S = 120, WAITERS_MAX = 256 };
+
+static int64_t wanted_wait_ms(const struct http_req *req)
+{
+	const char *prefer = http_header(req, "Prefer");
+	const char *wait = prefer ? strstr(prefer, "wait=") : NULL;
+	long seconds = wait ? strtol(wait + strlen("wait="), NULL, 10) : 0;
+
+	if (seconds <= 0)
+		return 0;
+	return 1000 * (seconds > WAIT_MAX_S ? WAIT_MAX_S : seconds);
+}
+
+/* Waits as the client wishes, unless too many do already: a wait holds a worker thread. */
+static int wait_for(struct platform *platform, struct http_req *req, struct instance *instance,
+		    struct err *e)
+{
+	int64_t ms = wanted_wait_ms(req);
+	char *id = instance->id;
+
+	if (ms > 0 && atomic_fetch_add(&platform->waiters, 1) < WAITERS_MAX)
+		settler_wait(platform->settler, id, ms);
+	if (ms > 0)
+		atomic_fetch_sub(&platform->waiters, 1);
+	instances_row_done(instance);
+	return instances_find(platform->db, http_arena(req), id, instance, e);
+}
+
+static int send_instance(struct http_res *res, int status, const struct instance *instance,
+			 struct err *e)
+{
+	json_t *json = instances_json(instance);
+
+	return json ? http_send_json(res, status, json) : err_memory(e);
+}
+
+/* Starting */
+
+static int promise(struct platform *platform, struct http_req *req, const struct visit *visit,
+		   struct instance *ret_instance, bool *ret_is_new, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) answers = NULL;
+	const struct challenge *challenge = visit->challenge;
+	struct instance_wish wish = {
+		.competition = &visit->competition,
+		.team_id = visit->team.id,
+		.user_id = door_principal(req)->user_id,
+		.challenge = challenge,
+		.ttl = challenge->ttl ? challenge->ttl : visit->competition.instance_ttl,
+	};
+	struct node_load *loads;
+	size_t count;
+	int r;
+
+	r = challenge_answers(challenge, &answers, e);
+	if (r == 0)
+		r = nodes_loads(platform->nodes, http_arena(req), &loads, &count, e);
+	if (r < 0)
+		return r;
+	wish.answers = answers;
+	return instances_promise(platform->db, http_arena(req), door_now(platform), &wish, loads,
+				 count, ret_instance, ret_is_new, e);
+}
+
+static int may_start(const struct platform *platform, const struct visit *visit, struct err *e)
+{
+	int r = competition_check_running(&visit->competition, door_now(platform), e);
+
+	if (r == 0 && !challenge_has_instance(visit->challenge))
+		return err_set(e, ERR_CONFLICT, "'%s' has nothing to start: answer it as it is",
+			       visit->challenge->id);
+	return r;
+}
+
+static int send_started(struct http_res *res, const struct instance *instance, bool is_new,
+			struct err *e)
+{
+	if (instances_is(instance, "starting"))
+		return send_instance(res, 202, instance, e);
+	if (instances_is(instance, "failed"))
+		return err_set(e, ERR_NODE, "%s", instance->detail);
+	return send_instance(res, is_new ? 201 : 200, instance, e);
+}
+
+static int serve_start(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
+	AUTO(struct visit, visit_done) visit = VISIT_INIT;
+	struct platform *platform = ctx;
+	bool is_new = false;
+	int r;
+
+	r = visit_begin_playing(platform, req, &visit, e);
+	if (r == 0)
+		r = may_start(platform, &visit, e);
+	if (r == 0)
+		r = promise(platform, req, &visit, &instance, &is_new, e);
+	if (r < 0)
+		return r;
+	if (is_new)
+		settler_kick(platform->settler, instance.id, instance.node_id);
+	if (instances_is(&instance, "starting"))
+		r = wait_for(platform, req, &instance, e);
+	return r < 0 ? r : send_started(res, &instance, is_new, e);
+}
+
+/* Looking */
+
+static int find_own(struct platform *platform, struct http_req *req, struct visit *visit,
+		    struct instance *ret_instance, struct err *e)
+{
+	int r;
+
+	r = visit_begin_playing(platform, req, visit, e);
+	if (r < 0)
+		return r;
+	return instances_of_team(platform->db, http_arena(req), visit->team.id,
+				 visit->challenge->id, ret_instance, e);
+}
+
+static int find_node(struct platform *platform, const struct instance *instance,
+		     struct node **ret_node, struct err *e)
+{
+	*ret_node = nodes_take(platform->nodes, instance->node_id);
+	return *ret_node ? 0 : err_set(e, ERR_NODE, "the node of this instance is gone");
+}
+
+/* A client waits for these: a node that doesn't answer must not keep it. */
+enum { ASK_TIMEOUT_S = 10 };
+
+static const struct ctfy_call ask_call = { .timeout = ASK_TIMEOUT_S };
+
+/* What the node knows nothing of any more isn't running, whatever we thought. */
+static int lose(struct platform *platform, struct http_req *req, struct instance *instance,
+		struct err *e)
+{
+	char *id = instance->id;
+	int r;
+
+	r = instances_begin_stop(platform->db, id, "failed", "the node no longer has the instance",
+				 NULL, e);
+	if (r < 0)
+		return r;
+	settler_kick(platform->settler, id, instance->node_id);
+	instances_row_done(instance);
+	return instances_find(platform->db, http_arena(req), id, instance, e);
+}
+
+/* Adds is_healthy and services, as the node sees them now. */
+static int add_health(struct platform *platform, struct http_req *req, struct instance *instance,
+		      json_t **ret_health, struct err *e)
+{
+	AUTO(struct node *, node_dropp) node = NULL;
+	struct ctfy_error error = CTFY_ERROR_INIT;
+	struct ctfy_health health;
+	bool is_healthy;
+	int r;
+
+	r = find_node(platform, instance, &node, e);
+	if (r < 0)
+		return r;
+	if (ctfy_node_check_health(nodes_client(node), instance->id, &is_healthy, &health,
+				   &ask_call, &error) == 0)
+		*ret_health = fields_encode(health_fields, &health);
+	else
+		r = nodes_failed(node, &error, e);
+	ctfy_health_done(&health);
+	if (r == -ERR_NOT_FOUND)
+		return lose(platform, req, instance, e);
+	return r;
+}
+
+static int serve_look(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
+	AUTO(struct visit, visit_done) visit = VISIT_INIT;
+	AUTO(json_t *, json_decrefp) health = NULL;
+	const char *check = http_query(req, "check");
+	struct platform *platform = ctx;
+	json_t *json;
+	int r;
+
+	r = find_own(platform, req, &visit, &instance, e);
+	if (r == 0 && instances_is(&instance, "starting"))
+		r = wait_for(platform, req, &instance, e);
+	if (r == 0 && check && strcmp(check, "true") == 0 && instances_is(&instance, "running"))
+		r = add_health(platform, req, &instance, &health, e);
+	if (r < 0)
+		return r;
+	json = instances_json(&instance);
+	if (!json || (health && json_object_update(json, health) < 0)) {
+		json_decref(json);
+		return err_memory(e);
+	}
+	return http_send_json(res, 200, json);
+}
+
+static int send_list(struct http_res *res, const struct instances *instances,
+		     json_t *(*tell)(const struct instance *instance), struct err *e)
+{
+	AUTO(json_t *, json_decrefp) list = json_array();
+
+	for (size_t i = 0; i < instances->count; i++)
+		if (json_array_append_new(list, tell(&instances->rows[i])) < 0)
+			return err_memory(e);
+	return http_send_json(res, 200, json_pack("{s:O}", "instances", list));
+}
+
+static int serve_own(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct instances, instances_done) instances = { .rows = NULL };
+	struct platform *platform = ctx;
+	struct instance_filter filter = { .live = true };
+	struct competition competition;
+	struct team team;
+	int r;
+
+	r = door_competition(platform, req, &competition, e);
+	if (r == 0)
+		r = door_team(platform, req, &competition, &team, e);
+	if (r < 0)
+		return r;
+	filter.team_id = team.id;
+	r = instances_list(platform->db, http_arena(req), &filter, &instances, e);
+	return r < 0 ? r : send_list(res, &instances, instances_json, e);
+}
+
+/* Renewing */
+
+static int renew(struct platform *platform, struct http_req *req, struct instance *instance,
+		 struct err *e)
+{
+	AUTO(struct node *, node_dropp) node = NULL;
+	struct ctfy_error error = CTFY_ERROR_INIT;
+	struct ctfy_instance told;
+	char *id = instance->id;
+	int64_t expires_at;
+	int r;
+
+	r = find_node(platform, instance, &node, e);
+	if (r < 0)
+		return r;
+	if (ctfy_node_set_ttl(nodes_client(node), id, instance->ttl, &told, &ask_call, &error) < 0)
+		r = nodes_failed(node, &error, e);
+	expires_at = told.expires_at ? told.expires_at : door_now(platform) + 1000 * instance->ttl;
+	ctfy_instance_done(&told);
+	if (r == -ERR_NOT_FOUND)
+		return lose(platform, req, instance, e);
+	if (r == 0)
+		r = instances_renewed(platform->db, id, expires_at, NULL, e);
+	instances_row_done(instance);
+	return r < 0 ? r : instances_find(platform->db, http_arena(req), id, instance, e);
+}
+
+static int serve_renew(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
+	AUTO(struct visit, visit_done) visit = VISIT_INIT;
+	struct platform *platform = ctx;
+	int r;
+
+	r = find_own(platform, req, &visit, &instance, e);
+	if (r == 0 && !instances_is(&instance, "running"))
+		r = err_set(e, ERR_CONFLICT,
+			    "your instance of '%s' is %s: only a running one can "
+			    "be renewed",
+			    visit.challenge->id, instance.status);
+	if (r == 0)
+		r = competition_check_running(&visit.competition, door_now(platform), e);
+	if (r == 0)
+		r = renew(platform, req, &instance, e);
+	return r < 0 ? r : send_instance(res, 200, &instance, e);
+}
+
+/* Stopping */
+
+static int begin_stop(struct platform *platform, const struct instance *instance, struct err *e)
+{
+	bool was_starting = instances_is(instance, "starting");
+	int r = instances_begin_stop(platform->db, instance->id, "stopped", NULL, NULL, e);
+
+	if (r < 0)
+		return r;
+	if (was_starting)
+		settler_cancel(platform->settler, instance->id, instance->node_id);
+	else
+		settler_kick(platform->settler, instance->id, instance->node_id);
+	return 0;
+}
+
+static int stop(struct platform *platform, struct http_req *req, struct instance *instance,
+		struct err *e)
+{
+	int r;
+
+	if (!instance->live)
+		return 0;
+	r = begin_stop(platform, instance, e);
+	return r < 0 ? r : wait_for(platform, req, instance, e);
+}
+
+static int send_stopped(struct http_res *res, const struct instance *instance, struct err *e)
+{
+	return send_instance(res, instance->live ? 202 : 200, instance, e);
+}
+
+static int serve_stop(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
+	AUTO(struct visit, visit_done) visit = VISIT_INIT;
+	int r;
+
+	r = find_own(ctx, req, &visit, &instance, e);
+	if (r == 0)
+		r = stop(ctx, req, &instance, e);
+	return r < 0 ? r : send_stopped(res, &instance, e);
+}
+
+/* For organisers */
+
+static int serve_all(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct instances, instances_done) instances = { .rows = NULL };
+	struct platform *platform = ctx;
+	const char *all = http_query(req, "all");
+	const struct instance_filter filter = {
+		.competition_id = http_query(req, "competition"),
+		.team_id = http_query(req, "team"),
+		.node_id = http_query(req, "node"),
+		.live = !all || strcmp(all, "true") != 0,
+	};
+	int r;
+
+	r = instances_list(platform->db, http_arena(req), &filter, &instances, e);
+	return r < 0 ? r : send_list(res, &instances, instances_admin_json, e);
+}
+
+static int serve_admin_stop(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
+	struct platform *platform = ctx;
+	json_t *json;
+	int r;
+
+	r = instances_find(platform->db, http_arena(req), http_param(req, "instance"), &instance,
+			   e);
+	if (r == 0)
+		r = stop(platform, req, &instance, e);
+	if (r < 0)
+		return r;
+	json = instances_admin_json(&instance);
+	return json ? http_send_json(res, instance.live ? 202 : 200, json) : err_memory(e);
+}
+
+#define OWN "/api/v1/challenges/{id}/instance"
+
+const struct http_route platform_instance_routes[] = {
+	{ "GET", "/api/v1/instances", serve_own, 0, ACCESS_USER },
+	{ "POST", OWN, serve_start, 0, ACCESS_USER },
+	{ "GET", OWN, serve_look, 0, ACCESS_USER },
+	{ "PATCH", OWN, serve_renew, 0, ACCESS_USER },
+	{ "DELETE", OWN, serve_stop, 0, ACCESS_USER },
+	{ "GET", "/api/v1/admin/instances", serve_all, 0, ACCESS_ORGANISER },
+	{ "DELETE", "/api/v1/admin/instances/{instance}", serve_admin_stop, 0, ACCESS_ORGANISER },
+	{ .method = NULL },
+};

@@ -1,0 +1,141 @@
+/*
+ * What the store knows of instances: who has which, on which node, in what state.
+ *
+ * A row says what is meant to be, and is written before a node is asked for anything; settle.h
+ * makes the nodes follow. A row is live while it is starting, running or stopping, and a team has
+ * at most one live row per challenge. Strings live in the arena they were read into.
+ */
+#ifndef PLATFORM_INSTANCE_H
+#define PLATFORM_INSTANCE_H
+
+#include "platform/scheduler.h"
+
+#include <ctfy/node_client.h>
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct challenge;
+struct competition;
+struct db;
+struct err;
+
+struct instance {
+	char *id;
+	char *competition_id;
+	char *challenge_id;
+	char *team_id;
+	char *user_id;
+	char *node_id;
+	char *status; /* "starting", "running", "stopping", "stopped", "expired" or "failed" */
+	bool live;
+	char *ends_as;     /* what "stopping" will become */
+	char *detail;      /* why it failed; for the player */
+	char *cause;       /* the same for organisers: may name what players must not see */
+	int64_t ttl;       /* seconds it was asked for */
+	json_t *endpoints; /* as the node told them; the struct's own: see instances_row_done() */
+	int64_t created_at, started_at, expires_at, ended_at;
+};
+
+struct instances {
+	struct instance *rows;
+	size_t count;
+};
+
+void instances_row_done(struct instance *instance);
+void instances_done(struct instances *instances);
+
+bool instances_is(const struct instance *instance, const char *status);
+
+/* What is asked for; strings are borrowed. */
+struct instance_wish {
+	const struct competition *competition;
+	const char *team_id;
+	const char *user_id;
+	const struct challenge *challenge;
+	int64_t ttl;           /* seconds */
+	const json_t *answers; /* {question id: answer} */
+};
+
+/*
+ * Promises the team an instance on a node that has room for it, or finds the live one it has
+ * (ret_is_new false). Counting, picking and promising are one transaction: nothing is promised
+ * twice. Fails with UNAVAILABLE (no node), CONFLICT (still stopping) or RATE_LIMITED (the team has
+ * as many as it may).
+ */
+int instances_promise(struct db *db, struct arena *arena, int64_t now,
+		      const struct instance_wish *wish, const struct node_load *nodes,
+		      size_t node_count, struct instance *ret_instance, bool *ret_is_new,
+		      struct err *e);
+
+int instances_find(struct db *db, struct arena *arena, const char *id,
+		   struct instance *ret_instance, struct err *e);
+/* The team's live one, or else the last it had. */
+int instances_of_team(struct db *db, struct arena *arena, const char *team_id,
+		      const char *challenge_id, struct instance *ret_instance, struct err *e);
+
+/* Which rows; NULL means any. */
+struct instance_filter {
+	const char *competition_id;
+	const char *team_id;
+	const char *node_id;
+	bool live; /* only live ones */
+};
+
+int instances_list(struct db *db, struct arena *arena, const struct instance_filter *filter,
+		   struct instances *ret_instances, struct err *e);
+
+/* The running ones whose time is over. */
+int instances_overdue(struct db *db, struct arena *arena, int64_t now,
+		      struct instances *ret_instances, struct err *e);
+
+int instances_answers(struct db *db, struct arena *arena, const char *id,
+		      struct ctfy_answer **ret_answers, size_t *ret_count, struct err *e);
+
+/*
+ * Changes of state. Each happens only from the state it may happen in; ret_changed, which may be
+ * NULL, tells whether it did.
+ */
+int instances_now_running(struct db *db, const char *id, const struct ctfy_instance *told,
+			  int64_t now, bool *ret_changed, struct err *e);
+int instances_begin_stop(struct db *db, const char *id, const char *ends_as, const char *detail,
+			 bool *ret_changed, struct err *e);
+int instances_ended(struct db *db, const struct instance *instance, int64_t now, struct err *e);
+int instances_renewed(struct db *db, const char *id, int64_t expires_at, bool *ret_changed,
+		      struct err *e);
+
+/* How a start ended without an instance. */
+struct instance_failure {
+	const char *detail;
+	const char *cause;
+	bool leftover; /* the node may hold something of it */
+};
+
+int instances_failed(struct db *db, const struct instance *instance,
+		     const struct instance_failure *failure, int64_t now, struct err *e);
+
+/* A start goes to another node; fails with UNAVAILABLE where there is none. */
+int instances_move(struct db *db, struct arena *arena, const struct instance *instance,
+		   const struct scheduler_want *want, const struct node_load *nodes,
+		   size_t node_count, bool leftover, struct err *e);
+/* The stop of an instance on a node that is lost: it is over, but for what the node may hold. */
+int instances_abandon(struct db *db, const struct instance *instance, int64_t now, struct err *e);
+
+/* Ids of the instances that are starting or stopping on a node (NULL: on any). */
+int instances_unsettled(struct db *db, struct arena *arena, const char *node_id,
+			struct instances *ret_instances, struct err *e);
+
+/* Ids of what a node may still hold though it isn't meant to be there. */
+int leftovers_on(struct db *db, struct arena *arena, const char *node_id, char ***ret_ids,
+		 size_t *ret_count, struct err *e);
+int leftover_forget(struct db *db, const char *node_id, const char *instance_id, struct err *e);
+
+/* For its players; NULL when out of memory. */
+json_t *instances_json(const struct instance *instance);
+/* With node and cause, for organisers. */
+json_t *instances_admin_json(const struct instance *instance);
+
+#endif

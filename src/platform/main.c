@@ -1,0 +1,386 @@
+#include "platform/main.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "db/db.h"
+#include "platform/access.h"
+#include "platform/challenges.h"
+#include "platform/first-boot.h"
+#include "platform/instance.h"
+#include "platform/node.h"
+#include "platform/platform.h"
+#include "platform/schema.h"
+#include "platform/scoreboard.h"
+#include "platform/settle.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+/* clang-format off */
+#define ROW(...) OPTION_ROW(struct platform_options, __VA_ARGS__)
+const struct option_row platform_option_rows[] = { PLATFORM_OPTIONS(ROW) { .name = NULL } };
+#undef ROW
+/* clang-format on */
+
+enum { EXPIRY_INTERVAL_S = 1, SHUTDOWN_MAX_S = 10 };
+
+struct platform_daemon {
+	struct platform platform;
+	struct http_server *server;
+
+	pthread_t expiry; /* the thread that ends instances whose time is over */
+	bool expiry_runs;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool ending;
+};
+
+/* Until the daemon ends: true each time it is time to look. */
+static bool wait_for_expiry(struct platform_daemon *daemon)
+{
+	struct timespec until;
+	bool ending;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += EXPIRY_INTERVAL_S;
+	pthread_mutex_lock(&daemon->lock);
+	while (!daemon->ending && pthread_cond_timedwait(&daemon->wake, &daemon->lock, &until) == 0)
+		continue;
+	ending = daemon->ending;
+	pthread_mutex_unlock(&daemon->lock);
+	return !ending;
+}
+
+static void *run_expiry(void *cookie)
+{
+	struct platform_daemon *daemon = cookie;
+	struct err e = ERR_INIT;
+
+	while (wait_for_expiry(daemon))
+		if (settler_expire(daemon->platform.settler, &e) < 0)
+			log_error("%s; trying again", e.msg);
+	return NULL;
+}
+
+static void end_expiry(struct platform_daemon *daemon)
+{
+	if (!daemon->expiry_runs)
+		return;
+	pthread_mutex_lock(&daemon->lock);
+	daemon->ending = true;
+	pthread_cond_signal(&daemon->wake);
+	pthread_mutex_unlock(&daemon->lock);
+	pthread_join(daemon->expiry, NULL);
+}
+
+static int begin_expiry(struct platform_daemon *daemon, struct err *e)
+{
+	if (pthread_create(&daemon->expiry, NULL, run_expiry, daemon) != 0)
+		return err_set(e, ERR_INTERNAL, "no thread to be had");
+	daemon->expiry_runs = true;
+	return 0;
+}
+
+static int check_options(const struct platform_options *options, struct err *e)
+{
+	if (!options->state)
+		return err_set(e, ERR_INVALID, "--state DIR is needed");
+	if (!options->challenges)
+		return err_set(e, ERR_INVALID, "--challenges DIR is needed");
+	if (strcmp(options->registration, "open") != 0 &&
+	    strcmp(options->registration, "closed") != 0)
+		return err_set(e, ERR_INVALID, "--registration is open or closed, not '%s'",
+			       options->registration);
+	if (options->heartbeat < 1 || options->heartbeat_timeout < 1 || options->call_timeout < 1)
+		return err_set(e, ERR_INVALID, "a time of 0 is not usable");
+	return 0;
+}
+
+static int open_store(struct platform *platform, struct err *e)
+{
+	char path[PATH_MAX];
+	int r;
+
+	r = dir_make(platform->options->state, 0700, e);
+	if (r < 0)
+		return r;
+	if (snprintf(path, sizeof(path), "%s/platform.db", platform->options->state) >= PATH_MAX)
+		return err_set(e, ERR_INVALID, "'%s' is too long a path", platform->options->state);
+	return schema_open(path, &platform->db, e);
+}
+
+static void report_challenges(struct platform *platform)
+{
+	AUTO(const struct shelf *, shelf_dropp) shelf = challenges_take(platform->challenges);
+	json_t *error;
+	size_t i;
+
+	log_info("%zu challenges in '%s'", shelf->count, platform->options->challenges);
+	json_array_foreach (shelf->errors, i, error)
+		log_warn("challenge '%s': %s", json_string_value(json_object_get(error, "path")),
+			 json_string_value(json_object_get(error, "detail")));
+}
+
+static int open_parts(struct platform *platform, struct err *e)
+{
+	const struct platform_options *options = platform->options;
+	const struct settler_options settler = { .db = platform->db,
+						 .clock = platform->clock,
+						 .call_timeout_ms = options->call_timeout };
+	struct nodes_options nodes = { .db = platform->db,
+				       .clock = platform->clock,
+				       .heartbeat_ms = options->heartbeat,
+				       .heartbeat_timeout_ms = options->heartbeat_timeout,
+				       .beaten = settler_node_beaten };
+	int r;
+
+	r = challenges_new(options->challenges, &platform->challenges, e);
+	if (r == 0)
+		r = keyring_new(platform->db, &platform->keyring, e);
+	if (r == 0)
+		r = scoreboards_new(platform->db, platform->challenges, platform->clock,
+				    &platform->boards, e);
+	if (r == 0)
+		r = settler_new(&settler, &platform->settler, e);
+	if (r < 0)
+		return r;
+	nodes.cookie = platform->settler;
+	r = nodes_new(&nodes, &platform->nodes, e);
+	if (r < 0)
+		return r;
+	settler_use_nodes(platform->settler, platform->nodes);
+	report_challenges(platform);
+	return 0;
+}
+
+static int open_platform(struct platform *platform, struct err *e)
+{
+	int r;
+
+	r = secret_init(e);
+	if (r == 0)
+		r = open_store(platform, e);
+	if (r == 0)
+		r = first_boot_admin(platform, e);
+	if (r == 0)
+		r = first_boot_join_secret(platform, e);
+	if (r == 0)
+		r = first_boot_competition(platform, e);
+	return r < 0 ? r : open_parts(platform, e);
+}
+
+static int listen_on(struct platform_daemon *daemon, struct err *e)
+{
+	const struct platform_options *options = daemon->platform.options;
+	const struct http_server_options server = {
+		.listen = options->listen,
+		.tables = platform_route_tables,
+		.ctx = &daemon->platform,
+		.authorize = platform_authorize,
+		.cert_file = options->cert,
+		.key_file = options->key,
+	};
+
+	return http_serve(&server, &daemon->server, e);
+}
+
+static void platform_daemon_freep(struct platform_daemon **daemon)
+{
+	platform_daemon_free(*daemon);
+}
+
+int platform_daemon_start(const struct platform_options *options,
+			  struct platform_daemon **ret_daemon, struct err *e)
+{
+	AUTO(struct platform_daemon *, platform_daemon_freep) daemon = NULL;
+	int r;
+
+	r = check_options(options, e);
+	if (r < 0)
+		return r;
+	daemon = calloc(1, sizeof(*daemon));
+	if (!daemon)
+		return err_memory(e);
+	pthread_mutex_init(&daemon->lock, NULL);
+	pthread_cond_init(&daemon->wake, NULL);
+	daemon->platform.options = options;
+	daemon->platform.clock = &clock_real;
+	daemon->platform.registration_open = strcmp(options->registration, "open") == 0;
+	r = open_platform(&daemon->platform, e);
+	if (r == 0)
+		r = nodes_begin(daemon->platform.nodes, e);
+	if (r == 0)
+		r = begin_expiry(daemon, e);
+	if (r == 0)
+		r = listen_on(daemon, e);
+	if (r < 0)
+		return r;
+	log_info("the platform is listening on port %u", platform_daemon_port(daemon));
+	*ret_daemon = TAKE(daemon);
+	return 0;
+}
+
+uint16_t platform_daemon_port(const struct platform_daemon *daemon)
+{
+	return http_server_port(daemon->server);
+}
+
+int platform_daemon_add_node(struct platform_daemon *daemon, const char *name, const char *url,
+			     const char *token, struct err *e)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	char *id;
+	int r;
+
+	if (!arena)
+		return err_memory(e);
+	r = nodes_put(daemon->platform.nodes, arena, name, url, token, &id, e);
+	return r < 0 ? r : keyring_refresh_node(daemon->platform.keyring, id, e);
+}
+
+static int begin_stop_of_all(struct platform *platform, const struct instances *live, struct err *e)
+{
+	for (size_t i = 0; i < live->count; i++) {
+		const struct instance *instance = &live->rows[i];
+		bool was_starting = instances_is(instance, "starting");
+		int r = instances_begin_stop(platform->db, instance->id, "stopped", NULL, NULL, e);
+
+		if (r < 0)
+			return r;
+		if (was_starting)
+			settler_cancel(platform->settler, instance->id, instance->node_id);
+		else
+			settler_kick(platform->settler, instance->id, instance->node_id);
+	}
+	return 0;
+}
+
+int platform_daemon_stop_all(struct platform_daemon *daemon, int64_t timeout_ms, size_t *ret_left,
+			     struct err *e)
+{
+	const struct instance_filter all_live = { .live = true };
+	int64_t until = clock_monotonic_ms() + timeout_ms;
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	AUTO(struct instances, instances_done) live = { .rows = NULL };
+	AUTO(struct instances, instances_done) left = { .rows = NULL };
+	struct platform *platform = &daemon->platform;
+	int r;
+
+	if (!arena)
+		return err_memory(e);
+	r = instances_list(platform->db, arena, &all_live, &live, e);
+	if (r == 0)
+		r = begin_stop_of_all(platform, &live, e);
+	for (size_t i = 0; r == 0 && i < live.count; i++) {
+		int64_t remaining = until - clock_monotonic_ms();
+
+		if (remaining > 0)
+			settler_wait(platform->settler, live.rows[i].id, remaining);
+	}
+	if (r == 0)
+		r = instances_list(platform->db, arena, &all_live, &left, e);
+	*ret_left = left.count;
+	return r;
+}
+
+void platform_daemon_free(struct platform_daemon *daemon)
+{
+	struct platform *platform;
+
+	if (!daemon)
+		return;
+	platform = &daemon->platform;
+	if (platform->settler)
+		settler_end(platform->settler);
+	http_server_free(daemon->server);
+	end_expiry(daemon);
+	if (platform->nodes)
+		nodes_end(platform->nodes);
+	settler_free(platform->settler);
+	nodes_free(platform->nodes);
+	scoreboards_free(platform->boards);
+	keyring_free(platform->keyring);
+	challenges_free(platform->challenges);
+	db_close(platform->db);
+	pthread_cond_destroy(&daemon->wake);
+	pthread_mutex_destroy(&daemon->lock);
+	free(daemon);
+}
+
+static void print_help(void)
+{
+	puts("Usage: ctfy platform --state DIR --challenges DIR [OPTION]...\n\n"
+	     "Runs the platform: accounts, teams, scores, and instances on registered nodes.\n");
+	options_help(platform_option_rows, stdout);
+}
+
+static enum log_format log_format_of(const char *word)
+{
+	return strcmp(word, "json") == 0   ? LOG_JSON
+	       : strcmp(word, "text") == 0 ? LOG_TEXT
+					   : LOG_AUTO;
+}
+
+/* All that matters is in the store: a node that keeps us waiting doesn't keep us from ending. */
+static void *leave_in_time(void *cookie)
+{
+	struct timespec grace = { .tv_sec = SHUTDOWN_MAX_S };
+
+	(void)cookie;
+	nanosleep(&grace, NULL);
+	log_warn("calls to nodes are still under way: they are taken up at the next start");
+	_exit(0);
+}
+
+static void end(struct platform_daemon *daemon)
+{
+	pthread_t patience;
+
+	log_info("ending: instances go on running");
+	if (pthread_create(&patience, NULL, leave_in_time, NULL) == 0)
+		pthread_detach(patience);
+	platform_daemon_free(daemon);
+}
+
+int platform_main(int argc, char **argv)
+{
+	struct platform_daemon *daemon;
+	struct platform_options options;
+	struct err e = ERR_INIT;
+	sigset_t signals;
+	int rest, signal_number;
+
+	if (options_parse(platform_option_rows, &options, argc, argv, &rest, &e) < 0 || rest > 0) {
+		if (rest > 0 && !*e.msg)
+			err_set(&e, ERR_INVALID, "'%s' is not an option", argv[1]);
+		fprintf(stderr, "ctfy platform: %s\n", e.msg);
+		return 2;
+	}
+	if (options.help) {
+		print_help();
+		return 0;
+	}
+	log_open(log_format_of(options.log_format), LOG_INFO);
+
+	/* Blocked before the first thread is made, so that only we take them. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+
+	if (platform_daemon_start(&options, &daemon, &e) < 0) {
+		fprintf(stderr, "ctfy platform: %s\n", e.msg);
+		return 1;
+	}
+	sigwait(&signals, &signal_number);
+	end(daemon);
+	return 0;
+}

@@ -1,0 +1,642 @@
+#include "platform/node.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/work.h"
+#include "platform/rows.h"
+#include "platform/schema.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+/* How long a node that isn't well waits for its next heartbeat, at most. */
+enum { HEARTBEAT_UNWELL_MS = 1000 };
+
+/* What the last heartbeats said. */
+struct report {
+	enum node_state state;
+	unsigned misses;
+	int64_t seen_at;
+	int64_t running, capacity;
+	char *status, *version, *engine;
+	char *detail; /* why it isn't healthy; NULL when it is */
+};
+
+struct node {
+	struct node *next; /* in its nodes' list */
+	struct nodes *nodes;
+	char *id, *name, *url;
+	struct ctfy_node_client *client;
+	atomic_int holders;
+
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t wake;
+	bool ending;
+	struct report report;
+};
+
+struct nodes {
+	struct nodes_options options;
+	struct work *heartbeats;
+	pthread_mutex_t lock; /* of the list */
+	struct node *first;
+	bool beating;
+};
+
+static const char *const state_words[] = { "joining", "healthy", "degraded", "lost" };
+
+const char *nodes_state_word(enum node_state state)
+{
+	return state_words[state];
+}
+
+enum node_state nodes_next_state(enum node_state state, bool answered, bool well, unsigned *misses)
+{
+	if (!answered) {
+		(*misses)++;
+		if (*misses >= NODE_MISSES_LOST)
+			return NODE_LOST;
+		return state == NODE_HEALTHY ? NODE_DEGRADED : state;
+	}
+	*misses = 0;
+	return state == NODE_LOST || !well ? NODE_DEGRADED : NODE_HEALTHY;
+}
+
+static void report_done(struct report *report)
+{
+	free(report->status);
+	free(report->version);
+	free(report->engine);
+	free(report->detail);
+}
+
+void node_drop(struct node *node)
+{
+	if (!node || atomic_fetch_sub(&node->holders, 1) > 1)
+		return;
+	ctfy_node_client_free(node->client);
+	report_done(&node->report);
+	pthread_cond_destroy(&node->wake);
+	pthread_mutex_destroy(&node->lock);
+	free(node->id);
+	free(node->name);
+	free(node->url);
+	free(node);
+}
+
+static struct node *hold(struct node *node)
+{
+	atomic_fetch_add(&node->holders, 1);
+	return node;
+}
+
+static void init_wake(struct node *node)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&node->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&node->wake, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+static int make_node(struct nodes *nodes, const char *id, const char *name, const char *url,
+		     const char *token, struct node **ret_node, struct err *e)
+{
+	AUTO(struct node *, node_dropp) node = calloc(1, sizeof(*node));
+	struct ctfy_error error = CTFY_ERROR_INIT;
+
+	if (!node)
+		return err_memory(e);
+	init_wake(node);
+	node->holders = 1;
+	node->nodes = nodes;
+	node->id = strdup(id);
+	node->name = strdup(name);
+	node->url = strdup(url);
+	if (!node->id || !node->name || !node->url)
+		return err_memory(e);
+	if (ctfy_node_client_new(url, token, NULL, &node->client, &error) < 0) {
+		err_set(e, ERR_VALIDATION, "node '%s': %s", name, error.detail);
+		ctfy_error_done(&error);
+		return -(int)ERR_VALIDATION;
+	}
+	*ret_node = TAKE(node);
+	return 0;
+}
+
+/* Heartbeats */
+
+static const char *or_none(const char *text)
+{
+	return text ? text : "";
+}
+
+static void take_report(struct report *report, struct ctfy_node_health *health, int64_t now)
+{
+	bool well = health->status && strcmp(health->status, "ok") == 0;
+
+	report->state = nodes_next_state(report->state, true, well, &report->misses);
+	report->seen_at = now;
+	report->running = health->running;
+	report->capacity = health->capacity;
+	free(report->status);
+	free(report->version);
+	free(report->engine);
+	free(report->detail);
+	report->status = TAKE(health->status);
+	report->version = TAKE(health->version);
+	report->engine = TAKE(health->engine);
+	report->detail = well ? NULL : strdup(or_none(report->status));
+}
+
+static void take_miss(struct report *report, struct ctfy_error *error)
+{
+	report->state = nodes_next_state(report->state, false, false, &report->misses);
+	free(report->detail);
+	report->detail = TAKE(error->detail);
+}
+
+static void log_change(const struct node *node, enum node_state before, const struct report *now)
+{
+	if (before == now->state)
+		return;
+	if (now->state == NODE_HEALTHY)
+		log_info("node '%s' is healthy: %s, %lld/%lld instances", node->name,
+			 or_none(now->engine), (long long)now->running, (long long)now->capacity);
+	else
+		log_warn("node '%s' is %s: %s", node->name, state_words[now->state],
+			 or_none(now->detail));
+}
+
+static enum node_state beat(struct node *node)
+{
+	const struct nodes_options *options = &node->nodes->options;
+	struct ctfy_call call = { .timeout = (double)options->heartbeat_timeout_ms / 1000 };
+	struct ctfy_error error = CTFY_ERROR_INIT;
+	struct ctfy_node_health health;
+	enum node_state before, state;
+	int r;
+
+	r = ctfy_node_health(node->client, &health, &call, &error);
+	pthread_mutex_lock(&node->lock);
+	before = node->report.state;
+	if (r == 0)
+		take_report(&node->report, &health, clock_now_ms(options->clock));
+	else
+		take_miss(&node->report, &error);
+	state = node->report.state;
+	log_change(node, before, &node->report);
+	pthread_mutex_unlock(&node->lock);
+	ctfy_node_health_done(&health);
+	ctfy_error_done(&error);
+	return state;
+}
+
+static void wait_for_next(struct node *node, enum node_state state)
+{
+	int64_t ms = node->nodes->options.heartbeat_ms;
+	struct timespec until;
+
+	if (state != NODE_HEALTHY && ms > HEARTBEAT_UNWELL_MS)
+		ms = HEARTBEAT_UNWELL_MS;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ms / 1000;
+	until.tv_nsec += ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	while (!node->ending && pthread_cond_timedwait(&node->wake, &node->lock, &until) == 0)
+		continue;
+}
+
+static void beat_for_life(void *cookie)
+{
+	AUTO(struct node *, node_dropp) node = cookie;
+	const struct nodes_options *options = &node->nodes->options;
+
+	pthread_mutex_lock(&node->lock);
+	while (!node->ending) {
+		enum node_state state;
+
+		pthread_mutex_unlock(&node->lock);
+		state = beat(node);
+		if (options->beaten)
+			options->beaten(options->cookie, node->id, state);
+		pthread_mutex_lock(&node->lock);
+		wait_for_next(node, state);
+	}
+	pthread_mutex_unlock(&node->lock);
+}
+
+static int begin_heartbeat(struct node *node, struct err *e)
+{
+	int r = work_start(node->nodes->heartbeats, beat_for_life, hold(node), e);
+
+	if (r < 0)
+		node_drop(node);
+	return r;
+}
+
+static void end_heartbeat(struct node *node)
+{
+	pthread_mutex_lock(&node->lock);
+	node->ending = true;
+	pthread_cond_signal(&node->wake);
+	pthread_mutex_unlock(&node->lock);
+}
+
+/* The list */
+
+/* Takes the node with this id out of the list; the caller drops it. */
+static struct node *unlink_node(struct nodes *nodes, const char *id)
+{
+	for (struct node **at = &nodes->first; *at; at = &(*at)->next) {
+		struct node *found = *at;
+
+		if (strcmp(found->id, id) != 0)
+			continue;
+		*at = found->next;
+		return found;
+	}
+	return NULL;
+}
+
+/* Puts the node where the one with its id was; takes it. */
+static int put_node(struct nodes *nodes, struct node *node, struct err *e)
+{
+	AUTO(struct node *, node_dropp) before = NULL;
+	int r = 0;
+
+	pthread_mutex_lock(&nodes->lock);
+	before = unlink_node(nodes, node->id);
+	node->next = nodes->first;
+	nodes->first = node;
+	if (nodes->beating)
+		r = begin_heartbeat(node, e);
+	pthread_mutex_unlock(&nodes->lock);
+	if (before)
+		end_heartbeat(before);
+	return r;
+}
+
+struct stored_node {
+	char *id, *name, *url, *token;
+};
+
+static void read_node(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	struct stored_node *stored = ret_struct;
+
+	stored->id = arena_strdup(arena, db_get_text(rows, 0));
+	stored->name = arena_strdup(arena, db_get_text(rows, 1));
+	stored->url = arena_strdup(arena, db_get_text(rows, 2));
+	stored->token = arena_strdup(arena, db_get_text(rows, 3));
+}
+
+static int load(struct nodes *nodes, struct err *e)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	struct stored_node *stored;
+	size_t count;
+	int r;
+
+	if (!arena)
+		return err_memory(e);
+	r = rows_all(nodes->options.db, arena, "SELECT id, name, url, token FROM node", NULL,
+		     read_node, sizeof(*stored), &stored, &count, e);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		struct node *node;
+
+		r = make_node(nodes, stored[i].id, stored[i].name, stored[i].url, stored[i].token,
+			      &node, e);
+		if (r == 0)
+			r = put_node(nodes, node, e);
+	}
+	return r;
+}
+
+int nodes_new(const struct nodes_options *options, struct nodes **ret_nodes, struct err *e)
+{
+	struct nodes *nodes = calloc(1, sizeof(*nodes));
+	int r;
+
+	if (!nodes)
+		return err_memory(e);
+	nodes->options = *options;
+	pthread_mutex_init(&nodes->lock, NULL);
+	r = work_new(&nodes->heartbeats, e);
+	if (r == 0)
+		r = load(nodes, e);
+	if (r < 0) {
+		nodes_free(nodes);
+		return r;
+	}
+	*ret_nodes = nodes;
+	return 0;
+}
+
+int nodes_begin(struct nodes *nodes, struct err *e)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&nodes->lock);
+	nodes->beating = true;
+	for (struct node *node = nodes->first; r == 0 && node; node = node->next)
+		r = begin_heartbeat(node, e);
+	pthread_mutex_unlock(&nodes->lock);
+	return r;
+}
+
+void nodes_end(struct nodes *nodes)
+{
+	pthread_mutex_lock(&nodes->lock);
+	nodes->beating = false;
+	for (struct node *node = nodes->first; node; node = node->next)
+		end_heartbeat(node);
+	pthread_mutex_unlock(&nodes->lock);
+	work_wait(nodes->heartbeats);
+}
+
+void nodes_free(struct nodes *nodes)
+{
+	if (!nodes)
+		return;
+	if (nodes->heartbeats)
+		nodes_end(nodes);
+	work_free(nodes->heartbeats);
+	while (nodes->first) {
+		struct node *node = nodes->first;
+
+		nodes->first = node->next;
+		node_drop(node);
+	}
+	pthread_mutex_destroy(&nodes->lock);
+	free(nodes);
+}
+
+struct node *nodes_take(struct nodes *nodes, const char *id)
+{
+	struct node *found = NULL;
+
+	pthread_mutex_lock(&nodes->lock);
+	for (struct node *node = nodes->first; node && !found; node = node->next)
+		if (strcmp(node->id, id) == 0)
+			found = hold(node);
+	pthread_mutex_unlock(&nodes->lock);
+	return found;
+}
+
+static size_t count_nodes(const struct nodes *nodes)
+{
+	size_t count = 0;
+
+	for (const struct node *node = nodes->first; node; node = node->next)
+		count++;
+	return count;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct node *const *left = a, *const *right = b;
+
+	return strcmp((*left)->name, (*right)->name);
+}
+
+int nodes_take_all(struct nodes *nodes, struct arena *arena, struct node ***ret_nodes,
+		   size_t *ret_count, struct err *e)
+{
+	struct node **all;
+	size_t count = 0;
+
+	pthread_mutex_lock(&nodes->lock);
+	all = arena_array(arena, count_nodes(nodes) + 1, sizeof(struct node *));
+	for (struct node *node = nodes->first; all && node; node = node->next)
+		all[count++] = hold(node);
+	pthread_mutex_unlock(&nodes->lock);
+	if (!all)
+		return err_memory(e);
+	qsort(all, count, sizeof(struct node *), by_name);
+	*ret_nodes = all;
+	*ret_count = count;
+	return 0;
+}
+
+const char *nodes_id(const struct node *node)
+{
+	return node->id;
+}
+
+const char *nodes_name(const struct node *node)
+{
+	return node->name;
+}
+
+struct ctfy_node_client *nodes_client(const struct node *node)
+{
+	return node->client;
+}
+
+enum node_state nodes_state(struct node *node)
+{
+	enum node_state state;
+
+	pthread_mutex_lock(&node->lock);
+	state = node->report.state;
+	pthread_mutex_unlock(&node->lock);
+	return state;
+}
+
+json_t *nodes_json(struct node *node)
+{
+	char seen[CLOCK_TEXT_SIZE];
+	const struct report *report = &node->report;
+	json_t *json;
+
+	pthread_mutex_lock(&node->lock);
+	json = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:s?, s:s?, s:s?}", "id", node->id,
+			 "name", node->name, "url", node->url, "state", state_words[report->state],
+			 "detail", report->detail, "running", (json_int_t)report->running,
+			 "capacity", (json_int_t)report->capacity, "version", report->version,
+			 "engine", report->engine, "seen_at",
+			 report->seen_at ? clock_format(report->seen_at, seen) : NULL);
+	pthread_mutex_unlock(&node->lock);
+	return json;
+}
+
+static void read_load(struct node *node, struct arena *arena, struct node_load *load)
+{
+	pthread_mutex_lock(&node->lock);
+	load->id = arena_strdup(arena, node->id);
+	load->healthy = node->report.state == NODE_HEALTHY;
+	load->running = node->report.running;
+	load->capacity = node->report.capacity;
+	pthread_mutex_unlock(&node->lock);
+}
+
+int nodes_loads(struct nodes *nodes, struct arena *arena, struct node_load **ret_loads,
+		size_t *ret_count, struct err *e)
+{
+	struct node_load *loads;
+	size_t count = 0;
+
+	pthread_mutex_lock(&nodes->lock);
+	loads = arena_array(arena, count_nodes(nodes) + 1, sizeof(*loads));
+	for (struct node *node = nodes->first; loads && node; node = node->next)
+		read_load(node, arena, &loads[count++]);
+	pthread_mutex_unlock(&nodes->lock);
+	if (arena_failed(arena))
+		return err_memory(e);
+	*ret_loads = loads;
+	*ret_count = count;
+	return 0;
+}
+
+/* Registration */
+
+static int store_node(struct nodes *nodes, const char *fresh_id, const char *name, const char *url,
+		      const char *token, struct err *e)
+{
+	int64_t now = clock_now_ms(nodes->options.clock), changed;
+	char hash[SECRET_HASH_SIZE];
+	int r;
+
+	secret_hash(token, hash);
+	r = db_change(nodes->options.db,
+		      "UPDATE node SET url = ?, token = ?, token_hash = ?, registered_at = ?"
+		      " WHERE name = ?",
+		      DB_ARGS(db_text(url), db_text(token), db_text(hash), db_int(now),
+			      db_text(name)),
+		      &changed, e);
+	if (r < 0 || changed > 0)
+		return r;
+	return db_run(nodes->options.db,
+		      "INSERT INTO node (id, name, url, token, token_hash, created_at,"
+		      " registered_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		      DB_ARGS(db_text(fresh_id), db_text(name), db_text(url), db_text(token),
+			      db_text(hash), db_int(now), db_int(now)),
+		      e);
+}
+
+static int store_and_find(struct nodes *nodes, struct arena *arena, const char *name,
+			  const char *url, const char *token, struct stored_node *ret_stored,
+			  struct err *e)
+{
+	char id[ROW_ID_SIZE];
+	int r;
+
+	id_random(id, ROW_ID_SIZE - 1);
+	r = db_begin(nodes->options.db, e);
+	if (r < 0)
+		return r;
+	r = store_node(nodes, id, name, url, token, e);
+	if (r == 0)
+		r = rows_one(nodes->options.db, arena,
+			     "SELECT id, name, url, token FROM node WHERE name = ?",
+			     DB_ARGS(db_text(name)), read_node, ret_stored, "node", e);
+	return rows_end(nodes->options.db, r, e);
+}
+
+int nodes_put(struct nodes *nodes, struct arena *arena, const char *name, const char *url,
+	      const char *token, char **ret_id, struct err *e)
+{
+	struct stored_node stored = { .id = NULL };
+	struct node *node;
+	int r;
+
+	if (!id_valid(name))
+		return err_set(e, ERR_VALIDATION,
+			       "'%s' is no name for a node: letters, digits, '_', '.', '-', at "
+			       "most 63",
+			       name);
+	/* Made once before it is stored, so that no unusable URL ever is. */
+	r = make_node(nodes, "", name, url, token, &node, e);
+	if (r < 0)
+		return r;
+	node_drop(node);
+	r = store_and_find(nodes, arena, name, url, token, &stored, e);
+	if (r == 0)
+		r = make_node(nodes, stored.id, name, url, token, &node, e);
+	if (r == 0)
+		r = put_node(nodes, node, e);
+	if (r < 0)
+		return r;
+	log_info("node '%s' registered", name);
+	*ret_id = stored.id;
+	return 0;
+}
+
+int nodes_register(struct nodes *nodes, struct arena *arena, const char *name, const char *url,
+		   char **ret_id, char token[SECRET_TOKEN_SIZE], struct err *e)
+{
+	secret_token(token);
+	return nodes_put(nodes, arena, name, url, token, ret_id, e);
+}
+
+static int delete_node(struct db *db, const char *id, struct err *e)
+{
+	int64_t live, changed;
+	int r;
+
+	r = rows_count(db, "SELECT COUNT(*) FROM instance WHERE node_id = ? AND live = 1",
+		       DB_ARGS(db_text(id)), &live, e);
+	if (r == 0 && live > 0)
+		return err_set(e, ERR_CONFLICT, "%lld instances are on this node: stop them first",
+			       (long long)live);
+	if (r == 0)
+		r = db_run(db, "DELETE FROM leftover WHERE node_id = ?", DB_ARGS(db_text(id)), e);
+	if (r == 0)
+		r = db_change(db, "DELETE FROM node WHERE id = ?", DB_ARGS(db_text(id)), &changed,
+			      e);
+	if (r == 0 && changed == 0)
+		return err_set(e, ERR_NOT_FOUND, "there is no such node");
+	return r;
+}
+
+int nodes_remove(struct nodes *nodes, const char *id, struct err *e)
+{
+	AUTO(struct node *, node_dropp) node = NULL;
+	int r;
+
+	r = db_begin(nodes->options.db, e);
+	if (r < 0)
+		return r;
+	r = delete_node(nodes->options.db, id, e);
+	r = rows_end(nodes->options.db, r, e);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&nodes->lock);
+	node = unlink_node(nodes, id);
+	pthread_mutex_unlock(&nodes->lock);
+	if (node)
+		end_heartbeat(node);
+	return 0;
+}
+
+int nodes_failed(const struct node *node, struct ctfy_error *error, struct err *e)
+{
+	enum err_code code = ERR_NODE;
+	int r;
+
+	if (error->kind == CTFY_ERROR_NODE) {
+		if (error->status == 404)
+			code = ERR_NOT_FOUND;
+		else if (error->status == 503)
+			code = ERR_UNAVAILABLE;
+		r = err_set(e, code, "%s", or_none(error->detail));
+	} else {
+		log_warn("node '%s': %s", node->name, or_none(error->detail));
+		r = err_set(e, ERR_NODE, "the node of this instance does not answer (%s)",
+			    ctfy_error_word(error->kind));
+	}
+	ctfy_error_done(error);
+	return r;
+}

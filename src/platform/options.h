@@ -1,0 +1,32 @@
+/*
+ * The platform's settings: a row gives the struct's field, its parser and its line in --help.
+ */
+#ifndef PLATFORM_OPTIONS_H
+#define PLATFORM_OPTIONS_H
+
+#include "base/option.h"
+
+/* clang-format off */
+#define PLATFORM_OPTIONS(ROW) \
+	ROW(listen, STRING, "ADDR", "127.0.0.1:8000", "Address the platform answers on.") \
+	ROW(state, STRING, "DIR", NULL, "Directory of the platform's own state; made if absent.") \
+	ROW(challenges, STRING, "DIR", NULL, "Directory of challenge folders.") \
+	ROW(competition, STRING, "FILE", NULL, "Competition to apply at start: a file, or a directory of *.yml.") \
+	ROW(registration, STRING, "WHO", "open", "Who may make an account: \"open\" (anybody) or \"closed\" (organisers only).") \
+	ROW(join_secret_file, STRING, "FILE", NULL, "Secret that nodes join with; unset: made in --state as join-secret.") \
+	ROW(heartbeat, DURATION, "TIME", "5s", "Time between two heartbeats of a node.") \
+	ROW(heartbeat_timeout, DURATION, "TIME", "5s", "Longest time a heartbeat may take.") \
+	ROW(call_timeout, DURATION, "TIME", "60s", "Longest time to wait for a node's answer before asking again.") \
+	ROW(cert, STRING, "FILE", NULL, "TLS certificate chain (PEM); with --key the API is https.") \
+	ROW(key, STRING, "FILE", NULL, "TLS private key (PEM).") \
+	ROW(log_format, STRING, "FORMAT", "auto", "\"text\", \"json\", or \"auto\": text on a terminal.") \
+	ROW(help, FLAG, NULL, NULL, "Show this help.")
+/* clang-format on */
+
+struct platform_options {
+	PLATFORM_OPTIONS(OPTION_MEMBER)
+};
+
+extern const struct option_row platform_option_rows[];
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * Where an instance goes. Pure decisions on what the nodes reported; no I/O.
+ */
+#ifndef PLATFORM_SCHEDULER_H
+#define PLATFORM_SCHEDULER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+struct node_load {
+	const char *id;
+	bool healthy;
+	int64_t running; /* instances it has, or is promised */
+	int64_t capacity;
+};
+
+struct scheduler_want {
+	const char *const *avoid; /* ids of nodes that refused it already */
+	size_t avoid_count;
+};
+
+/*
+ * The healthy node with the smallest share of its capacity in use; among equals the one with most
+ * room, then the first by id. Fails with UNAVAILABLE, saying what stands in the way.
+ */
+int scheduler_pick(const struct node_load *nodes, size_t count, const struct scheduler_want *want,
+		   const struct node_load **ret_node, struct err *e);
+
+#endif

@@ -1,0 +1,150 @@
+#include "platform/schema.h"
+
+#include "db/db.h"
+
+#include <stddef.h>
+
+/* For ever append-only. */
+static const char *const migrations[] = {
+	/* Who: `name_key` is the name as names are compared. */
+	"CREATE TABLE account ("
+	"	id TEXT PRIMARY KEY,"
+	"	name TEXT NOT NULL,"
+	"	name_key TEXT NOT NULL UNIQUE,"
+	"	password TEXT NOT NULL,"
+	"	role TEXT NOT NULL,"
+	"	disabled BIGINT NOT NULL DEFAULT 0,"
+	"	created_at BIGINT NOT NULL);"
+	"CREATE TABLE token ("
+	"	hash TEXT PRIMARY KEY,"
+	"	id TEXT NOT NULL UNIQUE,"
+	"	account_id TEXT NOT NULL REFERENCES account (id),"
+	"	name TEXT NOT NULL,"
+	"	created_at BIGINT NOT NULL,"
+	"	expires_at BIGINT NOT NULL);"
+	"CREATE INDEX token_of_account ON token (account_id);"
+
+	/* What is played, and by which teams. */
+	"CREATE TABLE competition ("
+	"	id TEXT PRIMARY KEY,"
+	"	name TEXT NOT NULL,"
+	"	description TEXT NOT NULL,"
+	"	starts_at BIGINT NOT NULL,"
+	"	ends_at BIGINT NOT NULL,"
+	"	freeze_at BIGINT NOT NULL,"
+	"	registration TEXT NOT NULL,"
+	"	team_size BIGINT NOT NULL,"
+	"	instance_ttl BIGINT NOT NULL,"
+	"	max_instances BIGINT NOT NULL,"
+	"	every_challenge BIGINT NOT NULL);"
+	"CREATE TABLE competition_challenge ("
+	"	competition_id TEXT NOT NULL REFERENCES competition (id),"
+	"	challenge_id TEXT NOT NULL,"
+	"	PRIMARY KEY (competition_id, challenge_id));"
+	"CREATE TABLE team ("
+	"	id TEXT PRIMARY KEY,"
+	"	competition_id TEXT NOT NULL REFERENCES competition (id),"
+	"	name TEXT NOT NULL,"
+	"	name_key TEXT NOT NULL,"
+	"	invite TEXT NOT NULL UNIQUE,"
+	"	captain_id TEXT NOT NULL REFERENCES account (id),"
+	"	created_at BIGINT NOT NULL,"
+	"	UNIQUE (competition_id, name_key));"
+	"CREATE TABLE member ("
+	"	competition_id TEXT NOT NULL REFERENCES competition (id),"
+	"	account_id TEXT NOT NULL REFERENCES account (id),"
+	"	team_id TEXT NOT NULL REFERENCES team (id),"
+	"	joined_at BIGINT NOT NULL,"
+	"	PRIMARY KEY (competition_id, account_id));"
+	"CREATE INDEX member_of_team ON member (team_id);"
+
+	/* Where it runs. The token is needed in clear: the platform calls the node with it. */
+	"CREATE TABLE node ("
+	"	id TEXT PRIMARY KEY,"
+	"	name TEXT NOT NULL UNIQUE,"
+	"	url TEXT NOT NULL,"
+	"	token TEXT NOT NULL,"
+	"	token_hash TEXT NOT NULL UNIQUE,"
+	"	created_at BIGINT NOT NULL,"
+	"	registered_at BIGINT NOT NULL);"
+
+	/*
+	 * A live instance is one that is starting, running or stopping: one per team and challenge.
+	 * `ends_as` is the status it gets once it is stopped. `cause` is for organisers: it may
+	 * name what players must not see.
+	 */
+	"CREATE TABLE instance ("
+	"	id TEXT PRIMARY KEY,"
+	"	competition_id TEXT NOT NULL,"
+	"	challenge_id TEXT NOT NULL,"
+	"	team_id TEXT NOT NULL REFERENCES team (id),"
+	"	account_id TEXT NOT NULL REFERENCES account (id),"
+	"	node_id TEXT NOT NULL,"
+	"	status TEXT NOT NULL,"
+	"	live BIGINT NOT NULL,"
+	"	ends_as TEXT,"
+	"	detail TEXT,"
+	"	cause TEXT,"
+	"	ttl BIGINT NOT NULL,"
+	"	endpoints TEXT NOT NULL,"
+	"	created_at BIGINT NOT NULL,"
+	"	started_at BIGINT NOT NULL,"
+	"	expires_at BIGINT NOT NULL,"
+	"	ended_at BIGINT NOT NULL);"
+	"CREATE UNIQUE INDEX instance_of_team ON instance (team_id, challenge_id) WHERE live = 1;"
+	"CREATE INDEX instance_history ON instance (team_id, challenge_id, created_at);"
+	"CREATE INDEX instance_on_node ON instance (node_id) WHERE live = 1;"
+	"CREATE INDEX instance_expiry ON instance (expires_at) WHERE live = 1;"
+	"CREATE TABLE answer ("
+	"	instance_id TEXT NOT NULL REFERENCES instance (id),"
+	"	question_id TEXT NOT NULL,"
+	"	position BIGINT NOT NULL,"
+	"	answer TEXT NOT NULL,"
+	"	answer_hash TEXT," /* of one made for this instance alone */
+	"	PRIMARY KEY (instance_id, question_id));"
+	"CREATE INDEX answer_by_hash ON answer (answer_hash);"
+	/* What a node may still hold of an instance that is no longer meant to be there. */
+	"CREATE TABLE leftover ("
+	"	node_id TEXT NOT NULL,"
+	"	instance_id TEXT NOT NULL,"
+	"	PRIMARY KEY (node_id, instance_id));"
+
+	/* What was said, and what it was worth. */
+	"CREATE TABLE submission ("
+	"	id TEXT PRIMARY KEY,"
+	"	competition_id TEXT NOT NULL,"
+	"	challenge_id TEXT NOT NULL,"
+	"	question_id TEXT,"
+	"	team_id TEXT NOT NULL REFERENCES team (id),"
+	"	account_id TEXT NOT NULL REFERENCES account (id),"
+	"	answer TEXT NOT NULL,"
+	"	verdict TEXT NOT NULL,"
+	"	instance_id TEXT,"
+	"	other_team_id TEXT,"
+	"	other_instance_id TEXT,"
+	"	peer TEXT,"
+	"	submitted_at BIGINT NOT NULL);"
+	"CREATE INDEX submission_of_team ON submission (team_id, challenge_id);"
+	"CREATE INDEX submission_by_verdict ON submission (competition_id, verdict, submitted_at);"
+	"CREATE TABLE solve ("
+	"	competition_id TEXT NOT NULL,"
+	"	challenge_id TEXT NOT NULL,"
+	"	question_id TEXT NOT NULL,"
+	"	team_id TEXT NOT NULL REFERENCES team (id),"
+	"	submission_id TEXT NOT NULL,"
+	"	solved_at BIGINT NOT NULL,"
+	"	PRIMARY KEY (competition_id, challenge_id, question_id, team_id));"
+	"CREATE INDEX solve_of_team ON solve (team_id);"
+	"CREATE TABLE first_blood ("
+	"	competition_id TEXT NOT NULL,"
+	"	challenge_id TEXT NOT NULL,"
+	"	question_id TEXT NOT NULL,"
+	"	team_id TEXT NOT NULL,"
+	"	PRIMARY KEY (competition_id, challenge_id, question_id));",
+	NULL,
+};
+
+int schema_open(const char *path, struct db **ret_db, struct err *e)
+{
+	return db_open(path, migrations, ret_db, e);
+}

@@ -1,0 +1,714 @@
+#include "platform/settle.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/work.h"
+#include "platform/instance.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+enum { BUCKETS = 1024, REFUSALS_MAX = 8 };
+
+/* An instance at work, or waiting for it. */
+struct item {
+	struct item *next;  /* in its bucket */
+	struct item *after; /* in its lane's queue */
+	char *id;
+	struct lane *lane;
+	bool again; /* kicked while at work */
+	bool done;
+	unsigned waiters;
+	pthread_cond_t ended;
+};
+
+/* One node's instances. Lives as long as the settler. */
+struct lane {
+	struct lane *next;
+	struct settler *settler;
+	char *node_id;
+	struct item *first, **last;
+	unsigned threads;
+	bool retry; /* something on this node wants another try after its next heartbeat */
+	bool sweep; /* it may hold leftovers */
+	bool sweeping;
+};
+
+struct settler {
+	struct settler_options options;
+	struct nodes *nodes;
+	struct work *work;
+	pthread_mutex_t lock; /* of all that follows */
+	struct item *buckets[BUCKETS];
+	struct lane *lanes;
+	bool ending;
+};
+
+int settler_new(const struct settler_options *options, struct settler **ret_settler, struct err *e)
+{
+	struct settler *settler = calloc(1, sizeof(*settler));
+	int r;
+
+	if (!settler)
+		return err_memory(e);
+	settler->options = *options;
+	r = work_new(&settler->work, e);
+	if (r < 0) {
+		free(settler);
+		return r;
+	}
+	pthread_mutex_init(&settler->lock, NULL);
+	*ret_settler = settler;
+	return 0;
+}
+
+void settler_use_nodes(struct settler *settler, struct nodes *nodes)
+{
+	settler->nodes = nodes;
+}
+
+static void item_free(struct item *item)
+{
+	pthread_cond_destroy(&item->ended);
+	free(item->id);
+	free(item);
+}
+
+void settler_end(struct settler *settler)
+{
+	pthread_mutex_lock(&settler->lock);
+	settler->ending = true;
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct item *item = settler->buckets[i]; item; item = item->next)
+			pthread_cond_broadcast(&item->ended);
+	pthread_mutex_unlock(&settler->lock);
+}
+
+void settler_free(struct settler *settler)
+{
+	if (!settler)
+		return;
+	settler_end(settler);
+	work_free(settler->work);
+	for (size_t i = 0; i < BUCKETS; i++) {
+		while (settler->buckets[i]) {
+			struct item *item = settler->buckets[i];
+
+			settler->buckets[i] = item->next;
+			item_free(item);
+		}
+	}
+	while (settler->lanes) {
+		struct lane *lane = settler->lanes;
+
+		settler->lanes = lane->next;
+		free(lane->node_id);
+		free(lane);
+	}
+	pthread_mutex_destroy(&settler->lock);
+	free(settler);
+}
+
+/* Items and lanes: the lock is held, but for the two that want something. */
+
+static struct item **find_item(struct settler *settler, const char *id)
+{
+	uint32_t hash = 2166136261u;
+	struct item **at;
+
+	for (const char *c = id; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * 16777619u;
+	at = &settler->buckets[hash % BUCKETS];
+	while (*at && strcmp((*at)->id, id) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+/* NULL when out of memory. A new lane doesn't know what an earlier life left: it tries everything.
+ */
+static struct lane *get_lane(struct settler *settler, const char *node_id)
+{
+	struct lane *lane;
+
+	for (lane = settler->lanes; lane; lane = lane->next)
+		if (strcmp(lane->node_id, node_id) == 0)
+			return lane;
+	lane = calloc(1, sizeof(*lane));
+	if (!lane)
+		return NULL;
+	lane->node_id = strdup(node_id);
+	if (!lane->node_id) {
+		free(lane);
+		return NULL;
+	}
+	lane->settler = settler;
+	lane->last = &lane->first;
+	lane->retry = lane->sweep = true;
+	lane->next = settler->lanes;
+	settler->lanes = lane;
+	return lane;
+}
+
+static void enqueue(struct lane *lane, struct item *item)
+{
+	item->after = NULL;
+	*lane->last = item;
+	lane->last = &item->after;
+}
+
+static struct item *dequeue(struct lane *lane)
+{
+	struct item *item = lane->first;
+
+	if (!item || lane->settler->ending)
+		return NULL;
+	lane->first = item->after;
+	if (!lane->first)
+		lane->last = &lane->first;
+	return item;
+}
+
+static struct item *new_item(const char *id, struct lane *lane)
+{
+	struct item *item = calloc(1, sizeof(*item));
+	pthread_condattr_t attr;
+
+	if (!item)
+		return NULL;
+	item->id = strdup(id);
+	if (!item->id) {
+		free(item);
+		return NULL;
+	}
+	item->lane = lane;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&item->ended, &attr);
+	pthread_condattr_destroy(&attr);
+	return item;
+}
+
+/* The item's work is over: whoever waits for it goes on, the last of them frees it. */
+static void finish(struct settler *settler, struct item *item)
+{
+	struct item **at = find_item(settler, item->id);
+
+	*at = item->next;
+	item->done = true;
+	pthread_cond_broadcast(&item->ended);
+	if (item->waiters == 0)
+		item_free(item);
+}
+
+static void want_retry(struct settler *settler, const char *node_id)
+{
+	struct lane *lane;
+
+	pthread_mutex_lock(&settler->lock);
+	lane = get_lane(settler, node_id);
+	if (lane)
+		lane->retry = true;
+	pthread_mutex_unlock(&settler->lock);
+}
+
+static void want_sweep(struct settler *settler, const char *node_id)
+{
+	struct lane *lane;
+
+	pthread_mutex_lock(&settler->lock);
+	lane = get_lane(settler, node_id);
+	if (lane)
+		lane->sweep = true;
+	pthread_mutex_unlock(&settler->lock);
+}
+
+/* One instance, step by step */
+
+enum step {
+	STEP_TAKEN,   /* look at the row again */
+	STEP_SETTLED, /* nothing to do */
+	STEP_WAIT,    /* the node did not answer: after its next heartbeat */
+};
+
+struct settling {
+	struct settler *settler;
+	struct arena *arena;
+	struct instance instance;
+	struct node *node; /* NULL: there is no such node */
+	const char *refusals[REFUSALS_MAX];
+	size_t refusal_count;
+};
+
+static int64_t now(const struct settler *settler)
+{
+	return clock_now_ms(settler->options.clock);
+}
+
+static struct ctfy_call node_call(const struct settler *settler)
+{
+	return (struct ctfy_call){ .timeout = (double)settler->options.call_timeout_ms / 1000,
+				   .request_id = *log_request() ? log_request() : NULL };
+}
+
+static enum step store_failed(const struct settling *s, const struct err *e)
+{
+	log_error("instance '%s': %s; trying again", s->instance.id, e->msg);
+	return STEP_WAIT;
+}
+
+static enum step fail_start(struct settling *s, const struct instance_failure *failure)
+{
+	struct settler *settler = s->settler;
+	struct err e = ERR_INIT;
+
+	log_warn("instance '%s' of '%s' failed on node '%s': %s", s->instance.id,
+		 s->instance.challenge_id, s->node ? nodes_name(s->node) : s->instance.node_id,
+		 failure->cause);
+	if (instances_failed(settler->options.db, &s->instance, failure, now(settler), &e) < 0)
+		return store_failed(s, &e);
+	if (failure->leftover)
+		want_sweep(settler, s->instance.node_id);
+	return STEP_TAKEN;
+}
+
+/* Another node takes the start over; where there is none, the failure stands. */
+static enum step start_elsewhere(struct settling *s, const struct instance_failure *failure)
+{
+	struct scheduler_want want = { s->refusals, s->refusal_count };
+	struct settler *settler = s->settler;
+	struct node_load *loads;
+	struct err e = ERR_INIT;
+	size_t count;
+	int r = -1;
+
+	if (s->refusal_count < REFUSALS_MAX) {
+		s->refusals[s->refusal_count++] = arena_strdup(s->arena, s->instance.node_id);
+		want.avoid_count = s->refusal_count;
+		r = nodes_loads(settler->nodes, s->arena, &loads, &count, &e);
+		if (r == 0)
+			r = instances_move(settler->options.db, s->arena, &s->instance, &want,
+					   loads, count, failure->leftover, &e);
+	}
+	if (r < 0)
+		return fail_start(s, failure);
+	log_info("instance '%s' goes to another node: %s", s->instance.id, failure->cause);
+	return STEP_TAKEN;
+}
+
+static bool is_alive(const char *status)
+{
+	return status && (strcmp(status, "running") == 0 || strcmp(status, "starting") == 0);
+}
+
+static enum step start_answered(struct settling *s, const struct ctfy_instance *told)
+{
+	struct instance_failure failure = { .leftover = true };
+	struct err e = ERR_INIT;
+	bool changed = false;
+
+	if (!is_alive(told->status)) {
+		failure.detail = told->detail ? told->detail : "the node says it has ended already";
+		failure.cause = failure.detail;
+		return fail_start(s, &failure);
+	}
+	if (instances_now_running(s->settler->options.db, s->instance.id, told, now(s->settler),
+				  &changed, &e) < 0)
+		return store_failed(s, &e);
+	if (changed)
+		log_info("instance '%s' of '%s' runs on node '%s'", s->instance.id,
+			 s->instance.challenge_id, nodes_name(s->node));
+	return STEP_TAKEN;
+}
+
+static bool may_suit_another_node(int status)
+{
+	return status == 401 || status == 404 || status == 503;
+}
+
+static enum step start_refused(struct settling *s, const struct ctfy_error *error)
+{
+	/* The contract says that a failed start leaves nothing; a stop makes sure of it. */
+	struct instance_failure failure = { error->detail, error->detail, error->status >= 500 };
+
+	if (!may_suit_another_node(error->status))
+		return fail_start(s, &failure);
+	failure.leftover = false;
+	if (error->status == 401)
+		failure.detail = "the node does not know the platform";
+	return start_elsewhere(s, &failure);
+}
+
+static enum step start_failed(struct settling *s, const struct ctfy_error *error)
+{
+	struct instance_failure failure = { .cause = error->detail, .leftover = true };
+
+	switch (error->kind) {
+	case CTFY_ERROR_NODE: return start_refused(s, error);
+	case CTFY_ERROR_CONNECT:
+	case CTFY_ERROR_TIMEOUT:
+	case CTFY_ERROR_TRANSPORT:
+	case CTFY_ERROR_TLS:
+	case CTFY_ERROR_MEMORY:
+		log_warn("start of instance '%s' on node '%s': %s; asking again", s->instance.id,
+			 nodes_name(s->node), error->detail);
+		return STEP_WAIT;
+	default:
+		failure.detail = "the node's answer makes no sense";
+		return fail_start(s, &failure);
+	}
+}
+
+static enum step call_start(struct settling *s)
+{
+	struct ctfy_call call = node_call(s->settler);
+	struct ctfy_error error = CTFY_ERROR_INIT;
+	struct ctfy_start start = { .challenge_id = s->instance.challenge_id,
+				    .instance_id = s->instance.id,
+				    .ttl = s->instance.ttl };
+	struct ctfy_answer *answers;
+	struct ctfy_instance told;
+	struct err e = ERR_INIT;
+	enum step step;
+
+	if (instances_answers(s->settler->options.db, s->arena, s->instance.id, &answers,
+			      &start.answer_count, &e) < 0)
+		return store_failed(s, &e);
+	start.answers = answers;
+	if (ctfy_node_start_instance(nodes_client(s->node), &start, &told, &call, &error) == 0)
+		step = start_answered(s, &told);
+	else
+		step = start_failed(s, &error);
+	ctfy_instance_done(&told);
+	ctfy_error_done(&error);
+	return step;
+}
+
+static bool is_node_gone(const struct settling *s)
+{
+	return !s->node || nodes_state(s->node) == NODE_LOST;
+}
+
+static enum step start(struct settling *s)
+{
+	const struct instance_failure lost = {
+		.detail = "the node that was to run it does not answer",
+		.cause = "the node is lost",
+		.leftover = s->node != NULL,
+	};
+
+	return is_node_gone(s) ? start_elsewhere(s, &lost) : call_start(s);
+}
+
+static enum step end(struct settling *s)
+{
+	struct err e = ERR_INIT;
+
+	if (instances_ended(s->settler->options.db, &s->instance, now(s->settler), &e) < 0)
+		return store_failed(s, &e);
+	log_info("instance '%s' of '%s' is %s", s->instance.id, s->instance.challenge_id,
+		 s->instance.ends_as);
+	return STEP_SETTLED;
+}
+
+static enum step abandon(struct settling *s)
+{
+	struct settler *settler = s->settler;
+	struct err e = ERR_INIT;
+
+	if (instances_abandon(settler->options.db, &s->instance, now(settler), &e) < 0)
+		return store_failed(s, &e);
+	log_warn("instance '%s' is %s, but its node '%s' is lost: it is told once it is back",
+		 s->instance.id, s->instance.ends_as, nodes_name(s->node));
+	want_sweep(settler, s->instance.node_id);
+	return STEP_SETTLED;
+}
+
+/* 0 when the node holds nothing of it, whatever it held before. */
+static int call_stop(struct settler *settler, struct node *node, const char *id)
+{
+	struct ctfy_call call = node_call(settler);
+	struct ctfy_error error = CTFY_ERROR_INIT;
+	int r = ctfy_node_stop_instance(nodes_client(node), id, &call, &error);
+
+	if (r < 0 && error.kind == CTFY_ERROR_NODE && error.status == 404)
+		r = 0;
+	if (r < 0)
+		log_warn("stop of instance '%s' on node '%s': %s; asking again", id,
+			 nodes_name(node), error.detail);
+	ctfy_error_done(&error);
+	return r;
+}
+
+static enum step stop(struct settling *s)
+{
+	if (!s->node)
+		return end(s);
+	if (is_node_gone(s))
+		return abandon(s);
+	return call_stop(s->settler, s->node, s->instance.id) == 0 ? end(s) : STEP_WAIT;
+}
+
+static enum step take_step(struct settling *s)
+{
+	if (instances_is(&s->instance, "starting"))
+		return start(s);
+	if (instances_is(&s->instance, "stopping"))
+		return stop(s);
+	return STEP_SETTLED;
+}
+
+/* Step by step until the store has nothing more to ask of the node. */
+static void settle(struct settler *settler, const char *id, const char *node_id)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	struct settling s = { .settler = settler, .arena = arena, .instance = { .id = NULL } };
+	enum step step = arena ? STEP_TAKEN : STEP_WAIT;
+	struct err e = ERR_INIT;
+
+	while (step == STEP_TAKEN) {
+		if (instances_find(settler->options.db, arena, id, &s.instance, &e) < 0) {
+			log_error("instance '%s': %s", id, e.msg);
+			step = STEP_WAIT;
+			break;
+		}
+		node_id = s.instance.node_id;
+		s.node = nodes_take(settler->nodes, s.instance.node_id);
+		step = take_step(&s);
+		node_drop(s.node);
+		instances_row_done(&s.instance);
+	}
+	if (step == STEP_WAIT)
+		want_retry(settler, node_id);
+}
+
+/* A lane's threads */
+
+static void work_lane(void *cookie)
+{
+	struct lane *lane = cookie;
+	struct settler *settler = lane->settler;
+	struct item *item;
+
+	pthread_mutex_lock(&settler->lock);
+	while ((item = dequeue(lane))) {
+		pthread_mutex_unlock(&settler->lock);
+		settle(settler, item->id, lane->node_id);
+		pthread_mutex_lock(&settler->lock);
+		if (item->again) {
+			item->again = false;
+			enqueue(lane, item);
+		} else {
+			finish(settler, item);
+		}
+	}
+	lane->threads--;
+	pthread_mutex_unlock(&settler->lock);
+}
+
+/* The lock is held. What finds no thread waits for the node's next heartbeat. */
+static void add_thread(struct lane *lane)
+{
+	struct err e = ERR_INIT;
+
+	if (lane->settler->ending || lane->threads >= SETTLE_WIDTH || !lane->first)
+		return;
+	lane->threads++;
+	if (work_start(lane->settler->work, work_lane, lane, &e) < 0) {
+		lane->threads--;
+		lane->retry = true;
+		log_error("%s", e.msg);
+	}
+}
+
+static void kick_locked(struct settler *settler, const char *instance_id, const char *node_id)
+{
+	struct item **at = find_item(settler, instance_id);
+	struct lane *lane;
+
+	if (*at) {
+		(*at)->again = true;
+		add_thread((*at)->lane);
+		return;
+	}
+	lane = get_lane(settler, node_id);
+	*at = lane ? new_item(instance_id, lane) : NULL;
+	if (!*at) {
+		log_error("instance '%s': out of memory", instance_id);
+		return;
+	}
+	enqueue(lane, *at);
+	add_thread(lane);
+}
+
+void settler_kick(struct settler *settler, const char *instance_id, const char *node_id)
+{
+	pthread_mutex_lock(&settler->lock);
+	if (!settler->ending)
+		kick_locked(settler, instance_id, node_id);
+	pthread_mutex_unlock(&settler->lock);
+}
+
+struct cancel {
+	struct settler *settler;
+	char *instance_id;
+	char *node_id;
+};
+
+static void cancel_freep(struct cancel **cancel)
+{
+	if (!*cancel)
+		return;
+	free((*cancel)->instance_id);
+	free((*cancel)->node_id);
+	free(*cancel);
+}
+
+static void run_cancel(void *cookie)
+{
+	AUTO(struct cancel *, cancel_freep) cancel = cookie;
+	AUTO(struct node *, node_dropp) node = nodes_take(cancel->settler->nodes, cancel->node_id);
+
+	if (node)
+		call_stop(cancel->settler, node, cancel->instance_id);
+}
+
+void settler_cancel(struct settler *settler, const char *instance_id, const char *node_id)
+{
+	AUTO(struct cancel *, cancel_freep) cancel = calloc(1, sizeof(*cancel));
+
+	if (cancel) {
+		cancel->settler = settler;
+		cancel->instance_id = strdup(instance_id);
+		cancel->node_id = strdup(node_id);
+	}
+	/* Without memory or threads the stop just comes after the start. */
+	if (cancel && cancel->instance_id && cancel->node_id &&
+	    work_start(settler->work, run_cancel, cancel, NULL) == 0)
+		cancel = NULL;
+	settler_kick(settler, instance_id, node_id);
+}
+
+/* After a heartbeat */
+
+static void retry_all(struct settler *settler, const char *node_id)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	struct instances unsettled = { .rows = NULL };
+	struct err e = ERR_INIT;
+
+	if (!arena || instances_unsettled(settler->options.db, arena, node_id, &unsettled, &e) < 0)
+		log_error("node '%s': %s", node_id, arena ? e.msg : "out of memory");
+	for (size_t i = 0; i < unsettled.count; i++)
+		settler_kick(settler, unsettled.rows[i].id, node_id);
+	instances_done(&unsettled);
+}
+
+/* Stops what the node still holds though it isn't meant to. Returns whether all of it is gone. */
+static bool stop_leftovers(struct settler *settler, const char *node_id)
+{
+	AUTO(struct node *, node_dropp) node = nodes_take(settler->nodes, node_id);
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	struct err e = ERR_INIT;
+	bool clear = true;
+	size_t count;
+	char **ids;
+
+	if (!node || !arena)
+		return !node;
+	if (leftovers_on(settler->options.db, arena, node_id, &ids, &count, &e) < 0) {
+		log_error("node '%s': %s", nodes_name(node), e.msg);
+		return false;
+	}
+	for (size_t i = 0; i < count && clear; i++)
+		clear = call_stop(settler, node, ids[i]) == 0 &&
+			leftover_forget(settler->options.db, node_id, ids[i], &e) == 0;
+	return clear;
+}
+
+static void sweep(void *cookie)
+{
+	struct lane *lane = cookie;
+	struct settler *settler = lane->settler;
+	bool clear = stop_leftovers(settler, lane->node_id);
+
+	pthread_mutex_lock(&settler->lock);
+	lane->sweeping = false;
+	if (!clear)
+		lane->sweep = true;
+	pthread_mutex_unlock(&settler->lock);
+}
+
+static void begin_sweep(struct lane *lane)
+{
+	lane->sweep = false;
+	lane->sweeping = true;
+	if (work_start(lane->settler->work, sweep, lane, NULL) < 0) {
+		lane->sweep = true;
+		lane->sweeping = false;
+	}
+}
+
+void settler_node_beaten(void *cookie, const char *node_id, enum node_state state)
+{
+	struct settler *settler = cookie;
+	bool retry = false;
+	struct lane *lane;
+
+	if (state == NODE_JOINING)
+		return;
+	pthread_mutex_lock(&settler->lock);
+	lane = settler->ending ? NULL : get_lane(settler, node_id);
+	if (lane) {
+		retry = lane->retry;
+		lane->retry = false;
+		add_thread(lane);
+		if (state == NODE_HEALTHY && lane->sweep && !lane->sweeping)
+			begin_sweep(lane);
+	}
+	pthread_mutex_unlock(&settler->lock);
+	if (retry)
+		retry_all(settler, node_id);
+}
+
+int settler_expire(struct settler *settler, struct err *e)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	struct instances overdue = { .rows = NULL };
+	int r;
+
+	if (!arena)
+		return err_memory(e);
+	r = instances_overdue(settler->options.db, arena, now(settler), &overdue, e);
+	for (size_t i = 0; r == 0 && i < overdue.count; i++) {
+		r = instances_begin_stop(settler->options.db, overdue.rows[i].id, "expired", NULL,
+					 NULL, e);
+		if (r == 0)
+			settler_kick(settler, overdue.rows[i].id, overdue.rows[i].node_id);
+	}
+	instances_done(&overdue);
+	return r;
+}
+
+void settler_wait(struct settler *settler, const char *instance_id, int64_t timeout_ms)
+{
+	struct timespec until;
+	struct item *item;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += timeout_ms / 1000;
+	pthread_mutex_lock(&settler->lock);
+	item = *find_item(settler, instance_id);
+	if (item) {
+		item->waiters++;
+		while (!item->done && !settler->ending &&
+		       pthread_cond_timedwait(&item->ended, &settler->lock, &until) == 0)
+			continue;
+		if (--item->waiters == 0 && item->done)
+			item_free(item);
+	}
+	pthread_mutex_unlock(&settler->lock);
+}

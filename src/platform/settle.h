@@ -1,0 +1,55 @@
+/*
+ * Makes the nodes follow the store.
+ *
+ * The store says what is meant to be. For every instance that is starting or stopping the settler
+ * calls its node until both agree; what fails for the wire's sake is tried again after the node's
+ * next heartbeat, and so is whatever an earlier life of the platform left unfinished. All it does
+ * can be done twice: a node takes the same start, and the same stop, again.
+ *
+ * One instance is at work on one thread at a time. A node's instances wait for each other only
+ * beyond SETTLE_WIDTH, and never for another node's.
+ */
+#ifndef PLATFORM_SETTLE_H
+#define PLATFORM_SETTLE_H
+
+#include "platform/node.h"
+
+#include <stdint.h>
+
+struct clock;
+struct db;
+struct err;
+struct settler;
+
+enum { SETTLE_WIDTH = 16 };
+
+struct settler_options {
+	struct db *db;
+	const struct clock *clock;
+	int64_t call_timeout_ms; /* of one start or stop; it is asked again after that */
+};
+
+int settler_new(const struct settler_options *options, struct settler **ret_settler, struct err *e);
+/* Where instances go; before anything is settled. */
+void settler_use_nodes(struct settler *settler, struct nodes *nodes);
+/* Begins nothing more, and wakes who waits in settler_wait(). */
+void settler_end(struct settler *settler);
+/* Waits for the calls under way; what is not settled stays in the store. */
+void settler_free(struct settler *settler);
+
+/* The instance's row has changed: see to it soon. */
+void settler_kick(struct settler *settler, const char *instance_id, const char *node_id);
+
+/* Tells the node at once to stop what it may still be starting; then kick. */
+void settler_cancel(struct settler *settler, const char *instance_id, const char *node_id);
+
+/* For nodes_options.beaten; cookie is the settler. */
+void settler_node_beaten(void *settler, const char *node_id, enum node_state state);
+
+/* Begins to stop the running instances whose time is over. */
+int settler_expire(struct settler *settler, struct err *e);
+
+/* Waits, at most so long, until nothing of the instance is at work. */
+void settler_wait(struct settler *settler, const char *instance_id, int64_t timeout_ms);
+
+#endif

@@ -1,0 +1,152 @@
+#include "platform/submission.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "platform/door.h"
+#include "platform/score.h"
+#include "platform/scoreboard.h"
+
+#include <string.h>
+
+struct handed_in {
+	char *question;
+	char *answer;
+};
+
+static const struct field handed_in_fields[] = {
+	FIELD(struct handed_in, STRING, question, 0),
+	FIELD(struct handed_in, STRING, answer, FIELD_REQUIRED),
+	FIELDS_END,
+};
+
+/* What the right answer is worth as things stand. */
+static int64_t worth(struct platform *platform, const struct visit *visit, const char *question_id)
+{
+	AUTO(const struct board *, board_dropp) board = NULL;
+	const struct challenge *challenge = visit->challenge;
+	const struct standing *standing;
+
+	if (scoreboards_take(platform->boards, &visit->competition, false, &board, NULL) < 0)
+		return 0;
+	standing = board_standing(board, challenge->id);
+	for (size_t i = 0; standing && i < challenge->question_count; i++)
+		if (strcmp(challenge->questions[i].id, question_id) == 0)
+			return score_share(challenge, i, standing->value);
+	return 0;
+}
+
+static int send_verdict(struct platform *platform, struct http_res *res, const struct visit *visit,
+			const struct submission *s, struct err *e)
+{
+	bool right = s->question_id &&
+		     (strcmp(s->verdict, "correct") == 0 || strcmp(s->verdict, "repeated") == 0);
+	json_t *json =
+		json_pack("{s:s, s:s, s:s?, s:s, s:b, s:I}", "id", s->id, "challenge_id",
+			  s->challenge_id, "question_id", s->question_id, "verdict",
+			  submission_verdict_shown(s), "first_blood", s->first_blood, "value",
+			  (json_int_t)(right ? worth(platform, visit, s->question_id) : 0));
+
+	return json ? http_send_json(res, 201, json) : err_memory(e);
+}
+
+static int hand_in(struct platform *platform, struct http_req *req, const struct visit *visit,
+		   const struct handed_in *body, struct submission *ret_submission, struct err *e)
+{
+	const struct attempt attempt = {
+		.competition_id = visit->competition.id,
+		.challenge = visit->challenge,
+		.question_id = body->question,
+		.team_id = visit->team.id,
+		.user_id = door_principal(req)->user_id,
+		.answer = body->answer,
+		.peer = http_peer(req),
+	};
+	int r;
+
+	r = competition_check_running(&visit->competition, door_now(platform), e);
+	if (r == 0)
+		r = submission_make(platform->db, http_arena(req), door_now(platform), &attempt,
+				    ret_submission, e);
+	if (r == 0 && strcmp(ret_submission->verdict, "correct") == 0)
+		scoreboards_touch(platform->boards);
+	return r;
+}
+
+static int serve_submit(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct visit, visit_done) visit = VISIT_INIT;
+	struct platform *platform = ctx;
+	struct handed_in body = { .answer = NULL };
+	struct submission submission;
+	int r;
+
+	r = http_read(req, handed_in_fields, &body, e);
+	if (r == 0)
+		r = visit_begin_playing(platform, req, &visit, e);
+	if (r == 0)
+		r = hand_in(platform, req, &visit, &body, &submission, e);
+	fields_done(handed_in_fields, &body);
+	return r < 0 ? r : send_verdict(platform, res, &visit, &submission, e);
+}
+
+static int list(struct platform *platform, struct http_req *req, struct submission_filter *filter,
+		struct submissions *ret_submissions, struct err *e)
+{
+	int r;
+
+	filter->challenge_id = http_query(req, "challenge");
+	r = http_query_int(req, "limit", 1, 1000, 100, &filter->limit, e);
+	return r < 0 ? r
+		     : submission_list(platform->db, http_arena(req), filter, ret_submissions, e);
+}
+
+static int serve_own(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	struct submission_filter filter = { .limit = 0 };
+	struct submissions submissions;
+	struct competition competition;
+	struct team team;
+	int r;
+
+	r = door_competition(platform, req, &competition, e);
+	if (r == 0)
+		r = door_team(platform, req, &competition, &team, e);
+	if (r < 0)
+		return r;
+	filter.team_id = team.id;
+	r = list(platform, req, &filter, &submissions, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < submissions.submission_count; i++) {
+		struct submission *s = &submissions.submissions[i];
+
+		s->verdict = arena_strdup(http_arena(req), submission_verdict_shown(s));
+	}
+	return http_send(res, 200, submissions_fields, &submissions);
+}
+
+static int serve_all(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	struct submission_filter filter = { .verdict = http_query(req, "verdict"),
+					    .team_id = http_query(req, "team") };
+	struct submissions submissions;
+	struct competition competition;
+	int r;
+
+	r = door_competition(platform, req, &competition, e);
+	if (r < 0)
+		return r;
+	filter.competition_id = competition.id;
+	r = list(platform, req, &filter, &submissions, e);
+	return r < 0 ? r : http_send(res, 200, submissions_admin_fields, &submissions);
+}
+
+const struct http_route platform_submission_routes[] = {
+	{ "POST", "/api/v1/challenges/{id}/submissions", serve_submit, 0, ACCESS_USER },
+	{ "GET", "/api/v1/submissions", serve_own, 0, ACCESS_USER },
+	{ "GET", "/api/v1/admin/submissions", serve_all, 0, ACCESS_ORGANISER },
+	{ .method = NULL },
+};

@@ -1,0 +1,374 @@
+#include "platform/submission.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "base/secret.h"
+#include "platform/rows.h"
+#include "platform/schema.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static const struct field player_fields[] = {
+	FIELD(struct submission, STRING, id, 0),
+	FIELD(struct submission, STRING, challenge_id, 0),
+	FIELD(struct submission, STRING, question_id, 0),
+	FIELD(struct submission, STRING, user_id, 0),
+	FIELD(struct submission, STRING, answer, 0),
+	FIELD(struct submission, STRING, verdict, 0),
+	FIELD(struct submission, TIME, submitted_at, 0),
+	FIELDS_END,
+};
+
+static const struct field admin_fields[] = {
+	FIELD(struct submission, STRING, id, 0),
+	FIELD(struct submission, STRING, competition_id, 0),
+	FIELD(struct submission, STRING, challenge_id, 0),
+	FIELD(struct submission, STRING, question_id, 0),
+	FIELD(struct submission, STRING, team_id, 0),
+	FIELD(struct submission, STRING, user_id, 0),
+	FIELD(struct submission, STRING, answer, 0),
+	FIELD(struct submission, STRING, verdict, 0),
+	FIELD(struct submission, STRING, instance_id, 0),
+	FIELD(struct submission, STRING, other_team_id, 0),
+	FIELD(struct submission, STRING, other_instance_id, 0),
+	FIELD(struct submission, STRING, peer, 0),
+	FIELD(struct submission, TIME, submitted_at, 0),
+	FIELDS_END,
+};
+
+const struct field submissions_fields[] = {
+	FIELD_LIST_OF(struct submissions, submissions, submission_count, struct submission,
+		      player_fields, 0),
+	FIELDS_END,
+};
+
+const struct field submissions_admin_fields[] = {
+	FIELD_LIST_OF(struct submissions, submissions, submission_count, struct submission,
+		      admin_fields, 0),
+	FIELDS_END,
+};
+
+const char *submission_verdict_shown(const struct submission *submission)
+{
+	return strcmp(submission->verdict, "foreign") == 0 ? "wrong" : submission->verdict;
+}
+
+/* Judging */
+
+/* What the store knows of the team and this challenge. */
+struct own_answer {
+	char *question_id;
+	char *answer;
+};
+
+struct judging {
+	struct db *db;
+	struct arena *arena;
+	const struct attempt *attempt;
+	const char *answer; /* without the white space around it */
+	struct own_answer *own;
+	size_t own_count;
+	char **solved; /* ids of questions */
+	size_t solved_count;
+	const struct question *question; /* that it answers; NULL: none */
+};
+
+static void read_own_answer(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	struct own_answer *own = ret_struct;
+
+	own->question_id = arena_strdup(arena, db_get_text(rows, 0));
+	own->answer = arena_strdup(arena, db_get_text(rows, 1));
+}
+
+static void read_text(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	*(char **)ret_struct = arena_strdup(arena, db_get_text(rows, 0));
+}
+
+static int read_answer(struct judging *j, struct err *e)
+{
+	const char *text = j->attempt->answer + strspn(j->attempt->answer, " \t\r\n");
+	size_t len = strlen(text);
+
+	while (len > 0 && isspace((unsigned char)text[len - 1]))
+		len--;
+	if (len == 0)
+		return err_set(e, ERR_VALIDATION, "the answer is empty");
+	if (len > ANSWER_MAX)
+		return err_set(e, ERR_VALIDATION, "the answer is longer than %d bytes", ANSWER_MAX);
+	j->answer = arena_strndup(j->arena, text, len);
+	return j->answer ? 0 : err_memory(e);
+}
+
+static int read_team(struct judging *j, struct err *e)
+{
+	const struct attempt *a = j->attempt;
+	int r;
+
+	r = rows_all(j->db, j->arena,
+		     "SELECT answer.question_id, answer.answer FROM instance"
+		     " JOIN answer ON answer.instance_id = instance.id"
+		     " WHERE instance.team_id = ? AND instance.challenge_id = ?",
+		     DB_ARGS(db_text(a->team_id), db_text(a->challenge->id)), read_own_answer,
+		     sizeof(struct own_answer), &j->own, &j->own_count, e);
+	if (r < 0)
+		return r;
+	return rows_all(
+		j->db, j->arena,
+		"SELECT question_id FROM solve WHERE competition_id = ? AND challenge_id = ?"
+		" AND team_id = ?",
+		DB_ARGS(db_text(a->competition_id), db_text(a->challenge->id), db_text(a->team_id)),
+		read_text, sizeof(char *), &j->solved, &j->solved_count, e);
+}
+
+static bool is_solved(const struct judging *j, const struct question *question)
+{
+	for (size_t i = 0; i < j->solved_count; i++)
+		if (strcmp(j->solved[i], question->id) == 0)
+			return true;
+	return false;
+}
+
+static int try_question(const struct judging *j, const struct question *question, bool *ret_matches,
+			struct err *e)
+{
+	const char **own = arena_array(j->arena, j->own_count + 1, sizeof(char *));
+	size_t count = 0;
+
+	if (!own)
+		return err_memory(e);
+	for (size_t i = 0; i < j->own_count; i++)
+		if (strcmp(j->own[i].question_id, question->id) == 0)
+			own[count++] = j->own[i].answer;
+	return answer_matches(question, own, count, j->answer, ret_matches, e);
+}
+
+/* An unsolved question that it answers, or else a solved one. */
+static int judge(struct judging *j, struct err *e)
+{
+	const struct challenge *challenge = j->attempt->challenge;
+	const char *named = j->attempt->question_id;
+	bool known = !named;
+	int r;
+
+	for (size_t i = 0; i < challenge->question_count; i++) {
+		const struct question *question = &challenge->questions[i];
+		bool matches = false;
+
+		if (named && strcmp(named, question->id) != 0)
+			continue;
+		known = true;
+		r = try_question(j, question, &matches, e);
+		if (r < 0)
+			return r;
+		if (matches && (!j->question || is_solved(j, j->question)))
+			j->question = question;
+	}
+	if (!known)
+		return err_set(e, ERR_NOT_FOUND, "'%s' has no question '%s'", challenge->id, named);
+	return 0;
+}
+
+/* Keeping */
+
+struct origin {
+	char *team_id;
+	char *instance_id;
+};
+
+static void read_origin(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	struct origin *origin = ret_struct;
+
+	origin->team_id = arena_strdup(arena, db_get_text(rows, 0));
+	origin->instance_id = arena_strdup(arena, db_get_text(rows, 1));
+}
+
+/* Only answers made for one instance alone have a hash in the store. */
+static int find_origin(const struct judging *j, struct submission *s, struct err *e)
+{
+	struct origin origin = { .team_id = NULL };
+	char hash[SECRET_HASH_SIZE];
+	int r;
+
+	secret_hash(j->answer, hash);
+	r = rows_one(j->db, j->arena,
+		     "SELECT instance.team_id, instance.id FROM answer"
+		     " JOIN instance ON instance.id = answer.instance_id"
+		     " WHERE answer.answer_hash = ? AND instance.competition_id = ?"
+		     " AND instance.team_id <> ? LIMIT 1",
+		     DB_ARGS(db_text(hash), db_text(j->attempt->competition_id),
+			     db_text(j->attempt->team_id)),
+		     read_origin, &origin, "answer", e);
+	if (r < 0 && r != -ERR_NOT_FOUND)
+		return r;
+	s->verdict = arena_strdup(j->arena, r == 0 ? "foreign" : "wrong");
+	s->other_team_id = origin.team_id;
+	s->other_instance_id = origin.instance_id;
+	return s->verdict ? 0 : err_memory(e);
+}
+
+static int find_own_instance(const struct judging *j, struct submission *s, struct err *e)
+{
+	int r = rows_one(j->db, j->arena,
+			 "SELECT id FROM instance WHERE team_id = ? AND challenge_id = ?"
+			 " AND live = 1",
+			 DB_ARGS(db_text(j->attempt->team_id), db_text(j->attempt->challenge->id)),
+			 read_text, &s->instance_id, "instance", e);
+
+	return r == -ERR_NOT_FOUND ? 0 : r;
+}
+
+static int check_attempts(const struct judging *j, struct err *e)
+{
+	int64_t most = j->attempt->challenge->attempts, made;
+	int r;
+
+	if (most == 0)
+		return 0;
+	r = rows_count(j->db,
+		       "SELECT COUNT(*) FROM submission WHERE team_id = ? AND challenge_id = ?"
+		       " AND verdict IN ('wrong', 'foreign')",
+		       DB_ARGS(db_text(j->attempt->team_id), db_text(j->attempt->challenge->id)),
+		       &made, e);
+	if (r == 0 && made >= most)
+		return err_set(e, ERR_FORBIDDEN, "your team has made all its %lld attempts at '%s'",
+			       (long long)most, j->attempt->challenge->id);
+	return r;
+}
+
+/* The verdict of a right answer: correct if it is the team's first for the question. */
+static int keep_solve(const struct judging *j, struct submission *s, struct err *e)
+{
+	int64_t solved, first = 0;
+	int r;
+
+	r = db_change(j->db,
+		      "INSERT INTO solve (competition_id, challenge_id, question_id, team_id,"
+		      " submission_id, solved_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		      DB_ARGS(db_text(s->competition_id), db_text(s->challenge_id),
+			      db_text(s->question_id), db_text(s->team_id), db_text(s->id),
+			      db_int(s->submitted_at)),
+		      &solved, e);
+	if (r == 0 && solved > 0)
+		r = db_change(j->db,
+			      "INSERT INTO first_blood (competition_id, challenge_id, question_id,"
+			      " team_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+			      DB_ARGS(db_text(s->competition_id), db_text(s->challenge_id),
+				      db_text(s->question_id), db_text(s->team_id)),
+			      &first, e);
+	if (r < 0)
+		return r;
+	s->first_blood = first > 0;
+	s->verdict = arena_strdup(j->arena, solved > 0 ? "correct" : "repeated");
+	return s->verdict ? 0 : err_memory(e);
+}
+
+static int insert(struct db *db, const struct submission *s, struct err *e)
+{
+	return db_run(
+		db,
+		"INSERT INTO submission (id, competition_id, challenge_id, question_id, team_id,"
+		" account_id, answer, verdict, instance_id, other_team_id, other_instance_id, peer,"
+		" submitted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		DB_ARGS(db_text(s->id), db_text(s->competition_id), db_text(s->challenge_id),
+			db_text(s->question_id), db_text(s->team_id), db_text(s->user_id),
+			db_text(s->answer), db_text(s->verdict), db_text(s->instance_id),
+			db_text(s->other_team_id), db_text(s->other_instance_id), db_text(s->peer),
+			db_int(s->submitted_at)),
+		e);
+}
+
+static int keep(const struct judging *j, struct submission *s, struct err *e)
+{
+	int r;
+
+	r = db_begin(j->db, e);
+	if (r < 0)
+		return r;
+	r = check_attempts(j, e);
+	if (r == 0)
+		r = j->question ? keep_solve(j, s, e) : find_origin(j, s, e);
+	if (r == 0)
+		r = find_own_instance(j, s, e);
+	if (r == 0)
+		r = insert(j->db, s, e);
+	return rows_end(j->db, r, e);
+}
+
+int submission_make(struct db *db, struct arena *arena, int64_t now, const struct attempt *attempt,
+		    struct submission *ret_submission, struct err *e)
+{
+	struct judging j = { .db = db, .arena = arena, .attempt = attempt };
+	struct submission s = { .submitted_at = now };
+	char id[ROW_ID_SIZE];
+	int r;
+
+	r = read_answer(&j, e);
+	if (r == 0)
+		r = read_team(&j, e);
+	if (r == 0)
+		r = judge(&j, e);
+	if (r < 0)
+		return r;
+	id_random(id, ROW_ID_SIZE - 1);
+	s.id = arena_strdup(arena, id);
+	s.competition_id = arena_strdup(arena, attempt->competition_id);
+	s.challenge_id = arena_strdup(arena, attempt->challenge->id);
+	s.question_id = arena_strdup(arena, j.question ? j.question->id : attempt->question_id);
+	s.team_id = arena_strdup(arena, attempt->team_id);
+	s.user_id = arena_strdup(arena, attempt->user_id);
+	s.answer = arena_strdup(arena, j.answer);
+	s.peer = arena_strdup(arena, attempt->peer);
+	if (arena_failed(arena))
+		return err_memory(e);
+	r = keep(&j, &s, e);
+	if (r < 0)
+		return r;
+	*ret_submission = s;
+	return 0;
+}
+
+/* Listing */
+
+static void read_submission(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	struct submission *s = ret_struct;
+
+	s->id = arena_strdup(arena, db_get_text(rows, 0));
+	s->competition_id = arena_strdup(arena, db_get_text(rows, 1));
+	s->challenge_id = arena_strdup(arena, db_get_text(rows, 2));
+	s->question_id = arena_strdup(arena, db_get_text(rows, 3));
+	s->team_id = arena_strdup(arena, db_get_text(rows, 4));
+	s->user_id = arena_strdup(arena, db_get_text(rows, 5));
+	s->answer = arena_strdup(arena, db_get_text(rows, 6));
+	s->verdict = arena_strdup(arena, db_get_text(rows, 7));
+	s->instance_id = arena_strdup(arena, db_get_text(rows, 8));
+	s->other_team_id = arena_strdup(arena, db_get_text(rows, 9));
+	s->other_instance_id = arena_strdup(arena, db_get_text(rows, 10));
+	s->peer = arena_strdup(arena, db_get_text(rows, 11));
+	s->submitted_at = db_get_int(rows, 12);
+}
+
+int submission_list(struct db *db, struct arena *arena, const struct submission_filter *filter,
+		    struct submissions *ret_submissions, struct err *e)
+{
+	struct db_value competition = db_text(filter->competition_id);
+	struct db_value team = db_text(filter->team_id);
+	struct db_value challenge = db_text(filter->challenge_id);
+	struct db_value verdict = db_text(filter->verdict);
+
+	return rows_all(db, arena,
+			"SELECT id, competition_id, challenge_id, question_id, team_id, account_id,"
+			" answer, verdict, instance_id, other_team_id, other_instance_id, peer,"
+			" submitted_at FROM submission WHERE (? IS NULL OR competition_id = ?)"
+			" AND (? IS NULL OR team_id = ?) AND (? IS NULL OR challenge_id = ?)"
+			" AND (? IS NULL OR verdict = ?) ORDER BY submitted_at DESC, id LIMIT ?",
+			DB_ARGS(competition, competition, team, team, challenge, challenge, verdict,
+				verdict, db_int(filter->limit)),
+			read_submission, sizeof(struct submission), &ret_submissions->submissions,
+			&ret_submissions->submission_count, e);
+}

@@ -1,0 +1,88 @@
+/*
+ * Answers that teams hand in: judged in constant time, every one of them kept.
+ */
+#ifndef PLATFORM_SUBMISSION_H
+#define PLATFORM_SUBMISSION_H
+
+#include "base/field.h"
+#include "challenge/challenge.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct db;
+struct err;
+
+enum { ANSWER_MAX = 4096 }; /* bytes */
+
+/*
+ * Whether the answer is right for a question. own: the answers made for this team's instances of
+ * it. Which candidate matched, or how far, doesn't show in the time it takes. Fails with INVALID:
+ * the question's pattern is no regular expression.
+ */
+int answer_matches(const struct question *question, const char *const *own, size_t own_count,
+		   const char *answer, bool *ret_matches, struct err *e);
+
+/* What is handed in; strings are borrowed. */
+struct attempt {
+	const char *competition_id;
+	const struct challenge *challenge;
+	const char *question_id; /* NULL: whichever it answers */
+	const char *team_id;
+	const char *user_id;
+	const char *answer; /* white space around it doesn't count */
+	const char *peer;   /* the client's address */
+};
+
+/* A submission as it is kept. */
+struct submission {
+	char *id;
+	char *competition_id;
+	char *challenge_id;
+	char *question_id; /* NULL: it answered none */
+	char *team_id;
+	char *user_id;
+	char *answer;
+	char *verdict;           /* "correct", "repeated", "wrong", or "foreign": another team's */
+	char *instance_id;       /* the team's own, live then; NULL: none */
+	char *other_team_id;     /* foreign: whose it is, */
+	char *other_instance_id; /* and of which of its instances */
+	char *peer;
+	int64_t submitted_at;
+	bool first_blood;
+};
+
+struct submissions {
+	struct submission *submissions;
+	size_t submission_count;
+};
+
+extern const struct field submissions_fields[];       /* for the team itself */
+extern const struct field submissions_admin_fields[]; /* with whose answer it was */
+
+/*
+ * Judges and keeps. One transaction: of any number of right answers at once, exactly one is first.
+ * Fails with VALIDATION (empty, too long), NOT_FOUND (no such question) or FORBIDDEN (no attempts
+ * left), and then nothing is kept.
+ */
+int submission_make(struct db *db, struct arena *arena, int64_t now, const struct attempt *attempt,
+		    struct submission *ret_submission, struct err *e);
+
+/* What a team is told: that an answer was another's is for the organisers to know. */
+const char *submission_verdict_shown(const struct submission *submission);
+
+/* Which ones; NULL means any. The newest first. */
+struct submission_filter {
+	const char *competition_id;
+	const char *team_id;
+	const char *challenge_id;
+	const char *verdict;
+	int64_t limit;
+};
+
+int submission_list(struct db *db, struct arena *arena, const struct submission_filter *filter,
+		    struct submissions *ret_submissions, struct err *e);
+
+#endif

@@ -1,0 +1,229 @@
+#include "platform/team.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "platform/competition.h"
+#include "platform/name.h"
+#include "platform/rows.h"
+#include "platform/schema.h"
+
+#include <string.h>
+
+static const struct field team_member_fields[] = {
+	FIELD(struct team_member, STRING, id, 0),
+	FIELD(struct team_member, STRING, name, 0),
+	FIELD(struct team_member, TIME, joined_at, 0),
+	FIELDS_END,
+};
+
+const struct field team_fields[] = {
+	FIELD(struct team, STRING, id, 0),
+	FIELD(struct team, STRING, competition_id, 0),
+	FIELD(struct team, STRING, name, 0),
+	FIELD(struct team, STRING, invite, 0),
+	FIELD(struct team, STRING, captain_id, 0),
+	FIELD(struct team, TIME, created_at, 0),
+	FIELD_LIST_OF(struct team, members, member_count, struct team_member, team_member_fields,
+		      0),
+	FIELDS_END,
+};
+
+static const struct field team_line_fields[] = {
+	FIELD(struct team, STRING, id, 0),
+	FIELD(struct team, STRING, name, 0),
+	FIELD(struct team, STRING, captain_id, 0),
+	FIELD(struct team, TIME, created_at, 0),
+	FIELDS_END,
+};
+
+const struct field teams_fields[] = {
+	FIELD_LIST_OF(struct teams, teams, team_count, struct team, team_line_fields, 0),
+	FIELDS_END,
+};
+
+#define TEAM_COLUMNS                                                             \
+	"team.id, team.competition_id, team.name, team.invite, team.captain_id," \
+	" team.created_at"
+
+static void read_team(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	struct team *team = ret_struct;
+
+	team->id = arena_strdup(arena, db_get_text(rows, 0));
+	team->competition_id = arena_strdup(arena, db_get_text(rows, 1));
+	team->name = arena_strdup(arena, db_get_text(rows, 2));
+	team->invite = arena_strdup(arena, db_get_text(rows, 3));
+	team->captain_id = arena_strdup(arena, db_get_text(rows, 4));
+	team->created_at = db_get_int(rows, 5);
+}
+
+static void read_member(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	struct team_member *member = ret_struct;
+
+	member->id = arena_strdup(arena, db_get_text(rows, 0));
+	member->name = arena_strdup(arena, db_get_text(rows, 1));
+	member->joined_at = db_get_int(rows, 2);
+}
+
+static int add_member(struct db *db, int64_t now, const char *competition_id, const char *user_id,
+		      const char *team_id, struct err *e)
+{
+	int r = db_run(db,
+		       "INSERT INTO member (competition_id, account_id, team_id, joined_at)"
+		       " VALUES (?, ?, ?, ?)",
+		       DB_ARGS(db_text(competition_id), db_text(user_id), db_text(team_id),
+			       db_int(now)),
+		       e);
+
+	if (r == -ERR_CONFLICT)
+		return err_set(e, ERR_CONFLICT, "you are in a team already: leave it first");
+	return r;
+}
+
+static int insert_team(struct db *db, const struct team *team, const char *key, struct err *e)
+{
+	int r = db_run(db,
+		       "INSERT INTO team (id, competition_id, name, name_key, invite, captain_id,"
+		       " created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		       DB_ARGS(db_text(team->id), db_text(team->competition_id),
+			       db_text(team->name), db_text(key), db_text(team->invite),
+			       db_text(team->captain_id), db_int(team->created_at)),
+		       e);
+
+	if (r == -ERR_CONFLICT)
+		return err_set(e, ERR_CONFLICT, "there is a team '%s' already", team->name);
+	return r;
+}
+
+int team_create(struct db *db, struct arena *arena, int64_t now,
+		const struct competition *competition, const char *user_id, const char *name,
+		struct team *ret_team, struct err *e)
+{
+	char id[ROW_ID_SIZE], invite[ROW_ID_SIZE];
+	struct team team = { .id = id, .invite = invite, .created_at = now };
+	const char *shown, *key;
+	int r;
+
+	if (strcmp(competition->registration, "open") != 0)
+		return err_set(e, ERR_FORBIDDEN, "'%s' takes no new teams", competition->name);
+	r = name_read(arena, "a team's name", name, &shown, &key, e);
+	if (r < 0)
+		return r;
+	id_random(id, ROW_ID_SIZE - 1);
+	id_random(invite, ROW_ID_SIZE - 1);
+	team.name = arena_strdup(arena, shown);
+	team.competition_id = arena_strdup(arena, competition->id);
+	team.captain_id = arena_strdup(arena, user_id);
+	r = db_begin(db, e);
+	if (r < 0)
+		return r;
+	r = insert_team(db, &team, key, e);
+	if (r == 0)
+		r = add_member(db, now, competition->id, user_id, id, e);
+	r = rows_end(db, r, e);
+	return r < 0 ? r : team_find(db, arena, id, ret_team, e);
+}
+
+static int check_room(struct db *db, const struct competition *competition, const char *team_id,
+		      struct err *e)
+{
+	int64_t members;
+	int r;
+
+	if (competition->team_size == 0)
+		return 0;
+	r = rows_count(db, "SELECT COUNT(*) FROM member WHERE team_id = ?",
+		       DB_ARGS(db_text(team_id)), &members, e);
+	if (r == 0 && members >= competition->team_size)
+		return err_set(e, ERR_CONFLICT, "the team is full: %lld members",
+			       (long long)members);
+	return r;
+}
+
+int team_join(struct db *db, struct arena *arena, int64_t now,
+	      const struct competition *competition, const char *user_id, const char *invite,
+	      struct team *ret_team, struct err *e)
+{
+	struct team team = { .id = NULL };
+	int r;
+
+	r = db_begin(db, e);
+	if (r < 0)
+		return r;
+	r = rows_one(db, arena,
+		     "SELECT " TEAM_COLUMNS " FROM team WHERE invite = ? AND competition_id = ?",
+		     DB_ARGS(db_text(invite), db_text(competition->id)), read_team, &team, "invite",
+		     e);
+	if (r == 0)
+		r = check_room(db, competition, team.id, e);
+	if (r == 0)
+		r = add_member(db, now, competition->id, user_id, team.id, e);
+	r = rows_end(db, r, e);
+	return r < 0 ? r : team_find(db, arena, team.id, ret_team, e);
+}
+
+int team_leave(struct db *db, const char *competition_id, const char *user_id, struct err *e)
+{
+	int64_t changed;
+	int r;
+
+	r = db_begin(db, e);
+	if (r < 0)
+		return r;
+	r = db_change(db, "DELETE FROM member WHERE competition_id = ? AND account_id = ?",
+		      DB_ARGS(db_text(competition_id), db_text(user_id)), &changed, e);
+	if (r == 0 && changed == 0)
+		r = err_set(e, ERR_NOT_FOUND, "you are in no team");
+	if (r == 0)
+		r = db_run(db,
+			   "UPDATE team SET captain_id = (SELECT account_id FROM member"
+			   " WHERE member.team_id = team.id ORDER BY joined_at, account_id LIMIT 1)"
+			   " WHERE competition_id = ? AND captain_id = ? AND EXISTS"
+			   " (SELECT 1 FROM member WHERE member.team_id = team.id)",
+			   DB_ARGS(db_text(competition_id), db_text(user_id)), e);
+	return rows_end(db, r, e);
+}
+
+int team_of(struct db *db, struct arena *arena, const char *competition_id, const char *user_id,
+	    struct team *ret_team, struct err *e)
+{
+	int r = rows_one(db, arena,
+			 "SELECT " TEAM_COLUMNS " FROM member JOIN team ON team.id = member.team_id"
+			 " WHERE member.competition_id = ? AND member.account_id = ?",
+			 DB_ARGS(db_text(competition_id), db_text(user_id)), read_team, ret_team,
+			 "team", e);
+
+	if (r == -ERR_NOT_FOUND)
+		return err_set(e, ERR_CONFLICT,
+			       "you are in no team yet: create one, or join one by its invite");
+	return r;
+}
+
+int team_find(struct db *db, struct arena *arena, const char *id, struct team *ret_team,
+	      struct err *e)
+{
+	int r;
+
+	r = rows_one(db, arena, "SELECT " TEAM_COLUMNS " FROM team WHERE id = ?",
+		     DB_ARGS(db_text(id)), read_team, ret_team, "team", e);
+	if (r < 0)
+		return r;
+	return rows_all(db, arena,
+			"SELECT account.id, account.name, member.joined_at FROM member"
+			" JOIN account ON account.id = member.account_id"
+			" WHERE member.team_id = ? ORDER BY member.joined_at, account.id",
+			DB_ARGS(db_text(id)), read_member, sizeof(struct team_member),
+			&ret_team->members, &ret_team->member_count, e);
+}
+
+int team_list(struct db *db, struct arena *arena, const char *competition_id,
+	      struct teams *ret_teams, struct err *e)
+{
+	return rows_all(db, arena,
+			"SELECT " TEAM_COLUMNS
+			" FROM team WHERE competition_id = ? ORDER BY created_at, id",
+			DB_ARGS(db_text(competition_id)), read_team, sizeof(struct team),
+			&ret_teams->teams, &ret_teams->team_count, e);
+}

@@ -1,0 +1,72 @@
+/*
+ * A team of one competition, and who is in it: an account is in at most one team of each.
+ */
+#ifndef PLATFORM_TEAM_H
+#define PLATFORM_TEAM_H
+
+#include "base/field.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct competition;
+struct db;
+struct err;
+
+struct team_member {
+	char *id; /* of the account */
+	char *name;
+	int64_t joined_at;
+};
+
+struct team {
+	char *id;
+	char *competition_id;
+	char *name;
+	char *invite; /* whoever has it may join; for members' eyes */
+	char *captain_id;
+	int64_t created_at;
+	struct team_member *members;
+	size_t member_count;
+};
+
+struct teams {
+	struct team *teams; /* without their members */
+	size_t team_count;
+};
+
+extern const struct field team_fields[];
+extern const struct field teams_fields[]; /* without invites */
+
+/*
+ * A new team whose captain is its first member. Fails with VALIDATION (the name), FORBIDDEN
+ * (registration is closed) or CONFLICT (the name is taken, or the account has a team).
+ */
+int team_create(struct db *db, struct arena *arena, int64_t now,
+		const struct competition *competition, const char *user_id, const char *name,
+		struct team *ret_team, struct err *e);
+
+/* Fails with NOT_FOUND (no such invite) or CONFLICT (the team is full, the account has a team). */
+int team_join(struct db *db, struct arena *arena, int64_t now,
+	      const struct competition *competition, const char *user_id, const char *invite,
+	      struct team *ret_team, struct err *e);
+
+/*
+ * Takes the account out of its team. A team that has answered or started anything stays, even
+ * without members; the captain's place goes to the longest member. Fails with NOT_FOUND.
+ */
+int team_leave(struct db *db, const char *competition_id, const char *user_id, struct err *e);
+
+/* The account's team, without its members. Fails with CONFLICT: it has none yet. */
+int team_of(struct db *db, struct arena *arena, const char *competition_id, const char *user_id,
+	    struct team *ret_team, struct err *e);
+
+/* With its members. */
+int team_find(struct db *db, struct arena *arena, const char *id, struct team *ret_team,
+	      struct err *e);
+
+int team_list(struct db *db, struct arena *arena, const char *competition_id,
+	      struct teams *ret_teams, struct err *e);
+
+#endif

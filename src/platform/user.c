@@ -1,0 +1,300 @@
+#include "platform/user.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "platform/name.h"
+#include "platform/rows.h"
+#include "platform/schema.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <string.h>
+
+static const char *const role_words[] = { "player", "organiser", "admin" };
+
+const char *role_word(enum role role)
+{
+	return role_words[role];
+}
+
+bool role_parse(const char *word, enum role *ret_role)
+{
+	for (int i = ROLE_PLAYER; i <= ROLE_ADMIN; i++) {
+		if (strcmp(word, role_words[i]) != 0)
+			continue;
+		*ret_role = (enum role)i;
+		return true;
+	}
+	return false;
+}
+
+const struct field user_fields[] = {
+	FIELD(struct user, STRING, id, 0),       FIELD(struct user, STRING, name, 0),
+	FIELD(struct user, STRING, role, 0),     FIELD(struct user, BOOL, disabled, FIELD_OPTIONAL),
+	FIELD(struct user, TIME, created_at, 0), FIELDS_END,
+};
+
+const struct field users_fields[] = {
+	FIELD_LIST_OF(struct users, users, user_count, struct user, user_fields, 0),
+	FIELDS_END,
+};
+
+const struct field token_fields[] = {
+	FIELD(struct token, STRING, id, 0),
+	FIELD(struct token, STRING, name, 0),
+	FIELD(struct token, TIME, created_at, 0),
+	FIELD(struct token, TIME, expires_at, 0),
+	FIELDS_END,
+};
+
+const struct field tokens_fields[] = {
+	FIELD_LIST_OF(struct tokens, tokens, token_count, struct token, token_fields, 0),
+	FIELDS_END,
+};
+
+/* A hash takes 64 MiB and a core: a crowd at the login waits its turn instead of taking both. */
+enum { HASHES_AT_ONCE = 4 };
+
+static sem_t hash_seats;
+static pthread_once_t hash_seats_once = PTHREAD_ONCE_INIT;
+
+static void make_hash_seats(void)
+{
+	sem_init(&hash_seats, 0, HASHES_AT_ONCE);
+}
+
+static void take_hash_seat(void)
+{
+	pthread_once(&hash_seats_once, make_hash_seats);
+	while (sem_wait(&hash_seats) < 0)
+		continue;
+}
+
+static int hash_password(const char *password, char hash[SECRET_PASSWORD_SIZE], struct err *e)
+{
+	size_t len = strlen(password);
+	int r;
+
+	if (len < PASSWORD_MIN || len > PASSWORD_MAX)
+		return err_set(e, ERR_VALIDATION, "a password has %d to %d bytes", PASSWORD_MIN,
+			       PASSWORD_MAX);
+	take_hash_seat();
+	r = password_hash(password, hash, e);
+	sem_post(&hash_seats);
+	return r;
+}
+
+static bool check_password(const char *password, const char *hash)
+{
+	bool right;
+
+	take_hash_seat();
+	right = password_verify(password, hash);
+	sem_post(&hash_seats);
+	return right;
+}
+
+#define USER_COLUMNS "account.id, account.name, account.role, account.disabled, account.created_at"
+
+static void read_user(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	struct user *user = ret_struct;
+
+	user->id = arena_strdup(arena, db_get_text(rows, 0));
+	user->name = arena_strdup(arena, db_get_text(rows, 1));
+	user->role = arena_strdup(arena, db_get_text(rows, 2));
+	user->disabled = db_get_int(rows, 3) != 0;
+	user->created_at = db_get_int(rows, 4);
+}
+
+int user_create(struct db *db, struct arena *arena, int64_t now, const char *name,
+		const char *password, enum role role, struct user *ret_user, struct err *e)
+{
+	char id[ROW_ID_SIZE], hash[SECRET_PASSWORD_SIZE];
+	const char *shown, *key;
+	int r;
+
+	r = name_read(arena, "a name", name, &shown, &key, e);
+	if (r < 0)
+		return r;
+	r = hash_password(password, hash, e);
+	if (r < 0)
+		return r;
+	id_random(id, ROW_ID_SIZE - 1);
+	r = db_run(db,
+		   "INSERT INTO account (id, name, name_key, password, role, disabled, created_at)"
+		   " VALUES (?, ?, ?, ?, ?, 0, ?)",
+		   DB_ARGS(db_text(id), db_text(shown), db_text(key), db_text(hash),
+			   db_text(role_word(role)), db_int(now)),
+		   e);
+	if (r == -ERR_CONFLICT)
+		return err_set(e, ERR_CONFLICT, "the name '%s' is taken", shown);
+	return r < 0 ? r : user_find(db, arena, id, ret_user, e);
+}
+
+struct login {
+	struct user user;
+	char *password;
+};
+
+static void read_login(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	struct login *login = ret_struct;
+
+	read_user(rows, arena, &login->user);
+	login->password = arena_strdup(arena, db_get_text(rows, 5));
+}
+
+/* Of no password: takes as long to refuse as a real one, so that a stranger can't probe names. */
+static const char nobodys_hash[] = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
+				   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+int user_login(struct db *db, struct arena *arena, const char *name, const char *password,
+	       struct user *ret_user, struct err *e)
+{
+	struct login login = { .password = NULL };
+	const char *shown, *key;
+	bool right;
+	int r;
+
+	r = name_read(arena, "a name", name, &shown, &key, e);
+	if (r < 0)
+		return r;
+	r = rows_one(db, arena,
+		     "SELECT " USER_COLUMNS ", account.password FROM account WHERE name_key = ?",
+		     DB_ARGS(db_text(key)), read_login, &login, "account", e);
+	if (r < 0 && r != -ERR_NOT_FOUND)
+		return r;
+	right = check_password(password, login.password ? login.password : nobodys_hash);
+	if (!right || !login.password || login.user.disabled)
+		return err_set(e, ERR_UNAUTHORIZED, "the name or the password is wrong");
+	*ret_user = login.user;
+	return 0;
+}
+
+int user_find(struct db *db, struct arena *arena, const char *id, struct user *ret_user,
+	      struct err *e)
+{
+	return rows_one(db, arena, "SELECT " USER_COLUMNS " FROM account WHERE id = ?",
+			DB_ARGS(db_text(id)), read_user, ret_user, "account", e);
+}
+
+int user_list(struct db *db, struct arena *arena, struct users *ret_users, struct err *e)
+{
+	return rows_all(db, arena,
+			"SELECT " USER_COLUMNS " FROM account ORDER BY account.created_at", NULL,
+			read_user, sizeof(struct user), &ret_users->users, &ret_users->user_count,
+			e);
+}
+
+int user_set_password(struct db *db, const char *id, const char *password, const char *keep,
+		      struct err *e)
+{
+	char hash[SECRET_PASSWORD_SIZE];
+	int r;
+
+	r = hash_password(password, hash, e);
+	if (r < 0)
+		return r;
+	r = db_begin(db, e);
+	if (r < 0)
+		return r;
+	r = db_run(db, "UPDATE account SET password = ? WHERE id = ?",
+		   DB_ARGS(db_text(hash), db_text(id)), e);
+	if (r == 0)
+		r = db_run(db, "DELETE FROM token WHERE account_id = ? AND id <> ?",
+			   DB_ARGS(db_text(id), db_text(keep ? keep : "")), e);
+	return rows_end(db, r, e);
+}
+
+static int check_an_admin_remains(struct db *db, struct err *e)
+{
+	int64_t admins;
+	int r;
+
+	r = rows_count(db, "SELECT COUNT(*) FROM account WHERE role = 'admin' AND disabled = 0",
+		       NULL, &admins, e);
+	if (r == 0 && admins == 0)
+		return err_set(e, ERR_CONFLICT, "somebody has to stay admin");
+	return r;
+}
+
+int user_set_role(struct db *db, const char *id, enum role role, bool disabled, struct err *e)
+{
+	int64_t changed;
+	int r;
+
+	r = db_begin(db, e);
+	if (r < 0)
+		return r;
+	r = db_change(db, "UPDATE account SET role = ?, disabled = ? WHERE id = ?",
+		      DB_ARGS(db_text(role_word(role)), db_int(disabled), db_text(id)), &changed,
+		      e);
+	if (r == 0 && changed == 0)
+		r = err_set(e, ERR_NOT_FOUND, "there is no such account");
+	if (r == 0)
+		r = check_an_admin_remains(db, e);
+	return rows_end(db, r, e);
+}
+
+int token_create(struct db *db, struct arena *arena, const char *user_id, const char *name,
+		 int64_t now, int64_t expires_at, struct token *ret_token,
+		 char text[SECRET_TOKEN_SIZE], struct err *e)
+{
+	char id[ROW_ID_SIZE], hash[SECRET_HASH_SIZE];
+	const char *shown, *key;
+	int r;
+
+	r = name_read(arena, "a token's name", name, &shown, &key, e);
+	if (r < 0)
+		return r;
+	secret_token(text);
+	secret_hash(text, hash);
+	id_random(id, ROW_ID_SIZE - 1);
+	r = db_run(db,
+		   "INSERT INTO token (hash, id, account_id, name, created_at, expires_at)"
+		   " VALUES (?, ?, ?, ?, ?, ?)",
+		   DB_ARGS(db_text(hash), db_text(id), db_text(user_id), db_text(shown),
+			   db_int(now), db_int(expires_at)),
+		   e);
+	if (r < 0)
+		return r;
+	*ret_token = (struct token){ .id = arena_strdup(arena, id),
+				     .name = arena_strdup(arena, shown),
+				     .created_at = now,
+				     .expires_at = expires_at };
+	return arena_failed(arena) ? err_memory(e) : 0;
+}
+
+static void read_token(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	struct token *token = ret_struct;
+
+	token->id = arena_strdup(arena, db_get_text(rows, 0));
+	token->name = arena_strdup(arena, db_get_text(rows, 1));
+	token->created_at = db_get_int(rows, 2);
+	token->expires_at = db_get_int(rows, 3);
+}
+
+int token_list(struct db *db, struct arena *arena, const char *user_id, int64_t now,
+	       struct tokens *ret_tokens, struct err *e)
+{
+	return rows_all(db, arena,
+			"SELECT id, name, created_at, expires_at FROM token WHERE account_id = ?"
+			" AND (expires_at = 0 OR expires_at > ?) ORDER BY created_at",
+			DB_ARGS(db_text(user_id), db_int(now)), read_token, sizeof(struct token),
+			&ret_tokens->tokens, &ret_tokens->token_count, e);
+}
+
+int token_revoke(struct db *db, const char *user_id, const char *token_id, struct err *e)
+{
+	int64_t changed;
+	int r;
+
+	r = db_change(db, "DELETE FROM token WHERE account_id = ? AND id = ?",
+		      DB_ARGS(db_text(user_id), db_text(token_id)), &changed, e);
+	if (r == 0 && changed == 0)
+		return err_set(e, ERR_NOT_FOUND, "there is no such token");
+	return r;
+}

@@ -1,0 +1,87 @@
+/*
+ * Accounts, and the tokens that speak for them.
+ *
+ * Passwords are kept as argon2id, tokens as SHA-256. Results live in the arena they are asked into.
+ */
+#ifndef PLATFORM_USER_H
+#define PLATFORM_USER_H
+
+#include "base/field.h"
+#include "base/secret.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct arena;
+struct db;
+struct err;
+
+/* Each may do what those before it may. */
+enum role { ROLE_PLAYER, ROLE_ORGANISER, ROLE_ADMIN };
+
+/* "player", "organiser", "admin". */
+const char *role_word(enum role role);
+bool role_parse(const char *word, enum role *ret_role);
+
+struct user {
+	char *id;
+	char *name;
+	char *role;
+	bool disabled;
+	int64_t created_at;
+};
+
+struct users {
+	struct user *users;
+	size_t user_count;
+};
+
+extern const struct field user_fields[];
+extern const struct field users_fields[];
+
+enum { PASSWORD_MIN = 8, PASSWORD_MAX = 1024 }; /* bytes */
+
+/* Fails with VALIDATION (name, password) or CONFLICT (the name is taken). */
+int user_create(struct db *db, struct arena *arena, int64_t now, const char *name,
+		const char *password, enum role role, struct user *ret_user, struct err *e);
+
+/* Who has this name and password. Fails with UNAUTHORIZED, the same for every reason. */
+int user_login(struct db *db, struct arena *arena, const char *name, const char *password,
+	       struct user *ret_user, struct err *e);
+
+int user_find(struct db *db, struct arena *arena, const char *id, struct user *ret_user,
+	      struct err *e);
+int user_list(struct db *db, struct arena *arena, struct users *ret_users, struct err *e);
+
+/* Ends all its tokens but the one with the id `keep` (may be NULL). */
+int user_set_password(struct db *db, const char *id, const char *password, const char *keep,
+		      struct err *e);
+/* A disabled account's tokens speak for nobody. The last admin stays one: CONFLICT. */
+int user_set_role(struct db *db, const char *id, enum role role, bool disabled, struct err *e);
+
+struct token {
+	char *id;
+	char *name;
+	int64_t created_at;
+	int64_t expires_at; /* 0: never */
+};
+
+struct tokens {
+	struct token *tokens;
+	size_t token_count;
+};
+
+extern const struct field token_fields[];
+extern const struct field tokens_fields[];
+
+/* A new token; its text is told once and never again. */
+int token_create(struct db *db, struct arena *arena, const char *user_id, const char *name,
+		 int64_t now, int64_t expires_at, struct token *ret_token,
+		 char text[SECRET_TOKEN_SIZE], struct err *e);
+
+int token_list(struct db *db, struct arena *arena, const char *user_id, int64_t now,
+	       struct tokens *ret_tokens, struct err *e);
+/* Fails with NOT_FOUND. */
+int token_revoke(struct db *db, const char *user_id, const char *token_id, struct err *e);
+
+#endif
