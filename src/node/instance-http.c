@@ -72,6 +72,19 @@ static bool prefers_async(const struct http_req *req)
 	return prefer && strcasestr(prefer, "respond-async");
 }
 
+/* A row that runs is told with its services; where the engine can't say now, without. */
+static int answer_start(struct node *node, struct http_res *res, int status,
+			const struct ctfy_instance *row)
+{
+	struct ctfy_instance full = { 0 };
+	bool is_full = strcmp(row->status, "running") == 0 &&
+		       instance_status(node, row->instance_id, &full, NULL) == 0;
+	int r = http_send(res, status, instance_fields, is_full ? &full : row);
+
+	fields_done(instance_fields, &full);
+	return r;
+}
+
 static int serve_start(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	static const int statuses[] = {
@@ -90,7 +103,7 @@ static int serve_start(void *ctx, struct http_req *req, struct http_res *res, st
 	if (r == 0)
 		r = instance_start(node, &spec, prefers_async(req), &row, e);
 	if (r > 0)
-		r = http_send(res, statuses[r], instance_fields, &row);
+		r = answer_start(node, res, statuses[r], &row);
 	fields_done(instance_fields, &row);
 	fields_done(instance_spec_fields, &spec);
 	return r;
