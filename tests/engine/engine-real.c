@@ -421,15 +421,6 @@ TEST(a_network_lives_and_refuses_what_overlaps)
 	FAILS(NOT_FOUND, engine_network_remove(engine, id, &e));
 }
 
-TEST(an_address_pool_used_up_is_not_a_thing_not_found)
-{
-	struct engine_network_options options = { .name = named("driver"), .driver = "no-such" };
-	char *none = NULL;
-
-	FAILS(ENGINE, engine_network_create(engine, &options, &none, &e));
-	CHECK_HAS(e.msg, "no-such");
-}
-
 TEST(a_container_joins_and_leaves_networks)
 {
 	AUTO(json_t *, json_decrefp) inspected = NULL;
@@ -1209,7 +1200,6 @@ int main(void)
 		T(a_log_ends_when_its_reader_has_enough),
 		T(a_terminals_log_is_raw),
 		T(a_network_lives_and_refuses_what_overlaps),
-		T(an_address_pool_used_up_is_not_a_thing_not_found),
 		T(a_container_joins_and_leaves_networks),
 		T(a_volume_in_use_stays),
 		T(a_command_runs_and_its_output_comes_apart),
