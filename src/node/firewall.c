@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/own.h"
 #include "base/secret.h"
 #include "base/spawn.h"
@@ -21,70 +22,133 @@ void firewall_bridge_name(const char *project, const char *network, bool egress,
 	buf_done(&b);
 }
 
-/* iptables-restore --noflush: a chain that is declared is emptied first, all in one commit. */
-static const char rules[] = "*filter\n"
-			    ":CTFY-INPUT - [0:0]\n"
-			    ":CTFY-FORWARD - [0:0]\n"
-			    "-A CTFY-INPUT -j DROP\n"
-			    "-A CTFY-FORWARD -o cfy+ -j RETURN\n"
-			    "-A CTFY-FORWARD -d 0.0.0.0/8 -j DROP\n"
-			    "-A CTFY-FORWARD -d 10.0.0.0/8 -j DROP\n"
-			    "-A CTFY-FORWARD -d 100.64.0.0/10 -j DROP\n"
-			    "-A CTFY-FORWARD -d 127.0.0.0/8 -j DROP\n"
-			    "-A CTFY-FORWARD -d 169.254.0.0/16 -j DROP\n"
-			    "-A CTFY-FORWARD -d 172.16.0.0/12 -j DROP\n"
-			    "-A CTFY-FORWARD -d 192.168.0.0/16 -j DROP\n"
-			    "-A CTFY-FORWARD -i cfyo+ -j RETURN\n"
-			    "-A CTFY-FORWARD -j DROP\n"
-			    "COMMIT\n";
+/*
+ * For iptables-restore --noflush: a chain that is declared is emptied first, all in one commit.
+ * Addresses that lead to the host's own networks: private, shared, link-local (cloud metadata).
+ */
+static const char rules_head[] = "*filter\n"
+				 ":CTFY-INPUT - [0:0]\n"
+				 ":CTFY-FORWARD - [0:0]\n"
+				 "-A CTFY-INPUT -j DROP\n"
+				 "-A CTFY-FORWARD -o cfy+ -j RETURN\n";
+static const char *const not_public[] = {
+	"0.0.0.0/8",      "10.0.0.0/8",    "100.64.0.0/10",  "127.0.0.0/8",
+	"169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+};
+static const char rules_tail[] = "-A CTFY-FORWARD -i cfyo+ -j RETURN\n"
+				 "-A CTFY-FORWARD -j DROP\n"
+				 "COMMIT\n";
 
-/* Where our chains are entered from; the engine makes DOCKER-USER, and keeps what is in it. */
-static const struct {
-	const char *from, *to;
-} jumps[] = {
-	{ "INPUT", "CTFY-INPUT" },
-	{ "DOCKER-USER", "CTFY-FORWARD" },
+/* Instances have no IPv6; a privileged one that gives itself some gets nowhere with it. */
+static const char rules_v6[] = "*filter\n"
+			       ":CTFY-INPUT - [0:0]\n"
+			       ":CTFY-FORWARD - [0:0]\n"
+			       "-A CTFY-INPUT -j DROP\n"
+			       "-A CTFY-FORWARD -j DROP\n"
+			       "COMMIT\n";
+
+static const char rules_none[] = "*filter\n"
+				 ":CTFY-INPUT - [0:0]\n"
+				 ":CTFY-FORWARD - [0:0]\n"
+				 "-X CTFY-INPUT\n"
+				 "-X CTFY-FORWARD\n"
+				 "COMMIT\n";
+
+/*
+ * Where our chains are entered from. The engine makes DOCKER-USER, in IPv4, and leaves what is in
+ * it alone.
+ */
+struct jump {
+	const char *program, *from, *to;
 };
 
-static int iptables(const char *action, size_t jump, struct err *e)
+static const struct jump jumps[] = {
+	{ "iptables", "INPUT", "CTFY-INPUT" },
+	{ "iptables", "DOCKER-USER", "CTFY-FORWARD" },
+	{ "ip6tables", "INPUT", "CTFY-INPUT" },
+	{ "ip6tables", "FORWARD", "CTFY-FORWARD" },
+};
+
+static int jump_do(const char *action, const struct jump *jump, struct err *e)
 {
-	const char *const argv[] = { "iptables",       "-w",        "10",   action,
-				     jumps[jump].from, "-i",        "cfy+", "-m",
-				     "conntrack",      "--ctstate", "NEW",  "-j",
-				     jumps[jump].to,   NULL };
+	const char *const argv[] = { jump->program, "-w",   "10",     action,      jump->from,
+				     "-i",          "cfy+", "-m",     "conntrack", "--ctstate",
+				     "NEW",         "-j",   jump->to, NULL };
 
 	return spawn_wait(argv, NULL, e);
 }
 
+static int restore(const char *program, const char *rules, struct err *e)
+{
+	const char *const argv[] = { program, "-w", "10", "--noflush", NULL };
+
+	return spawn_wait(argv, rules, e);
+}
+
+/* Open networks may ask the host's name servers, wherever those are. */
+static void allow_name_servers(struct buf *rules)
+{
+	static const char *const files[] = { "/run/systemd/resolve/resolv.conf",
+					     "/etc/resolv.conf" };
+	AUTO(char *, freep) text = NULL;
+	char *line, *next, server[64];
+
+	if (file_read(files[0], 65536, &text, NULL, NULL) < 0 &&
+	    file_read(files[1], 65536, &text, NULL, NULL) < 0)
+		return; /* no name servers to ask */
+	for (line = text; line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		if (sscanf(line, " nameserver %63[0-9.]", server) != 1)
+			continue;
+		buf_printf(rules,
+			   "-A CTFY-FORWARD -i cfyo+ -d %s -p udp --dport 53 -j RETURN\n"
+			   "-A CTFY-FORWARD -i cfyo+ -d %s -p tcp --dport 53 -j RETURN\n",
+			   server, server);
+	}
+}
+
+static int restore_v4(struct err *e)
+{
+	struct buf rules = BUF_INIT;
+	int r;
+
+	buf_puts(&rules, rules_head);
+	allow_name_servers(&rules);
+	for (size_t i = 0; i < ARRAY_SIZE(not_public); i++)
+		buf_printf(&rules, "-A CTFY-FORWARD -d %s -j DROP\n", not_public[i]);
+	buf_puts(&rules, rules_tail);
+	r = buf_check(&rules, e);
+	if (r == 0)
+		r = restore("iptables-restore", rules.data, e);
+	buf_done(&rules);
+	return r;
+}
+
 int firewall_install(struct err *e)
 {
-	const char *const restore[] = { "iptables-restore", "-w", "10", "--noflush", NULL };
 	const char *const make_user_chain[] = { "iptables", "-w", "10", "-N", "DOCKER-USER", NULL };
 	int r;
 
-	r = spawn_wait(restore, rules, e);
-	if (r < 0)
-		return err_wrap(e, "install the firewall rules");
+	r = restore_v4(e);
+	if (r == 0)
+		r = restore("ip6tables-restore", rules_v6, e);
 	/* There already, unless the engine has not run yet: then it adopts ours. */
 	spawn_wait(make_user_chain, NULL, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(jumps); i++) {
-		if (iptables("-C", i, NULL) == 0)
-			continue;
-		r = iptables("-I", i, e);
-		if (r < 0)
-			return err_wrap(e, "install the firewall rules");
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(jumps); i++)
+		if (jump_do("-C", &jumps[i], NULL) < 0)
+			r = jump_do("-I", &jumps[i], e);
+	return r < 0 ? err_wrap(e, "install the firewall rules") : 0;
 }
 
 int firewall_remove(struct err *e)
 {
-	static const char flush[] = "*filter\n:CTFY-INPUT - [0:0]\n:CTFY-FORWARD - [0:0]\n"
-				    "-X CTFY-INPUT\n-X CTFY-FORWARD\nCOMMIT\n";
-	const char *const restore[] = { "iptables-restore", "-w", "10", "--noflush", NULL };
+	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(jumps); i++)
-		while (iptables("-D", i, NULL) == 0)
+		while (jump_do("-D", &jumps[i], NULL) == 0)
 			continue;
-	return spawn_wait(restore, flush, e);
+	r = restore("iptables-restore", rules_none, e);
+	return r < 0 ? r : restore("ip6tables-restore", rules_none, e);
 }
