@@ -276,6 +276,7 @@ int http_begin(struct http_res *res, int status, const char *type, struct err *e
 {
 	struct http_req *req = res->req;
 	struct MHD_Connection *connection = req->connection;
+	struct MHD_Response *response;
 	struct stream *stream;
 	int r;
 
@@ -286,15 +287,18 @@ int http_begin(struct http_res *res, int status, const char *type, struct err *e
 		r = stream_new(connection, server_aborting(req->server), &stream, e);
 	if (r < 0)
 		return r;
-	r = answer(res, status, type,
-		   MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read,
-						     stream, NULL));
+	res->silent = strcmp(req->method, "HEAD") == 0;
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read,
+						     stream, NULL);
+	/* Else libmicrohttpd 0.9.75 ends with a last chunk a body that a HEAD doesn't have. */
+	if (response && res->silent)
+		MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+	r = answer(res, status, type, response);
 	if (r < 0) {
 		stream_free(stream);
 		return err_set(e, (enum err_code) - r, "begin the answer");
 	}
 	res->stream = stream;
-	res->silent = strcmp(req->method, "HEAD") == 0;
 	MHD_resume_connection(connection);
 	return 0;
 }

@@ -474,7 +474,9 @@ TEST(a_path_is_decoded_segment_by_segment)
 
 TEST(head_is_get_without_a_body)
 {
+	AUTO(struct buf, buf_done) b = BUF_INIT;
 	struct world w;
+	int fd;
 
 	world_start(&w);
 	CHECK_EQ(send_call(&w, "HEAD", "/quick", NULL, NULL), 200);
@@ -484,6 +486,11 @@ TEST(head_is_get_without_a_body)
 	CHECK_EQ(w.reply.body.len, 0);
 	CHECK_EQ(send_call(&w, "HEAD", "/nowhere", NULL, NULL), 404);
 	CHECK_EQ(get(&w, "/quick"), 200);
+	fd = raw_open(&w);
+	raw_put(fd, "HEAD /lines HTTP/1.1\r\n" HOST TOKEN "\r\n");
+	raw_read(fd, &b, NULL);
+	CHECK_STR(strstr(b.data, "\r\n\r\n"), "\r\n\r\n");
+	close(fd);
 	world_end(&w);
 }
 
