@@ -8,7 +8,7 @@
 
 struct http_client;
 
-enum { ENGINE_API_SIZE = 16 };
+enum { ENGINE_API_SIZE = 48 }; /* two longs and a dot */
 
 struct engine {
 	struct http_client *http;

@@ -16,7 +16,7 @@ enum {
 };
 
 struct api_version {
-	int major, minor;
+	long major, minor;
 };
 
 /* Engine 20.10 spoke 1.41; engines since 29 refuse what is older than 1.44. */
@@ -25,7 +25,7 @@ static const struct api_version newest = { 1, 47 };
 
 static const char *environment(const char *name)
 {
-	const char *value = getenv(name);
+	const char *value = secure_getenv(name);
 
 	return value && value[0] ? value : NULL;
 }
@@ -84,7 +84,14 @@ static int connect_http(struct engine *engine, const char *cert_dir, struct err 
 
 static bool parse_version(const char *text, struct api_version *ret_version)
 {
-	return sscanf(text, "%d.%d", &ret_version->major, &ret_version->minor) == 2;
+	char *end;
+
+	ret_version->major = strtol(text, &end, 10);
+	if (end == text || *end != '.')
+		return false;
+	text = end + 1;
+	ret_version->minor = strtol(text, &end, 10);
+	return end != text && *end == '\0';
 }
 
 static bool is_older(struct api_version a, struct api_version b)
@@ -101,18 +108,19 @@ static int agree_on_api(struct engine *engine, const json_t *version, struct err
 			       engine->url);
 	if (is_older(theirs, oldest))
 		return err_set(e, ERR_ENGINE,
-			       "engine '%s' speaks API %d.%d; %d.%d (Docker 20.10) or newer is "
+			       "engine '%s' speaks API %ld.%ld; %ld.%ld (Docker 20.10) or newer is "
 			       "needed: update the engine",
 			       engine->url, theirs.major, theirs.minor, oldest.major, oldest.minor);
 	parse_version(json_get_text(version, "MinAPIVersion"), &least);
 	if (is_older(newest, least))
-		return err_set(e, ERR_ENGINE,
-			       "engine '%s' wants API %d.%d or newer; ctfy speaks at most %d.%d: "
-			       "update ctfy",
-			       engine->url, least.major, least.minor, newest.major, newest.minor);
+		return err_set(
+			e, ERR_ENGINE,
+			"engine '%s' wants API %ld.%ld or newer; ctfy speaks at most %ld.%ld: "
+			"update ctfy",
+			engine->url, least.major, least.minor, newest.major, newest.minor);
 	if (is_older(newest, theirs))
 		theirs = newest;
-	snprintf(engine->api, sizeof(engine->api), "%d.%d", theirs.major, theirs.minor);
+	snprintf(engine->api, sizeof(engine->api), "%ld.%ld", theirs.major, theirs.minor);
 	return 0;
 }
 

@@ -40,6 +40,6 @@ static inline void tar_freep(struct tar **tar)
 }
 
 /* An http_source whose cookie is the tar. Fails with INVALID (a file can't be read, or shrank). */
-int tar_read(void *tar, void *bytes, size_t size, size_t *ret_len, struct err *e);
+int tar_read(void *cookie, void *bytes, size_t size, size_t *ret_len, struct err *e);
 
 #endif

@@ -252,26 +252,6 @@ TEST(a_taken_host_port_is_a_conflict)
 	remove_now(first);
 }
 
-TEST(memory_running_out_shows_in_the_state)
-{
-	AUTO(json_t *, json_decrefp) json = NULL;
-	json_t *body = shell_body("x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done");
-	json_t *host = json_object_get(body, "HostConfig");
-	struct engine_container_state state;
-	char *id;
-	int exit_code;
-
-	json_object_set_new(host, "Memory", json_integer(8 << 20));
-	json_object_set_new(host, "MemorySwap", json_integer(8 << 20));
-	json_object_set_new(host, "Init", json_false());
-	id = start("hog", body);
-	OK(engine_container_wait(engine, id, 60000, &exit_code, &e));
-	CHECK_EQ(exit_code, 137);
-	state = state_of(id, &json);
-	CHECK(state.oom_killed);
-	remove_now(id);
-}
-
 /* Logs */
 
 struct log {
@@ -1194,7 +1174,6 @@ int main(void)
 		T(a_refused_create_carries_the_engines_words),
 		T(a_start_that_fails_says_which_way),
 		T(a_taken_host_port_is_a_conflict),
-		T(memory_running_out_shows_in_the_state),
 		T(a_log_comes_with_its_streams_apart),
 		T(a_followed_log_ends_with_its_container),
 		T(a_log_ends_when_its_reader_has_enough),

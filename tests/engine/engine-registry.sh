@@ -3,9 +3,9 @@
 #
 #	engine-registry.sh ENGINE-CALL
 set -euo pipefail
-cd "$(dirname "$0")/../.."
 
-engine_call=$1
+engine_call=$(realpath "$1")
+cd "$(dirname "$0")/../.."
 url=${DOCKER_HOST:-unix:///var/run/docker.sock}
 docker=/usr/bin/docker # Debian's: another in PATH may be too new for this engine
 image=ctfy-engine-$$
