@@ -24,22 +24,27 @@ enum { MAX_DOCKERFILE = 1 << 20, MAX_WALK_DEPTH = 24 };
 
 /* --- dialects ----------------------------------------------------------------------------- */
 
-static bool is_ctfcli(const struct yaml_node *root)
-{
-	return yaml_get(root, "name") || yaml_get(root, "flags") || yaml_get(root, "questions");
-}
-
 /* The first whose file is there and whose mark is in it. */
 static const struct dialect {
 	const char *name;
 	const char *files[5];
-	bool (*recognise)(const struct yaml_node *root);
+	spec_recogniser *recognise;
 	spec_reader *read;
 } dialects[] = {
+	{ "kctf", { "challenge.yaml", "challenge.yml" }, spec_is_kctf, spec_read_kctf },
+	{ "gzctf", { "challenge.yaml", "challenge.yml" }, spec_is_gzctf, spec_read_gzctf },
+	{ "rcds", { "challenge.yaml", "challenge.yml" }, spec_is_rcds, spec_read_rcds },
 	{ "ctfcli",
 	  { "challenge.yml", "challenge.yaml", "ctfcli.yaml", "ctfcli.yml" },
-	  is_ctfcli,
+	  spec_is_ctfcli,
 	  spec_read_ctfcli },
+	{ "nyu", { "challenge.json" }, spec_is_nyu, spec_read_nyu },
+	{ "ecsc", { "challenge.json" }, spec_is_ecsc, spec_read_ecsc },
+	{ "xbow", { "benchmark.json" }, spec_is_xbow, spec_read_xbow },
+	{ "rcds",
+	  { "task.yml", "task.yaml", "chal.yml", "chal.yaml" },
+	  spec_is_rcds,
+	  spec_read_rcds },
 };
 
 /* --- loading ------------------------------------------------------------------------------ */
@@ -153,15 +158,20 @@ static bool has_dockerfile(struct loader *in, const char *dir)
 	return path && path_exists(path) && !path_is_dir(path);
 }
 
+/* One beside a spec that speaks of nothing to run may just as well make the handout. */
 static const char *find_dockerfile_dir(struct loader *in)
 {
 	const char *dir = in->challenge->dir;
 
-	if (in->spec.build)
-		return path_join(in->arena, dir, in->spec.build);
+	if (in->spec.build) {
+		dir = path_join(in->arena, dir, in->spec.build);
+		return dir && !path_is_dir(dir) ? path_join(in->arena, dir, "..") : dir;
+	}
+	if (in->challenge->spec_file && !in->spec.wants_instance)
+		return NULL;
 	if (has_dockerfile(in, dir))
 		return dir;
-	for (size_t i = 0; in->spec.wants_instance && i < ARRAY_SIZE(service_dirs); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(service_dirs); i++) {
 		const char *below = path_join(in->arena, dir, service_dirs[i]);
 
 		if (has_dockerfile(in, below))
@@ -184,13 +194,44 @@ static struct yaml_node *file_node(struct loader *in, const char *path)
 	return node;
 }
 
-/* A compose model for a Dockerfile alone: its exposed ports are what players get. */
+/* What the spec says of the one service that isn't a compose file's. */
+static void limit_service(struct loader *in, struct yaml_node *service)
+{
+	const struct yaml_node *memory = yaml_get(in->spec.container, "memoryLimit");
+	const struct yaml_node *cpus = yaml_get(in->spec.container, "cpuCount");
+	const char *text;
+
+	if (memory && memory->kind == YAML_INT) { /* in MiB */
+		text = arena_printf(in->arena, "%lldm", (long long)memory->integer);
+		tree_set(in->arena, service, "mem_limit",
+			 text ? tree_string(in->arena, text, memory) : NULL);
+	}
+	if (cpus && cpus->kind == YAML_INT) { /* in tenths */
+		text = arena_printf(in->arena, "%.1f", (double)cpus->integer / 10);
+		tree_set(in->arena, service, "cpus",
+			 text ? tree_string(in->arena, text, cpus) : NULL);
+	}
+}
+
+static void publish(struct loader *in, struct yaml_node *service, int64_t port,
+		    const char *protocol, const struct yaml_node *place)
+{
+	struct yaml_node *ports = yaml_get(service, "ports");
+	const char *text = arena_printf(in->arena, "%d/%s", (int)port, protocol);
+
+	if (!ports) {
+		ports = tree_new(in->arena, YAML_LIST, place);
+		tree_set(in->arena, service, "ports", ports);
+	}
+	tree_append(in->arena, ports, text ? tree_string(in->arena, text, place) : NULL);
+}
+
+/* A service of a Dockerfile alone: the ports it exposes are what players get. */
 static int run_dockerfile(struct loader *in, const char *dir)
 {
 	const char *path = path_join(in->arena, dir, "Dockerfile");
 	struct yaml_node *place = path ? file_node(in, path) : NULL;
-	struct yaml_node *service = spec_service(&in->spec, "challenge", place);
-	struct yaml_node *ports = tree_new(in->arena, YAML_LIST, place);
+	struct yaml_node *service;
 	struct dockerfile file;
 	const char *text;
 	size_t len;
@@ -206,48 +247,65 @@ static int run_dockerfile(struct loader *in, const char *dir)
 	if (!dockerfile_read(in->arena, text, &file))
 		return err_memory(in->e);
 	in->challenge->dockerfile = path;
+	service = spec_service(&in->spec, "challenge", place);
 	tree_set(in->arena, service, "build", tree_string(in->arena, dir, place));
-	for (size_t i = 0; i < file.port_count; i++) {
-		const char *port = arena_printf(in->arena, "%u/%s", file.ports[i].port,
-						file.ports[i].protocol);
-
-		tree_append(in->arena, ports, port ? tree_string(in->arena, port, place) : NULL);
-	}
-	tree_set(in->arena, service, "ports", ports);
-	if (!file.port_count && !in->challenge->endpoint_count)
+	limit_service(in, service);
+	if (in->spec.port > 0 && in->spec.port < 65536)
+		publish(in, service, in->spec.port, "tcp", place);
+	for (size_t i = 0; !in->spec.port && i < file.port_count; i++)
+		publish(in, service, file.ports[i].port, file.ports[i].protocol, place);
+	if (!yaml_get(service, "ports") && !in->challenge->endpoint_count)
 		problem_at(in->problems, PROBLEM_WARNING, place, NULL,
 			   "exposes no port: players can't reach it unless the spec has endpoints");
 	return 0;
 }
 
+static void run_image(struct loader *in)
+{
+	const struct yaml_node *image = in->spec.image;
+	struct yaml_node *service = spec_service(&in->spec, "challenge", image);
+
+	tree_set(in->arena, service, "image", tree_clone(in->arena, image));
+	limit_service(in, service);
+	if (in->spec.port > 0 && in->spec.port < 65536)
+		publish(in, service, in->spec.port, "tcp", image);
+}
+
+/* What the spec has to run, as if it stood in a compose file. */
 static int use_services(struct loader *in)
 {
 	struct challenge *c = in->challenge;
-	struct yaml_node *root = tree_new(in->arena, YAML_MAP, in->spec.services);
+	struct yaml_node *root = in->spec.model ? tree_clone(in->arena, in->spec.model)
+						: tree_new(in->arena, YAML_MAP, in->spec.services);
 
 	c->compose = arena_alloc(in->arena, sizeof(*c->compose));
 	if (!c->compose || !root)
 		return err_memory(in->e);
-	tree_set(in->arena, root, "services", in->spec.services);
-	*c->compose = (struct compose){ .folder = c->dir, .dir = c->dir, .root = root };
+	if (!in->spec.model)
+		tree_set(in->arena, root, "services", in->spec.services);
+	*c->compose = (struct compose_file){ .folder = c->dir, .dir = c->dir, .root = root };
 	return 0;
 }
 
-/* What is to run: what the spec says, a compose file, a Dockerfile, or nothing. */
+/* What is to run: what the spec says, a compose file, a Dockerfile, an image, or nothing. */
 static int find_services(struct loader *in)
 {
 	struct challenge *c = in->challenge;
 	const char *dockerfile_dir;
 	int r = 0;
 
-	if (!in->spec.services && !c->compose_file)
+	if (!c->compose_file && !in->spec.services && !in->spec.model)
 		c->compose_file = find_compose(in);
-	if (c->compose_file && !in->spec.services)
+	if (c->compose_file)
 		return compose_load(in->arena, c->dir, c->compose_file, &c->compose, in->problems,
 				    in->e);
-	dockerfile_dir = in->spec.services ? NULL : find_dockerfile_dir(in);
+	if (in->spec.services || in->spec.model)
+		return use_services(in);
+	dockerfile_dir = find_dockerfile_dir(in);
 	if (dockerfile_dir)
 		r = run_dockerfile(in, dockerfile_dir);
+	else if (in->spec.image)
+		run_image(in);
 	return r == 0 && in->spec.services ? use_services(in) : r;
 }
 
@@ -348,6 +406,7 @@ void challenge_free(struct challenge *challenge)
 struct tree_walk {
 	int (*found)(void *cookie, const char *challenge_dir);
 	void *cookie;
+	size_t count; /* found so far */
 	struct err *e;
 };
 
@@ -370,15 +429,13 @@ static bool has_spec(const char *dir)
 	return false;
 }
 
-static bool is_challenge(const char *dir)
+static bool has_compose(const char *dir)
 {
-	static const char *const bare[] = { "compose.yaml", "compose.yml", "docker-compose.yml",
-					    "docker-compose.yaml", "Dockerfile" };
+	static const char *const names[] = { "compose.yaml", "compose.yml", "docker-compose.yml",
+					     "docker-compose.yaml" };
 
-	if (has_spec(dir))
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(bare); i++)
-		if (has_file(dir, bare[i]))
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (has_file(dir, names[i]))
 			return true;
 	return false;
 }
@@ -394,13 +451,13 @@ static int visible_dir(const struct dirent *entry)
 	return entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN);
 }
 
-static int walk(const struct tree_walk *w, const char *dir, unsigned depth)
+static int walk(struct tree_walk *w, const char *dir, unsigned depth);
+
+static int walk_below(struct tree_walk *w, const char *dir, unsigned depth)
 {
 	struct dirent **entries = NULL;
 	int count, r = 0;
 
-	if (is_challenge(dir))
-		return w->found(w->cookie, dir);
 	if (depth == MAX_WALK_DEPTH)
 		return 0;
 	count = scandir(dir, &entries, visible_dir, by_name);
@@ -417,8 +474,28 @@ static int walk(const struct tree_walk *w, const char *dir, unsigned depth)
 	return r;
 }
 
+/*
+ * A Dockerfile alone makes a challenge only where nothing below is one: at the top of a repository
+ * it is a tool of the organisers.
+ */
+static int walk(struct tree_walk *w, const char *dir, unsigned depth)
+{
+	size_t before = w->count;
+	int r;
+
+	if (has_spec(dir) || has_compose(dir)) {
+		w->count++;
+		return w->found(w->cookie, dir);
+	}
+	r = walk_below(w, dir, depth);
+	if (r != 0 || w->count > before || !has_file(dir, "Dockerfile"))
+		return r;
+	w->count++;
+	return w->found(w->cookie, dir);
+}
+
 int challenge_walk(const char *dir, int (*found)(void *cookie, const char *challenge_dir),
 		   void *cookie, struct err *e)
 {
-	return walk(&(struct tree_walk){ found, cookie, e }, dir, 0);
+	return walk(&(struct tree_walk){ .found = found, .cookie = cookie, .e = e }, dir, 0);
 }

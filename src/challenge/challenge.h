@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 struct arena;
-struct compose;
+struct compose_file;
 struct err;
 struct problems;
 struct yaml_node;
@@ -113,7 +113,7 @@ struct challenge {
 	const struct yaml_node *egress_node;
 	bool capture, record_http, vpn; /* asks for these sidecars */
 
-	struct compose *compose; /* parsed; NULL: nothing to run */
+	struct compose_file *compose; /* parsed; NULL: nothing to run */
 };
 
 /*

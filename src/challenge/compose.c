@@ -126,9 +126,9 @@ static const char *parent_dir(struct arena *arena, const char *path)
 }
 
 int compose_load(struct arena *arena, const char *folder, const char *path,
-		 struct compose **ret_compose, struct problems *problems, struct err *e)
+		 struct compose_file **ret_compose, struct problems *problems, struct err *e)
 {
-	struct compose *compose = arena_alloc(arena, sizeof(*compose));
+	struct compose_file *compose = arena_alloc(arena, sizeof(*compose));
 	const char *override = find_override(arena, path);
 	int r;
 
@@ -563,7 +563,7 @@ static struct yaml_node *resolve_file(struct resolver *in, struct yaml_node *roo
 
 struct yaml_node *compose_resolve(struct planner *p)
 {
-	const struct compose *compose = p->challenge->compose;
+	const struct compose_file *compose = p->challenge->compose;
 	unsigned files = 0;
 	struct resolver in = { p, &p->variables, 0, &files };
 	struct yaml_node *model = resolve_file(&in, compose->root), *over;

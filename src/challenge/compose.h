@@ -17,7 +17,7 @@ struct problems;
 struct variables;
 struct yaml_node;
 
-struct compose {
+struct compose_file {
 	const char *folder; /* absolute: the challenge's, which files may not leave */
 	const char *dir;    /* absolute: what the file's own paths are relative to */
 	struct yaml_node *root;
@@ -29,7 +29,7 @@ struct compose {
  * having told problems.
  */
 int compose_load(struct arena *arena, const char *folder, const char *path,
-		 struct compose **ret_compose, struct problems *problems, struct err *e);
+		 struct compose_file **ret_compose, struct problems *problems, struct err *e);
 
 /* The compose file of a directory, by Compose's own order of names. NULL: none. */
 const char *compose_find(struct arena *arena, const char *dir);

@@ -26,6 +26,8 @@ struct plan_facts {
 	const char *instance_id;
 	const char *public_host; /* where published ports will answer */
 	const json_t *answers;   /* {question id: answer}; an object */
+	bool extract; /* sources may have been left out of the folder: what is absent is only
+			 warned of. For surveys, never for a node */
 };
 
 struct plan_build {

@@ -43,6 +43,20 @@ bool planner_permits_path(struct planner *p, const char *path, const struct yaml
 			       what, path_relative(path, folder));
 }
 
+void planner_absent(struct planner *p, const struct yaml_node *node, const char *key,
+		    const char *fmt, ...)
+{
+	struct buf text = BUF_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	problem_at(p->problems, p->facts->extract ? PROBLEM_WARNING : PROBLEM_ERROR, node, key,
+		   "%s", text.data);
+	buf_done(&text);
+}
+
 const char *planner_look_up(struct planner *p, const char *name)
 {
 	const struct {

@@ -37,6 +37,11 @@ __attribute__((format(printf, 5, 6))) bool planner_permits(struct planner *p, co
 bool planner_permits_path(struct planner *p, const char *path, const struct yaml_node *node,
 			  const char *key, const char *what);
 
+/* A file that should be there isn't: an error, but in an extract only a warning. */
+__attribute__((format(printf, 4, 5))) void planner_absent(struct planner *p,
+							  const struct yaml_node *node,
+							  const char *key, const char *fmt, ...);
+
 /* A template with the instance's answers and facts, in the plan's arena. */
 int planner_render(struct planner *p, const char *text, size_t len, const void **ret_content,
 		   size_t *ret_size, struct err *e);

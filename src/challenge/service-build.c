@@ -34,7 +34,8 @@ static bool set_context(struct service *s, const struct yaml_node *at, const cha
 	if (!path || !planner_permits_path(s->p, path, at, service_key_path(s), "the context"))
 		return false;
 	if (!path_is_dir(path)) {
-		service_fault(s, at, "the context '%s' is not a directory", context);
+		planner_absent(s->p, at, service_key_path(s), "the context '%s' is not a directory",
+			       context);
 		return false;
 	}
 	s->plan->build->context = path;
@@ -50,8 +51,9 @@ static bool set_dockerfile(struct service *s, const struct yaml_node *at, const 
 	if (!path || !planner_permits_path(s->p, path, at, service_key_path(s), "the Dockerfile"))
 		return false;
 	if (!path_exists(path) || path_is_dir(path)) {
-		service_fault(s, at, "the Dockerfile '%s' does not exist in '%s'", name,
-			      path_relative(build->context, s->p->challenge->dir));
+		planner_absent(s->p, at, service_key_path(s),
+			       "the Dockerfile '%s' does not exist in '%s'", name,
+			       path_relative(build->context, s->p->challenge->dir));
 		return false;
 	}
 	build->dockerfile = path_relative(path, build->context);

@@ -39,7 +39,8 @@ static void read_env_file(struct service *s, const struct yaml_node *at, const c
 		return;
 	if (!path_exists(path)) {
 		if (required)
-			service_fault(s, at, "the file '%s' does not exist", file);
+			planner_absent(s->p, at, service_key_path(s),
+				       "the file '%s' does not exist", file);
 		return;
 	}
 	variables_add_all(&outer, &s->p->variables);

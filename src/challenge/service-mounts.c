@@ -147,7 +147,8 @@ static void bind_folder_path(struct service *s, const struct mount *m, const cha
 	}
 	if (!path_exists(path)) {
 		if (m->must_exist) {
-			service_fault(s, m->at, "'%s' does not exist", m->source);
+			planner_absent(s->p, m->at, service_key_path(s), "'%s' does not exist",
+				       m->source);
 			return;
 		}
 		service_warn(s, m->at, "'%s' does not exist: the instance gets an empty directory",

@@ -56,6 +56,11 @@ static void inline_profile(struct service *s, const struct yaml_node *at, const 
 
 	if (!path || !planner_permits_path(s->p, path, at, service_key_path(s), "the profile"))
 		return;
+	if (!path_exists(path)) {
+		planner_absent(s->p, at, service_key_path(s), "the profile '%s' does not exist",
+			       file);
+		return;
+	}
 	if (folder_read(s->p->arena, s->p->challenge->dir, path, MAX_PROFILE, &text, &len, &e) <
 	    0) {
 		service_fault(s, at, "%s", e.msg);

@@ -280,6 +280,22 @@ void spec_add_flag_pattern(struct spec *spec, const char *pattern, bool case_ins
 	q->kind = ANSWER_REGEX;
 }
 
+void spec_add_dynamic_flag(struct spec *spec, const char *content)
+{
+	struct question *q = flag_question(spec);
+	const char *open = strchr(content, '{'), *close = strrchr(content, '}');
+
+	if (!q)
+		return;
+	q->kind = ANSWER_GENERATED;
+	q->answer = content;
+	if (!strstr(content, "...") && open && close && close > open)
+		q->answer = arena_printf(spec->arena, "%.*s...%s", (int)(open + 1 - content),
+					 content, close);
+	else if (!strstr(content, "..."))
+		q->answer = "flag{...}";
+}
+
 struct yaml_node *spec_service(struct spec *spec, const char *name, const struct yaml_node *place)
 {
 	struct yaml_node *service = tree_new(spec->arena, YAML_MAP, place);

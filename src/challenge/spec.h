@@ -17,9 +17,13 @@ struct spec {
 	const struct yaml_node *root;
 	const char *dir; /* of the spec file */
 	struct problems *problems;
-	struct yaml_node *services; /* what a dialect wants run; NULL: nothing */
-	const char *compose; /* the compose file that the spec names; NULL: to be looked for */
+	struct yaml_node *services;    /* what a dialect wants run; NULL: nothing */
+	const struct yaml_node *model; /* a whole compose model that the spec has in it */
+	const char *compose; /* the compose file that the spec names; NULL: look for one */
 	const char *build;   /* a directory with a Dockerfile that the spec names */
+	const struct yaml_node *image;     /* an image, for where there is nothing to build */
+	const struct yaml_node *container; /* GZCTF's limits of it */
+	int64_t port;                      /* of the only service; 0: not said */
 	bool wants_instance; /* it speaks of a host or port: a Dockerfile is there to run */
 };
 
@@ -63,11 +67,31 @@ void spec_add_flag(struct spec *spec, const char *answer, bool case_insensitive)
 /* The same for a pattern. */
 void spec_add_flag_pattern(struct spec *spec, const char *pattern, bool case_insensitive);
 
+/* One with a line of randomness in the place of what its braces hold, or of its own "...". */
+void spec_add_dynamic_flag(struct spec *spec, const char *content);
+/* The first line of a file of the folder. */
+void spec_add_flag_file(struct spec *spec, const struct yaml_node *at, const char *file);
+
 /* A service of what the spec wants run, as compose would have it; keys are for the caller. */
 struct yaml_node *spec_service(struct spec *spec, const char *name, const struct yaml_node *place);
 
+/* Readers of keys that dialects have in common. */
+typedef void spec_key_fn(struct spec *spec, const struct yaml_node *value);
+spec_key_fn spec_read_name, spec_read_author, spec_read_category, spec_read_description,
+	spec_read_id, spec_read_value, spec_read_minimum, spec_read_decay, spec_read_files,
+	spec_read_hints, spec_read_tags, spec_read_flags, spec_read_provide;
+
+/* And of those that ctfy adds. */
+spec_key_fn spec_read_questions, spec_read_attachments, spec_read_endpoints, spec_read_templates,
+	spec_read_ttl, spec_read_health_deadline, spec_read_egress, spec_read_capture,
+	spec_read_record_http, spec_read_vpn, spec_read_compose;
+
 /* Dialects. */
+typedef bool spec_recogniser(const struct yaml_node *root);
 typedef void spec_reader(struct spec *spec);
-spec_reader spec_read_ctfcli;
+spec_recogniser spec_is_ctfcli, spec_is_rcds, spec_is_kctf, spec_is_gzctf, spec_is_nyu,
+	spec_is_ecsc, spec_is_xbow;
+spec_reader spec_read_ctfcli, spec_read_rcds, spec_read_kctf, spec_read_gzctf, spec_read_nyu,
+	spec_read_ecsc, spec_read_xbow;
 
 #endif

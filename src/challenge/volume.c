@@ -132,7 +132,8 @@ struct stored stored_find(struct service *s, const char *section, const char *na
 	} else if (file) {
 		found.path = path_join(s->p->arena, node->file->dir, file);
 		if (found.path && !path_exists(found.path)) {
-			service_fault(s, node, "the file '%s' does not exist", file);
+			planner_absent(s->p, node, service_key_path(s),
+				       "the file '%s' does not exist", file);
 			found.path = NULL;
 		}
 	} else if (!found.text) {

@@ -1,0 +1,114 @@
+/* GZCTF's challenges as its command line tool keeps them. */
+#include "challenge/spec.h"
+
+#include "base/arena.h"
+#include "base/own.h"
+#include "challenge/tree.h"
+
+#include <string.h>
+
+static bool is_type(const char *type)
+{
+	static const char *const types[] = { "StaticAttachment", "DynamicAttachment",
+					     "StaticContainer", "DynamicContainer" };
+
+	for (size_t i = 0; type && i < ARRAY_SIZE(types); i++)
+		if (strcmp(types[i], type) == 0)
+			return true;
+	return false;
+}
+
+bool spec_is_gzctf(const struct yaml_node *root)
+{
+	return yaml_get(root, "container") || is_type(yaml_string(yaml_get(root, "type")));
+}
+
+/* "flag{hello_[GUID]}" and "flag{[TEAM_HASH]}": what is in brackets differs from team to team. */
+static const char *template_from(struct spec *spec, const char *text)
+{
+	static const char *const marks[] = { "[TEAM_HASH]", "[GUID]", "[UUID]" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		const char *at = strstr(text, marks[i]);
+
+		if (at)
+			return arena_printf(spec->arena, "%.*s...%s", (int)(at - text), text,
+					    at + strlen(marks[i]));
+	}
+	return text;
+}
+
+/* The platform passes a team's flag in this variable, and so do its imitators in FLAG. */
+static void pass_flag(struct spec *spec, const struct yaml_node *at)
+{
+	static const char *const names[] = { "GZCTF_FLAG", "FLAG" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct placement *place = spec_add_placement(spec);
+
+		if (place)
+			*place = (struct placement){ .question = "flag",
+						     .way = PLACE_ENVIRONMENT,
+						     .where = names[i],
+						     .node = at };
+	}
+}
+
+static void read_type(struct spec *spec, const struct yaml_node *value)
+{
+	const char *text = spec_text(spec, value, "type");
+
+	spec->challenge->type = "dynamic"; /* its scores always fall */
+	if (text && strstr(text, "Container"))
+		spec->wants_instance = true;
+}
+
+static void read_container(struct spec *spec, const struct yaml_node *value)
+{
+	const char *template = yaml_string(yaml_get(value, "flagTemplate"));
+	const struct yaml_node *capture = yaml_get(value, "enableTrafficCapture");
+	const struct yaml_node *port = yaml_get(value, "containerExposePort");
+
+	spec->wants_instance = true;
+	spec->image = yaml_get(value, "containerImage");
+	spec->container = value;
+	if (!port)
+		port = yaml_get(value, "exposePort");
+	if (port && port->kind != YAML_NULL)
+		spec->port = spec_integer(spec, port, "container");
+	if (capture && capture->kind != YAML_NULL)
+		spec->challenge->capture = spec_bool(spec, capture, "container");
+	if (template && *template) {
+		spec_add_dynamic_flag(spec, template_from(spec, template));
+		pass_flag(spec, value);
+	}
+}
+
+static void read_visible(struct spec *spec, const struct yaml_node *value)
+{
+	spec->challenge->hidden = !spec_bool(spec, value, "visible");
+}
+
+static const struct spec_key keys[] = {
+	{ "acceptedCount", NULL },
+	{ "author", spec_read_author },
+	{ "category", spec_read_category },
+	{ "container", read_container },
+	{ "description", spec_read_description },
+	{ "flags", spec_read_flags },
+	{ "hints", spec_read_hints },
+	{ "name", spec_read_name },
+	{ "provide", spec_read_provide },
+	{ "scripts", NULL },
+	{ "tag", spec_read_category },
+	{ "tags", spec_read_tags },
+	{ "title", spec_read_name },
+	{ "type", read_type },
+	{ "value", spec_read_value },
+	{ "visible", read_visible },
+};
+
+void spec_read_gzctf(struct spec *spec)
+{
+	spec_read(spec, spec->root, keys, ARRAY_SIZE(keys));
+}

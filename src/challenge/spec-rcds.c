@@ -1,0 +1,231 @@
+/*
+ * rCDS, the deployer of rCTF: flag, provide, containers, expose. Many events' own formats are like
+ * it in having one `flag:`.
+ */
+#include "challenge/spec.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "challenge/folder.h"
+#include "challenge/kubernetes.h"
+#include "challenge/tree.h"
+
+#include <string.h>
+
+enum { MAX_FLAG = 4096 };
+
+bool spec_is_rcds(const struct yaml_node *root)
+{
+	return yaml_get(root, "flag") || yaml_get(root, "containers") || yaml_get(root, "expose");
+}
+
+/* --- flag and files ----------------------------------------------------------------------- */
+
+void spec_add_flag_file(struct spec *spec, const struct yaml_node *at, const char *file)
+{
+	const char *path = path_join(spec->arena, spec->dir, file);
+	struct err e = ERR_INIT;
+	const char *text;
+	size_t len;
+
+	if (!path)
+		return;
+	if (!path_is_below(path, spec->challenge->dir)) {
+		spec_fault(spec, at, "flag", "'%s' is outside the folder", file);
+		return;
+	}
+	if (!path_exists(path)) {
+		spec_fault(spec, at, "flag", "the file '%s' does not exist", file);
+		return;
+	}
+	if (folder_read(spec->arena, spec->challenge->dir, path, MAX_FLAG, &text, &len, &e) < 0) {
+		spec_fault(spec, at, "flag", "%s", e.msg);
+		return;
+	}
+	spec_add_flag(spec, arena_strndup(spec->arena, text, strcspn(text, "\r\n")), false);
+}
+
+static void read_flag(struct spec *spec, const struct yaml_node *value)
+{
+	const char *file = yaml_string(yaml_get(value, "file"));
+	const char *text;
+
+	if (value->kind == YAML_LIST) {
+		for (size_t i = 0; i < value->count; i++)
+			read_flag(spec, value->items[i]);
+	} else if (file) {
+		spec_add_flag_file(spec, value, file);
+	} else if (value->kind == YAML_MAP) {
+		spec_fault(spec, value, "flag", "must be a string or {file: ...}");
+	} else {
+		text = spec_text(spec, value, "flag");
+		if (text)
+			spec_add_flag(spec, text, false);
+	}
+}
+
+static void read_provided(struct spec *spec, const struct yaml_node *item)
+{
+	const char *file = yaml_string(yaml_get(item, "file"));
+	const char *as = yaml_string(yaml_get(item, "as"));
+	size_t before = spec->challenge->attachment_count;
+	const char *path;
+
+	if (item->kind == YAML_MAP && !file) {
+		spec_warn(spec, item, "provide",
+			  "is not offered: only files are, not what is made "
+			  "of several");
+		return;
+	}
+	path = file ? file : spec_text(spec, item, "provide");
+	if (!path)
+		return;
+	spec_add_file(spec, item, path);
+	if (as && *as && !strchr(as, '/') && spec->challenge->attachment_count > before)
+		spec->challenge->attachments[before].filename = as;
+}
+
+void spec_read_provide(struct spec *spec, const struct yaml_node *value)
+{
+	if (value->kind != YAML_LIST)
+		read_provided(spec, value);
+	for (size_t i = 0; value->kind == YAML_LIST && i < value->count; i++)
+		read_provided(spec, value->items[i]);
+}
+
+/* --- containers --------------------------------------------------------------------------- */
+
+static void set_build(struct spec *spec, struct yaml_node *service, const struct yaml_node *value)
+{
+	static const char *const kept[] = { "context", "dockerfile", "args" };
+	struct yaml_node *build;
+
+	if (value->kind != YAML_MAP) {
+		tree_set(spec->arena, service, "build", tree_clone(spec->arena, value));
+		return;
+	}
+	build = tree_new(spec->arena, YAML_MAP, value);
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		tree_set(spec->arena, build, kept[i], yaml_get(value, kept[i]));
+	tree_set(spec->arena, service, "build", build);
+}
+
+static void read_container(struct spec *spec, const char *name, const struct yaml_node *value)
+{
+	static const char *const same[] = { "environment", "image" };
+	struct yaml_node *service = spec_service(spec, name, value);
+
+	for (size_t i = 0; i < value->count; i++) {
+		const struct yaml_entry *entry = &value->entries[i];
+		bool known = false;
+
+		for (size_t j = 0; j < ARRAY_SIZE(same); j++)
+			known = known || strcmp(same[j], entry->key) == 0;
+		if (known)
+			tree_set(spec->arena, service, entry->key, entry->value);
+		else if (strcmp(entry->key, "build") == 0)
+			set_build(spec, service, entry->value);
+		else if (strcmp(entry->key, "ports") == 0)
+			tree_set(spec->arena, service, "expose", entry->value);
+		else if (strcmp(entry->key, "resources") == 0)
+			kubernetes_resources(spec, service, entry->value);
+		else if (strcmp(entry->key, "securityContext") == 0)
+			kubernetes_security(spec, service, entry->value);
+		else if (strcmp(entry->key, "replicas") !=
+			 0) /* of all teams' one: ours is a team's */
+			spec_warn(spec, entry->value, "containers", "'%s' has no effect here",
+				  entry->key);
+	}
+}
+
+static void read_containers(struct spec *spec, const struct yaml_node *value)
+{
+	if (value->kind != YAML_MAP)
+		spec_fault(spec, value, "containers", "must be a map, not %s",
+			   yaml_kind_name(value->kind));
+	for (size_t i = 0; value->kind == YAML_MAP && i < value->count; i++)
+		read_container(spec, value->entries[i].key, value->entries[i].value);
+}
+
+static void read_exposed(struct spec *spec, const char *service, const struct yaml_node *item)
+{
+	const struct yaml_node *target = yaml_get(item, "target");
+	int64_t port = target ? spec_integer(spec, target, "expose") : 0;
+	struct endpoint *row;
+
+	if (port < 1 || port > 65535) {
+		spec_fault(spec, item, "expose", "needs a 'target' from 1 to 65535");
+		return;
+	}
+	row = spec_add_endpoint(spec);
+	if (row)
+		*row = (struct endpoint){ .service = service,
+					  .port = (uint16_t)port,
+					  .protocol = yaml_get(item, "http")  ? "http"
+						      : yaml_get(item, "udp") ? "udp"
+									      : "tcp",
+					  .node = item };
+}
+
+static void read_expose(struct spec *spec, const struct yaml_node *value)
+{
+	spec->wants_instance = true;
+	for (size_t i = 0; value->kind == YAML_MAP && i < value->count; i++) {
+		const struct yaml_node *list = value->entries[i].value;
+
+		for (size_t j = 0; list->kind == YAML_LIST && j < list->count; j++)
+			read_exposed(spec, value->entries[i].key, list->items[j]);
+	}
+}
+
+static void read_visible(struct spec *spec, const struct yaml_node *value)
+{
+	spec->challenge->hidden = !spec_bool(spec, value, "visible");
+}
+
+static void read_description(struct spec *spec, const struct yaml_node *value)
+{
+	const char *text = spec_text(spec, value, "description");
+
+	spec->challenge->description = text;
+	if (text && (strstr(text, "{{ nc }}") || strstr(text, "{{nc}}")))
+		spec->challenge->connection_info = "nc {{host}} {{port}}";
+	else if (text && (strstr(text, "{{ link }}") || strstr(text, "{{link}}")))
+		spec->challenge->connection_info = "{{url}}";
+}
+
+static const struct spec_key keys[] = {
+	{ "adminbot", NULL },
+	{ "author", spec_read_author },
+	{ "authors", spec_read_author },
+	{ "category", spec_read_category },
+	{ "containers", read_containers },
+	{ "deploy", NULL },
+	{ "deployed", NULL },
+	{ "description", read_description },
+	{ "difficulty", NULL },
+	{ "expose", read_expose },
+	{ "files", spec_read_files },
+	{ "flag", read_flag },
+	{ "hints", spec_read_hints },
+	{ "id", spec_read_id },
+	{ "name", spec_read_name },
+	{ "points", spec_read_value },
+	{ "provide", spec_read_provide },
+	{ "sortWeight", NULL },
+	{ "tags", spec_read_tags },
+	{ "tiebreakEligible", NULL },
+	{ "title", spec_read_name },
+	{ "value", spec_read_value },
+	{ "visible", read_visible },
+};
+
+void spec_read_rcds(struct spec *spec)
+{
+	struct challenge *c = spec->challenge;
+
+	spec_read(spec, spec->root, keys, ARRAY_SIZE(keys));
+	if (!c->type)
+		c->type = "dynamic"; /* rCTF knows no other */
+}
