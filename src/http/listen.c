@@ -113,18 +113,18 @@ static int listener_bind(struct listener *l, const char *text, struct err *e)
 		return r;
 	if (address.host[0])
 		return bind_any(&address, text, &l->fd, e);
-	strcpy(address.host, "::");
+	snprintf(address.host, sizeof(address.host), "::");
 	r = bind_any(&address, text, &l->fd, NULL);
 	if (r == 0)
 		return 0;
-	strcpy(address.host, "0.0.0.0"); /* a machine without IPv6 */
+	snprintf(address.host, sizeof(address.host), "0.0.0.0"); /* a machine without IPv6 */
 	return bind_any(&address, text, &l->fd, e);
 }
 
 int listener_new(const char *address, struct listener **ret_listener, struct err *e)
 {
 	AUTO(struct listener *, listener_freep) l = calloc(1, sizeof(*l));
-	struct sockaddr_in6 bound;
+	struct sockaddr_in6 bound = { 0 };
 	socklen_t len = sizeof(bound);
 	int r;
 

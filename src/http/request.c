@@ -215,7 +215,7 @@ static void set_id(struct http_req *req)
 	uint64_t number;
 
 	if (sent && is_id(sent)) {
-		strcpy(req->id, sent);
+		snprintf(req->id, sizeof(req->id), "%s", sent);
 		return;
 	}
 	number = server_next_id(req->server, &prefix);

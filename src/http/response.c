@@ -157,31 +157,35 @@ static bool read_number(const char **text, uint64_t *ret)
 	return true;
 }
 
-/* RFC 9110, 14.1.2. Several ranges at once, and what we don't understand, get the whole. */
+/*
+ * RFC 9110, 14.1.2. Several ranges at once, and what we don't understand, get the whole, which is
+ * then ret.
+ */
 static enum asked_range range_parse(const char *text, uint64_t size, struct range *ret)
 {
-	uint64_t last = UINT64_MAX;
+	uint64_t first = 0, last = UINT64_MAX;
 	bool from;
 
+	*ret = (struct range){ .len = size };
 	if (!text || strncasecmp(text, "bytes=", 6) != 0)
 		return RANGE_WHOLE;
 	text += 6;
-	from = read_number(&text, &ret->first);
+	from = read_number(&text, &first);
 	if (*text++ != '-')
 		return RANGE_WHOLE;
 	if (!read_number(&text, &last) && !from)
 		return RANGE_WHOLE;
-	if (*text || (from && last < ret->first))
+	if (*text || (from && last < first))
 		return RANGE_WHOLE;
 	if (!from) { /* the last so many bytes */
-		ret->first = last < size ? size - last : 0;
 		if (last == 0)
 			return RANGE_OUTSIDE;
+		first = last < size ? size - last : 0;
 		last = UINT64_MAX;
 	}
-	if (ret->first >= size)
+	if (first >= size)
 		return RANGE_OUTSIDE;
-	ret->len = (last < size ? last + 1 : size) - ret->first;
+	*ret = (struct range){ first, (last < size ? last + 1 : size) - first };
 	return RANGE_PART;
 }
 
@@ -210,9 +214,11 @@ static enum asked_range asked_range(const struct http_req *req, const char *tag,
 {
 	const char *condition = http_header(req, MHD_HTTP_HEADER_IF_RANGE);
 
+	const char *range = http_header(req, MHD_HTTP_HEADER_RANGE);
+
 	if (strcmp(req->method, "GET") != 0 || (condition && (!tag || strcmp(condition, tag) != 0)))
-		return RANGE_WHOLE;
-	return range_parse(http_header(req, MHD_HTTP_HEADER_RANGE), size, ret);
+		range = NULL;
+	return range_parse(range, size, ret);
 }
 
 static int refuse_range(struct http_res *res, uint64_t size)
@@ -237,39 +243,33 @@ static int answer_range(struct http_res *res, int status, const char *type, int 
 	return answer(res, status, type, response);
 }
 
-int http_send_file(struct http_res *res, int taken, const char *type, const char *etag)
+int http_send_file(struct http_res *res, int fd, const char *type, const char *etag)
 {
-	AUTO(int, closep) fd = taken;
-	struct arena *arena = http_arena(res->req);
-	const char *tag = NULL;
-	struct range range = { 0 };
-	char text[80];
+	AUTO(int, closep) taken = fd;
+	AUTO(char *, freep) tag = etag ? strf("\"%s\"", etag) : NULL;
+	char content_range[80];
+	struct range range;
 	struct stat st;
+	uint64_t size;
 
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return -ERR_INTERNAL;
+	size = (uint64_t)st.st_size;
 	if (etag) {
-		tag = arena ? arena_printf(arena, "\"%s\"", etag) : NULL;
-		if (!tag)
-			return -ERR_MEMORY;
 		http_set_header(res, MHD_HTTP_HEADER_ETAG, tag);
-		if (has_tag(http_header(res->req, MHD_HTTP_HEADER_IF_NONE_MATCH), tag))
+		if (tag && has_tag(http_header(res->req, MHD_HTTP_HEADER_IF_NONE_MATCH), tag))
 			return http_send_nothing(res, 304);
 	}
 	http_set_header(res, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
-	range.len = (uint64_t)st.st_size;
-	switch (asked_range(res->req, tag, range.len, &range)) {
-	case RANGE_OUTSIDE: return refuse_range(res, (uint64_t)st.st_size);
-	case RANGE_WHOLE:
-		range = (struct range){ 0, (uint64_t)st.st_size };
-		return answer_range(res, 200, type, &fd, &range);
-	case RANGE_PART:
-		snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, range.first,
-			 range.first + range.len - 1, (uint64_t)st.st_size);
-		http_set_header(res, MHD_HTTP_HEADER_CONTENT_RANGE, text);
-		return answer_range(res, 206, type, &fd, &range);
+	switch (asked_range(res->req, tag, size, &range)) {
+	case RANGE_OUTSIDE: return refuse_range(res, size);
+	case RANGE_WHOLE: return answer_range(res, 200, type, &taken, &range);
+	case RANGE_PART: break;
 	}
-	return -ERR_INTERNAL;
+	snprintf(content_range, sizeof(content_range), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64,
+		 range.first, range.first + range.len - 1, size);
+	http_set_header(res, MHD_HTTP_HEADER_CONTENT_RANGE, content_range);
+	return answer_range(res, 206, type, &taken, &range);
 }
 
 int http_begin(struct http_res *res, int status, const char *type, struct err *e)
@@ -277,7 +277,7 @@ int http_begin(struct http_res *res, int status, const char *type, struct err *e
 	struct http_req *req = res->req;
 	struct MHD_Connection *connection = req->connection;
 	struct MHD_Response *response;
-	struct stream *stream;
+	struct stream *stream = NULL;
 	int r;
 
 	if (req->stage != REQUEST_WORKING)

@@ -408,7 +408,7 @@ static int server_new(const struct http_server_options *options, struct http_ser
 	if (!options->max_body)
 		server->options.max_body = MAX_BODY_DEFAULT;
 	id_random(server->id_prefix, ID_PREFIX_LEN);
-	strcat(server->id_prefix, "-");
+	server->id_prefix[ID_PREFIX_LEN] = '-';
 	pthread_mutex_init(&server->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -25,8 +25,8 @@ int stream_write(struct stream *stream, const void *bytes, size_t len, struct er
 /* No more will come. Unless whole, the client gets no proper end. */
 void stream_end(struct stream *stream, bool whole);
 
-/* The sender's side. stream_read() is an MHD_ContentReaderCallback. */
-ssize_t stream_read(void *stream, uint64_t pos, char *bytes, size_t size);
+/* The sender's side. stream_read() is an MHD_ContentReaderCallback; its cookie is the stream. */
+ssize_t stream_read(void *cookie, uint64_t pos, char *bytes, size_t size);
 /* The connection is over, whatever the reason. */
 void stream_gone(struct stream *stream);
 

@@ -218,6 +218,17 @@ static int take_until_end(struct http_tunnel *t, int64_t deadline, struct buf *r
 	return buf_check(ret_bytes, e);
 }
 
+/* 0: it is no status line. */
+static int read_status(const char *line)
+{
+	static const char version[] = "HTTP/1.";
+	size_t len = sizeof(version) - 1;
+
+	if (strncmp(line, version, len) != 0 || !line[len] || line[len + 1] != ' ')
+		return 0;
+	return (int)strtol(line + len + 2, NULL, 10);
+}
+
 static int read_head(struct http_tunnel *t, int64_t deadline, struct http_reply *reply,
 		     struct err *e)
 {
@@ -228,7 +239,8 @@ static int read_head(struct http_tunnel *t, int64_t deadline, struct http_reply 
 		r = take_through(t, "\r\n\r\n", deadline, &reply->headers, e);
 		if (r < 0)
 			return r;
-		if (sscanf(reply->headers.data, "HTTP/1.%*1d %3d", &reply->status) != 1)
+		reply->status = read_status(reply->headers.data);
+		if (reply->status < 100)
 			return err_set(e, ERR_TRANSPORT, "%s: its answer is not HTTP",
 				       t->client->peer);
 	} while (reply->status >= 100 && reply->status < 200 && reply->status != 101);

@@ -814,7 +814,7 @@ static void file_make(const char *text)
 {
 	int fd;
 
-	strcpy(file_path, "/tmp/test-http-XXXXXX");
+	snprintf(file_path, sizeof(file_path), "/tmp/test-http-XXXXXX");
 	fd = mkstemp(file_path);
 	CHECK(fd >= 0);
 	CHECK_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
@@ -1208,7 +1208,7 @@ TEST(tls_serves_who_trusts_it)
 	struct world w;
 
 	file_make(pem);
-	strcpy(cert, file_path);
+	snprintf(cert, sizeof(cert), "%s", file_path);
 	options.cert_file = cert;
 	options.key_file = cert;
 	world_start_with(&w, &options);
