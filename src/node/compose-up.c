@@ -28,7 +28,6 @@ struct service_up {
 
 struct up {
 	const struct compose *compose;
-	char **networks; /* ids, in the plan's order */
 	struct service_up *services;
 	pthread_mutex_t lock; /* of stages and what follows */
 	pthread_cond_t changed;
@@ -53,23 +52,27 @@ static int make_network(void *cookie, size_t i, struct err *e)
 	const struct plan_network *network = &compose->plan->networks[i];
 	AUTO(char *, freep) name = project_network_name(compose, network->name);
 	AUTO(json_t *, json_decrefp) labels = instance_labels(compose);
-	const char *subnet = compose->resources->subnets[i];
+	AUTO(char *, freep) id = NULL;
+	const struct pooled_network *held = &compose->resources->networks[i];
 	char gateway[SUBNET_TEXT_SIZE], bridge[BRIDGE_NAME_SIZE];
 	struct engine_network_options options = {
 		.name = name,
 		.bridge = bridge,
-		.subnet = subnet,
+		.subnet = held->subnet,
 		.gateway = gateway,
 		.options = network->options,
 		.labels = labels,
 		.internal = network->internal,
 	};
 
+	if (held->id[0])
+		return 0; /* one of the pool */
 	if (!name || !labels)
 		return err_memory(e);
-	subnet_address(subnet, network->gateway_offset ? network->gateway_offset : 1, gateway);
+	subnet_address(held->subnet, network->gateway_offset ? network->gateway_offset : 1,
+		       gateway);
 	firewall_bridge_name(compose->node->id, name, network->egress, bridge);
-	return engine_network_create(compose->node->engine, &options, &up->networks[i], e);
+	return engine_network_create(compose->node->engine, &options, &id, e);
 }
 
 static int make_volume(void *cookie, size_t i, struct err *e)
@@ -256,8 +259,7 @@ static int join_networks(struct up *up, const struct plan_service *service, cons
 	const struct compose *compose = up->compose;
 
 	for (size_t i = 1; i < service->network_count; i++) {
-		AUTO(char *, freep) name =
-			project_network_name(compose, service->networks[i].network);
+		AUTO(char *, freep) name = instance_network(compose, service->networks[i].network);
 		AUTO(json_t *, json_decrefp) endpoint =
 			container_endpoint(compose, &service->networks[i]);
 		int r;
@@ -394,9 +396,8 @@ static int up_init(struct up *up, const struct compose *compose, struct err *e)
 	*up = (struct up){ .compose = compose };
 	pthread_mutex_init(&up->lock, NULL);
 	pthread_cond_init(&up->changed, NULL);
-	up->networks = calloc(plan->network_count + 1, sizeof(*up->networks));
 	up->services = calloc(plan->service_count + 1, sizeof(*up->services));
-	if (!up->networks || !up->services)
+	if (!up->services)
 		return err_memory(e);
 	for (size_t i = 0; i < plan->service_count; i++) {
 		const struct plan_service *service = &plan->services[i];
@@ -416,8 +417,6 @@ static void up_done(struct up *up)
 {
 	const struct plan *plan = up->compose->plan;
 
-	for (size_t i = 0; up->networks && i < plan->network_count; i++)
-		free(up->networks[i]);
 	for (size_t i = 0; up->services && i < plan->service_count; i++) {
 		char **containers = up->services[i].containers;
 
@@ -425,7 +424,6 @@ static void up_done(struct up *up)
 			free(containers[j]);
 		free(containers);
 	}
-	free(up->networks);
 	free(up->services);
 	pthread_cond_destroy(&up->changed);
 	pthread_mutex_destroy(&up->lock);

@@ -191,25 +191,33 @@ static void add_labels(const struct compose *compose, const struct plan_service 
 	json_object_update(labels, ours);
 }
 
-static const char *subnet_of(const struct compose *compose, const char *network)
+/* What the instance holds for one of its networks; NULL: the plan has no such network. */
+static const struct pooled_network *held_network(const struct compose *compose, const char *network)
 {
 	for (size_t i = 0; i < compose->plan->network_count; i++)
 		if (strcmp(compose->plan->networks[i].name, network) == 0)
-			return compose->resources->subnets[i];
+			return &compose->resources->networks[i];
 	return NULL;
+}
+
+char *instance_network(const struct compose *compose, const char *network)
+{
+	const struct pooled_network *held = held_network(compose, network);
+
+	return held && held->id[0] ? strdup(held->id) : project_network_name(compose, network);
 }
 
 json_t *container_endpoint(const struct compose *compose, const struct plan_network_use *use)
 {
 	json_t *endpoint = json_pack("{s:[]}", "Aliases");
-	const char *subnet = subnet_of(compose, use->network);
+	const struct pooled_network *held = held_network(compose, use->network);
 	char address[SUBNET_TEXT_SIZE];
 
 	for (size_t i = 0; i < use->alias_count; i++)
 		json_array_append_new(json_object_get(endpoint, "Aliases"),
 				      json_string(use->aliases[i]));
-	if (use->host_offset && subnet) {
-		subnet_address(subnet, use->host_offset, address);
+	if (use->host_offset && held) {
+		subnet_address(held->subnet, use->host_offset, address);
 		json_object_set_new(endpoint, "IPAMConfig",
 				    json_pack("{s:s}", "IPv4Address", address));
 	}
@@ -220,7 +228,7 @@ json_t *container_endpoint(const struct compose *compose, const struct plan_netw
 static void add_first_network(const struct compose *compose, const struct plan_service *service,
 			      json_t *body, json_t *host_config)
 {
-	AUTO(char *, freep) name = project_network_name(compose, service->networks[0].network);
+	AUTO(char *, freep) name = instance_network(compose, service->networks[0].network);
 
 	json_object_set_new(host_config, "NetworkMode", json_string(name));
 	json_object_set_new(body, "NetworkingConfig",

@@ -37,6 +37,9 @@ char *project_volume_name(const struct compose *compose, const char *volume);
 char *project_container_name(const struct compose *compose, const struct plan_service *service,
 			     uint32_t replica);
 
+/* The engine's name for one of the instance's networks: its own, or the pooled one's id. */
+char *instance_network(const struct compose *compose, const char *network);
+
 /* The labels that every object of the instance carries. NULL: out of memory. */
 json_t *instance_labels(const struct compose *compose);
 

@@ -44,3 +44,13 @@ size_t gate_waiting(struct gate *gate)
 	pthread_mutex_unlock(&gate->lock);
 	return waiting;
 }
+
+bool gate_is_idle(struct gate *gate)
+{
+	bool idle;
+
+	pthread_mutex_lock(&gate->lock);
+	idle = gate->inside == 0 && gate->arrived == gate->admitted;
+	pthread_mutex_unlock(&gate->lock);
+	return idle;
+}

@@ -5,6 +5,7 @@
 #define NODE_GATE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,5 +21,6 @@ void gate_done(struct gate *gate);
 void gate_enter(struct gate *gate);
 void gate_leave(struct gate *gate);
 size_t gate_waiting(struct gate *gate);
+bool gate_is_idle(struct gate *gate); /* nobody is inside or waits */
 
 #endif

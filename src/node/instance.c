@@ -160,6 +160,8 @@ static int take_down(struct node *node, struct instance *inst, struct err *e)
 	if (r == 0)
 		r = tree_remove(binds, e);
 	if (r == 0)
+		r = resources_release(node, &inst->resources, e);
+	if (r == 0)
 		r = store_set_ended(node->db, inst->id, instance_status_words[inst->end], detail,
 				    clock_now_ms(node->clock), e);
 	if (r < 0) {
@@ -175,7 +177,6 @@ static int take_down(struct node *node, struct instance *inst, struct err *e)
 		set_idle(inst, STOPPING);
 		return r;
 	}
-	resources_release(node, &inst->resources);
 	roster_leave(inst);
 	set_idle(inst, inst->end);
 	log_info("instance '%s' %s", inst->id, instance_status_words[inst->end]);
@@ -284,9 +285,14 @@ static int start_now(struct node *node, struct instance *inst, struct err *e)
 	AUTO(struct challenge_ref *, challenge_unrefp) challenge = NULL;
 	AUTO(struct plan *, plan_freep) plan = NULL;
 	int64_t began = clock_monotonic_ms();
-	int r;
+	int r = 0;
 
-	r = catalogue_get(node->catalogue, inst->challenge_id, &challenge, e);
+	if (inst->resumed) /* what there is of it goes first */
+		r = compose_down(node, inst->id, e);
+	if (r == 0)
+		r = resources_release(node, &inst->resources, e);
+	if (r == 0)
+		r = catalogue_get(node->catalogue, inst->challenge_id, &challenge, e);
 	if (r == 0)
 		r = plan_instance(node, inst, challenge_of(challenge), &plan, e);
 	if (r < 0)
@@ -375,12 +381,6 @@ static void run_job(void *cookie)
 
 	/* What fails here is logged where it happens, and kept in the row. */
 	switch (job->kind) {
-	case INSTANCE_RESUME:
-		if (compose_down(job->node, inst->id, &e) < 0)
-			log_warn("instance '%s': %s; starting it all the same", inst->id, e.msg);
-		resources_release(job->node, &inst->resources);
-		run_start(job->node, inst, &e);
-		break;
 	case INSTANCE_START: run_start(job->node, inst, &e); break;
 	case INSTANCE_EXPIRE: stop(job->node, inst, EXPIRED, &e); break;
 	}

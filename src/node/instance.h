@@ -60,7 +60,6 @@ int instance_services(struct node *node, const char *instance_id, json_t **ret_s
 
 enum instance_job {
 	INSTANCE_START,  /* of a busy instance that is STARTING */
-	INSTANCE_RESUME, /* the same; what there is of it is removed before */
 	INSTANCE_EXPIRE, /* its time is over, or its teardown is due again */
 };
 

@@ -7,6 +7,7 @@
 #include "node/compose.h"
 #include "node/instance.h"
 #include "node/node.h"
+#include "node/pool.h"
 #include "node/roster.h"
 #include "node/store.h"
 
@@ -99,6 +100,15 @@ static void ping(struct node *node)
 	}
 }
 
+/* Networks are made ready while nothing starts: a start must not wait for them. */
+static void fill_pool(struct node *node)
+{
+	struct err e = ERR_INIT;
+
+	if (gate_is_idle(&node->starts) && pool_fill(node->pool, &e) < 0)
+		log_warn("make a network ready: %s", e.msg);
+}
+
 static void make_round(struct keeper *keeper)
 {
 	int64_t now = clock_monotonic_ms();
@@ -108,6 +118,8 @@ static void make_round(struct keeper *keeper)
 		ping(keeper->node);
 		keeper->next_ping = now + PING_MS;
 	}
+	if (!atomic_load(&keeper->node->engine_lost))
+		fill_pool(keeper->node);
 	if (now >= keeper->next_sweep && !atomic_load(&keeper->node->engine_lost)) {
 		sweep(keeper->node);
 		keeper->next_sweep = now + SWEEP_MS;

@@ -14,6 +14,7 @@
 #include "node/catalogue.h"
 #include "node/firewall.h"
 #include "node/image.h"
+#include "node/pool.h"
 #include "node/port.h"
 #include "node/roster.h"
 #include "node/store.h"
@@ -92,6 +93,8 @@ static int open_stores(struct node *node, struct err *e)
 	if (r == 0)
 		r = ports_new(node->options->ports, node->options->bind, &node->ports, e);
 	if (r == 0)
+		r = pool_new(node, (size_t)node->options->ready_networks, &node->pool, e);
+	if (r == 0)
 		r = images_new(&node->images, e);
 	if (r == 0)
 		r = roster_new(&node->roster, e);
@@ -168,6 +171,7 @@ void node_free(struct node *node)
 	gate_done(&node->starts);
 	roster_free(node->roster);
 	images_free(node->images);
+	pool_free(node->pool);
 	ports_free(node->ports);
 	subnets_free(node->subnets);
 	catalogue_free(node->catalogue);

@@ -18,6 +18,7 @@ struct err;
 struct images;
 struct roster;
 struct policy;
+struct pool;
 struct ports;
 struct subnets;
 struct work;
@@ -36,6 +37,7 @@ struct node {
 	struct catalogue *catalogue;
 	struct subnets *subnets;
 	struct ports *ports;
+	struct pool *pool; /* networks that are ready */
 	struct images *images;
 	struct roster *roster; /* instances that have not ended */
 	struct work *work;     /* jobs that outlive the request that began them */

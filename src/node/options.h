@@ -19,6 +19,7 @@
 	ROW(subnets, STRING, "CIDR", "10.176.0.0/12", "Address space that instances' networks are cut from.") \
 	ROW(capacity, COUNT, "N", "100", "Most instances at once.") \
 	ROW(parallel_starts, COUNT, "N", "8", "Instances being started at once; more wait their turn.") \
+	ROW(ready_networks, COUNT, "N", "32", "Networks kept ready, so that starts need not wait for the engine to make one.") \
 	ROW(policy, STRING, "FILE", NULL, "Operator's policy: what challenges may do beyond the defaults.") \
 	ROW(evidence, STRING, "DIR", NULL, "Root of what is recorded; unset: below --state.") \
 	ROW(isolation, STRING, "MODE", "firewall", "\"firewall\": instances reach neither host, LAN nor each other; \"none\": only Docker's own rules.") \

@@ -7,6 +7,7 @@
 #include "node/compose.h"
 #include "node/instance.h"
 #include "node/node.h"
+#include "node/pool.h"
 #include "node/roster.h"
 #include "node/store.h"
 
@@ -92,6 +93,8 @@ int recover_instances(struct node *node, struct err *e)
 	if (r == 0)
 		r = engine_container_list(node->engine, filter.labels, &list, e);
 	if (r == 0)
+		r = pool_recover(node->pool, e); /* before any job gives a network back */
+	if (r == 0)
 		r = roster_roll(node->roster, &roll, e);
 	for (size_t i = 0; r == 0 && i < roll.count; i++) {
 		struct instance *inst = roll.instances[i];
@@ -101,7 +104,8 @@ int recover_instances(struct node *node, struct err *e)
 		if (inst->status != STARTING)
 			continue; /* adopted, or the reaper's to take down */
 		inst->busy = true;
-		r = instance_begin(node, inst, INSTANCE_RESUME, e);
+		inst->resumed = true;
+		r = instance_begin(node, inst, INSTANCE_START, e);
 		if (r == 0)
 			roll.instances[i] = NULL; /* the job's now */
 	}

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "base/spawn.h"
 #include "challenge/plan.h"
 #include "node/node.h"
 #include "node/port.h"
@@ -12,25 +13,53 @@
 
 void resources_done(struct resources *resources)
 {
-	free(resources->subnets);
+	free(resources->networks);
 	free(resources->ports);
 	*resources = (struct resources){ 0 };
 }
 
-void resources_release(struct node *node, struct resources *resources)
+/* Connections that came in through a published port end with it: see forget_connections(). */
+static void forget_port(uint16_t port)
 {
-	for (size_t i = 0; i < resources->subnet_count; i++)
-		subnets_release(node->subnets, resources->subnets[i]);
-	for (size_t i = 0; i < resources->port_count; i++)
-		ports_release(node->ports, resources->ports[i]);
-	resources_done(resources);
+	char text[8];
+	const char *const tcp[] = { "conntrack", "-D", "-p", "tcp", "--orig-port-dst", text, NULL };
+	const char *const udp[] = { "conntrack", "-D", "-p", "udp", "--orig-port-dst", text, NULL };
+
+	snprintf(text, sizeof(text), "%u", port);
+	spawn_wait(tcp, NULL, NULL);
+	spawn_wait(udp, NULL, NULL);
 }
 
-static int make_room(struct resources *resources, size_t subnets, size_t ports, struct err *e)
+static int release_network(struct node *node, const struct pooled_network *network, struct err *e)
 {
-	resources->subnets = calloc(subnets + 1, sizeof(*resources->subnets));
+	if (network->id[0])
+		return pool_give(node->pool, network, e);
+	subnets_release(node->subnets, network->subnet);
+	return 0;
+}
+
+int resources_release(struct node *node, struct resources *resources, struct err *e)
+{
+	for (; resources->port_count > 0; resources->port_count--) {
+		forget_port(resources->ports[resources->port_count - 1]);
+		ports_release(node->ports, resources->ports[resources->port_count - 1]);
+	}
+	for (; resources->network_count > 0; resources->network_count--) {
+		int r = release_network(node, &resources->networks[resources->network_count - 1],
+					e);
+
+		if (r < 0)
+			return r;
+	}
+	resources_done(resources);
+	return 0;
+}
+
+static int make_room(struct resources *resources, size_t networks, size_t ports, struct err *e)
+{
+	resources->networks = calloc(networks + 1, sizeof(*resources->networks));
 	resources->ports = calloc(ports + 1, sizeof(*resources->ports));
-	return resources->subnets && resources->ports ? 0 : err_memory(e);
+	return resources->networks && resources->ports ? 0 : err_memory(e);
 }
 
 static size_t published_ports(const struct plan *plan)
@@ -44,6 +73,22 @@ static size_t published_ports(const struct plan *plan)
 	return count;
 }
 
+/* Whether a network of the pool is what the plan asks for. */
+static bool is_ordinary(const struct plan_network *network)
+{
+	return !network->internal && !network->egress && !network->options &&
+	       (network->prefix == 0 || network->prefix >= SUBNET_PREFIX) &&
+	       network->gateway_offset <= 1;
+}
+
+static int take_network(struct node *node, const struct plan_network *network,
+			struct pooled_network *ret, struct err *e)
+{
+	if (is_ordinary(network) && pool_take(node->pool, ret))
+		return 0;
+	return subnets_take(node->subnets, network->prefix, ret->subnet, e);
+}
+
 static int take_all(struct node *node, const struct plan *plan, struct resources *resources,
 		    struct err *e)
 {
@@ -51,73 +96,70 @@ static int take_all(struct node *node, const struct plan *plan, struct resources
 	int r;
 
 	r = make_room(resources, plan->network_count, port_count, e);
-	if (r < 0)
-		return r;
-	for (; resources->subnet_count < plan->network_count; resources->subnet_count++) {
-		r = subnets_take(node->subnets, plan->networks[resources->subnet_count].prefix,
-				 resources->subnets[resources->subnet_count], e);
-		if (r < 0)
-			return r;
-	}
-	for (; resources->port_count < port_count; resources->port_count++) {
+	for (; r == 0 && resources->port_count < port_count; resources->port_count += r == 0)
 		r = ports_take(node->ports, &resources->ports[resources->port_count], e);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (; r == 0 && resources->network_count < plan->network_count;
+	     resources->network_count += r == 0)
+		r = take_network(node, &plan->networks[resources->network_count],
+				 &resources->networks[resources->network_count], e);
+	return r;
 }
 
 int resources_take(struct node *node, const struct plan *plan, struct resources *ret_resources,
 		   struct err *e)
 {
-	struct resources resources = { 0 };
+	struct err ignored = ERR_INIT;
 	int r;
 
-	r = take_all(node, plan, &resources, e);
-	if (r < 0) {
-		resources_release(node, &resources);
-		return r;
-	}
-	*ret_resources = resources;
-	return 0;
+	r = take_all(node, plan, ret_resources, e);
+	if (r < 0)
+		resources_release(node, ret_resources, &ignored); /* unused, so clean */
+	return r;
 }
 
 char *resources_text(const struct resources *resources)
 {
-	AUTO(json_t *, json_decrefp) json = json_pack("{s:[],s:[]}", "subnets", "ports");
+	AUTO(json_t *, json_decrefp) json = json_pack("{s:[],s:[]}", "networks", "ports");
 
-	for (size_t i = 0; i < resources->subnet_count; i++)
-		json_array_append_new(json_object_get(json, "subnets"),
-				      json_string(resources->subnets[i]));
+	for (size_t i = 0; i < resources->network_count; i++)
+		json_array_append_new(json_object_get(json, "networks"),
+				      json_pack("{s:s,s:s}", "id", resources->networks[i].id,
+						"subnet", resources->networks[i].subnet));
 	for (size_t i = 0; i < resources->port_count; i++)
 		json_array_append_new(json_object_get(json, "ports"),
 				      json_integer(resources->ports[i]));
 	return json ? json_dumps(json, JSON_COMPACT) : NULL;
 }
 
+static void claim_network(struct node *node, const json_t *json, struct pooled_network *network)
+{
+	const char *id = json_string_value(json_object_get(json, "id"));
+	const char *subnet = json_string_value(json_object_get(json, "subnet"));
+
+	snprintf(network->id, sizeof(network->id), "%s", id ? id : "");
+	snprintf(network->subnet, sizeof(network->subnet), "%s", subnet ? subnet : "");
+	subnets_claim(node->subnets, network->subnet);
+}
+
 int resources_claim(struct node *node, const char *text, struct resources *ret_resources,
 		    struct err *e)
 {
 	AUTO(json_t *, json_decrefp) json = text ? json_loads(text, 0, NULL) : json_object();
-	const json_t *subnets = json_object_get(json, "subnets");
+	const json_t *networks = json_object_get(json, "networks");
 	const json_t *ports = json_object_get(json, "ports");
-	struct resources resources = { 0 };
+	struct resources *resources = ret_resources;
 	json_t *value;
 	size_t i;
+	int r;
 
-	if (make_room(&resources, json_array_size(subnets), json_array_size(ports), e) < 0) {
-		resources_done(&resources);
-		return -(int)ERR_MEMORY;
-	}
-	json_array_foreach (subnets, i, value) {
-		snprintf(resources.subnets[resources.subnet_count++], SUBNET_TEXT_SIZE, "%s",
-			 json_string_value(value));
-		subnets_claim(node->subnets, json_string_value(value));
-	}
+	r = make_room(resources, json_array_size(networks), json_array_size(ports), e);
+	if (r < 0)
+		return r;
+	json_array_foreach (networks, i, value)
+		claim_network(node, value, &resources->networks[resources->network_count++]);
 	json_array_foreach (ports, i, value) {
-		resources.ports[resources.port_count++] = (uint16_t)json_integer_value(value);
+		resources->ports[resources->port_count++] = (uint16_t)json_integer_value(value);
 		ports_claim(node->ports, (uint16_t)json_integer_value(value));
 	}
-	*ret_resources = resources;
 	return 0;
 }

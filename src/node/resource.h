@@ -1,10 +1,13 @@
 /*
- * What an instance holds of the host: its networks' subnets and its published ports.
+ * What an instance holds of the host: its networks and its published ports.
+ *
+ * A network is one of the pool, or a subnet for one that is made for the instance alone, because
+ * the plan wants what the pool's do not have.
  */
 #ifndef NODE_RESOURCE_H
 #define NODE_RESOURCE_H
 
-#include "node/subnet.h"
+#include "node/pool.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,8 +17,8 @@ struct node;
 struct plan;
 
 struct resources {
-	char (*subnets)[SUBNET_TEXT_SIZE]; /* one per network of the plan, in its order */
-	size_t subnet_count;
+	struct pooled_network *networks; /* one per network of the plan; id "": a subnet alone */
+	size_t network_count;
 	uint16_t *ports; /* one per published port and replica, in the plan's order */
 	size_t port_count;
 };
@@ -23,8 +26,11 @@ struct resources {
 /* All that the plan needs, or nothing. Fails with UNAVAILABLE. */
 int resources_take(struct node *node, const struct plan *plan, struct resources *ret_resources,
 		   struct err *e);
-/* Gives all back and empties the struct. */
-void resources_release(struct node *node, struct resources *resources);
+/*
+ * Gives all back and empties the struct; what the instance had on the engine is gone before. Fails
+ * with ENGINE when a network isn't clean: what is not given back is still held.
+ */
+int resources_release(struct node *node, struct resources *resources, struct err *e);
 void resources_done(struct resources *resources); /* frees the memory only */
 
 /* As kept in the store; NULL: out of memory. */

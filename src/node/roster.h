@@ -32,6 +32,7 @@ struct instance {
 	pthread_cond_t changed;
 	enum instance_status status;
 	bool busy;
+	bool resumed;          /* its start was cut short by an end of the node */
 	atomic_bool cancelled; /* a stop was asked for while it starts */
 	struct err failure;    /* why the start failed, or what a teardown could not remove */
 	char *challenge_id;

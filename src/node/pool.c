@@ -1,0 +1,223 @@
+#include "node/pool.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/spawn.h"
+#include "engine/network.h"
+#include "node/compose.h"
+#include "node/firewall.h"
+#include "node/node.h"
+#include "node/roster.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+struct pool {
+	struct node *node;
+	pthread_mutex_t lock;
+	size_t count, most;
+	struct pooled_network
+		ready[]; /* a queue's order matters little: the last in is taken first */
+};
+
+int pool_new(struct node *node, size_t most, struct pool **ret_pool, struct err *e)
+{
+	struct pool *pool = calloc(1, sizeof(*pool) + most * sizeof(pool->ready[0]));
+
+	if (!pool)
+		return err_memory(e);
+	pool->node = node;
+	pool->most = most;
+	pthread_mutex_init(&pool->lock, NULL);
+	*ret_pool = pool;
+	return 0;
+}
+
+void pool_free(struct pool *pool)
+{
+	if (!pool)
+		return;
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
+}
+
+size_t pool_ready(struct pool *pool)
+{
+	size_t count;
+
+	pthread_mutex_lock(&pool->lock);
+	count = pool->count;
+	pthread_mutex_unlock(&pool->lock);
+	return count;
+}
+
+bool pool_take(struct pool *pool, struct pooled_network *ret_network)
+{
+	bool found;
+
+	pthread_mutex_lock(&pool->lock);
+	found = pool->count > 0;
+	if (found)
+		*ret_network = pool->ready[--pool->count];
+	pthread_mutex_unlock(&pool->lock);
+	return found;
+}
+
+static bool put(struct pool *pool, const struct pooled_network *network)
+{
+	bool fits;
+
+	pthread_mutex_lock(&pool->lock);
+	fits = pool->count < pool->most;
+	if (fits)
+		pool->ready[pool->count++] = *network;
+	pthread_mutex_unlock(&pool->lock);
+	return fits;
+}
+
+/* Nobody is in it any more, by the engine's own account. */
+static int is_empty(struct pool *pool, const struct pooled_network *network, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) inspected = NULL;
+	int r;
+
+	r = engine_network_inspect(pool->node->engine, network->id, &inspected, e);
+	return r < 0 ? r : json_object_size(json_object_get(inspected, "Containers")) == 0;
+}
+
+/*
+ * The kernel remembers connections of containers that are gone. The next one to have an address
+ * must not be reached through them. conntrack exits with 1 when there was nothing to forget.
+ */
+static void forget_connections(const struct pooled_network *network)
+{
+	const char *const from[] = { "conntrack", "-D", "-s", network->subnet, NULL };
+	const char *const to[] = { "conntrack", "-D", "-d", network->subnet, NULL };
+
+	spawn_wait(from, NULL, NULL);
+	spawn_wait(to, NULL, NULL);
+}
+
+static int remove_network(struct pool *pool, const struct pooled_network *network, struct err *e)
+{
+	int r;
+
+	r = engine_network_remove(pool->node->engine, network->id, e);
+	if (r < 0 && r != -ERR_NOT_FOUND)
+		return r;
+	subnets_release(pool->node->subnets, network->subnet);
+	return 0;
+}
+
+int pool_give(struct pool *pool, const struct pooled_network *network, struct err *e)
+{
+	int r;
+
+	r = is_empty(pool, network, e);
+	if (r == -ERR_NOT_FOUND) {
+		subnets_release(pool->node->subnets, network->subnet);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_set(e, ERR_ENGINE, "network '%s' still has containers", network->id);
+	forget_connections(network);
+	return put(pool, network) ? 0 : remove_network(pool, network, e);
+}
+
+static int make_network(struct pool *pool, struct pooled_network *network, struct err *e)
+{
+	struct node *node = pool->node;
+	AUTO(json_t *, json_decrefp) labels =
+		json_pack("{s:s,s:s}", LABEL_NODE, node->id, LABEL_POOL, "true");
+	char name[64], gateway[SUBNET_TEXT_SIZE], bridge[BRIDGE_NAME_SIZE];
+	AUTO(char *, freep) id = NULL;
+	struct engine_network_options options = {
+		.name = name,
+		.bridge = bridge,
+		.subnet = network->subnet,
+		.gateway = gateway,
+		.labels = labels,
+	};
+	int r;
+
+	if (!labels)
+		return err_memory(e);
+	snprintf(name, sizeof(name), "ctfy-pool-%s-%.*s", node->id,
+		 (int)strcspn(network->subnet, "/"), network->subnet);
+	subnet_address(network->subnet, 1, gateway);
+	firewall_bridge_name(node->id, name, false, bridge);
+	r = engine_network_create(node->engine, &options, &id, e);
+	if (r == 0)
+		snprintf(network->id, sizeof(network->id), "%s", id);
+	return r;
+}
+
+int pool_fill(struct pool *pool, struct err *e)
+{
+	struct pooled_network network = { .id = "" };
+	int r;
+
+	if (pool_ready(pool) >= pool->most)
+		return 0;
+	r = subnets_take(pool->node->subnets, SUBNET_PREFIX, network.subnet, e);
+	if (r < 0)
+		return r;
+	r = make_network(pool, &network, e);
+	if (r < 0) {
+		/* A subnet that something else on the host overlaps is not tried again. */
+		if (r != -ERR_CONFLICT)
+			subnets_release(pool->node->subnets, network.subnet);
+		return r;
+	}
+	if (put(pool, &network))
+		return 1;
+	return remove_network(pool, &network, e);
+}
+
+static bool is_held(const struct roll *roll, const char *network_id)
+{
+	for (size_t i = 0; i < roll->count; i++) {
+		const struct resources *resources = &roll->instances[i]->resources;
+
+		for (size_t j = 0; j < resources->network_count; j++)
+			if (strcmp(resources->networks[j].id, network_id) == 0)
+				return true;
+	}
+	return false;
+}
+
+static void recover_one(struct pool *pool, const struct engine_network *found)
+{
+	struct pooled_network network = { .id = "" };
+	struct err e = ERR_INIT;
+
+	snprintf(network.id, sizeof(network.id), "%s", found->id);
+	snprintf(network.subnet, sizeof(network.subnet), "%s", found->subnet ? found->subnet : "");
+	subnets_claim(pool->node->subnets, network.subnet);
+	if (pool_give(pool, &network, &e) < 0)
+		log_warn("network '%s' of the pool stays out of use: %s", found->name, e.msg);
+}
+
+int pool_recover(struct pool *pool, struct err *e)
+{
+	char ours[96];
+	const char *const labels[] = { ours, LABEL_POOL, NULL };
+	struct engine_network_list list = { 0 };
+	struct roll roll = { 0 };
+	int r;
+
+	snprintf(ours, sizeof(ours), LABEL_NODE "=%s", pool->node->id);
+	r = engine_network_list(pool->node->engine, labels, &list, e);
+	if (r == 0)
+		r = roster_roll(pool->node->roster, &roll, e);
+	for (size_t i = 0; r == 0 && i < list.count; i++)
+		if (!is_held(&roll, list.items[i].id))
+			recover_one(pool, &list.items[i]);
+	roll_done(&roll);
+	engine_network_list_done(&list);
+	return r;
+}
