@@ -110,8 +110,8 @@ static const char *look_up(void *cookie, const char *name)
 
 static void place_file(struct service *s, const struct placement *place, const char *answer)
 {
-	struct plan_file file = { .path = place->where,
-				  .content = answer,
+	struct plan_file file = { .path = arena_strdup(s->p->arena, place->where),
+				  .content = arena_strdup(s->p->arena, answer),
 				  .size = strlen(answer),
 				  .mode = place->mode,
 				  .uid = place->uid,
@@ -175,7 +175,8 @@ static void note(struct planner *p, const char *question, const char *service, c
 		return;
 	if (plan->answer_use_count)
 		memcpy(rows, plan->answer_uses, plan->answer_use_count * sizeof(*rows));
-	rows[plan->answer_use_count++] = (struct plan_answer_use){ question, service, way, where };
+	rows[plan->answer_use_count++] =
+		(struct plan_answer_use){ arena_strdup(p->arena, question), service, way, where };
 	plan->answer_uses = rows;
 }
 

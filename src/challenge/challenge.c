@@ -248,7 +248,8 @@ static int run_dockerfile(struct loader *in, const char *dir)
 		return err_memory(in->e);
 	in->challenge->dockerfile = path;
 	service = spec_service(&in->spec, "challenge", place);
-	tree_set(in->arena, service, "build", tree_string(in->arena, dir, place));
+	tree_set(in->arena, service, "build",
+		 tree_string(in->arena, path_relative(dir, in->challenge->dir), place));
 	limit_service(in, service);
 	if (in->spec.port > 0 && in->spec.port < 65536)
 		publish(in, service, in->spec.port, "tcp", place);

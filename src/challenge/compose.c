@@ -32,7 +32,8 @@ struct resolver {
 	struct planner *p;
 	const struct variables *variables;
 	unsigned depth;
-	unsigned *files; /* read so far */
+	unsigned *files;     /* read so far */
+	const char *service; /* whose `extends` is followed */
 };
 
 static const char *const file_names[] = { "compose.yaml", "compose.yml", "docker-compose.yml",
@@ -233,20 +234,25 @@ static struct yaml_node *expand_tree(const struct resolver *in, struct yaml_node
 	return copy ? copy : node;
 }
 
-static struct yaml_node *expand_file(const struct resolver *in, struct yaml_node *root)
+static bool is_small(const struct resolver *in, const struct yaml_node *root)
 {
-	if (root->weight > MAX_MODEL) {
+	if (root->weight > MAX_MODEL)
 		problem_at(in->p->problems, PROBLEM_ERROR, root, NULL,
 			   "the file has more than %d nodes", MAX_MODEL);
-		return NULL;
-	}
-	return expand_tree(in, root, NULL);
+	return root->weight <= MAX_MODEL;
 }
 
 /* --- extends ------------------------------------------------------------------------------- */
 
 static struct yaml_node *extended(struct resolver *in, const struct yaml_node *services,
 				  const char *name, const struct yaml_node *from);
+
+static const char *extends_key(const struct resolver *in)
+{
+	const char *key = arena_printf(in->p->arena, "services.%s.extends", in->service);
+
+	return key ? key : "extends";
+}
 
 static struct yaml_node *read_drawn_in(struct resolver *in, const char *path, const char *dir,
 				       const struct yaml_node *from, const char *key)
@@ -271,7 +277,7 @@ static struct yaml_node *read_drawn_in(struct resolver *in, const char *path, co
 	}
 	if (compose_parse(p->arena, p->challenge->dir, path, dir, &root, p->problems, &e) < 0)
 		return NULL;
-	return expand_file(in, root);
+	return is_small(in, root) ? expand_tree(in, root, NULL) : NULL;
 }
 
 /* The service that `extends` names, with what it extends itself. */
@@ -286,7 +292,7 @@ static struct yaml_node *extends_base(struct resolver *in, const struct yaml_nod
 	if (!name)
 		name = yaml_string(yaml_get(extends, "service"));
 	if (!name) {
-		problem_at(in->p->problems, PROBLEM_ERROR, extends, "extends",
+		problem_at(in->p->problems, PROBLEM_ERROR, extends, extends_key(in),
 			   "must name a service");
 		return NULL;
 	}
@@ -294,7 +300,7 @@ static struct yaml_node *extends_base(struct resolver *in, const struct yaml_nod
 		return extended(in, services, name, extends);
 	path = path_join(in->p->arena, extends->file->dir, file);
 	root = read_drawn_in(in, path, path ? parent_dir(in->p->arena, path) : NULL, extends,
-			     "extends.file");
+			     extends_key(in));
 	return root ? extended(in, yaml_get(root, "services"), name, extends) : NULL;
 }
 
@@ -307,7 +313,7 @@ static struct yaml_node *extend(struct resolver *in, const struct yaml_node *ser
 	if (!extends)
 		return service;
 	if (++in->depth > MAX_DEPTH) {
-		problem_at(in->p->problems, PROBLEM_ERROR, extends, "extends",
+		problem_at(in->p->problems, PROBLEM_ERROR, extends, extends_key(in),
 			   "the service extends itself");
 		in->depth--;
 		return NULL;
@@ -326,7 +332,7 @@ static struct yaml_node *extended(struct resolver *in, const struct yaml_node *s
 	struct yaml_node *service = yaml_get(services, name);
 
 	if (!service) {
-		problem_at(in->p->problems, PROBLEM_ERROR, from, "extends",
+		problem_at(in->p->problems, PROBLEM_ERROR, from, extends_key(in),
 			   "there is no service '%s' to extend", name);
 		return NULL;
 	}
@@ -343,8 +349,10 @@ static struct yaml_node *extend_all(struct resolver *in, struct yaml_node *root)
 	result = tree_clone(in->p->arena, root);
 	all = tree_clone(in->p->arena, services);
 	for (size_t i = 0; all && i < all->count; i++) {
-		struct yaml_node *service = extend(in, services, all->entries[i].value);
+		struct yaml_node *service;
 
+		in->service = all->entries[i].key;
+		service = extend(in, services, all->entries[i].value);
 		if (!service) /* told already: what is left of it would only mislead */
 			return NULL;
 		all->entries[i].value = service;
@@ -428,7 +436,7 @@ static bool read_inclusion(struct resolver *in, struct yaml_node *node, struct i
 
 static struct yaml_node *resolve_inclusion(struct resolver *in, struct inclusion *inc)
 {
-	struct resolver inner = { in->p, &inc->variables, in->depth + 1, in->files };
+	struct resolver inner = { in->p, &inc->variables, in->depth + 1, in->files, NULL };
 	struct arena *arena = in->p->arena;
 	struct yaml_node *merged = NULL;
 
@@ -555,17 +563,23 @@ static struct yaml_node *resolve_root(struct resolver *in, struct yaml_node *roo
 	return root ? include_all(in, root) : NULL;
 }
 
-static struct yaml_node *resolve_file(struct resolver *in, struct yaml_node *root)
+/* A plan outlives its challenge: it gets a tree of its own. */
+static struct yaml_node *resolve_file(struct resolver *in, const struct yaml_node *root)
 {
-	root = expand_file(in, root);
-	return root ? resolve_root(in, root) : NULL;
+	struct yaml_node *own = NULL;
+
+	if (is_small(in, root))
+		own = tree_deep_clone(in->p->arena, root);
+	if (own)
+		own = expand_tree(in, own, NULL);
+	return own ? resolve_root(in, own) : NULL;
 }
 
 struct yaml_node *compose_resolve(struct planner *p)
 {
 	const struct compose_file *compose = p->challenge->compose;
 	unsigned files = 0;
-	struct resolver in = { p, &p->variables, 0, &files };
+	struct resolver in = { p, &p->variables, 0, &files, NULL };
 	struct yaml_node *model = resolve_file(&in, compose->root), *over;
 
 	if (!model || !compose->override)

@@ -130,9 +130,10 @@ static void put_node(struct buf *out, unsigned depth, const struct yaml_node *no
 static void put_child(struct buf *out, unsigned depth, const struct yaml_node *node)
 {
 	if (yaml_is_scalar(node)) {
+		buf_putc(out, ' ');
 		put_node(out, depth, node);
 	} else if (!node->count) {
-		buf_puts(out, node->kind == YAML_LIST ? "[]\n" : "{}\n");
+		buf_puts(out, node->kind == YAML_LIST ? " []\n" : " {}\n");
 	} else {
 		buf_putc(out, '\n');
 		put_node(out, depth, node);
@@ -145,7 +146,7 @@ static void put_key(struct buf *out, const char *key)
 		buf_puts(out, key);
 	else
 		put_quoted(out, key);
-	buf_puts(out, ": ");
+	buf_putc(out, ':');
 }
 
 static void put_node(struct buf *out, unsigned depth, const struct yaml_node *node)
@@ -157,7 +158,7 @@ static void put_node(struct buf *out, unsigned depth, const struct yaml_node *no
 	}
 	for (size_t i = 0; node->kind == YAML_LIST && i < node->count; i++) {
 		put_indent(out, depth);
-		buf_puts(out, "- ");
+		buf_putc(out, '-');
 		put_child(out, depth + 1, node->items[i]);
 	}
 	for (size_t i = 0; node->kind == YAML_MAP && i < node->count; i++) {

@@ -272,7 +272,7 @@ static void apply_endpoints(struct planner *p, struct service *services)
 		}
 		port = service_add_port(s, endpoint->port, udp ? "udp" : "tcp", true);
 		if (port && !udp && strcmp(endpoint->protocol, "tcp") != 0)
-			port->app_protocol = endpoint->protocol;
+			port->app_protocol = arena_strdup(p->arena, endpoint->protocol);
 	}
 }
 
@@ -282,10 +282,9 @@ static const char *spoken_of(const struct challenge *challenge)
 	const char *info = challenge->connection_info;
 
 	if (challenge->protocol)
-		return strcmp(challenge->protocol, "http") == 0 ||
-				       strcmp(challenge->protocol, "https") == 0
-			       ? challenge->protocol
-			       : NULL;
+		return strcmp(challenge->protocol, "https") == 0  ? "https"
+		       : strcmp(challenge->protocol, "http") == 0 ? "http"
+								  : NULL;
 	if (info && strstr(info, "https://"))
 		return "https";
 	if (info && (strstr(info, "http://") || strstr(info, "${url}") || strstr(info, "{{url}}")))
@@ -315,9 +314,11 @@ static bool plan_attachment(struct planner *p, const struct attachment *attachme
 	struct err e = ERR_INIT;
 	size_t len;
 
-	*row = (struct plan_attachment){ .filename = attachment->filename,
-					 .service = attachment->service,
-					 .container_path = attachment->container_path };
+	*row = (struct plan_attachment){
+		.filename = arena_strdup(p->arena, attachment->filename),
+		.service = arena_strdup(p->arena, attachment->service),
+		.container_path = arena_strdup(p->arena, attachment->container_path),
+	};
 	if (attachment->service && !find_service(p->plan, attachment->service)) {
 		problem_at(p->problems, PROBLEM_ERROR, attachment->node, "attachments",
 			   "there is no service '%s'", attachment->service);

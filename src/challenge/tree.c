@@ -112,6 +112,28 @@ struct yaml_node *tree_clone(struct arena *arena, const struct yaml_node *node)
 	return copy;
 }
 
+struct yaml_node *tree_deep_clone(struct arena *arena, const struct yaml_node *node)
+{
+	struct yaml_node *copy = tree_clone(arena, node);
+
+	if (!copy)
+		return NULL;
+	copy->text = arena_strdup(arena, node->text);
+	copy->tag = arena_strdup(arena, node->tag);
+	for (size_t i = 0; node->kind == YAML_LIST && i < node->count; i++) {
+		copy->items[i] = tree_deep_clone(arena, node->items[i]);
+		if (!copy->items[i])
+			return NULL;
+	}
+	for (size_t i = 0; node->kind == YAML_MAP && i < node->count; i++) {
+		copy->entries[i].key = arena_strdup(arena, node->entries[i].key);
+		copy->entries[i].value = tree_deep_clone(arena, node->entries[i].value);
+		if (!copy->entries[i].key || !copy->entries[i].value)
+			return NULL;
+	}
+	return copy;
+}
+
 bool tree_equal(const struct yaml_node *a, const struct yaml_node *b)
 {
 	if (a == b)

@@ -22,6 +22,9 @@ void tree_unset(struct yaml_node *map, const char *key);
 /* A shallow copy with its own entries or items: the children are shared. */
 struct yaml_node *tree_clone(struct arena *arena, const struct yaml_node *node);
 
+/* A copy that shares nothing but the file: it outlives the arena of the original. */
+struct yaml_node *tree_deep_clone(struct arena *arena, const struct yaml_node *node);
+
 bool tree_equal(const struct yaml_node *a, const struct yaml_node *b);
 
 #endif
