@@ -129,7 +129,7 @@ static int request_check(struct request *req, struct err *e)
 static bool podman_means_conflict(const json_t *refusal)
 {
 	static const char *const causes[] = { "already exists", "already in use", "already used",
-					      "being used" };
+					      "being used", "state improper" };
 	const char *cause = json_get_text(refusal, "cause");
 
 	for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
