@@ -1,0 +1,55 @@
+/*
+ * The platform's API, as the commands call it: JSON there and back.
+ *
+ * Where to call and as whom comes from options, the environment (CTFY_URL, CTFY_TOKEN) or the saved
+ * login, in this order. A saved token is only ever sent where it was given out.
+ */
+#ifndef CLI_API_H
+#define CLI_API_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct api;
+struct cli_common;
+struct err;
+
+int api_open(const struct cli_common *common, struct api **ret_api, struct err *e);
+void api_close(struct api *api);
+
+const char *api_url(const struct api *api);
+bool api_has_token(const struct api *api);
+
+/* What one call wants besides method, path and body. */
+struct api_call {
+	const char *method;
+	const char *path;   /* below /api/v1, with its query */
+	const json_t *body; /* NULL: none */
+	const char *text;   /* a body that is no JSON; NULL: none */
+	int wait_s;         /* how long the platform may wait for the end of it */
+	int *ret_status;    /* NULL: not asked */
+	json_t **ret_json;  /* the caller's; NULL: not asked; JSON null for no body */
+};
+
+/*
+ * Fails with CONNECT, TIMEOUT, TLS or TRANSPORT, and with the platform's own words: UNAUTHORIZED
+ * for 401, NOT_FOUND for 404, CONFLICT for 409, FORBIDDEN for 403, else INVALID.
+ */
+int api_do(struct api *api, const struct api_call *call, struct err *e);
+
+/* GET. */
+int api_get(struct api *api, const char *path, json_t **ret_json, struct err *e);
+
+/* The body to a file, made or replaced. */
+int api_download(struct api *api, const char *path, const char *to, struct err *e);
+
+/*
+ * "/challenges/ID/instance" and the like: format with every %s percent-encoded, and
+ * ?competition= added where one is chosen. The caller's; NULL when out of memory.
+ */
+char *api_path(const struct api *api, const char *format, ...);
+
+/* Saves where and as whom we are logged in, 0600; token NULL forgets it. */
+int api_save_login(const struct api *api, const char *user, const char *token, struct err *e);
+
+#endif

@@ -1,0 +1,385 @@
+#include "base/err.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "cli/api.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What organisers do: a table of verbs of its own. */
+
+struct verb {
+	const char *words; /* as they are typed: "competition apply" */
+	const char *arguments;
+	const char *summary;
+	int least, most;
+	int (*run)(struct cli *cli, char **argv, struct err *e);
+};
+
+/* GETs, and prints the JSON where that is wanted; ret_json NULL then. */
+static int get(struct cli *cli, const char *route, json_t **ret_json, struct err *e)
+{
+	AUTO(char *, freep) path = api_path(cli->api, route);
+	int r = api_get(cli->api, path, ret_json, e);
+
+	if (r == 0 && cli->common->json) {
+		print_json(*ret_json);
+		json_decref(*ret_json);
+		*ret_json = NULL;
+	}
+	return r;
+}
+
+static const char *decimal(const json_t *object, const char *name, char text[32])
+{
+	snprintf(text, 32, "%lld", (long long)number_of(object, name));
+	return text;
+}
+
+static int show_nodes(struct cli *cli, char **argv, struct err *e)
+{
+	static const char *const headings[] = { "NAME",   "STATE",  ">RUNNING", ">CAPACITY", "SEEN",
+						"ENGINE", "DETAIL", "URL",      "ID",        NULL };
+	AUTO(json_t *, json_decrefp) all = NULL;
+	struct table *table;
+	json_t *node;
+	size_t i;
+	int r = get(cli, "/admin/nodes", &all, e);
+
+	(void)argv;
+	if (r < 0 || !all)
+		return r;
+	table = table_new(headings);
+	json_array_foreach (json_object_get(all, "nodes"), i, node) {
+		char running[32], capacity[32], span[SPAN_SIZE];
+
+		table_add(table, text_of(node, "name"), text_of(node, "state"),
+			  decimal(node, "running", running), decimal(node, "capacity", capacity),
+			  span_of(node, "seen_at", span), text_of(node, "engine"),
+			  text_of(node, "detail"), text_of(node, "url"), text_of(node, "id"));
+	}
+	table_print(table, "No node is registered yet: ctfy join");
+	return CLI_OK;
+}
+
+static int show_instances(struct cli *cli, char **argv, struct err *e)
+{
+	static const char *const headings[] = { "ID",   "CHALLENGE", "TEAM",   "NODE", "STATUS",
+						"ENDS", "CONNECT",   "DETAIL", NULL };
+	AUTO(json_t *, json_decrefp) all = NULL;
+	struct table *table;
+	json_t *row;
+	size_t i;
+	int r = get(cli, "/admin/instances", &all, e);
+
+	(void)argv;
+	if (r < 0 || !all)
+		return r;
+	table = table_new(headings);
+	json_array_foreach (json_object_get(all, "instances"), i, row) {
+		const json_t *first = json_array_get(json_object_get(row, "endpoints"), 0);
+		char span[SPAN_SIZE];
+
+		table_add(table, text_of(row, "id"), text_of(row, "challenge_id"),
+			  text_of(row, "team_id"), text_of(row, "node_id"), text_of(row, "status"),
+			  span_of(row, "expires_at", span), text_of(first, "command"),
+			  text_of(row, "cause"));
+	}
+	table_print(table, "No instances.");
+	return CLI_OK;
+}
+
+static int show_users(struct cli *cli, char **argv, struct err *e)
+{
+	static const char *const headings[] = { "NAME", "ROLE", "DISABLED", "SINCE", "ID", NULL };
+	AUTO(json_t *, json_decrefp) all = NULL;
+	struct table *table;
+	json_t *user;
+	size_t i;
+	int r = get(cli, "/admin/users", &all, e);
+
+	(void)argv;
+	if (r < 0 || !all)
+		return r;
+	table = table_new(headings);
+	json_array_foreach (json_object_get(all, "users"), i, user) {
+		char span[SPAN_SIZE];
+
+		table_add(table, text_of(user, "name"), text_of(user, "role"),
+			  is_true(user, "disabled") ? "yes" : "", span_of(user, "created_at", span),
+			  text_of(user, "id"));
+	}
+	table_print(table, "No accounts.");
+	return CLI_OK;
+}
+
+static int show_teams(struct cli *cli, char **argv, struct err *e)
+{
+	static const char *const headings[] = { "NAME", "SINCE", "ID", NULL };
+	AUTO(json_t *, json_decrefp) all = NULL;
+	struct table *table;
+	json_t *team;
+	size_t i;
+	int r = get(cli, "/admin/teams", &all, e);
+
+	(void)argv;
+	if (r < 0 || !all)
+		return r;
+	table = table_new(headings);
+	json_array_foreach (json_object_get(all, "teams"), i, team) {
+		char span[SPAN_SIZE];
+
+		table_add(table, text_of(team, "name"), span_of(team, "created_at", span),
+			  text_of(team, "id"));
+	}
+	table_print(table, "No teams.");
+	return CLI_OK;
+}
+
+static int show_submissions(struct cli *cli, char **argv, struct err *e)
+{
+	static const char *const headings[] = { "WHEN",    "TEAM",   "CHALLENGE",  "QUESTION",
+						"VERDICT", "ANSWER", "OTHER TEAM", NULL };
+	AUTO(json_t *, json_decrefp) all = NULL;
+	struct table *table;
+	json_t *row;
+	size_t i;
+	int r = get(cli, "/admin/submissions", &all, e);
+
+	(void)argv;
+	if (r < 0 || !all)
+		return r;
+	table = table_new(headings);
+	json_array_foreach (json_object_get(all, "submissions"), i, row) {
+		char span[SPAN_SIZE];
+
+		table_add(table, span_of(row, "submitted_at", span), text_of(row, "team_id"),
+			  text_of(row, "challenge_id"), text_of(row, "question_id"),
+			  text_of(row, "verdict"), text_of(row, "answer"),
+			  text_of(row, "other_team_id"));
+	}
+	table_print(table, "Nothing was handed in yet.");
+	return CLI_OK;
+}
+
+static int show_competitions(struct cli *cli, char **argv, struct err *e)
+{
+	static const char *const headings[] = {
+		"ID", "NAME", "STARTS", "ENDS", "REGISTRATION", NULL
+	};
+	AUTO(json_t *, json_decrefp) all = NULL;
+	struct table *table;
+	json_t *row;
+	size_t i;
+	int r = get(cli, "/competitions", &all, e);
+
+	(void)argv;
+	if (r < 0 || !all)
+		return r;
+	table = table_new(headings);
+	json_array_foreach (json_object_get(all, "competitions"), i, row)
+		table_add(table, text_of(row, "id"), text_of(row, "name"),
+			  text_of(row, "starts_at"), text_of(row, "ends_at"),
+			  text_of(row, "registration"));
+	table_print(table, "No competitions.");
+	return CLI_OK;
+}
+
+/* Sends, and prints the answer where JSON is wanted, else what was done. */
+static int act(struct cli *cli, const struct api_call *wanted, const char *done, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) answer = NULL;
+	struct api_call call = *wanted;
+	int r;
+
+	call.ret_json = &answer;
+	r = call.path ? api_do(cli->api, &call, e) : err_memory(e);
+	if (r < 0)
+		return r;
+	if (cli->common->json)
+		print_json(answer);
+	else
+		puts(done);
+	return CLI_OK;
+}
+
+static int remove_node(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(char *, freep) path = api_path(cli->api, "/admin/nodes/%s", argv[0]);
+
+	return act(cli, &(struct api_call){ .method = "DELETE", .path = path }, "Removed.", e);
+}
+
+enum { STOP_WAIT_S = 60 };
+
+static int stop_instance(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(char *, freep) path = api_path(cli->api, "/admin/instances/%s", argv[0]);
+
+	return act(cli,
+		   &(struct api_call){ .method = "DELETE", .path = path, .wait_s = STOP_WAIT_S },
+		   "Stopped.", e);
+}
+
+static int set_role(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(char *, freep) path = api_path(cli->api, "/admin/users/%s", argv[0]);
+	AUTO(json_t *, json_decrefp) body = json_pack("{s:s}", "role", argv[1]);
+
+	return act(cli, &(struct api_call){ .method = "PATCH", .path = path, .body = body },
+		   "Changed.", e);
+}
+
+static int set_disabled(struct cli *cli, const char *user, bool disabled, struct err *e)
+{
+	AUTO(char *, freep) path = api_path(cli->api, "/admin/users/%s", user);
+	AUTO(json_t *, json_decrefp) body = json_pack("{s:b}", "disabled", disabled);
+
+	return act(cli, &(struct api_call){ .method = "PATCH", .path = path, .body = body },
+		   disabled ? "Disabled." : "Enabled.", e);
+}
+
+static int disable_user(struct cli *cli, char **argv, struct err *e)
+{
+	return set_disabled(cli, argv[0], true, e);
+}
+
+static int enable_user(struct cli *cli, char **argv, struct err *e)
+{
+	return set_disabled(cli, argv[0], false, e);
+}
+
+enum { COMPETITION_FILE_MAX = 1 << 20 };
+
+static int apply_competition(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(char *, freep) text = NULL;
+	int r = file_read(argv[0], COMPETITION_FILE_MAX, &text, NULL, e);
+
+	if (r < 0)
+		return r;
+	r = act(cli,
+		&(struct api_call){ .method = "POST", .path = "/admin/competitions", .text = text },
+		"Applied.", e);
+	/* The platform can't know what the file is called here. */
+	return r < 0 ? err_wrap(e, "'%s'", argv[0]) : r;
+}
+
+static void print_rescan(const char *who, const json_t *rescan)
+{
+	json_t *error;
+	size_t i;
+
+	printf("%s: %lld challenges, %zu added, %zu removed\n", who,
+	       (long long)number_of(rescan, "total"),
+	       json_array_size(json_object_get(rescan, "added")),
+	       json_array_size(json_object_get(rescan, "removed")));
+	json_array_foreach (json_object_get(rescan, "errors"), i, error) {
+		printf("  %s: ", text_of(error, "path"));
+		print_text(text_of(error, "detail"));
+		putchar('\n');
+	}
+}
+
+static int rescan(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) report = NULL;
+	const struct api_call call = { .method = "POST",
+				       .path = "/admin/challenges/rescan",
+				       .ret_json = &report };
+	json_t *node;
+	size_t i;
+	int r = api_do(cli->api, &call, e);
+
+	(void)argv;
+	if (r < 0)
+		return r;
+	if (cli->common->json) {
+		print_json(report);
+		return CLI_OK;
+	}
+	print_rescan("platform", json_object_get(report, "platform"));
+	json_array_foreach (json_object_get(report, "nodes"), i, node) {
+		const json_t *said = json_object_get(node, "rescan");
+
+		if (said)
+			print_rescan(text_of(node, "node"), said);
+		else
+			printf("%s: %s\n", text_of(node, "node"), text_of(node, "detail"));
+	}
+	return CLI_OK;
+}
+
+static const struct verb verbs[] = {
+	{ "nodes", "", "List the nodes and how they are.", 0, 0, show_nodes },
+	{ "node remove", "NODE_ID", "Forget a node that has no instances.", 1, 1, remove_node },
+	{ "instances", "", "List all teams' instances.", 0, 0, show_instances },
+	{ "instance stop", "INSTANCE_ID", "Stop one.", 1, 1, stop_instance },
+	{ "users", "", "List the accounts.", 0, 0, show_users },
+	{ "user role", "USER_ID player|organiser|admin", "Change a role.", 2, 2, set_role },
+	{ "user disable", "USER_ID", "Lock an account out.", 1, 1, disable_user },
+	{ "user enable", "USER_ID", "Let it in again.", 1, 1, enable_user },
+	{ "teams", "", "List the teams.", 0, 0, show_teams },
+	{ "submissions", "", "List what was handed in, and whose it was.", 0, 0, show_submissions },
+	{ "competitions", "", "List the competitions.", 0, 0, show_competitions },
+	{ "competition apply", "FILE", "Make a competition what its file says.", 1, 1,
+	  apply_competition },
+	{ "rescan", "", "Read the challenge folders again, here and on every node.", 0, 0, rescan },
+};
+
+/* How many of argv's words are the verb's; 0: it is another. */
+static int match(const struct verb *verb, int argc, char **argv)
+{
+	const char *words = verb->words;
+	int used = 0;
+
+	while (*words) {
+		size_t len = strcspn(words, " ");
+
+		if (used >= argc || strlen(argv[used]) != len ||
+		    strncmp(argv[used], words, len) != 0)
+			return 0;
+		used++;
+		words += len + (words[len] == ' ');
+	}
+	return used;
+}
+
+static int print_verbs(void)
+{
+	puts("Usage: ctfy admin VERB [ARGUMENT]...\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		char left[64];
+
+		snprintf(left, sizeof(left), "%s %s", verbs[i].words, verbs[i].arguments);
+		printf("  %-44s%s\n", left, verbs[i].summary);
+	}
+	return CLI_USAGE;
+}
+
+static int run_admin(struct cli *cli, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		int used = match(&verbs[i], cli->argc, cli->argv);
+		int rest = cli->argc - used;
+
+		if (used == 0)
+			continue;
+		if (rest < verbs[i].least || rest > verbs[i].most)
+			return err_set(e, ERR_INVALID, "it is: ctfy admin %s %s", verbs[i].words,
+				       verbs[i].arguments);
+		return verbs[i].run(cli, cli->argv + used, e);
+	}
+	return print_verbs();
+}
+
+const struct cli_command cmd_admin = {
+	.name = "admin",
+	.arguments = "VERB [ARGUMENT]...",
+	.summary = "What organisers do: nodes, instances, users, competitions.",
+	.details = "Without a verb, lists them all.",
+	.most = -1,
+	.run = run_admin,
+};
