@@ -56,8 +56,8 @@ struct ctfy_call {
 	uint64_t body_max;      /* bytes taken in, kept or streamed; 0: the client's */
 	const char *request_id; /* sent as X-Request-Id, for the node's log */
 	/*
-	 * Where a call of a JSON result leaves the body's text, to free(): on success, and where
-	 * its shape was not the promised one (PROTOCOL). Untouched otherwise.
+	 * Where a call whose result is made of JSON leaves that JSON's text, to free(): on success,
+	 * and where its shape was not the promised one (PROTOCOL). Untouched otherwise.
 	 */
 	char **ret_json;
 };
@@ -67,8 +67,7 @@ struct ctfy_call {
  * ABORTED.
  */
 struct ctfy_sink {
-	/* Once, before the first byte and even when there is none; may be NULL. size: -1 unknown.
-	 */
+	/* Once, before the first byte and even if there is none; may be NULL. size: -1 unknown. */
 	int (*begin)(void *cookie, const char *content_type, int64_t size);
 	int (*write)(void *cookie, const void *bytes, size_t size);
 	void *cookie;
@@ -212,8 +211,9 @@ CTFY_API void ctfy_bytes_done(struct ctfy_bytes *bytes);
 
 /*
  * Evidence. Each can be large, and comes in three forms: into memory, to a sink as it arrives, and
- * to a file descriptor (written from its present position, not closed, not truncated on failure).
- * ret_size, which may be NULL, is the number of bytes written there.
+ * to a file descriptor (written from its present position, not closed, not truncated on failure; a
+ * write that blocks is waited for, whatever the timeout). ret_size, which may be NULL, is the
+ * number of bytes written there, also when the call fails.
  */
 
 /* What of the traffic: NULL or zeroed for all, as the node's own JSON. */

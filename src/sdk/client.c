@@ -208,14 +208,13 @@ const char *sdk_content_type(const struct http_reply *reply, char *buffer, size_
 int sdk_take_bytes(struct buf *data, const char *content_type, struct ctfy_bytes *ret_bytes,
 		   struct err *e)
 {
-	AUTO(char *, freep) type = strdup(content_type);
-	size_t size = data->len;
-	char *bytes = type ? buf_take(data) : NULL;
-
-	if (!bytes)
-		return err_memory(e);
-	*ret_bytes = (struct ctfy_bytes){ bytes, size, TAKE(type) };
-	return 0;
+	ret_bytes->size = data->len;
+	ret_bytes->data = buf_take(data);
+	ret_bytes->content_type = strdup(content_type);
+	if (ret_bytes->data && ret_bytes->content_type)
+		return 0;
+	ctfy_bytes_done(ret_bytes);
+	return err_memory(e);
 }
 
 int sdk_ask_bytes(struct ctfy_node_client *client, const struct request *request,

@@ -12,8 +12,8 @@ static int64_t content_length(const struct http_reply *reply)
 	char text[32], *end;
 	long long length;
 
-	if (reply->status == 0 && reply->headers.len == 0)
-		return 0;
+	if (reply->headers.len == 0)
+		return 0; /* what may be absent is: its 404 has been emptied */
 	if (!http_reply_header(reply, "Content-Length", text, sizeof(text)))
 		return -1;
 	errno = 0;
@@ -36,17 +36,18 @@ static int begin(struct target *target, struct err *e)
 		return 0;
 	if (target->is_text)
 		return sink->begin(sink->cookie, "text/plain; charset=utf-8", -1) ? stopped(e) : 0;
-	return sink->begin(sink->cookie, sdk_content_type(target->reply, type, sizeof(type)),
-			   content_length(target->reply))
+	return sink->begin(sink->cookie, sdk_content_type(&target->reply, type, sizeof(type)),
+			   content_length(&target->reply))
 		       ? stopped(e)
 		       : 0;
 }
 
-static int await_writable(int fd)
+static bool may_write_again(int fd)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
 
-	return poll(&poll_fd, 1, -1) < 0 && errno != EINTR ? -1 : 0;
+	return errno == EINTR ||
+	       (errno == EAGAIN && (poll(&poll_fd, 1, -1) >= 0 || errno == EINTR));
 }
 
 static int write_all(int fd, const char *bytes, size_t len, struct err *e)
@@ -54,13 +55,12 @@ static int write_all(int fd, const char *bytes, size_t len, struct err *e)
 	while (len > 0) {
 		ssize_t n = write(fd, bytes, len);
 
-		if (n >= 0) {
-			bytes += n;
-			len -= (size_t)n;
-		} else if (errno != EINTR && !((errno == EAGAIN || errno == EWOULDBLOCK) &&
-					       await_writable(fd) == 0)) {
+		if (n < 0 && may_write_again(fd))
+			continue;
+		if (n < 0)
 			return err_errno(e, ERR_ABORTED, "write to file descriptor %d", fd);
-		}
+		bytes += n;
+		len -= (size_t)n;
 	}
 	return 0;
 }
@@ -88,36 +88,44 @@ static int put_member(void *cookie, const void *bytes, size_t len, struct err *e
 }
 
 static int ask(struct ctfy_node_client *client, const struct request *request,
-	       struct target *target, struct member *member, const struct ctfy_call *call,
+	       struct target *target, const struct member *member, const struct ctfy_call *call,
 	       struct ctfy_error *error)
 {
-	AUTO(struct http_reply, http_reply_done) reply = HTTP_REPLY_INIT;
 	struct err e = ERR_INIT;
-	int r;
+	int r = sdk_ask(client, request, call, &target->reply, error);
 
-	target->reply = &reply;
-	r = sdk_ask(client, request, call, &reply, error);
 	if (r < 0)
 		return r;
 	if (member && member_end(member, &e) < 0)
-		return sdk_fail_protocol(error, reply.status, &e);
+		return sdk_fail_protocol(error, target->reply.status, &e);
 	if (!target->began && begin(target, &e) < 0) /* an empty body never came by */
 		return sdk_fail(error, &e);
 	return 0;
 }
 
-int sdk_stream(struct ctfy_node_client *client, const struct request *request,
-	       struct target *target, const struct ctfy_call *call, struct ctfy_error *error)
+/* member, of which put_member() makes a text for the target; NULL: the body as it is. */
+static int stream(struct ctfy_node_client *client, const struct request *request,
+		  struct target *target, struct member *member, const struct ctfy_call *call,
+		  struct ctfy_error *error)
 {
 	struct request sinking = *request;
 	int r;
 
-	sinking.sink = put;
-	sinking.sink_cookie = target;
-	r = ask(client, &sinking, target, NULL, call, error);
+	sinking.sink = member ? put_member : put;
+	sinking.sink_cookie = member ? (void *)member : target;
+	target->is_text = member;
+	target->reply = (struct http_reply)HTTP_REPLY_INIT;
+	r = ask(client, &sinking, target, member, call, error);
+	http_reply_done(&target->reply);
 	if (target->ret_size)
 		*target->ret_size = target->size;
 	return r;
+}
+
+int sdk_stream(struct ctfy_node_client *client, const struct request *request,
+	       struct target *target, const struct ctfy_call *call, struct ctfy_error *error)
+{
+	return stream(client, request, target, NULL, call, error);
 }
 
 int sdk_stream_text(struct ctfy_node_client *client, const struct request *request,
@@ -127,14 +135,6 @@ int sdk_stream_text(struct ctfy_node_client *client, const struct request *reque
 	struct member member = {
 		.name = name, .kind = MEMBER_STRING, .sink = put, .cookie = target
 	};
-	struct request sinking = *request;
-	int r;
 
-	sinking.sink = put_member;
-	sinking.sink_cookie = &member;
-	target->is_text = true;
-	r = ask(client, &sinking, target, &member, call, error);
-	if (target->ret_size)
-		*target->ret_size = target->size;
-	return r;
+	return stream(client, request, target, &member, call, error);
 }

@@ -15,7 +15,7 @@ struct target {
 	int fd;
 	uint64_t *ret_size; /* bytes gone there, whether all goes well or not; NULL: not asked */
 
-	const struct http_reply *reply;
+	struct http_reply reply;
 	uint64_t size;
 	bool is_text; /* what goes there is not the body itself, but a text found in it */
 	bool began;
