@@ -221,7 +221,7 @@ bool dockerfile_read(struct arena *arena, const char *text, struct dockerfile *r
 {
 	struct reader in = { .arena = arena, .s = text, .escape = '\\', .file = ret_file };
 	struct buf instruction = BUF_INIT;
-	unsigned line;
+	unsigned line = 0;
 
 	*ret_file = (struct dockerfile){ 0 };
 	if (strncmp(in.s, "\xef\xbb\xbf", 3) == 0)
