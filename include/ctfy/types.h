@@ -46,6 +46,11 @@ struct ctfy_instance {
 	size_t service_count;
 	int64_t started_at;
 	int64_t expires_at;
+	/* Of a start in progress. */
+	char *phase;            /* "planning", "images", "queued", "containers" */
+	int64_t queue_position; /* 1: the next whose turn comes; 0: not waiting */
+	int64_t eta_ms;         /* half of such starts take less; 0: none was measured yet */
+	int64_t eta_p95_ms;     /* 95 of 100 take less */
 };
 
 struct ctfy_health {

@@ -17,6 +17,7 @@
 #include "node/resource.h"
 #include "node/roster.h"
 #include "node/store.h"
+#include "node/timing.h"
 #include "wire/instance.h"
 
 #include <jansson.h>
@@ -37,6 +38,26 @@ static char *spec_text(const struct instance_spec *spec)
 	return json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 }
 
+/* How far a start has come, and when it should be done by what earlier ones took. */
+static int tell_progress(const struct instance *inst, struct ctfy_instance *row, struct err *e)
+{
+	struct node *node = inst->node;
+	size_t position = gate_position(&node->starts, inst);
+	int64_t p50, p95;
+
+	row->phase = strdup(inst->phase);
+	row->queue_position = (int64_t)position;
+	if (timings_percentile(node->timings, inst->challenge_id, 50, &p50) &&
+	    timings_percentile(node->timings, inst->challenge_id, 95, &p95)) {
+		int64_t rounds =
+			(int64_t)((position + node->starts.width - 1) / node->starts.width);
+
+		row->eta_ms = (rounds + 1) * p50;
+		row->eta_p95_ms = (rounds + 1) * p95;
+	}
+	return row->phase ? 0 : err_memory(e);
+}
+
 static int row_of_locked(const struct instance *inst, struct ctfy_instance *ret_row, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) json =
@@ -51,6 +72,8 @@ static int row_of_locked(const struct instance *inst, struct ctfy_instance *ret_
 	r = fields_decode(instance_fields, json, ret_row, NULL, e);
 	ret_row->started_at = inst->started_at;
 	ret_row->expires_at = inst->expires_at;
+	if (r == 0 && inst->status == STARTING)
+		r = tell_progress(inst, ret_row, e);
 	return r;
 }
 
@@ -252,6 +275,14 @@ static int reserve(struct node *node, struct instance *inst, const struct plan *
 	return text ? store_set_resources(node->db, inst->id, text, e) : err_memory(e);
 }
 
+static void set_phase(struct instance *inst, const char *phase)
+{
+	pthread_mutex_lock(&inst->lock);
+	inst->phase = phase;
+	pthread_mutex_unlock(&inst->lock);
+}
+
+/* Its turn has come: from here on the engine works. */
 static int start_planned(struct node *node, struct instance *inst, const struct plan *plan,
 			 struct err *e)
 {
@@ -266,9 +297,8 @@ static int start_planned(struct node *node, struct instance *inst, const struct 
 	};
 	int r;
 
+	set_phase(inst, "containers");
 	r = dir ? dir_make(dir, 0700, e) : err_memory(e);
-	if (r == 0)
-		r = images_ensure(node, inst->id, plan, e);
 	if (r == 0)
 		r = reserve(node, inst, plan, e);
 	if (r == 0)
@@ -277,14 +307,33 @@ static int start_planned(struct node *node, struct instance *inst, const struct 
 		r = attachments_make(&compose, e);
 	if (r == 0)
 		r = record_running(node, inst, &compose, e);
-	return engine_failure(r, e);
+	return r;
+}
+
+static int start_in_turn(struct node *node, struct instance *inst, const struct plan *plan,
+			 struct err *e)
+{
+	int64_t began;
+	int r;
+
+	set_phase(inst, "queued");
+	if (!gate_enter(&node->starts, inst, &inst->cancelled))
+		return err_set(e, ERR_ABORTED, "the start was called off");
+	began = clock_monotonic_ms();
+	r = start_planned(node, inst, plan, e);
+	gate_leave(&node->starts);
+	if (r == 0) {
+		timings_add(node->timings, inst->challenge_id, clock_monotonic_ms() - began);
+		log_info("instance '%s' of '%s' runs after %lld ms", inst->id, inst->challenge_id,
+			 (long long)(clock_monotonic_ms() - began));
+	}
+	return r;
 }
 
 static int start_now(struct node *node, struct instance *inst, struct err *e)
 {
 	AUTO(struct challenge_ref *, challenge_unrefp) challenge = NULL;
 	AUTO(struct plan *, plan_freep) plan = NULL;
-	int64_t began = clock_monotonic_ms();
 	int r = 0;
 
 	if (inst->resumed) /* what there is of it goes first */
@@ -297,13 +346,12 @@ static int start_now(struct node *node, struct instance *inst, struct err *e)
 		r = plan_instance(node, inst, challenge_of(challenge), &plan, e);
 	if (r < 0)
 		return r;
-	gate_enter(&node->starts);
-	r = start_planned(node, inst, plan, e);
-	gate_leave(&node->starts);
+	/* Images are made before the turn: a long build must not hold up those who have theirs. */
+	set_phase(inst, "images");
+	r = images_ensure(node, inst->id, plan, e);
 	if (r == 0)
-		log_info("instance '%s' of '%s' runs after %lld ms", inst->id, inst->challenge_id,
-			 (long long)(clock_monotonic_ms() - began));
-	return r;
+		r = start_in_turn(node, inst, plan, e);
+	return engine_failure(r, e);
 }
 
 /*
@@ -465,7 +513,7 @@ int instance_start(struct node *node, const struct instance_spec *spec, bool res
 		 : err_memory(e);
 	if (r < 0)
 		return r;
-	inst = instance_new(node->roster, spec->instance_id, spec->challenge_id, text);
+	inst = instance_new(node, spec->instance_id, spec->challenge_id, text);
 	if (!inst)
 		return err_memory(e);
 	inst->busy = true;

@@ -19,6 +19,7 @@
 #include "node/roster.h"
 #include "node/store.h"
 #include "node/subnet.h"
+#include "node/timing.h"
 #include "wire/node.h"
 
 #include <string.h>
@@ -95,6 +96,8 @@ static int open_stores(struct node *node, struct err *e)
 	if (r == 0)
 		r = pool_new(node, (size_t)node->options->ready_networks, &node->pool, e);
 	if (r == 0)
+		r = timings_new(&node->timings, e);
+	if (r == 0)
 		r = images_new(&node->images, e);
 	if (r == 0)
 		r = roster_new(&node->roster, e);
@@ -169,6 +172,7 @@ void node_free(struct node *node)
 		return;
 	work_free(node->work);
 	gate_done(&node->starts);
+	timings_free(node->timings);
 	roster_free(node->roster);
 	images_free(node->images);
 	pool_free(node->pool);

@@ -21,6 +21,7 @@ struct policy;
 struct pool;
 struct ports;
 struct subnets;
+struct timings;
 struct work;
 
 struct node {
@@ -42,6 +43,7 @@ struct node {
 	struct roster *roster; /* instances that have not ended */
 	struct work *work;     /* jobs that outlive the request that began them */
 	struct gate starts;
+	struct timings *timings; /* of starts, by challenge */
 	atomic_bool engine_lost; /* the last ping failed */
 };
 

@@ -18,8 +18,7 @@ static int recover_row(void *cookie, struct instance_row *row, struct err *e)
 {
 	struct node *node = cookie;
 	AUTO(struct instance *, instance_unrefp) existing = NULL;
-	struct instance *inst =
-		instance_new(node->roster, row->instance_id, row->challenge_id, row->spec);
+	struct instance *inst = instance_new(node, row->instance_id, row->challenge_id, row->spec);
 	int r;
 
 	if (!inst)

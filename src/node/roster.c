@@ -1,6 +1,7 @@
 #include "node/roster.h"
 
 #include "base/own.h"
+#include "node/node.h"
 
 #include <search.h>
 #include <string.h>
@@ -107,7 +108,7 @@ void roster_leave(struct instance *inst)
 	instance_unref(inst);
 }
 
-struct instance *instance_new(struct roster *roster, const char *id, const char *challenge_id,
+struct instance *instance_new(struct node *node, const char *id, const char *challenge_id,
 			      const char *spec)
 {
 	struct instance *inst = calloc(1, sizeof(*inst));
@@ -115,7 +116,9 @@ struct instance *instance_new(struct roster *roster, const char *id, const char 
 	if (!inst)
 		return NULL;
 	strncpy(inst->id, id, sizeof(inst->id) - 1);
-	inst->roster = roster;
+	inst->node = node;
+	inst->roster = node->roster;
+	inst->phase = "planning";
 	inst->uses = 2;
 	inst->end = STOPPED;
 	pthread_mutex_init(&inst->lock, NULL);

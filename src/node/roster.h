@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct node;
 struct roster;
 
 enum instance_status { STARTING, RUNNING, STOPPING, STOPPED, EXPIRED, FAILED };
@@ -26,12 +27,14 @@ extern const char *const instance_status_words[];
 struct instance {
 	char id[ID_SIZE];
 	unsigned uses; /* under the roster's lock */
-	struct roster *roster;
+	struct node *node;
+	struct roster *roster; /* the node's */
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	enum instance_status status;
 	bool busy;
+	const char *phase;     /* STARTING: "planning", "images", "queued", "containers" */
 	bool resumed;          /* its start was cut short by an end of the node */
 	atomic_bool cancelled; /* a stop was asked for while it starts */
 	struct err failure;    /* why the start failed, or what a teardown could not remove */
@@ -46,7 +49,7 @@ struct instance {
 };
 
 /* In use by the roster and by the maker. NULL: out of memory. */
-struct instance *instance_new(struct roster *roster, const char *id, const char *challenge_id,
+struct instance *instance_new(struct node *node, const char *id, const char *challenge_id,
 			      const char *spec);
 /* Ends a use; the last one frees. NULL is fine. */
 void instance_unref(struct instance *inst);

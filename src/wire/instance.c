@@ -53,6 +53,10 @@ const struct field instance_fields[] = {
 		      service_fields, 0),
 	INSTANCE(TIME, started_at, 0),
 	INSTANCE(TIME, expires_at, 0),
+	INSTANCE(STRING, phase, FIELD_OPTIONAL),
+	INSTANCE(INT, queue_position, FIELD_OPTIONAL),
+	INSTANCE(INT, eta_ms, FIELD_OPTIONAL),
+	INSTANCE(INT, eta_p95_ms, FIELD_OPTIONAL),
 	FIELDS_END,
 };
 

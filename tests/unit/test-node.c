@@ -3,9 +3,11 @@
 #include "node/firewall.h"
 #include "node/gate.h"
 #include "node/log-lines.h"
+#include "node/node.h"
 #include "node/port.h"
 #include "node/roster.h"
 #include "node/subnet.h"
+#include "node/timing.h"
 
 #include "check.h"
 
@@ -105,6 +107,8 @@ TEST(a_port_that_is_in_use_is_passed_over)
 	ports_free(ports);
 }
 
+static const atomic_bool never;
+
 struct crowd {
 	struct gate gate;
 	atomic_int inside, most, order;
@@ -115,7 +119,7 @@ static void *pass_gate(void *cookie)
 	struct crowd *crowd = cookie;
 	int inside;
 
-	gate_enter(&crowd->gate);
+	CHECK(gate_enter(&crowd->gate, &inside, &never));
 	inside = atomic_fetch_add(&crowd->inside, 1) + 1;
 	if (inside > atomic_load(&crowd->most))
 		atomic_store(&crowd->most, inside);
@@ -140,17 +144,56 @@ TEST(a_gate_never_lets_more_than_its_width_in)
 	gate_done(&crowd.gate);
 }
 
+TEST(who_is_called_off_leaves_the_queue)
+{
+	atomic_bool cancelled;
+	struct gate gate;
+
+	atomic_init(&cancelled, true);
+	gate_init(&gate, 1);
+	CHECK(gate_enter(&gate, "first", &never));
+	CHECK(!gate_enter(&gate, "second", &cancelled));
+	CHECK_EQ(gate_waiting(&gate), 0);
+	CHECK(!gate_is_idle(&gate));
+	gate_leave(&gate);
+	CHECK(gate_enter(&gate, "third", &never));
+	gate_leave(&gate);
+	CHECK(gate_is_idle(&gate));
+	gate_done(&gate);
+}
+
+TEST(percentiles_are_of_the_last_starts)
+{
+	struct timings *timings = NULL;
+	struct err e = ERR_INIT;
+	int64_t ms;
+
+	CHECK_EQ(timings_new(&timings, &e), 0);
+	CHECK(!timings_percentile(timings, "web", 50, &ms));
+	for (int i = 0; i < 100; i++)
+		timings_add(timings, "web", 9999);
+	for (int i = 1; i <= 64; i++)
+		timings_add(timings, "web", i);
+	CHECK(timings_percentile(timings, "web", 50, &ms));
+	CHECK_EQ(ms, 32);
+	CHECK(timings_percentile(timings, "web", 95, &ms));
+	CHECK_EQ(ms, 60);
+	timings_free(timings);
+}
+
 TEST(a_roster_has_each_id_once_and_keeps_to_its_capacity)
 {
 	struct instance *a, *b, *c, *existing = NULL;
+	struct node node = { .options = NULL };
 	struct roster *roster = NULL;
 	struct roll roll = { 0 };
 	struct err e = ERR_INIT;
 
 	CHECK_EQ(roster_new(&roster, &e), 0);
-	a = instance_new(roster, "a", "web", "{}");
-	b = instance_new(roster, "a", "web", "{}");
-	c = instance_new(roster, "c", "web", "{}");
+	node.roster = roster;
+	a = instance_new(&node, "a", "web", "{}");
+	b = instance_new(&node, "a", "web", "{}");
+	c = instance_new(&node, "c", "web", "{}");
 	CHECK_EQ(roster_enter(roster, a, 1, &existing, &e), 0);
 	CHECK(!existing);
 	CHECK_EQ(roster_enter(roster, b, 1, &existing, &e), 0);
@@ -219,6 +262,7 @@ RUN_TESTS(T(subnets_are_taken_once_and_rest_before_they_return),
 	  T(a_large_subnet_is_aligned_and_a_full_space_says_so),
 	  T(a_claimed_subnet_is_not_given_again), T(a_space_that_is_none_is_refused),
 	  T(a_port_that_is_in_use_is_passed_over), T(a_gate_never_lets_more_than_its_width_in),
+	  T(who_is_called_off_leaves_the_queue), T(percentiles_are_of_the_last_starts),
 	  T(a_roster_has_each_id_once_and_keeps_to_its_capacity),
 	  T(bridge_names_fit_and_tell_open_from_closed),
 	  T(log_lines_are_printed_in_the_order_of_time))
