@@ -119,7 +119,8 @@ static void *pass_gate(void *cookie)
 	struct crowd *crowd = cookie;
 	int inside;
 
-	CHECK(gate_enter(&crowd->gate, &inside, &never));
+	if (!gate_enter(&crowd->gate, cookie, &never))
+		return cookie;
 	inside = atomic_fetch_add(&crowd->inside, 1) + 1;
 	if (inside > atomic_load(&crowd->most))
 		atomic_store(&crowd->most, inside);
