@@ -119,6 +119,7 @@ static int run_build(struct engine *engine, const struct engine_build *wanted, c
 	req.call.source_cookie = wanted->context_cookie;
 	req.call.content_type = "application/x-tar";
 	req.call.timeout_ms = wanted->timeout_ms;
+	req.call.cancelled = wanted->cancelled;
 	r = request_run_messages(&req, take_message, &build, e);
 	if (r < 0)
 		return r;

@@ -9,6 +9,7 @@
 #include "http/call.h"
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -75,7 +76,8 @@ struct engine_pull {
 	const struct engine_credentials *credentials; /* NULL: none */
 	engine_progress_fn *progress;                 /* NULL: none wanted */
 	void *cookie;
-	int64_t timeout_ms; /* 0: no limit */
+	int64_t timeout_ms;           /* 0: no limit */
+	const atomic_bool *cancelled; /* as http_call's */
 };
 
 /* Fails with NOT_FOUND (no such image, or none for these credentials) or ENGINE. */
@@ -97,7 +99,8 @@ struct engine_build {
 	void *context_cookie;
 	engine_progress_fn *progress; /* NULL: none wanted */
 	void *cookie;
-	int64_t timeout_ms; /* 0: no limit */
+	int64_t timeout_ms;           /* 0: no limit */
+	const atomic_bool *cancelled; /* as http_call's */
 };
 
 /*

@@ -58,6 +58,7 @@ static int run_pull(struct engine *engine, const struct engine_pull *pull, struc
 		req.out_of_memory = !req.header;
 	}
 	req.call.timeout_ms = pull->timeout_ms;
+	req.call.cancelled = pull->cancelled;
 	return request_run_messages(&req, take_message, (void *)(uintptr_t)pull, e);
 }
 

@@ -315,6 +315,12 @@ static int on_progress(void *cookie, curl_off_t down_total, curl_off_t down, cur
 
 	(void)down_total;
 	(void)up_total;
+	if (t->call->cancelled && atomic_load(t->call->cancelled)) {
+		t->failure = refuse(t, ERR_ABORTED, "the call was given up");
+		return 1;
+	}
+	if (!t->call->idle_timeout_ms)
+		return 0;
 	if (moved != t->moved) {
 		t->moved = moved;
 		t->moved_at = now;
@@ -519,7 +525,8 @@ static void set_limits(CURL *easy, const struct http_call *call)
 		max = 0;
 	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)max);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, call->idle_timeout_ms ? 0L : 1L);
+	curl_easy_setopt(easy, CURLOPT_NOPROGRESS,
+			 call->idle_timeout_ms || call->cancelled ? 0L : 1L);
 }
 
 static int content_type_add(struct curl_slist **list, const char *type, struct err *e)

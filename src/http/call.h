@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,9 +54,10 @@ struct http_call {
 	void *source_cookie;
 	http_sink *sink; /* a 2xx body goes there as it comes; any other is kept in the reply */
 	void *sink_cookie;
-	int64_t timeout_ms;      /* for the whole call; 0: no limit */
-	int64_t idle_timeout_ms; /* longest time without a byte; 0: no limit */
-	uint64_t max_body;       /* bytes, kept or sunk; 0: HTTP_BODY_MAX */
+	int64_t timeout_ms;           /* for the whole call; 0: no limit */
+	int64_t idle_timeout_ms;      /* longest time without a byte; 0: no limit */
+	uint64_t max_body;            /* bytes, kept or sunk; 0: HTTP_BODY_MAX */
+	const atomic_bool *cancelled; /* set: the call is given up, within a second; NULL: never */
 };
 
 enum { HTTP_BODY_MAX = 64 << 20 };
@@ -73,8 +75,8 @@ struct http_reply {
 
 /*
  * Succeeds whenever a response arrived whole, whatever its status. Fails with CONNECT (refused, no
- * such host), TIMEOUT, TLS, TOO_LARGE, TRANSPORT (reset, cut short, not HTTP), MEMORY, or with what
- * the sink or source said.
+ * such host), TIMEOUT, TLS, TOO_LARGE, TRANSPORT (reset, cut short, not HTTP), ABORTED (cancelled),
+ * MEMORY, or with what the sink or source said.
  */
 int http_call(struct http_client *client, const struct http_call *call,
 	      struct http_reply *ret_reply, struct err *e);

@@ -323,6 +323,23 @@ TEST(no_answer_in_time_is_a_timeout)
 	CHECK_HAS(e.msg, "nothing came for 50 ms");
 }
 
+static atomic_bool given_up;
+
+static void is_given_up(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	while (peer_read(peer, fd))
+		atomic_store(&given_up, true);
+}
+
+TEST(a_call_is_given_up_while_nothing_comes)
+{
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(ask(is_given_up, &(struct http_call){ .cancelled = &given_up }, &e), -ERR_ABORTED);
+	CHECK_HAS(e.msg, "the call was given up");
+}
+
 static void stops_short_of_its_length(struct peer *peer, int fd, int connection)
 {
 	(void)connection;
@@ -799,7 +816,7 @@ TEST(a_refused_tunnel_tells_why)
 RUN_TESTS(T(a_call_sends_what_was_asked_and_keeps_its_connection), T(a_body_goes_out_with_its_type),
 	  T(a_url_that_cannot_serve_is_refused), T(a_path_or_header_cannot_smuggle_a_second_line),
 	  T(nobody_listening_is_a_connect_failure_naming_the_peer),
-	  T(no_answer_in_time_is_a_timeout),
+	  T(no_answer_in_time_is_a_timeout), T(a_call_is_given_up_while_nothing_comes),
 	  T(an_answer_cut_short_or_garbled_is_a_transport_failure),
 	  T(a_body_beyond_the_limit_is_refused_early),
 	  T(a_sink_gets_a_success_and_the_reply_an_error), T(a_source_is_sent_in_chunks),
