@@ -168,7 +168,8 @@ static void describe_span(int64_t seconds, char text[SPAN_SIZE])
 		snprintf(text, SPAN_SIZE, "now");
 	else
 		snprintf(text, SPAN_SIZE, seconds < 0 ? "%lld %s ago" : "in %lld %s",
-			 (long long)(size / units[i].seconds), units[i].name);
+			 (long long)((size + units[i].seconds / 2) / units[i].seconds),
+			 units[i].name);
 }
 
 const char *span_of(const json_t *object, const char *name, char text[SPAN_SIZE])

@@ -24,15 +24,15 @@
 enum { LIST_TIMEOUT_S = 10, DOWNLOAD_TIMEOUT_S = 600 };
 
 /* The node that runs the team's instance; ret_node NULL: no instance runs. */
-static int find_running(struct platform *platform, struct http_req *req, struct visit *visit,
+static int find_running(struct platform *platform, struct http_req *req, struct entry *entry,
 			struct instance *ret_instance, struct node **ret_node, struct err *e)
 {
 	int r;
 
-	r = visit_begin_playing(platform, req, visit, e);
+	r = door_enter_playing(platform, req, entry, e);
 	if (r < 0)
 		return r;
-	r = instances_of_team(platform->db, http_arena(req), visit->team.id, visit->challenge->id,
+	r = instances_of_team(platform->db, http_arena(req), entry->team.id, entry->challenge->id,
 			      ret_instance, e);
 	if (r == -ERR_NOT_FOUND)
 		return 0;
@@ -202,30 +202,30 @@ static int send_of_node(struct http_res *res, const struct node *node, const cha
 static int serve_list(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
-	AUTO(struct visit, visit_done) visit = VISIT_INIT;
+	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
 	AUTO(struct node *, node_dropp) node = NULL;
 	int r;
 
-	r = find_running(ctx, req, &visit, &instance, &node, e);
+	r = find_running(ctx, req, &entry, &instance, &node, e);
 	if (r < 0)
 		return r;
 	return node ? send_list_of_node(res, node, instance.id, e)
-		    : send_list_of_folder(req, res, visit.challenge, e);
+		    : send_list_of_folder(req, res, entry.challenge, e);
 }
 
 static int serve_file(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
-	AUTO(struct visit, visit_done) visit = VISIT_INIT;
+	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
 	AUTO(struct node *, node_dropp) node = NULL;
 	const char *filename = http_param(req, "name");
 	int r;
 
-	r = find_running(ctx, req, &visit, &instance, &node, e);
+	r = find_running(ctx, req, &entry, &instance, &node, e);
 	if (r < 0)
 		return r;
 	return node ? send_of_node(res, node, instance.id, filename, e)
-		    : send_of_folder(res, visit.challenge, filename, e);
+		    : send_of_folder(res, entry.challenge, filename, e);
 }
 
 const struct http_route platform_attachment_routes[] = {

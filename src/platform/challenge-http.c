@@ -201,19 +201,19 @@ static int serve_challenge(void *ctx, struct http_req *req, struct http_res *res
 {
 	AUTO(struct progress, progress_done) progress = { .solves = NULL };
 	AUTO(const struct board *, board_dropp) board = NULL;
-	AUTO(struct visit, visit_done) visit = VISIT_INIT;
+	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
 	struct platform *platform = ctx;
 	json_t *json;
 	int r;
 
-	r = visit_begin(platform, req, &visit, e);
+	r = door_enter(platform, req, &entry, e);
 	if (r == 0)
-		r = read_progress(platform, req, &visit.competition, &progress, e);
+		r = read_progress(platform, req, &entry.competition, &progress, e);
 	if (r == 0)
-		r = scoreboards_take(platform->boards, &visit.competition, false, &board, e);
+		r = scoreboards_take(platform->boards, &entry.competition, false, &board, e);
 	if (r < 0)
 		return r;
-	json = page_json(visit.challenge, board, &progress);
+	json = page_json(entry.challenge, board, &progress);
 	return json ? http_send_json(res, 200, json) : err_memory(e);
 }
 

@@ -85,40 +85,40 @@ int door_check_begun(const struct platform *platform, const struct http_req *req
 }
 
 static int find_challenge(const struct platform *platform, struct http_req *req,
-			  struct visit *visit, struct err *e)
+			  struct entry *entry, struct err *e)
 {
 	const char *id = http_param(req, "id");
 
-	visit->shelf = challenges_take(platform->challenges);
-	visit->challenge = shelf_find(visit->shelf, id);
-	if (!visit->challenge || !door_shows(&visit->competition, visit->challenge))
+	entry->shelf = challenges_take(platform->challenges);
+	entry->challenge = shelf_find(entry->shelf, id);
+	if (!entry->challenge || !door_shows(&entry->competition, entry->challenge))
 		return err_set(e, ERR_NOT_FOUND, "there is no challenge '%s'", id);
 	return 0;
 }
 
-int visit_begin(const struct platform *platform, struct http_req *req, struct visit *ret_visit,
-		struct err *e)
+int door_enter(const struct platform *platform, struct http_req *req, struct entry *ret_entry,
+	       struct err *e)
 {
 	int r;
 
-	r = door_competition(platform, req, &ret_visit->competition, e);
+	r = door_competition(platform, req, &ret_entry->competition, e);
 	if (r == 0)
-		r = door_check_begun(platform, req, &ret_visit->competition, e);
+		r = door_check_begun(platform, req, &ret_entry->competition, e);
 	if (r == 0)
-		r = find_challenge(platform, req, ret_visit, e);
+		r = find_challenge(platform, req, ret_entry, e);
 	return r;
 }
 
-int visit_begin_playing(const struct platform *platform, struct http_req *req,
-			struct visit *ret_visit, struct err *e)
+int door_enter_playing(const struct platform *platform, struct http_req *req,
+		       struct entry *ret_entry, struct err *e)
 {
 	int r;
 
-	r = visit_begin(platform, req, ret_visit, e);
-	return r < 0 ? r : door_team(platform, req, &ret_visit->competition, &ret_visit->team, e);
+	r = door_enter(platform, req, ret_entry, e);
+	return r < 0 ? r : door_team(platform, req, &ret_entry->competition, &ret_entry->team, e);
 }
 
-void visit_done(struct visit *visit)
+void door_leave(struct entry *entry)
 {
-	shelf_drop(visit->shelf);
+	shelf_drop(entry->shelf);
 }

@@ -29,8 +29,8 @@ int door_competition(const struct platform *platform, struct http_req *req,
 int door_team(const struct platform *platform, struct http_req *req,
 	      const struct competition *competition, struct team *ret_team, struct err *e);
 
-/* A player before a challenge. End it with visit_done(). */
-struct visit {
+/* A player before a challenge. End it with door_leave(). */
+struct entry {
 	struct competition competition;
 	struct team team; /* id NULL: none, where none was asked for */
 	const struct shelf *shelf;
@@ -38,16 +38,16 @@ struct visit {
 };
 
 /* clang-format off */
-#define VISIT_INIT { .shelf = NULL }
+#define ENTRY_INIT { .shelf = NULL }
 /* clang-format on */
 
 /* Fails with NOT_FOUND, and with FORBIDDEN before the competition begins (for players). */
-int visit_begin(const struct platform *platform, struct http_req *req, struct visit *ret_visit,
-		struct err *e);
-/* As visit_begin(), by a member of a team. */
-int visit_begin_playing(const struct platform *platform, struct http_req *req,
-			struct visit *ret_visit, struct err *e);
-void visit_done(struct visit *visit);
+int door_enter(const struct platform *platform, struct http_req *req, struct entry *ret_entry,
+	       struct err *e);
+/* As door_enter(), by a member of a team. */
+int door_enter_playing(const struct platform *platform, struct http_req *req,
+		       struct entry *ret_entry, struct err *e);
+void door_leave(struct entry *entry);
 
 /* Whether players see the challenge there. */
 bool door_shows(const struct competition *competition, const struct challenge *challenge);

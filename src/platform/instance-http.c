@@ -50,17 +50,17 @@ static int send_instance(struct http_res *res, int status, const struct instance
 
 /* Starting */
 
-static int promise(struct platform *platform, struct http_req *req, const struct visit *visit,
+static int promise(struct platform *platform, struct http_req *req, const struct entry *entry,
 		   struct instance *ret_instance, bool *ret_is_new, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) answers = NULL;
-	const struct challenge *challenge = visit->challenge;
+	const struct challenge *challenge = entry->challenge;
 	struct instance_wish wish = {
-		.competition = &visit->competition,
-		.team_id = visit->team.id,
+		.competition = &entry->competition,
+		.team_id = entry->team.id,
 		.user_id = door_principal(req)->user_id,
 		.challenge = challenge,
-		.ttl = challenge->ttl ? challenge->ttl : visit->competition.instance_ttl,
+		.ttl = challenge->ttl ? challenge->ttl : entry->competition.instance_ttl,
 	};
 	struct node_load *loads;
 	size_t count;
@@ -76,13 +76,13 @@ static int promise(struct platform *platform, struct http_req *req, const struct
 				 count, ret_instance, ret_is_new, e);
 }
 
-static int may_start(const struct platform *platform, const struct visit *visit, struct err *e)
+static int may_start(const struct platform *platform, const struct entry *entry, struct err *e)
 {
-	int r = competition_check_running(&visit->competition, door_now(platform), e);
+	int r = competition_check_running(&entry->competition, door_now(platform), e);
 
-	if (r == 0 && !challenge_has_instance(visit->challenge))
+	if (r == 0 && !challenge_has_instance(entry->challenge))
 		return err_set(e, ERR_CONFLICT, "'%s' has nothing to start: answer it as it is",
-			       visit->challenge->id);
+			       entry->challenge->id);
 	return r;
 }
 
@@ -99,16 +99,16 @@ static int send_started(struct http_res *res, const struct instance *instance, b
 static int serve_start(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
-	AUTO(struct visit, visit_done) visit = VISIT_INIT;
+	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
 	struct platform *platform = ctx;
 	bool is_new = false;
 	int r;
 
-	r = visit_begin_playing(platform, req, &visit, e);
+	r = door_enter_playing(platform, req, &entry, e);
 	if (r == 0)
-		r = may_start(platform, &visit, e);
+		r = may_start(platform, &entry, e);
 	if (r == 0)
-		r = promise(platform, req, &visit, &instance, &is_new, e);
+		r = promise(platform, req, &entry, &instance, &is_new, e);
 	if (r < 0)
 		return r;
 	if (is_new)
@@ -120,16 +120,16 @@ static int serve_start(void *ctx, struct http_req *req, struct http_res *res, st
 
 /* Looking */
 
-static int find_own(struct platform *platform, struct http_req *req, struct visit *visit,
+static int find_own(struct platform *platform, struct http_req *req, struct entry *entry,
 		    struct instance *ret_instance, struct err *e)
 {
 	int r;
 
-	r = visit_begin_playing(platform, req, visit, e);
+	r = door_enter_playing(platform, req, entry, e);
 	if (r < 0)
 		return r;
-	return instances_of_team(platform->db, http_arena(req), visit->team.id,
-				 visit->challenge->id, ret_instance, e);
+	return instances_of_team(platform->db, http_arena(req), entry->team.id,
+				 entry->challenge->id, ret_instance, e);
 }
 
 static int find_node(struct platform *platform, const struct instance *instance,
@@ -187,14 +187,14 @@ static int add_health(struct platform *platform, struct http_req *req, struct in
 static int serve_look(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
-	AUTO(struct visit, visit_done) visit = VISIT_INIT;
+	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
 	AUTO(json_t *, json_decrefp) health = NULL;
 	const char *check = http_query(req, "check");
 	struct platform *platform = ctx;
 	json_t *json;
 	int r;
 
-	r = find_own(platform, req, &visit, &instance, e);
+	r = find_own(platform, req, &entry, &instance, e);
 	if (r == 0 && instances_is(&instance, "starting"))
 		r = wait_for(platform, req, &instance, e);
 	if (r == 0 && check && strcmp(check, "true") == 0 && instances_is(&instance, "running"))
@@ -269,18 +269,18 @@ static int renew(struct platform *platform, struct http_req *req, struct instanc
 static int serve_renew(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
-	AUTO(struct visit, visit_done) visit = VISIT_INIT;
+	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
 	struct platform *platform = ctx;
 	int r;
 
-	r = find_own(platform, req, &visit, &instance, e);
+	r = find_own(platform, req, &entry, &instance, e);
 	if (r == 0 && !instances_is(&instance, "running"))
 		r = err_set(e, ERR_CONFLICT,
 			    "your instance of '%s' is %s: only a running one can "
 			    "be renewed",
-			    visit.challenge->id, instance.status);
+			    entry.challenge->id, instance.status);
 	if (r == 0)
-		r = competition_check_running(&visit.competition, door_now(platform), e);
+		r = competition_check_running(&entry.competition, door_now(platform), e);
 	if (r == 0)
 		r = renew(platform, req, &instance, e);
 	return r < 0 ? r : send_instance(res, 200, &instance, e);
@@ -321,10 +321,10 @@ static int send_stopped(struct http_res *res, const struct instance *instance, s
 static int serve_stop(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
-	AUTO(struct visit, visit_done) visit = VISIT_INIT;
+	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
 	int r;
 
-	r = find_own(ctx, req, &visit, &instance, e);
+	r = find_own(ctx, req, &entry, &instance, e);
 	if (r == 0)
 		r = stop(ctx, req, &instance, e);
 	return r < 0 ? r : send_stopped(res, &instance, e);

@@ -531,9 +531,11 @@ static json_t *endpoint_command(const json_t *endpoint)
 			    (long long)json_integer_value(json_object_get(endpoint, "port")));
 }
 
+/* None where nothing answers. */
 static json_t *endpoints_json(const struct instance *instance)
 {
-	json_t *list = instance->endpoints ? json_deep_copy(instance->endpoints) : json_array();
+	bool running = instance->endpoints && instances_is(instance, "running");
+	json_t *list = running ? json_deep_copy(instance->endpoints) : json_array();
 	json_t *endpoint;
 	size_t i;
 

@@ -21,13 +21,13 @@ static const struct field handed_in_fields[] = {
 };
 
 /* What the right answer is worth as things stand. */
-static int64_t worth(struct platform *platform, const struct visit *visit, const char *question_id)
+static int64_t worth(struct platform *platform, const struct entry *entry, const char *question_id)
 {
 	AUTO(const struct board *, board_dropp) board = NULL;
-	const struct challenge *challenge = visit->challenge;
+	const struct challenge *challenge = entry->challenge;
 	const struct standing *standing;
 
-	if (scoreboards_take(platform->boards, &visit->competition, false, &board, NULL) < 0)
+	if (scoreboards_take(platform->boards, &entry->competition, false, &board, NULL) < 0)
 		return 0;
 	standing = board_standing(board, challenge->id);
 	for (size_t i = 0; standing && i < challenge->question_count; i++)
@@ -36,7 +36,7 @@ static int64_t worth(struct platform *platform, const struct visit *visit, const
 	return 0;
 }
 
-static int send_verdict(struct platform *platform, struct http_res *res, const struct visit *visit,
+static int send_verdict(struct platform *platform, struct http_res *res, const struct entry *entry,
 			const struct submission *s, struct err *e)
 {
 	bool right = s->question_id &&
@@ -45,26 +45,26 @@ static int send_verdict(struct platform *platform, struct http_res *res, const s
 		json_pack("{s:s, s:s, s:s?, s:s, s:b, s:I}", "id", s->id, "challenge_id",
 			  s->challenge_id, "question_id", s->question_id, "verdict",
 			  submission_verdict_shown(s), "first_blood", s->first_blood, "value",
-			  (json_int_t)(right ? worth(platform, visit, s->question_id) : 0));
+			  (json_int_t)(right ? worth(platform, entry, s->question_id) : 0));
 
 	return json ? http_send_json(res, 201, json) : err_memory(e);
 }
 
-static int hand_in(struct platform *platform, struct http_req *req, const struct visit *visit,
+static int hand_in(struct platform *platform, struct http_req *req, const struct entry *entry,
 		   const struct handed_in *body, struct submission *ret_submission, struct err *e)
 {
 	const struct attempt attempt = {
-		.competition_id = visit->competition.id,
-		.challenge = visit->challenge,
+		.competition_id = entry->competition.id,
+		.challenge = entry->challenge,
 		.question_id = body->question,
-		.team_id = visit->team.id,
+		.team_id = entry->team.id,
 		.user_id = door_principal(req)->user_id,
 		.answer = body->answer,
 		.peer = http_peer(req),
 	};
 	int r;
 
-	r = competition_check_running(&visit->competition, door_now(platform), e);
+	r = competition_check_running(&entry->competition, door_now(platform), e);
 	if (r == 0)
 		r = submission_make(platform->db, http_arena(req), door_now(platform), &attempt,
 				    ret_submission, e);
@@ -75,7 +75,7 @@ static int hand_in(struct platform *platform, struct http_req *req, const struct
 
 static int serve_submit(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
-	AUTO(struct visit, visit_done) visit = VISIT_INIT;
+	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
 	struct platform *platform = ctx;
 	struct handed_in body = { .answer = NULL };
 	struct submission submission;
@@ -83,11 +83,11 @@ static int serve_submit(void *ctx, struct http_req *req, struct http_res *res, s
 
 	r = http_read(req, handed_in_fields, &body, e);
 	if (r == 0)
-		r = visit_begin_playing(platform, req, &visit, e);
+		r = door_enter_playing(platform, req, &entry, e);
 	if (r == 0)
-		r = hand_in(platform, req, &visit, &body, &submission, e);
+		r = hand_in(platform, req, &entry, &body, &submission, e);
 	fields_done(handed_in_fields, &body);
-	return r < 0 ? r : send_verdict(platform, res, &visit, &submission, e);
+	return r < 0 ? r : send_verdict(platform, res, &entry, &submission, e);
 }
 
 static int list(struct platform *platform, struct http_req *req, struct submission_filter *filter,

@@ -1,0 +1,955 @@
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/id.h"
+#include "base/own.h"
+#include "base/secret.h"
+#include "platform/access.h"
+#include "platform/competition.h"
+#include "platform/instance.h"
+#include "platform/name.h"
+#include "platform/node.h"
+#include "platform/rows.h"
+#include "platform/scheduler.h"
+#include "platform/schema.h"
+#include "platform/score.h"
+#include "platform/submission.h"
+#include "platform/team.h"
+#include "platform/user.h"
+
+#include "check.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The platform's rules, and what its store holds to, without HTTP and without nodes. */
+
+/* Placement */
+
+static const struct scheduler_want anywhere = { .avoid = NULL };
+
+static const char *pick(const struct node_load *nodes, size_t count)
+{
+	const struct node_load *picked;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(scheduler_pick(nodes, count, &anywhere, &picked, &e), 0);
+	return picked->id;
+}
+
+TEST(the_node_with_the_smallest_share_in_use_is_picked)
+{
+	const struct node_load nodes[] = {
+		{ "a", true, 5, 10 },
+		{ "b", true, 8, 20 },
+		{ "c", true, 3, 6 },
+	};
+
+	CHECK_STR(pick(nodes, 3), "b");
+}
+
+TEST(of_equal_shares_the_larger_node_is_picked_then_the_first)
+{
+	const struct node_load larger[] = { { "a", true, 0, 10 }, { "b", true, 0, 20 } };
+	const struct node_load same[] = { { "b", true, 1, 10 }, { "a", true, 1, 10 } };
+
+	CHECK_STR(pick(larger, 2), "b");
+	CHECK_STR(pick(same, 2), "a");
+}
+
+TEST(neither_an_unwell_nor_a_full_nor_an_avoided_node_is_picked)
+{
+	const struct node_load nodes[] = {
+		{ "unwell", false, 0, 10 },
+		{ "full", true, 10, 10 },
+		{ "refused", true, 0, 10 },
+		{ "left", true, 9, 10 },
+	};
+	const char *refusals[] = { "refused" };
+	const struct scheduler_want want = { refusals, 1 };
+	const struct node_load *picked;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(scheduler_pick(nodes, 4, &want, &picked, &e), 0);
+	CHECK_STR(picked->id, "left");
+}
+
+TEST(where_no_node_fits_the_reason_is_named)
+{
+	const struct node_load unwell[] = { { "a", false, 0, 10 } };
+	const struct node_load full[] = { { "a", true, 10, 10 }, { "b", true, 3, 3 } };
+	const struct node_load *picked;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(scheduler_pick(NULL, 0, &anywhere, &picked, &e), -ERR_UNAVAILABLE);
+	CHECK_STR(e.msg, "no node is registered yet");
+	CHECK_EQ(scheduler_pick(unwell, 1, &anywhere, &picked, &e), -ERR_UNAVAILABLE);
+	CHECK_STR(e.msg, "none of 1 nodes is healthy");
+	CHECK_EQ(scheduler_pick(full, 2, &anywhere, &picked, &e), -ERR_UNAVAILABLE);
+	CHECK_STR(e.msg, "no room: 13/13 instances are running");
+}
+
+TEST(a_node_is_lost_after_three_misses_and_answers_twice_to_be_healthy)
+{
+	unsigned misses = 0;
+	enum node_state state = NODE_JOINING;
+
+	state = nodes_next_state(state, true, true, &misses);
+	CHECK_EQ(state, NODE_HEALTHY);
+	state = nodes_next_state(state, false, false, &misses);
+	CHECK_EQ(state, NODE_DEGRADED);
+	state = nodes_next_state(state, true, true, &misses);
+	CHECK_EQ(state, NODE_HEALTHY);
+	for (int i = 0; i < 3; i++)
+		state = nodes_next_state(state, false, false, &misses);
+	CHECK_EQ(state, NODE_LOST);
+	state = nodes_next_state(state, true, true, &misses);
+	CHECK_EQ(state, NODE_DEGRADED);
+	state = nodes_next_state(state, true, true, &misses);
+	CHECK_EQ(state, NODE_HEALTHY);
+}
+
+TEST(a_node_that_says_it_is_unwell_is_degraded_but_never_lost)
+{
+	unsigned misses = 0;
+	enum node_state state = NODE_HEALTHY;
+
+	for (int i = 0; i < 10; i++)
+		state = nodes_next_state(state, true, false, &misses);
+	CHECK_EQ(state, NODE_DEGRADED);
+}
+
+/* Scores */
+
+TEST(a_static_challenge_keeps_its_value)
+{
+	const struct challenge c = { .type = "standard", .value = 100 };
+
+	CHECK_EQ(score_value(&c, 0), 100);
+	CHECK_EQ(score_value(&c, 500), 100);
+}
+
+/* The figures of ctfcli's platform for initial 500, minimum 100, decay 20. */
+TEST(a_dynamic_challenge_falls_logarithmically_to_its_minimum)
+{
+	const struct challenge c = { .type = "dynamic",
+				     .value = 500,
+				     .minimum = 100,
+				     .decay = 20,
+				     .decay_function = "logarithmic" };
+
+	CHECK_EQ(score_value(&c, 0), 500);
+	CHECK_EQ(score_value(&c, 1), 500);
+	CHECK_EQ(score_value(&c, 2), 499);
+	CHECK_EQ(score_value(&c, 11), 400);
+	CHECK_EQ(score_value(&c, 20), 139);
+	CHECK_EQ(score_value(&c, 21), 100);
+	CHECK_EQ(score_value(&c, 1000000000), 100);
+}
+
+TEST(a_dynamic_challenge_falls_linearly_to_its_minimum)
+{
+	const struct challenge c = { .type = "dynamic",
+				     .value = 500,
+				     .minimum = 100,
+				     .decay = 30,
+				     .decay_function = "linear" };
+
+	CHECK_EQ(score_value(&c, 1), 500);
+	CHECK_EQ(score_value(&c, 2), 470);
+	CHECK_EQ(score_value(&c, 100), 100);
+}
+
+static int64_t all_shares(const struct challenge *c, int64_t value)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < c->question_count; i++)
+		sum += score_share(c, i, value);
+	return sum;
+}
+
+TEST(the_shares_of_all_questions_add_up_to_the_value)
+{
+	struct question plain[3] = { { .id = "a" }, { .id = "b" }, { .id = "c" } };
+	struct question weighted[2] = { { .id = "a", .value = 50 }, { .id = "b", .value = 100 } };
+	const struct challenge equal = { .questions = plain, .question_count = 3 };
+	const struct challenge unequal = { .questions = weighted, .question_count = 2 };
+
+	for (int64_t value = 0; value < 200; value++) {
+		CHECK_EQ(all_shares(&equal, value), value);
+		CHECK_EQ(all_shares(&unequal, value), value);
+	}
+	CHECK_EQ(score_share(&unequal, 0, 150), 50);
+	CHECK_EQ(score_share(&unequal, 1, 150), 100);
+}
+
+static struct question one_question[] = { { .id = "flag" } };
+static struct question two_questions[] = { { .id = "a" }, { .id = "b" } };
+static const struct challenge fixed = {
+	.id = "fixed", .value = 100, .questions = one_question, .question_count = 1
+};
+static const struct challenge falling = { .id = "falling",
+					  .type = "dynamic",
+					  .value = 500,
+					  .minimum = 100,
+					  .decay = 100,
+					  .decay_function = "linear",
+					  .questions = two_questions,
+					  .question_count = 2 };
+static const struct challenge *const both[] = { &fixed, &falling };
+
+static struct score_board count(struct arena *arena, const struct score_solve *solves, size_t n,
+				int64_t until)
+{
+	const struct score_game game = { .team_count = 3,
+					 .challenges = both,
+					 .challenge_count = 2,
+					 .solves = solves,
+					 .solve_count = n,
+					 .until = until };
+	struct score_board board;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(score_count(&game, arena, &board, &e), 0);
+	return board;
+}
+
+TEST(more_points_lead_and_of_equal_points_the_earlier)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	const struct score_solve solves[] = {
+		{ .team = 2, .challenge = 0, .question = 0, .at = 30 },
+		{ .team = 1, .challenge = 0, .question = 0, .at = 20 },
+		{ .team = 0, .challenge = 1, .question = 0, .at = 40 },
+	};
+	struct score_board board = count(arena, solves, 3, 0);
+
+	CHECK_EQ(board.lines[0].team, 0);
+	CHECK_EQ(board.lines[0].score, 250);
+	CHECK_EQ(board.lines[1].team, 1);
+	CHECK_EQ(board.lines[1].rank, 2);
+	CHECK_EQ(board.lines[2].team, 2);
+	CHECK_EQ(board.lines[2].rank, 3);
+}
+
+TEST(only_a_whole_solve_lowers_a_dynamic_value_and_for_all_who_have_it)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	const struct score_solve solves[] = {
+		{ .team = 0, .challenge = 1, .question = 0, .at = 1 },
+		{ .team = 0, .challenge = 1, .question = 1, .at = 2 },
+		{ .team = 1, .challenge = 1, .question = 0, .at = 3 },
+		{ .team = 1, .challenge = 1, .question = 1, .at = 4 },
+		{ .team = 2, .challenge = 1, .question = 0, .at = 5 },
+	};
+	struct score_board board = count(arena, solves, 5, 0);
+
+	CHECK_EQ(board.tallies[1].solvers, 2);
+	CHECK_EQ(board.tallies[1].value, 400);
+	CHECK_EQ(board.lines[0].score, 400);
+	CHECK_EQ(board.lines[1].score, 400);
+	CHECK_EQ(board.lines[2].score, 200);
+}
+
+TEST(a_freeze_freezes_dynamic_values_too)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	const struct score_solve solves[] = {
+		{ .team = 0, .challenge = 1, .question = 0, .at = 1 },
+		{ .team = 0, .challenge = 1, .question = 1, .at = 2 },
+		{ .team = 1, .challenge = 1, .question = 0, .at = 10 },
+		{ .team = 1, .challenge = 1, .question = 1, .at = 11 },
+	};
+	struct score_board board = count(arena, solves, 4, 10);
+
+	CHECK_EQ(board.lines[0].score, 500);
+	CHECK_EQ(board.lines[1].score, 0);
+}
+
+TEST(teams_without_a_solve_share_a_rank)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	struct score_board board = count(arena, NULL, 0, 0);
+
+	CHECK_EQ(board.lines[2].rank, 1);
+}
+
+/* Answers */
+
+static bool matches(const struct question *question, const char *own, const char *answer)
+{
+	const char *owns[] = { own };
+	struct err e = ERR_INIT;
+	bool yes = false;
+
+	CHECK_EQ(answer_matches(question, owns, own ? 1 : 0, answer, &yes, &e), 0);
+	return yes;
+}
+
+TEST(a_generated_answer_is_right_for_its_own_team_only)
+{
+	const struct question q = { .id = "flag", .kind = ANSWER_GENERATED, .answer = "flag{...}" };
+
+	CHECK(matches(&q, "flag{mine}", "flag{mine}"));
+	CHECK(!matches(&q, "flag{mine}", "flag{other}"));
+	CHECK(!matches(&q, "flag{mine}", "flag{...}"));
+	CHECK(!matches(&q, NULL, "flag{...}"));
+}
+
+TEST(case_counts_unless_the_author_says_otherwise)
+{
+	struct question q = { .id = "flag", .kind = ANSWER_STATIC, .answer = "Paris" };
+
+	CHECK(!matches(&q, NULL, "PARIS"));
+	q.case_insensitive = true;
+	CHECK(matches(&q, NULL, "PARIS"));
+}
+
+TEST(further_answers_are_accepted_too)
+{
+	const char *also[] = { "42", "forty-two" };
+	const struct question q = {
+		.id = "q", .kind = ANSWER_STATIC, .answer = "0x2a", .also = also, .also_count = 2
+	};
+
+	CHECK(matches(&q, NULL, "0x2a"));
+	CHECK(matches(&q, NULL, "forty-two"));
+	CHECK(!matches(&q, NULL, "43"));
+}
+
+TEST(a_pattern_has_to_match_the_whole_answer)
+{
+	const struct question q = { .id = "q",
+				    .kind = ANSWER_REGEX,
+				    .answer = "flag\\{\\d+(a|ab)\\}" };
+
+	CHECK(matches(&q, NULL, "flag{123ab}"));
+	CHECK(!matches(&q, NULL, "xflag{123ab}"));
+	CHECK(!matches(&q, NULL, "flag{123ab} "));
+	CHECK(!matches(&q, NULL, "flag{d}"));
+}
+
+TEST(a_faulty_pattern_is_the_authors_fault_and_named)
+{
+	const struct question q = { .id = "q", .kind = ANSWER_REGEX, .answer = "(" };
+	struct err e = ERR_INIT;
+	bool yes;
+
+	CHECK_EQ(answer_matches(&q, NULL, 0, "x", &yes, &e), -ERR_INVALID);
+	CHECK_HAS(e.msg, "question 'q'");
+}
+
+/* Names */
+
+TEST(a_name_is_trimmed_and_compared_without_case)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	const char *name, *key;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(name_read(arena, "a name", "  Red  Team\n", &name, &key, &e), 0);
+	CHECK_STR(name, "Red  Team");
+	CHECK_STR(key, "red team");
+	CHECK_EQ(name_read(arena, "a name", " \t", &name, &key, &e), -ERR_VALIDATION);
+	CHECK_EQ(name_read(arena, "a name", "a\x1b[31m", &name, &key, &e), -ERR_VALIDATION);
+}
+
+/* Competitions */
+
+static int parse(struct arena *arena, const char *text, struct competition *ret, struct err *e)
+{
+	return competition_parse(arena, "c.yml", text, strlen(text), ret, e);
+}
+
+TEST(a_competition_file_says_when_who_and_what)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	struct competition c;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(parse(arena,
+		       "id: quals\nname: Quals 2026\nstart: 2026-11-23T09:00:00Z\n"
+		       "end: 2026-11-24T09:00:00+01:00\nteam_size: 4\ninstance_ttl: 45m\n"
+		       "challenges: [web, pwn]\n",
+		       &c, &e),
+		 0);
+	CHECK_STR(c.name, "Quals 2026");
+	CHECK_EQ(c.starts_at, 1795424400000);
+	CHECK_EQ(c.ends_at, 1795507200000);
+	CHECK_EQ(c.team_size, 4);
+	CHECK_EQ(c.instance_ttl, 2700);
+	CHECK(competition_has(&c, "web"));
+	CHECK(!competition_has(&c, "crypto"));
+	CHECK_STR(c.registration, "open");
+	CHECK_EQ(competition_phase(&c, c.starts_at - 1), COMPETITION_BEFORE);
+	CHECK_EQ(competition_phase(&c, c.starts_at), COMPETITION_RUNNING);
+	CHECK_EQ(competition_phase(&c, c.ends_at), COMPETITION_ENDED);
+}
+
+TEST(a_faulty_competition_file_is_refused_with_its_line)
+{
+	static const struct {
+		const char *text, *words;
+	} faults[] = {
+		{ "name: x\n", "needs an 'id'" },
+		{ "id: a b\n", "c.yml:1:5: 'a b' is no id" },
+		{ "id: x\nstrat: 2026-11-23T09:00:00Z\n", "c.yml:2:1: there is no key 'strat'" },
+		{ "id: x\nstart: tomorrow\n", "c.yml:2:8: a time like" },
+		{ "id: x\nteam_size: -1\n", "c.yml:2:12" },
+		{ "id: x\nregistration: maybe\n", "open or closed" },
+		{ "id: x\nchallenges: web\n", "'all' or a list" },
+		{ "id: x\nchallenges: [web, web]\n", "'web' is listed twice" },
+		{ "id: x\nstart: 2026-11-23T09:00:00Z\nend: 2026-11-23T08:00:00Z\n",
+		  "'end' is not after 'start'" },
+		{ "- x\n", "a map of keys" },
+		{ "id: [\n", "c.yml:" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		AUTO(struct arena *, arena_freep) arena = arena_new();
+		struct competition c;
+		struct err e = ERR_INIT;
+
+		CHECK(parse(arena, faults[i].text, &c, &e) < 0);
+		CHECK_HAS(e.msg, faults[i].words);
+	}
+}
+
+/* The store: each test has one of its own. */
+
+static char dir[] = "/tmp/ctfy-test-platform-XXXXXX";
+
+static int setup(void **state)
+{
+	(void)state;
+	return mkdtemp(dir) && secret_init(NULL) == 0 ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return tree_remove(dir, NULL);
+}
+
+struct world {
+	struct db *db;
+	struct arena *arena;
+	struct competition competition;
+	struct user alice, bob;
+	struct team red, blue;
+};
+
+static void end_world(struct world *w)
+{
+	db_close(w->db);
+	arena_free(w->arena);
+}
+
+static void add_node(struct world *w, const char *id)
+{
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(db_run(w->db,
+			"INSERT INTO node (id, name, url, token, token_hash, created_at,"
+			" registered_at) VALUES (?, ?, 'http://n', ?, ?, 0, 0)",
+			DB_ARGS(db_text(id), db_text(id), db_text(id), db_text(id)), &e),
+		 0);
+}
+
+static void begin_world(struct world *w)
+{
+	char path[128], name[9];
+	struct err e = ERR_INIT;
+	bool is_new;
+
+	id_random(name, 8);
+	snprintf(path, sizeof(path), "%s/%s.db", dir, name);
+	w->arena = arena_new();
+	CHECK_EQ(schema_open(path, &w->db, &e), 0);
+	CHECK_EQ(parse(w->arena, "id: ctf\nmax_instances: 2\nteam_size: 2\n", &w->competition, &e),
+		 0);
+	CHECK_EQ(competition_apply(w->db, &w->competition, &is_new, &e), 0);
+	CHECK(is_new);
+	CHECK_EQ(user_create(w->db, w->arena, 1, "alice", "password", ROLE_PLAYER, &w->alice, &e),
+		 0);
+	CHECK_EQ(user_create(w->db, w->arena, 1, "bob", "password", ROLE_PLAYER, &w->bob, &e), 0);
+	CHECK_EQ(team_create(w->db, w->arena, 1, &w->competition, w->alice.id, "Red", &w->red, &e),
+		 0);
+	CHECK_EQ(team_create(w->db, w->arena, 1, &w->competition, w->bob.id, "Blue", &w->blue, &e),
+		 0);
+	add_node(w, "n1");
+	add_node(w, "n2");
+}
+
+TEST(a_password_lets_in_and_its_likes_do_not)
+{
+	AUTO(struct world, end_world) w;
+	struct user user;
+	struct err e = ERR_INIT;
+
+	begin_world(&w);
+	CHECK_EQ(user_login(w.db, w.arena, "Alice", "password", &user, &e), 0);
+	CHECK_STR(user.id, w.alice.id);
+	CHECK_EQ(user_login(w.db, w.arena, "alice", "Password", &user, &e), -ERR_UNAUTHORIZED);
+	CHECK_EQ(user_login(w.db, w.arena, "nobody", "password", &user, &e), -ERR_UNAUTHORIZED);
+	CHECK_EQ(user_create(w.db, w.arena, 1, "ALICE", "password", ROLE_PLAYER, &user, &e),
+		 -ERR_CONFLICT);
+	CHECK_EQ(user_create(w.db, w.arena, 1, "carol", "short", ROLE_PLAYER, &user, &e),
+		 -ERR_VALIDATION);
+}
+
+/* A name that is not there must take as long to refuse as one that is. */
+TEST(an_unknown_name_costs_a_hash_too)
+{
+	AUTO(struct world, end_world) w;
+	struct user user;
+	struct timespec begin, end;
+	struct err e = ERR_INIT;
+	int64_t cpu_us;
+
+	begin_world(&w);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+	CHECK_EQ(user_login(w.db, w.arena, "nobody", "password", &user, &e), -ERR_UNAUTHORIZED);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+	cpu_us = (end.tv_sec - begin.tv_sec) * 1000000 + (end.tv_nsec - begin.tv_nsec) / 1000;
+	CHECK(cpu_us > 10000);
+}
+
+TEST(a_disabled_account_neither_logs_in_nor_speaks_by_its_tokens)
+{
+	AUTO(struct world, end_world) w;
+	struct keyring *keyring;
+	struct principal who;
+	struct token token;
+	struct user user;
+	char text[SECRET_TOKEN_SIZE];
+	struct err e = ERR_INIT;
+
+	begin_world(&w);
+	CHECK_EQ(keyring_new(w.db, &keyring, &e), 0);
+	CHECK_EQ(token_create(w.db, w.arena, w.alice.id, "t", 1, 100, &token, text, &e), 0);
+	CHECK_EQ(keyring_find(keyring, w.arena, text, 50, &who, &e), -ERR_UNAUTHORIZED);
+	CHECK_EQ(keyring_refresh_user(keyring, w.alice.id, &e), 0);
+	CHECK_EQ(keyring_find(keyring, w.arena, text, 50, &who, &e), 0);
+	CHECK_STR(who.user_id, w.alice.id);
+	CHECK_EQ(keyring_find(keyring, w.arena, text, 100, &who, &e), -ERR_UNAUTHORIZED);
+
+	CHECK_EQ(user_create(w.db, w.arena, 1, "root", "password", ROLE_ADMIN, &user, &e), 0);
+	CHECK_EQ(user_set_role(w.db, w.alice.id, ROLE_PLAYER, true, &e), 0);
+	CHECK_EQ(keyring_refresh_user(keyring, w.alice.id, &e), 0);
+	CHECK_EQ(keyring_find(keyring, w.arena, text, 50, &who, &e), -ERR_UNAUTHORIZED);
+	CHECK_EQ(user_login(w.db, w.arena, "alice", "password", &user, &e), -ERR_UNAUTHORIZED);
+	keyring_free(keyring);
+}
+
+TEST(the_last_admin_stays_admin)
+{
+	AUTO(struct world, end_world) w;
+	struct user root;
+	struct err e = ERR_INIT;
+
+	begin_world(&w);
+	CHECK_EQ(user_create(w.db, w.arena, 1, "root", "password", ROLE_ADMIN, &root, &e), 0);
+	CHECK_EQ(user_set_role(w.db, root.id, ROLE_PLAYER, false, &e), -ERR_CONFLICT);
+	CHECK_EQ(user_set_role(w.db, root.id, ROLE_ADMIN, true, &e), -ERR_CONFLICT);
+	CHECK_EQ(user_set_role(w.db, w.bob.id, ROLE_ADMIN, false, &e), 0);
+	CHECK_EQ(user_set_role(w.db, root.id, ROLE_PLAYER, false, &e), 0);
+}
+
+TEST(an_account_is_in_one_team_and_a_team_has_no_more_than_its_size)
+{
+	AUTO(struct world, end_world) w;
+	struct user carol, dave;
+	struct team team;
+	struct err e = ERR_INIT;
+
+	begin_world(&w);
+	CHECK_EQ(user_create(w.db, w.arena, 1, "carol", "password", ROLE_PLAYER, &carol, &e), 0);
+	CHECK_EQ(user_create(w.db, w.arena, 1, "dave", "password", ROLE_PLAYER, &dave, &e), 0);
+	CHECK_EQ(team_create(w.db, w.arena, 1, &w.competition, carol.id, "red", &team, &e),
+		 -ERR_CONFLICT);
+	CHECK_HAS(e.msg, "there is a team 'red' already");
+	CHECK_EQ(team_join(w.db, w.arena, 2, &w.competition, carol.id, "nope", &team, &e),
+		 -ERR_NOT_FOUND);
+	CHECK_EQ(team_join(w.db, w.arena, 2, &w.competition, carol.id, w.red.invite, &team, &e), 0);
+	CHECK_EQ(team.member_count, 2);
+	CHECK_EQ(team_join(w.db, w.arena, 2, &w.competition, carol.id, w.blue.invite, &team, &e),
+		 -ERR_CONFLICT);
+	CHECK_EQ(team_join(w.db, w.arena, 2, &w.competition, dave.id, w.red.invite, &team, &e),
+		 -ERR_CONFLICT);
+	CHECK_HAS(e.msg, "the team is full");
+
+	/* The captain leaves; the next one is captain. */
+	CHECK_EQ(team_leave(w.db, "ctf", w.alice.id, &e), 0);
+	CHECK_EQ(team_find(w.db, w.arena, w.red.id, &team, &e), 0);
+	CHECK_STR(team.captain_id, carol.id);
+	CHECK_EQ(team_of(w.db, w.arena, "ctf", w.alice.id, &team, &e), -ERR_CONFLICT);
+}
+
+/* Instances */
+
+static struct question flag_question[] = {
+	{ .id = "flag", .kind = ANSWER_GENERATED, .answer = "flag{...}" },
+	{ .id = "city", .kind = ANSWER_STATIC, .answer = "Paris" },
+};
+static const struct challenge web = {
+	.id = "web", .value = 100, .questions = flag_question, .question_count = 2
+};
+static const struct challenge pwn = {
+	.id = "pwn", .value = 100, .questions = flag_question, .question_count = 2
+};
+static const struct challenge crypto = {
+	.id = "crypto", .value = 100, .questions = flag_question, .question_count = 2
+};
+
+static const struct node_load two_nodes[] = { { "n1", true, 0, 2 }, { "n2", true, 0, 2 } };
+
+static int promise(struct world *w, const struct team *team, const struct challenge *challenge,
+		   const char *flag, struct instance *ret_instance, bool *ret_is_new, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) answers =
+		json_pack("{s:s, s:s}", "flag", flag, "city", "Paris");
+	const struct instance_wish wish = { .competition = &w->competition,
+					    .team_id = team->id,
+					    .user_id = team->captain_id,
+					    .challenge = challenge,
+					    .ttl = 60,
+					    .answers = answers };
+	int r = instances_promise(w->db, w->arena, 1000, &wish, two_nodes, 2, ret_instance,
+				  ret_is_new, e);
+
+	if (r == 0)
+		instances_row_done(ret_instance);
+	return r;
+}
+
+TEST(a_team_has_one_live_instance_of_a_challenge)
+{
+	AUTO(struct world, end_world) w;
+	struct instance first, again;
+	struct err e = ERR_INIT;
+	bool is_new;
+
+	begin_world(&w);
+	CHECK_EQ(promise(&w, &w.red, &web, "flag{1}", &first, &is_new, &e), 0);
+	CHECK(is_new);
+	CHECK_EQ(promise(&w, &w.red, &web, "flag{2}", &again, &is_new, &e), 0);
+	CHECK(!is_new);
+	CHECK_STR(again.id, first.id);
+
+	CHECK_EQ(instances_begin_stop(w.db, first.id, "stopped", NULL, NULL, &e), 0);
+	CHECK_EQ(promise(&w, &w.red, &web, "flag{3}", &again, &is_new, &e), -ERR_CONFLICT);
+	CHECK_EQ(instances_ended(w.db, &first, 2000, &e), 0);
+	CHECK_EQ(promise(&w, &w.red, &web, "flag{3}", &again, &is_new, &e), 0);
+	CHECK(is_new);
+	CHECK(strcmp(again.id, first.id) != 0);
+}
+
+TEST(promises_spread_over_the_nodes_and_stop_where_they_are_full)
+{
+	AUTO(struct world, end_world) w;
+	struct instance a, b, c;
+	struct err e = ERR_INIT;
+	bool is_new;
+
+	begin_world(&w);
+	w.competition.max_instances = 0;
+	CHECK_EQ(promise(&w, &w.red, &web, "f", &a, &is_new, &e), 0);
+	CHECK_EQ(promise(&w, &w.red, &pwn, "f", &b, &is_new, &e), 0);
+	CHECK(strcmp(a.node_id, b.node_id) != 0);
+	CHECK_EQ(promise(&w, &w.blue, &web, "f", &c, &is_new, &e), 0);
+	CHECK_EQ(promise(&w, &w.blue, &pwn, "f", &c, &is_new, &e), 0);
+	CHECK_EQ(promise(&w, &w.blue, &crypto, "f", &c, &is_new, &e), -ERR_UNAVAILABLE);
+	CHECK_STR(e.msg, "no room: 4/4 instances are running");
+}
+
+TEST(a_team_gets_no_more_than_its_quota)
+{
+	AUTO(struct world, end_world) w;
+	struct instance instance;
+	struct err e = ERR_INIT;
+	bool is_new;
+
+	begin_world(&w);
+	CHECK_EQ(promise(&w, &w.red, &web, "f", &instance, &is_new, &e), 0);
+	CHECK_EQ(promise(&w, &w.red, &pwn, "f", &instance, &is_new, &e), 0);
+	CHECK_EQ(promise(&w, &w.red, &crypto, "f", &instance, &is_new, &e), -ERR_RATE_LIMITED);
+	CHECK_HAS(e.msg, "2 instances");
+}
+
+TEST(an_instance_moves_only_to_a_node_that_may_not_hold_a_copy)
+{
+	AUTO(struct world, end_world) w;
+	const char *avoid[1];
+	struct scheduler_want want = { avoid, 1 };
+	struct instance instance, moved;
+	struct err e = ERR_INIT;
+	bool is_new;
+
+	begin_world(&w);
+	CHECK_EQ(promise(&w, &w.red, &web, "f", &instance, &is_new, &e), 0);
+	avoid[0] = instance.node_id;
+	CHECK_EQ(instances_move(w.db, w.arena, &instance, &want, two_nodes, 2, true, &e), 0);
+	CHECK_EQ(instances_find(w.db, w.arena, instance.id, &moved, &e), 0);
+	CHECK(strcmp(moved.node_id, instance.node_id) != 0);
+	instances_row_done(&moved);
+
+	/* Back is no way: what the first node holds is still to be stopped there. */
+	avoid[0] = moved.node_id;
+	CHECK_EQ(instances_move(w.db, w.arena, &moved, &want, two_nodes, 2, false, &e),
+		 -ERR_UNAVAILABLE);
+	CHECK_EQ(leftover_forget(w.db, instance.node_id, instance.id, &e), 0);
+	CHECK_EQ(instances_move(w.db, w.arena, &moved, &want, two_nodes, 2, false, &e), 0);
+}
+
+struct starter {
+	struct world *world;
+	char id[64];
+	bool is_new;
+	int result;
+};
+
+static void *start_at_once(void *cookie)
+{
+	struct starter *s = cookie;
+	struct world w = *s->world;
+	struct instance instance;
+	struct err e = ERR_INIT;
+
+	w.arena = arena_new();
+	s->result = promise(&w, &w.red, &web, "flag{x}", &instance, &s->is_new, &e);
+	if (s->result == 0)
+		snprintf(s->id, sizeof(s->id), "%s", instance.id);
+	arena_free(w.arena);
+	return NULL;
+}
+
+TEST(starts_at_once_give_one_instance)
+{
+	AUTO(struct world, end_world) w;
+	struct starter starters[16];
+	pthread_t threads[16];
+	size_t fresh = 0;
+
+	begin_world(&w);
+	for (size_t i = 0; i < 16; i++) {
+		starters[i] = (struct starter){ .world = &w };
+		CHECK_EQ(pthread_create(&threads[i], NULL, start_at_once, &starters[i]), 0);
+	}
+	for (size_t i = 0; i < 16; i++) {
+		pthread_join(threads[i], NULL);
+		CHECK_EQ(starters[i].result, 0);
+		CHECK_STR(starters[i].id, starters[0].id);
+		fresh += starters[i].is_new;
+	}
+	CHECK_EQ(fresh, 1);
+}
+
+/* Submissions */
+
+static int submit(struct world *w, const struct team *team, const struct challenge *challenge,
+		  const char *question, const char *answer, struct submission *ret, struct err *e)
+{
+	const struct attempt attempt = { .competition_id = "ctf",
+					 .challenge = challenge,
+					 .question_id = question,
+					 .team_id = team->id,
+					 .user_id = team->captain_id,
+					 .answer = answer,
+					 .peer = "127.0.0.1" };
+
+	return submission_make(w->db, w->arena, 5000, &attempt, ret, e);
+}
+
+TEST(an_answer_is_right_once_and_the_first_of_all_is_first_blood)
+{
+	AUTO(struct world, end_world) w;
+	struct instance red, blue;
+	struct submission s;
+	struct err e = ERR_INIT;
+	bool is_new;
+
+	begin_world(&w);
+	CHECK_EQ(promise(&w, &w.red, &web, "flag{red}", &red, &is_new, &e), 0);
+	CHECK_EQ(promise(&w, &w.blue, &web, "flag{blue}", &blue, &is_new, &e), 0);
+	CHECK_EQ(submit(&w, &w.red, &web, NULL, " flag{red}\n", &s, &e), 0);
+	CHECK_STR(s.verdict, "correct");
+	CHECK_STR(s.question_id, "flag");
+	CHECK(s.first_blood);
+	CHECK_STR(s.instance_id, red.id);
+	CHECK_EQ(submit(&w, &w.red, &web, NULL, "flag{red}", &s, &e), 0);
+	CHECK_STR(s.verdict, "repeated");
+	CHECK(!s.first_blood);
+	CHECK_EQ(submit(&w, &w.blue, &web, "flag", "flag{blue}", &s, &e), 0);
+	CHECK_STR(s.verdict, "correct");
+	CHECK(!s.first_blood);
+}
+
+TEST(another_teams_answer_is_wrong_and_kept_with_whose_it_was)
+{
+	AUTO(struct world, end_world) w;
+	struct instance red;
+	struct submission s;
+	struct err e = ERR_INIT;
+	bool is_new;
+
+	begin_world(&w);
+	CHECK_EQ(promise(&w, &w.red, &web, "flag{red}", &red, &is_new, &e), 0);
+	CHECK_EQ(submit(&w, &w.blue, &pwn, NULL, "flag{red}", &s, &e), 0);
+	CHECK_STR(s.verdict, "foreign");
+	CHECK_STR(submission_verdict_shown(&s), "wrong");
+	CHECK_STR(s.other_team_id, w.red.id);
+	CHECK_STR(s.other_instance_id, red.id);
+
+	/* What is the same for everybody is nobody's. */
+	CHECK_EQ(submit(&w, &w.blue, &web, "flag", "Paris", &s, &e), 0);
+	CHECK_STR(s.verdict, "wrong");
+}
+
+TEST(an_answer_stays_right_after_its_instance_ended)
+{
+	AUTO(struct world, end_world) w;
+	struct instance red;
+	struct submission s;
+	struct err e = ERR_INIT;
+	bool is_new;
+
+	begin_world(&w);
+	CHECK_EQ(promise(&w, &w.red, &web, "flag{red}", &red, &is_new, &e), 0);
+	CHECK_EQ(instances_begin_stop(w.db, red.id, "expired", NULL, NULL, &e), 0);
+	CHECK_EQ(instances_ended(w.db, &red, 2000, &e), 0);
+	CHECK_EQ(submit(&w, &w.red, &web, NULL, "flag{red}", &s, &e), 0);
+	CHECK_STR(s.verdict, "correct");
+	CHECK(!s.instance_id);
+}
+
+TEST(attempts_are_counted_and_end)
+{
+	AUTO(struct world, end_world) w;
+	const struct challenge strict = {
+		.id = "strict", .questions = flag_question, .question_count = 2, .attempts = 2
+	};
+	struct submission s;
+	struct err e = ERR_INIT;
+
+	begin_world(&w);
+	CHECK_EQ(submit(&w, &w.red, &strict, NULL, "Paris", &s, &e), 0);
+	CHECK_EQ(submit(&w, &w.red, &strict, NULL, "Rome", &s, &e), 0);
+	CHECK_EQ(submit(&w, &w.red, &strict, NULL, "Oslo", &s, &e), 0);
+	CHECK_EQ(submit(&w, &w.red, &strict, NULL, "Paris", &s, &e), -ERR_FORBIDDEN);
+	CHECK_EQ(submit(&w, &w.blue, &strict, NULL, "Paris", &s, &e), 0);
+}
+
+TEST(an_answer_that_is_none_is_not_kept)
+{
+	AUTO(struct world, end_world) w;
+	const struct submission_filter all = { .limit = 100 };
+	struct submissions kept;
+	struct submission s;
+	struct err e = ERR_INIT;
+
+	begin_world(&w);
+	CHECK_EQ(submit(&w, &w.red, &web, NULL, " \n", &s, &e), -ERR_VALIDATION);
+	CHECK_EQ(submit(&w, &w.red, &web, "nope", "x", &s, &e), -ERR_NOT_FOUND);
+	CHECK_EQ(submission_list(w.db, w.arena, &all, &kept, &e), 0);
+	CHECK_EQ(kept.submission_count, 0);
+	CHECK_EQ(submit(&w, &w.red, &web, NULL, "wrong", &s, &e), 0);
+	CHECK_EQ(submission_list(w.db, w.arena, &all, &kept, &e), 0);
+	CHECK_EQ(kept.submission_count, 1);
+}
+
+struct submitter {
+	struct world *world;
+	const struct team *team;
+	bool first_blood;
+	bool correct;
+};
+
+static void *submit_at_once(void *cookie)
+{
+	struct submitter *s = cookie;
+	struct world w = *s->world;
+	struct submission made;
+	struct err e = ERR_INIT;
+
+	w.arena = arena_new();
+	if (submit(&w, s->team, &web, NULL, "Paris", &made, &e) == 0) {
+		s->first_blood = made.first_blood;
+		s->correct = strcmp(made.verdict, "correct") == 0;
+	}
+	arena_free(w.arena);
+	return NULL;
+}
+
+TEST(right_answers_at_once_give_one_first_blood_and_one_solve_a_team)
+{
+	AUTO(struct world, end_world) w;
+	struct submitter submitters[16];
+	pthread_t threads[16];
+	size_t bloods = 0, solves = 0;
+	int64_t kept;
+	struct err e = ERR_INIT;
+
+	begin_world(&w);
+	for (size_t i = 0; i < 16; i++) {
+		submitters[i] = (struct submitter){ .world = &w, .team = i % 2 ? &w.red : &w.blue };
+		CHECK_EQ(pthread_create(&threads[i], NULL, submit_at_once, &submitters[i]), 0);
+	}
+	for (size_t i = 0; i < 16; i++) {
+		pthread_join(threads[i], NULL);
+		bloods += submitters[i].first_blood;
+		solves += submitters[i].correct;
+	}
+	CHECK_EQ(bloods, 1);
+	CHECK_EQ(solves, 2);
+	CHECK_EQ(rows_count(w.db, "SELECT COUNT(*) FROM submission", NULL, &kept, &e), 0);
+	CHECK_EQ(kept, 16);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(the_node_with_the_smallest_share_in_use_is_picked),
+		T(of_equal_shares_the_larger_node_is_picked_then_the_first),
+		T(neither_an_unwell_nor_a_full_nor_an_avoided_node_is_picked),
+		T(where_no_node_fits_the_reason_is_named),
+		T(a_node_is_lost_after_three_misses_and_answers_twice_to_be_healthy),
+		T(a_node_that_says_it_is_unwell_is_degraded_but_never_lost),
+		T(a_static_challenge_keeps_its_value),
+		T(a_dynamic_challenge_falls_logarithmically_to_its_minimum),
+		T(a_dynamic_challenge_falls_linearly_to_its_minimum),
+		T(the_shares_of_all_questions_add_up_to_the_value),
+		T(more_points_lead_and_of_equal_points_the_earlier),
+		T(only_a_whole_solve_lowers_a_dynamic_value_and_for_all_who_have_it),
+		T(a_freeze_freezes_dynamic_values_too),
+		T(teams_without_a_solve_share_a_rank),
+		T(a_generated_answer_is_right_for_its_own_team_only),
+		T(case_counts_unless_the_author_says_otherwise),
+		T(further_answers_are_accepted_too),
+		T(a_pattern_has_to_match_the_whole_answer),
+		T(a_faulty_pattern_is_the_authors_fault_and_named),
+		T(a_name_is_trimmed_and_compared_without_case),
+		T(a_competition_file_says_when_who_and_what),
+		T(a_faulty_competition_file_is_refused_with_its_line),
+		T(a_password_lets_in_and_its_likes_do_not),
+		T(an_unknown_name_costs_a_hash_too),
+		T(a_disabled_account_neither_logs_in_nor_speaks_by_its_tokens),
+		T(the_last_admin_stays_admin),
+		T(an_account_is_in_one_team_and_a_team_has_no_more_than_its_size),
+		T(a_team_has_one_live_instance_of_a_challenge),
+		T(promises_spread_over_the_nodes_and_stop_where_they_are_full),
+		T(a_team_gets_no_more_than_its_quota),
+		T(an_instance_moves_only_to_a_node_that_may_not_hold_a_copy),
+		T(starts_at_once_give_one_instance),
+		T(an_answer_is_right_once_and_the_first_of_all_is_first_blood),
+		T(another_teams_answer_is_wrong_and_kept_with_whose_it_was),
+		T(an_answer_stays_right_after_its_instance_ended),
+		T(attempts_are_counted_and_end),
+		T(an_answer_that_is_none_is_not_kept),
+		T(right_answers_at_once_give_one_first_blood_and_one_solve_a_team),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
