@@ -20,8 +20,9 @@ static inline int64_t clock_now_ms(const struct clock *clock)
 	return clock->now_ms(clock);
 }
 
-/* Milliseconds of a clock that never goes back, for measuring durations only. */
+/* A clock that never goes back, for measuring durations only. */
 int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_us(void);
 
 enum { CLOCK_TEXT_SIZE = sizeof("9999-12-31T23:59:59.999Z") };
 

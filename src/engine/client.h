@@ -17,6 +17,9 @@ struct engine {
 	char api[ENGINE_API_SIZE]; /* "1.41"; empty until agreed on, and in no path then */
 	bool podman;
 	int64_t timeout_ms;
+	void (*observe)(void *cookie, const char *method, const char *call, int64_t us,
+			enum err_code outcome);
+	void *cookie;
 };
 
 #endif

@@ -160,6 +160,8 @@ int engine_open(const struct engine_options *options, struct engine **ret_engine
 
 	if (!engine)
 		return err_memory(e);
+	engine->observe = options->observe;
+	engine->cookie = options->cookie;
 	engine->timeout_ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_MS;
 	engine->url = strdup(find_url(options));
 	if (!engine->url)

@@ -18,11 +18,12 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
+#include "base/err.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-struct err;
 struct engine;
 
 struct engine_options {
@@ -42,6 +43,13 @@ struct engine_options {
 	 * as much. 0: a minute, for an engine under load takes its time.
 	 */
 	int64_t timeout_ms;
+	/*
+	 * Told of every request when it is over, on the thread that made it: the call as a literal
+	 * ("POST", "/containers/%s/start"), how long it took, and how it ended (ERR_NONE: well).
+	 */
+	void (*observe)(void *cookie, const char *method, const char *call, int64_t us,
+			enum err_code outcome);
+	void *cookie;
 };
 
 /*

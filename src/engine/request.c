@@ -1,5 +1,6 @@
 #include "engine/request.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/own.h"
@@ -17,7 +18,7 @@ void request_begin(struct request *req, struct engine *engine, const char *metho
 {
 	va_list ap;
 
-	*req = (struct request){ .engine = engine, .path = BUF_INIT };
+	*req = (struct request){ .engine = engine, .name = path, .path = BUF_INIT };
 	req->call.method = method;
 	req->call.timeout_ms = engine->timeout_ms;
 	req->call.headers = req->headers;
@@ -193,7 +194,7 @@ int request_parse(const struct request *req, const struct buf *text, json_t **re
 		       why.msg);
 }
 
-int request_run(struct request *req, json_t **ret_json, struct err *e)
+static int run(struct request *req, json_t **ret_json, struct err *e)
 {
 	AUTO(struct http_reply, http_reply_done) reply = HTTP_REPLY_INIT;
 	int r = request_check(req, e);
@@ -206,6 +207,19 @@ int request_run(struct request *req, json_t **ret_json, struct err *e)
 	if (!is_success(reply.status))
 		return refuse(&reply, e);
 	return ret_json ? request_parse(req, &reply.body, ret_json, e) : 0;
+}
+
+int request_run(struct request *req, json_t **ret_json, struct err *e)
+{
+	const struct engine *engine = req->engine;
+	int64_t began = clock_monotonic_us();
+	int r = run(req, ret_json, e);
+
+	if (engine->observe)
+		engine->observe(engine->cookie, req->call.method, req->name,
+				clock_monotonic_us() - began,
+				r < 0 ? (enum err_code) - r : ERR_NONE);
+	return r;
 }
 
 int request_run_id(struct request *req, const char *key, char **ret_id, struct err *e)

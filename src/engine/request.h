@@ -18,6 +18,7 @@ struct err;
 
 struct request {
 	struct engine *engine;
+	const char *name;      /* the path as a literal, for the observer */
 	struct http_call call; /* its sink, source and limits are the caller's to set */
 	struct buf path;
 	char *body;

@@ -13,7 +13,9 @@
 #include "node/catalogue.h"
 #include "node/compose.h"
 #include "node/image.h"
+#include "node/metrics.h"
 #include "node/node.h"
+#include "node/pressure.h"
 #include "node/resource.h"
 #include "node/roster.h"
 #include "node/store.h"
@@ -177,6 +179,7 @@ static int take_down(struct node *node, struct instance *inst, struct err *e)
 	AUTO(char *, freep) dir = instance_dir(node, inst->id);
 	AUTO(char *, freep) binds = dir ? strf("%s/binds", dir) : NULL;
 	const char *detail = inst->end == FAILED ? inst->failure.msg : NULL;
+	int64_t began = clock_monotonic_us();
 	int r;
 
 	r = binds ? compose_down(node, inst->id, e) : err_memory(e);
@@ -200,6 +203,8 @@ static int take_down(struct node *node, struct instance *inst, struct err *e)
 		set_idle(inst, STOPPING);
 		return r;
 	}
+	metrics_stop(node->metrics, clock_monotonic_us() - began);
+	metrics_outcome(node->metrics, instance_status_words[inst->end]);
 	roster_leave(inst);
 	set_idle(inst, inst->end);
 	log_info("instance '%s' %s", inst->id, instance_status_words[inst->end]);
@@ -268,7 +273,9 @@ static int reserve(struct node *node, struct instance *inst, const struct plan *
 	AUTO(char *, freep) text = NULL;
 	int r;
 
-	r = resources_take(node, plan, &inst->resources, e);
+	r = pressure_check(node, e);
+	if (r == 0)
+		r = resources_take(node, plan, &inst->resources, e);
 	if (r < 0)
 		return r;
 	text = resources_text(&inst->resources);
@@ -313,19 +320,21 @@ static int start_planned(struct node *node, struct instance *inst, const struct 
 static int start_in_turn(struct node *node, struct instance *inst, const struct plan *plan,
 			 struct err *e)
 {
-	int64_t began;
+	int64_t queued = clock_monotonic_us(), began;
 	int r;
 
 	set_phase(inst, "queued");
 	if (!gate_enter(&node->starts, inst, &inst->cancelled))
 		return err_set(e, ERR_ABORTED, "the start was called off");
-	began = clock_monotonic_ms();
+	began = clock_monotonic_us();
+	metrics_start_phase(node->metrics, PHASE_QUEUE, began - queued);
 	r = start_planned(node, inst, plan, e);
 	gate_leave(&node->starts);
 	if (r == 0) {
-		timings_add(node->timings, inst->challenge_id, clock_monotonic_ms() - began);
-		log_info("instance '%s' of '%s' runs after %lld ms", inst->id, inst->challenge_id,
-			 (long long)(clock_monotonic_ms() - began));
+		int64_t took = clock_monotonic_us() - began;
+
+		metrics_start_phase(node->metrics, PHASE_CONTAINERS, took);
+		timings_add(node->timings, inst->challenge_id, took / 1000);
 	}
 	return r;
 }
@@ -334,6 +343,7 @@ static int start_now(struct node *node, struct instance *inst, struct err *e)
 {
 	AUTO(struct challenge_ref *, challenge_unrefp) challenge = NULL;
 	AUTO(struct plan *, plan_freep) plan = NULL;
+	int64_t began = clock_monotonic_us();
 	int r = 0;
 
 	if (inst->resumed) /* what there is of it goes first */
@@ -349,8 +359,15 @@ static int start_now(struct node *node, struct instance *inst, struct err *e)
 	/* Images are made before the turn: a long build must not hold up those who have theirs. */
 	set_phase(inst, "images");
 	r = images_ensure(node, inst->id, plan, e);
+	metrics_start_phase(node->metrics, PHASE_IMAGES, clock_monotonic_us() - began);
 	if (r == 0)
 		r = start_in_turn(node, inst, plan, e);
+	if (r == 0) {
+		metrics_start_phase(node->metrics, PHASE_TOTAL, clock_monotonic_us() - began);
+		metrics_outcome(node->metrics, instance_status_words[RUNNING]);
+		log_info("instance '%s' of '%s' runs after %lld ms", inst->id, inst->challenge_id,
+			 (long long)(clock_monotonic_us() - began) / 1000);
+	}
 	return engine_failure(r, e);
 }
 

@@ -1,9 +1,11 @@
 #include "node/node-http.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/secret.h"
 #include "node/catalogue.h"
 #include "node/instance.h"
+#include "node/metrics.h"
 #include "node/node.h"
 #include "node/roster.h"
 #include "wire/node.h"
@@ -65,6 +67,21 @@ static int serve_rescan(void *ctx, struct http_req *req, struct http_res *res, s
 	return r;
 }
 
+static int serve_metrics(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	int r;
+
+	(void)req;
+	metrics_print(ctx, &text);
+	r = buf_check(&text, e);
+	if (r == 0)
+		r = http_send_bytes(res, 200, "text/plain; version=0.0.4; charset=utf-8", text.data,
+				    text.len);
+	buf_done(&text);
+	return r;
+}
+
 static int serve_later(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	(void)ctx;
@@ -78,6 +95,7 @@ const struct http_route node_routes[] = {
 	  .path = "/api/v1/health",
 	  .serve = serve_node_health,
 	  .flags = HTTP_QUICK },
+	{ .method = "GET", .path = "/metrics", .serve = serve_metrics },
 	{ .method = "POST", .path = "/api/v1/admin/stop-all", .serve = serve_stop_all },
 	{ .method = "POST", .path = "/api/v1/admin/rescan-challenges", .serve = serve_rescan },
 	{ .method = "POST", .path = "/api/v1/admin/challenges/{id}/build", .serve = serve_later },

@@ -14,6 +14,7 @@
 #include "node/catalogue.h"
 #include "node/firewall.h"
 #include "node/image.h"
+#include "node/metrics.h"
 #include "node/pool.h"
 #include "node/port.h"
 #include "node/roster.h"
@@ -71,7 +72,13 @@ static int load_policy(struct node *node, struct err *e)
 
 static int open_engine(struct node *node, struct err *e)
 {
-	const struct engine_options options = { .url = node->options->engine };
+	const struct engine_options options = {
+		.url = node->options->engine,
+		.observe = metrics_engine_call,
+		.cookie = node->metrics,
+	};
+	AUTO(json_t *, json_decrefp) info = NULL;
+	const char *dir = "/";
 	int r;
 
 	r = engine_open(&options, &node->engine, e);
@@ -79,7 +86,14 @@ static int open_engine(struct node *node, struct err *e)
 		return r;
 	node->engine_name = strf("%s %s", engine_is_podman(node->engine) ? "Podman" : "Docker",
 				 engine_version(node->engine));
-	return node->engine_name ? 0 : err_memory(e);
+	if (!node->engine_name)
+		return err_memory(e);
+	r = engine_info(node->engine, &info, e);
+	if (r < 0)
+		return r;
+	json_unpack(info, "{s:s}", "DockerRootDir", &dir); /* Podman says nothing of it */
+	node->engine_dir = strdup(dir);
+	return node->engine_dir ? 0 : err_memory(e);
 }
 
 static int open_stores(struct node *node, struct err *e)
@@ -130,6 +144,8 @@ static int node_open(struct node *node, struct err *e)
 
 	r = check_options(node->options, e);
 	if (r == 0)
+		r = metrics_new(&node->metrics, e);
+	if (r == 0)
 		r = secret_init(e);
 	if (r == 0 && node->options->token_file)
 		r = secret_read_file(node->options->token_file, &node->token, e);
@@ -158,6 +174,7 @@ int node_new(const struct node_options *options, const struct clock *clock, stru
 		return err_memory(e);
 	node->options = options;
 	node->clock = clock;
+	promises_init(&node->promises);
 	gate_init(&node->starts, (size_t)options->parallel_starts);
 	r = node_open(node, e);
 	if (r < 0)
@@ -172,6 +189,7 @@ void node_free(struct node *node)
 		return;
 	work_free(node->work);
 	gate_done(&node->starts);
+	promises_done(&node->promises);
 	timings_free(node->timings);
 	roster_free(node->roster);
 	images_free(node->images);
@@ -182,6 +200,8 @@ void node_free(struct node *node)
 	policy_free(node->policy);
 	engine_close(node->engine);
 	db_close(node->db);
+	metrics_free(node->metrics);
+	free(node->engine_dir);
 	free(node->engine_name);
 	free(node->evidence_dir);
 	free(node->state_dir);

@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "node/gate.h"
 #include "node/options.h"
+#include "node/resource.h"
 
 #include <stdatomic.h>
 
@@ -16,6 +17,7 @@ struct db;
 struct engine;
 struct err;
 struct images;
+struct metrics;
 struct roster;
 struct policy;
 struct pool;
@@ -31,6 +33,7 @@ struct node {
 	char *state_dir;    /* absolute */
 	char *evidence_dir; /* absolute: what is recorded lies below it */
 	char *engine_name;  /* "Docker 20.10.24" */
+	char *engine_dir;   /* where the engine keeps its images and containers */
 	char id[ID_SIZE];
 	struct db *db;
 	struct engine *engine;
@@ -43,6 +46,8 @@ struct node {
 	struct roster *roster; /* instances that have not ended */
 	struct work *work;     /* jobs that outlive the request that began them */
 	struct gate starts;
+	struct promises promises;
+	struct metrics *metrics;
 	struct timings *timings; /* of starts, by challenge */
 	atomic_bool engine_lost; /* the last ping failed */
 };

@@ -18,6 +18,10 @@
 	ROW(ports, STRING, "FIRST-LAST", "20000-29999", "Host ports to publish on.") \
 	ROW(subnets, STRING, "CIDR", "10.176.0.0/12", "Address space that instances' networks are cut from.") \
 	ROW(capacity, COUNT, "N", "100", "Most instances at once.") \
+	ROW(memory, SIZE, "SIZE", NULL, "Most memory promised to containers in all; unset: no such limit.") \
+	ROW(cpus, COUNT, "N", NULL, "Most processors promised to containers in all; unset: no such limit.") \
+	ROW(min_free_disk, SIZE, "SIZE", "1g", "Disk that must stay free: below it, starts are refused.") \
+	ROW(min_free_memory, SIZE, "SIZE", "256m", "Memory that must stay available: below it, starts are refused.") \
 	ROW(parallel_starts, COUNT, "N", "8", "Instances being started at once; more wait their turn.") \
 	ROW(ready_networks, COUNT, "N", "32", "Networks kept ready, so that starts need not wait for the engine to make one.") \
 	ROW(policy, STRING, "FILE", NULL, "Operator's policy: what challenges may do beyond the defaults.") \

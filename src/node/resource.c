@@ -11,6 +11,60 @@
 #include <stdio.h>
 #include <string.h>
 
+void promises_init(struct promises *promises)
+{
+	*promises = (struct promises){ 0 };
+	pthread_mutex_init(&promises->lock, NULL);
+}
+
+void promises_done(struct promises *promises)
+{
+	pthread_mutex_destroy(&promises->lock);
+}
+
+static void promise(struct promises *promises, int64_t memory, int64_t nano_cpus)
+{
+	pthread_mutex_lock(&promises->lock);
+	promises->memory += memory;
+	promises->nano_cpus += nano_cpus;
+	pthread_mutex_unlock(&promises->lock);
+}
+
+/* Promises what the plan's containers may use, where the operator's limits allow it. */
+static int promise_plan(struct node *node, const struct plan *plan, struct resources *resources,
+			struct err *e)
+{
+	enum { MIB = 1 << 20 };
+	const struct node_options *options = node->options;
+	struct promises *promises = &node->promises;
+	int64_t memory = 0, nano_cpus = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < plan->service_count; i++) {
+		memory += plan->services[i].memory * plan->services[i].replicas;
+		nano_cpus += plan->services[i].nano_cpus * plan->services[i].replicas;
+	}
+	pthread_mutex_lock(&promises->lock);
+	if (options->memory && promises->memory + memory > options->memory)
+		r = err_set(e, ERR_UNAVAILABLE,
+			    "the node is full: %lld of %lld MiB of memory are promised, %lld more "
+			    "are wanted",
+			    (long long)(promises->memory / MIB), (long long)(options->memory / MIB),
+			    (long long)(memory / MIB));
+	else if (options->cpus && promises->nano_cpus + nano_cpus > options->cpus * 1000000000)
+		r = err_set(e, ERR_UNAVAILABLE,
+			    "the node is full: %.1f of %lld processors are promised, %.1f more are "
+			    "wanted",
+			    (double)promises->nano_cpus / 1e9, (long long)options->cpus,
+			    (double)nano_cpus / 1e9);
+	if (r == 0) {
+		promises->memory += resources->memory = memory;
+		promises->nano_cpus += resources->nano_cpus = nano_cpus;
+	}
+	pthread_mutex_unlock(&promises->lock);
+	return r;
+}
+
 void resources_done(struct resources *resources)
 {
 	free(resources->networks);
@@ -51,6 +105,7 @@ int resources_release(struct node *node, struct resources *resources, struct err
 		if (r < 0)
 			return r;
 	}
+	promise(&node->promises, -resources->memory, -resources->nano_cpus);
 	resources_done(resources);
 	return 0;
 }
@@ -96,6 +151,8 @@ static int take_all(struct node *node, const struct plan *plan, struct resources
 	int r;
 
 	r = make_room(resources, plan->network_count, port_count, e);
+	if (r == 0)
+		r = promise_plan(node, plan, resources, e);
 	for (; r == 0 && resources->port_count < port_count; resources->port_count += r == 0)
 		r = ports_take(node->ports, &resources->ports[resources->port_count], e);
 	for (; r == 0 && resources->network_count < plan->network_count;
@@ -119,7 +176,10 @@ int resources_take(struct node *node, const struct plan *plan, struct resources 
 
 char *resources_text(const struct resources *resources)
 {
-	AUTO(json_t *, json_decrefp) json = json_pack("{s:[],s:[]}", "networks", "ports");
+	AUTO(json_t *, json_decrefp) json =
+		json_pack("{s:[],s:[],s:I,s:I}", "networks", "ports", "memory",
+			  (json_int_t)resources->memory, "nano_cpus",
+			  (json_int_t)resources->nano_cpus);
 
 	for (size_t i = 0; i < resources->network_count; i++)
 		json_array_append_new(json_object_get(json, "networks"),

@@ -9,6 +9,7 @@
 
 #include "node/pool.h"
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,11 +17,22 @@ struct err;
 struct node;
 struct plan;
 
+/* What the node has promised to containers in all. */
+struct promises {
+	pthread_mutex_t lock;
+	int64_t memory;    /* bytes */
+	int64_t nano_cpus; /* 1e9 is one processor */
+};
+
+void promises_init(struct promises *promises);
+void promises_done(struct promises *promises);
+
 struct resources {
 	struct pooled_network *networks; /* one per network of the plan; id "": a subnet alone */
 	size_t network_count;
 	uint16_t *ports; /* one per published port and replica, in the plan's order */
 	size_t port_count;
+	int64_t memory, nano_cpus; /* promised to its containers */
 };
 
 /* All that the plan needs, or nothing. Fails with UNAVAILABLE. */

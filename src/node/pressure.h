@@ -1,0 +1,13 @@
+/*
+ * Whether the host can take one more instance: disk and memory that are really free.
+ */
+#ifndef NODE_PRESSURE_H
+#define NODE_PRESSURE_H
+
+struct err;
+struct node;
+
+/* Fails with UNAVAILABLE, naming what is short, how much is left and what is asked for. */
+int pressure_check(const struct node *node, struct err *e);
+
+#endif
