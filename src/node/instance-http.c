@@ -8,6 +8,7 @@
 #include "node/instance.h"
 #include "node/node.h"
 #include "node/observe.h"
+#include "node/timeline.h"
 #include "wire/instance.h"
 
 #include <string.h>
@@ -186,6 +187,18 @@ static int serve_containers(void *ctx, struct http_req *req, struct http_res *re
 	return json ? http_send_json(res, 200, json) : err_memory(e);
 }
 
+static int serve_timeline(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	json_t *events = NULL;
+	const char *id;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = timeline_read(ctx, id, &events, e);
+	return r < 0 ? r : http_send_json(res, 200, json_pack("{s:o}", "events", events));
+}
+
 static int serve_logs(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct buf text = BUF_INIT;
@@ -254,6 +267,7 @@ const struct http_route instance_routes[] = {
 	{ .method = "PATCH", .path = "/api/v1/instances/{id}", .serve = serve_extend },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/status", .serve = serve_status },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/health", .serve = serve_health },
+	{ .method = "GET", .path = "/api/v1/instances/{id}/timeline", .serve = serve_timeline },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/containers", .serve = serve_containers },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/container-logs", .serve = serve_logs },
 	{ .method = "GET",

@@ -19,6 +19,7 @@
 #include "node/resource.h"
 #include "node/roster.h"
 #include "node/store.h"
+#include "node/timeline.h"
 #include "node/timing.h"
 #include "wire/instance.h"
 
@@ -205,6 +206,8 @@ static int take_down(struct node *node, struct instance *inst, struct err *e)
 	}
 	metrics_stop(node->metrics, clock_monotonic_us() - began);
 	metrics_outcome(node->metrics, instance_status_words[inst->end]);
+	timeline_add(node, inst->id, instance_status_words[inst->end], NULL, "%s",
+		     detail ? detail : "");
 	roster_leave(inst);
 	set_idle(inst, inst->end);
 	log_info("instance '%s' %s", inst->id, instance_status_words[inst->end]);
@@ -365,6 +368,8 @@ static int start_now(struct node *node, struct instance *inst, struct err *e)
 	if (r == 0) {
 		metrics_start_phase(node->metrics, PHASE_TOTAL, clock_monotonic_us() - began);
 		metrics_outcome(node->metrics, instance_status_words[RUNNING]);
+		timeline_add(node, inst->id, "running", NULL, "after %lld ms",
+			     (long long)(clock_monotonic_us() - began) / 1000);
 		log_info("instance '%s' of '%s' runs after %lld ms", inst->id, inst->challenge_id,
 			 (long long)(clock_monotonic_us() - began) / 1000);
 	}
@@ -422,6 +427,7 @@ static int stop(struct node *node, struct instance *inst, enum instance_status e
 	}
 	inst->busy = true;
 	pthread_mutex_unlock(&inst->lock);
+	timeline_add(node, inst->id, "stopping", NULL, "%s", end == EXPIRED ? "expired" : "");
 	r = store_set_status(node->db, inst->id, instance_status_words[STOPPING],
 			     ending_detail(inst), e);
 	if (r < 0) {
@@ -543,6 +549,8 @@ int instance_start(struct node *node, const struct instance_spec *spec, bool res
 	}
 
 	r = store_new(node, inst, respond_async, e);
+	if (r == 0)
+		timeline_add(node, inst->id, "starting", NULL, "%s", inst->challenge_id);
 	if (r == 0 && respond_async) {
 		r = row_of(inst, ret_row, e);
 		if (r == 0)
@@ -600,6 +608,7 @@ int instance_extend(struct node *node, const char *instance_id, int64_t ttl,
 		if (r == 0) {
 			inst->expires_at = expires_at;
 			r = row_of_locked(inst, ret_row, e);
+			timeline_add(node, inst->id, "extended", NULL, "to %lld s", (long long)ttl);
 		}
 	} else {
 		r = err_set(e, ERR_CONFLICT, "instance '%s' is %s", inst->id,

@@ -11,6 +11,7 @@
 #include "node/node-http.h"
 #include "node/node.h"
 #include "node/recover.h"
+#include "node/timeline.h"
 
 #include <signal.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 struct node_daemon {
 	struct node *node;
 	struct keeper *keeper;
+	struct watch *watch;
 	struct http_server *server;
 };
 
@@ -64,6 +66,8 @@ int node_daemon_start(const struct node_options *options, const char *token,
 	if (r == 0)
 		r = keeper_start(daemon->node, &daemon->keeper, e);
 	if (r == 0)
+		r = watch_start(daemon->node, &daemon->watch, e);
+	if (r == 0)
 		r = listen_on(daemon, e);
 	if (r < 0)
 		return r;
@@ -89,6 +93,7 @@ void node_daemon_free(struct node_daemon *daemon)
 	if (!daemon)
 		return;
 	http_server_free(daemon->server);
+	watch_stop(daemon->watch);
 	keeper_stop(daemon->keeper);
 	node_free(daemon->node);
 	free(daemon);

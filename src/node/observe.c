@@ -96,9 +96,10 @@ static const char *complaint(const struct engine_container *container, const jso
 			     const struct engine_container_state *state)
 {
 	bool one_shot = strcmp(label(container->labels, LABEL_ONE_SHOT), "true") == 0;
+	const char *output = last_health_output(inspected);
 
-	if (state->health && strcmp(state->health, "unhealthy") == 0)
-		return last_health_output(inspected) ? last_health_output(inspected) : "unhealthy";
+	if (state->running && state->health && strcmp(state->health, "unhealthy") == 0)
+		return output && *output ? output : "unhealthy";
 	if (state->running)
 		return NULL;
 	if (one_shot && strcmp(state->status, "exited") == 0 && state->exit_code == 0)

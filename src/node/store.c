@@ -23,6 +23,14 @@ static const char *const migrations[] = {
 	"  expires_at INTEGER NOT NULL,"
 	"  ended_at INTEGER NOT NULL DEFAULT 0);"
 	"CREATE INDEX instance_ended ON instance (ended_at);",
+	"CREATE TABLE event ("
+	"  id INTEGER PRIMARY KEY,"
+	"  instance_id TEXT NOT NULL,"
+	"  at INTEGER NOT NULL,"
+	"  event TEXT NOT NULL,"
+	"  service TEXT,"
+	"  detail TEXT);"
+	"CREATE INDEX event_instance ON event (instance_id);",
 	NULL,
 };
 
@@ -205,6 +213,14 @@ int store_each_active(struct db *db,
 
 int store_forget(struct db *db, int64_t before, struct err *e)
 {
-	return db_run(db, "DELETE FROM instance WHERE ended_at > 0 AND ended_at < ?",
-		      DB_ARGS(db_int(before)), e);
+	int r;
+
+	r = db_run(db,
+		   "DELETE FROM event WHERE instance_id IN"
+		   " (SELECT id FROM instance WHERE ended_at > 0 AND ended_at < ?)",
+		   DB_ARGS(db_int(before)), e);
+	if (r == 0)
+		r = db_run(db, "DELETE FROM instance WHERE ended_at > 0 AND ended_at < ?",
+			   DB_ARGS(db_int(before)), e);
+	return r;
 }
