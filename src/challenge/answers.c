@@ -139,6 +139,34 @@ static void place(struct service *s, const struct placement *place, const char *
 	}
 }
 
+static bool is_everybodys(const struct challenge *challenge, const char *question,
+			  const char *answer)
+{
+	for (size_t i = 0; i < challenge->question_count; i++) {
+		const struct question *row = &challenge->questions[i];
+
+		if (strcmp(row->id, question) == 0)
+			return row->kind == ANSWER_STATIC && strcmp(row->answer, answer) == 0;
+	}
+	return false;
+}
+
+/* An image that holds this instance's answer must not serve another. */
+static bool holds_own_answer(const struct planner *p, const json_t *args)
+{
+	const char *question;
+	json_t *value;
+
+	json_object_foreach ((json_t *)(uintptr_t)p->facts->answers, question, value) {
+		const char *answer = json_string_value(value);
+
+		if (answer && planner_mentions(args, answer) &&
+		    !is_everybodys(p->challenge, question, answer))
+			return true;
+	}
+	return false;
+}
+
 void answers_place(struct service *s)
 {
 	const struct challenge *challenge = s->p->challenge;
@@ -150,13 +178,8 @@ void answers_place(struct service *s)
 		if (answer && (!row->service || strcmp(row->service, s->name) == 0))
 			place(s, row, answer);
 	}
-	/* An image that holds this instance's answer must not serve another. */
-	for (size_t i = 0; s->plan->build && i < challenge->question_count; i++)
-		if (challenge->questions[i].kind == ANSWER_GENERATED)
-			s->plan->build->per_instance =
-				s->plan->build->per_instance ||
-				planner_mentions(s->plan->build->args,
-						 answers_get(s->p, challenge->questions[i].id));
+	if (s->plan->build)
+		s->plan->build->per_instance = holds_own_answer(s->p, s->plan->build->args);
 }
 
 /* --- tracing ------------------------------------------------------------------------------ */

@@ -319,7 +319,7 @@ static int load(struct loader *in)
 	in->spec = (struct spec){
 		.arena = in->arena, .challenge = c, .dir = c->dir, .problems = in->problems
 	};
-	r = find_spec(in);
+	r = c->compose_file ? 0 : find_spec(in);
 	if (r < 0)
 		return r;
 	r = find_services(in);
@@ -340,7 +340,7 @@ static int load(struct loader *in)
 	return problems_refusals(in->problems) ? problems_error(in->problems, in->e) : 0;
 }
 
-/* A compose file given by itself belongs to the nearest folder above it that has a spec. */
+/* A compose file given by itself may use all of the nearest folder above it that has a spec. */
 static const char *folder_of(struct loader *in, const char *path)
 {
 	const char *own = path_join(in->arena, path, ".."), *dir = own;

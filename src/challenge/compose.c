@@ -94,7 +94,9 @@ int compose_parse(struct arena *arena, const char *folder, const char *path, con
 		return err_memory(e);
 	file->path = arena_strdup(arena, name);
 	file->dir = arena_strdup(arena, dir);
-	r = folder_read(arena, folder, path, YAML_MAX_FILE, &text, &len, e);
+	/* One outside has been asked for already: what is guarded here is a symlink's way out. */
+	r = folder_read(arena, path_is_below(path, folder) ? folder : NULL, path, YAML_MAX_FILE,
+			&text, &len, e);
 	if (r < 0) {
 		problem_add(problems, PROBLEM_ERROR, name, 0, 0, NULL, "%s", e->msg);
 		return r;

@@ -2,8 +2,11 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/own.h"
+#include "challenge/interpolate.h"
 #include "challenge/unit.h"
+#include "challenge/variables.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -15,6 +18,8 @@ struct reader {
 	unsigned line;
 	char escape;
 	struct dockerfile *file;
+	const char **stages; /* "" for one without a name */
+	size_t stage_count;
 	bool failed;
 };
 
@@ -145,17 +150,77 @@ static void add_port(struct reader *in, const char *word, size_t len)
 	in->file->ports = rows;
 }
 
-static void add_arg(struct reader *in, const char *word)
+static void add_text(struct arena *arena, const char ***texts, size_t *count, const char *text,
+		     size_t len)
 {
-	const char **rows = arena_array(in->arena, in->file->arg_count + 1, sizeof(const char *));
+	const char **rows = arena_array(arena, *count + 1, sizeof(const char *));
 
 	if (!rows)
 		return;
-	if (in->file->arg_count)
-		memcpy(rows, in->file->args, in->file->arg_count * sizeof(const char *));
-	rows[in->file->arg_count] = arena_strndup(in->arena, word, strcspn(word, "= \t"));
-	in->file->args = rows;
-	in->file->arg_count += rows[in->file->arg_count] != NULL;
+	if (*count)
+		memcpy(rows, *texts, *count * sizeof(const char *));
+	rows[*count] = arena_strndup(arena, text, len);
+	*texts = rows;
+	*count += rows[*count] != NULL;
+}
+
+static void add_arg(struct reader *in, const char *word, size_t len)
+{
+	struct dockerfile *file = in->file;
+
+	add_text(in->arena, &file->args, &file->arg_count, word, strcspn(word, "= \t"));
+	if (in->stage_count == 0)
+		add_text(in->arena, &file->globals, &file->global_count, word, len);
+}
+
+/* A stage's name or number, or the empty image. */
+static bool is_stage(const struct reader *in, const char *word, size_t len)
+{
+	if (is_word(word, len, "scratch") || strspn(word, "0123456789") == len)
+		return true;
+	for (size_t i = 0; i < in->stage_count; i++)
+		if (is_word(word, len, in->stages[i]))
+			return true;
+	return false;
+}
+
+static void add_image(struct reader *in, const char *word, size_t len)
+{
+	if (len && !is_stage(in, word, len))
+		add_text(in->arena, &in->file->images, &in->file->image_count, word, len);
+}
+
+/* "--platform=linux/amd64 image AS name" */
+static void read_from(struct reader *in, const char *s)
+{
+	const char *as;
+	size_t len;
+
+	in->file->port_count = 0;
+	in->file->has_healthcheck = false;
+	while (strncmp(s, "--", 2) == 0) {
+		s += strcspn(s, blanks);
+		s += strspn(s, blanks);
+	}
+	len = strcspn(s, blanks);
+	add_image(in, s, len);
+	s += len + strspn(s + len, blanks);
+	len = strcspn(s, blanks);
+	as = s + len + strspn(s + len, blanks);
+	if (!is_word(s, len, "AS"))
+		as = "";
+	add_text(in->arena, &in->stages, &in->stage_count, as, strcspn(as, blanks));
+}
+
+static void read_copied_image(struct reader *in, const char *s)
+{
+	for (; strncmp(s, "--", 2) == 0; s += strspn(s, blanks)) {
+		size_t len = strcspn(s, blanks);
+
+		if (strncasecmp(s, "--from=", 7) == 0)
+			add_image(in, s + 7, len - 7);
+		s += len;
+	}
 }
 
 static void each_word(struct reader *in, const char *s,
@@ -197,18 +262,19 @@ static void read_one(struct reader *in, const char *s, unsigned line)
 	len = strcspn(s, blanks);
 	rest = s + len + strspn(s + len, blanks);
 	if (is_word(s, len, "FROM")) {
-		in->file->port_count = 0;
-		in->file->has_healthcheck = false;
+		read_from(in, rest);
 	} else if (is_word(s, len, "EXPOSE")) {
 		each_word(in, rest, add_port);
 	} else if (is_word(s, len, "ARG")) {
-		add_arg(in, rest);
+		each_word(in, rest, add_arg);
 	} else if (is_word(s, len, "HEALTHCHECK")) {
 		in->file->has_healthcheck = strncasecmp(rest, "NONE", 4) != 0;
 	} else if (is_word(s, len, "COPY") || is_word(s, len, "ADD") || is_word(s, len, "RUN")) {
 		char *end = heredoc_end(in->arena, rest);
 
 		read_flags(in, rest, line);
+		if (is_word(s, len, "COPY"))
+			read_copied_image(in, rest);
 		/* "cat <<EOF" continued by backslashes is the shell's: its body is in the line. */
 		if (end && !strstr(rest + (strstr(rest, end) - rest) + strlen(end), end)) {
 			need_buildkit(in, line, "a heredoc");
@@ -240,4 +306,48 @@ bool dockerfile_has_arg(const struct dockerfile *file, const char *name)
 		if (strcmp(file->args[i], name) == 0)
 			return true;
 	return false;
+}
+
+static void define_globals(const struct dockerfile *file, const json_t *args,
+			   struct variables *variables)
+{
+	for (size_t i = 0; i < file->global_count; i++) {
+		size_t len = strcspn(file->globals[i], "=");
+		const char *name = arena_strndup(variables->arena, file->globals[i], len);
+		const char *given = name ? json_string_value(json_object_get(args, name)) : NULL;
+		const char *def = file->globals[i][len] ? file->globals[i] + len + 1 : NULL;
+
+		if (def && (*def == '"' || *def == '\'') && def[strlen(def) - 1] == *def)
+			def = arena_strndup(variables->arena, def + 1, strlen(def + 1) - 1);
+		if (name && (given || def))
+			variables_add(variables, name, given ? given : def);
+	}
+}
+
+static void note_unset(void *cookie, const char *name)
+{
+	(void)name;
+	*(bool *)cookie = true;
+}
+
+bool dockerfile_images(struct arena *arena, const struct dockerfile *file, const json_t *args,
+		       const char ***ret_images, size_t *ret_count)
+{
+	struct variables variables = { .arena = arena };
+
+	*ret_images = NULL;
+	*ret_count = 0;
+	define_globals(file, args, &variables);
+	for (size_t i = 0; i < file->image_count; i++) {
+		AUTO(struct buf, buf_done) text = BUF_INIT;
+		bool unset = false;
+		struct err e = ERR_INIT;
+		int r = interpolate(file->images[i], &variables, &text, note_unset, &unset, &e);
+
+		if (r == -ERR_MEMORY)
+			return false;
+		if (r == 0 && !unset && text.len > 0)
+			add_text(arena, ret_images, ret_count, text.data, text.len);
+	}
+	return !arena_failed(arena);
 }

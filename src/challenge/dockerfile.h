@@ -4,6 +4,7 @@
 #ifndef CHALLENGE_DOCKERFILE_H
 #define CHALLENGE_DOCKERFILE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,11 +25,23 @@ struct dockerfile {
 	const char **args; /* names of every ARG */
 	size_t arg_count;
 	bool has_healthcheck;
+	const char **globals; /* ARGs before the first FROM: "NAME" or "NAME=default" */
+	size_t global_count;
+	const char **images; /* named by FROM and COPY --from, stages and scratch left out; as
+				written */
+	size_t image_count;
 };
 
 /* Never fails but for memory (false): what it doesn't understand is the builder's to refuse. */
 bool dockerfile_read(struct arena *arena, const char *text, struct dockerfile *ret_file);
 
 bool dockerfile_has_arg(const struct dockerfile *file, const char *name);
+
+/*
+ * The references of the images that a build with these args ({name: value}; may be NULL) begins
+ * with. One that can't be told is left out. False when out of memory.
+ */
+bool dockerfile_images(struct arena *arena, const struct dockerfile *file, const json_t *args,
+		       const char ***ret_images, size_t *ret_count);
 
 #endif

@@ -115,7 +115,8 @@ struct plan_file {
 
 struct plan_service {
 	const char *name;  /* as the compose file spells it */
-	const char *image; /* the reference to run; for a build, the tag that the build gets */
+	const char *image; /* the reference to run; for a build, the tag that the build gets: unique
+			      to the instance where build->per_instance */
 	const char *pull_policy;  /* "missing" by default; "never", "always" */
 	const char *platform;     /* "linux/amd64"; NULL: the engine's own */
 	struct plan_build *build; /* NULL: the image is pulled, or built_by another service */

@@ -231,6 +231,9 @@ static int read_policy(struct reader *in, const struct yaml_node *root, struct p
 	const struct yaml_node *challenges = yaml_get(root, "challenges");
 	size_t count = challenges && challenges->kind == YAML_MAP ? challenges->count : 0;
 
+	if (challenges && challenges->kind != YAML_MAP && challenges->kind != YAML_NULL)
+		problem_at(in->problems, PROBLEM_ERROR, challenges, "challenges",
+			   "must be a map, not %s", yaml_kind_name(challenges->kind));
 	policy->grants = arena_array(in->arena, count + 1, sizeof(*policy->grants));
 	if (!policy->grants)
 		return -1;
@@ -245,7 +248,7 @@ static int read_policy(struct reader *in, const struct yaml_node *root, struct p
 	for (size_t i = 0; root->kind == YAML_MAP && i < root->count; i++) {
 		const struct yaml_entry *entry = &root->entries[i];
 
-		if (strcmp(entry->key, "challenges") == 0 && count == entry->value->count)
+		if (strcmp(entry->key, "challenges") == 0)
 			continue;
 		if (!read_grant_entry(in, entry, &policy->grants[0]))
 			problem_at(in->problems, PROBLEM_ERROR, entry->value, entry->key,

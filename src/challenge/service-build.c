@@ -310,7 +310,8 @@ static const char *image_part(struct arena *arena, const char *name)
 
 /*
  * The tag is the content's: what the author calls the image is shared by no two challenges, and
- * what didn't change is not built again.
+ * what didn't change is not built again. An instance's own image is never another's, not even where
+ * both have the same answers: it goes when its instance does.
  */
 static void name_image(struct service *s)
 {
@@ -323,9 +324,11 @@ static void name_image(struct service *s)
 		return;
 	}
 	build->content_hash = arena_strdup(s->p->arena, hash);
-	s->plan->image = arena_printf(s->p->arena, "ctfy-challenge/%s/%s:%.20s",
-				      image_part(s->p->arena, s->p->challenge->id),
-				      image_part(s->p->arena, s->name), hash);
+	s->plan->image =
+		arena_printf(s->p->arena, "ctfy-challenge/%s/%s:%.20s%s%s",
+			     image_part(s->p->arena, s->p->challenge->id),
+			     image_part(s->p->arena, s->name), hash, build->per_instance ? "-" : "",
+			     build->per_instance ? s->p->facts->instance_id : "");
 }
 
 void service_finish_build(struct service *s)

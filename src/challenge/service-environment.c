@@ -44,7 +44,7 @@ static void read_env_file(struct service *s, const struct yaml_node *at, const c
 		return;
 	}
 	variables_add_all(&outer, &s->p->variables);
-	r = folder_read(arena, s->p->challenge->dir, path, YAML_MAX_FILE, &text, &len, &e);
+	r = folder_read(arena, NULL, path, YAML_MAX_FILE, &text, &len, &e);
 	if (r == 0)
 		r = env_parse(text, raw, &outer, &s->env_files, &fault, &e);
 	if (r < 0)

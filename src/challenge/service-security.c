@@ -61,8 +61,7 @@ static void inline_profile(struct service *s, const struct yaml_node *at, const 
 			       file);
 		return;
 	}
-	if (folder_read(s->p->arena, s->p->challenge->dir, path, MAX_PROFILE, &text, &len, &e) <
-	    0) {
+	if (folder_read(s->p->arena, NULL, path, MAX_PROFILE, &text, &len, &e) < 0) {
 		service_fault(s, at, "%s", e.msg);
 		return;
 	}

@@ -1,0 +1,771 @@
+/* Specs of every dialect become one struct challenge; its answers reach where they should. */
+#include "folder.h"
+
+#include "challenge/import.h"
+#include "challenge/lint.h"
+
+static struct folder f;
+
+static void load_spec(const char *name, const char *text)
+{
+	folder_write(&f, name, text);
+	if (folder_load(&f) < 0) {
+		folder_print_problems(&f);
+		fail_msg("%s", f.e.msg);
+	}
+}
+
+static void plan_it(void)
+{
+	if (folder_plan(&f) < 0) {
+		folder_print_problems(&f);
+		fail_msg("%s", f.e.msg);
+	}
+}
+
+static const char *answer(const char *question)
+{
+	return json_string_value(json_object_get(f.answers, question));
+}
+
+static const char bare[] = "services: {web: {image: i, ports: ['80']}}\n";
+
+/* --- ctfcli ------------------------------------------------------------------------------- */
+
+TEST(a_ctfcli_spec_is_read_whole)
+{
+	const struct challenge *c;
+
+	folder_open(&f);
+	folder_write(&f, "dist/a.zip", "x");
+	load_spec(
+		"challenge.yml",
+		"name: The name\nauthor: somebody\ncategory: web\ndescription: |\n  Two\n  lines\n"
+		"value: 500\ntype: dynamic\nextra: {initial: 400, decay: 25, minimum: 50}\n"
+		"connection_info: nc ${host} ${port}\nstate: hidden\nattempts: 5\nversion: '0.1'\n"
+		"tags: [a, b]\ntopics: [x]\nrequirements: [Other]\n"
+		"flags: ['flag{one}', {type: static, content: 'flag{two}', data: "
+		"case_insensitive}]\n"
+		"files: [dist/a.zip, dist/missing.zip, ../outside]\n"
+		"hints: [free, {content: paid, cost: 10}]\n"
+		"hosting: x\n");
+	c = f.challenge;
+	CHECK_STR(c->dialect, "ctfcli");
+	CHECK_STR(c->name, "The name");
+	CHECK_STR(c->author, "somebody");
+	CHECK_STR(c->category, "web");
+	CHECK_STR(c->description, "Two\nlines\n");
+	CHECK_STR(c->type, "dynamic");
+	CHECK_EQ(c->value, 400);
+	CHECK_EQ(c->minimum, 50);
+	CHECK_EQ(c->decay, 25);
+	CHECK_STR(c->decay_function, "logarithmic");
+	CHECK_STR(c->connection_info, "nc ${host} ${port}");
+	CHECK(c->hidden);
+	CHECK_EQ(c->attempts, 5);
+	CHECK_EQ(c->tag_count, 2);
+	CHECK_STR(c->requires_[0], "Other");
+	CHECK_EQ(c->question_count, 1);
+	CHECK_STR(c->questions[0].id, "flag");
+	CHECK_STR(c->questions[0].answer, "flag{one}");
+	CHECK_EQ(c->questions[0].kind, ANSWER_STATIC);
+	CHECK(c->questions[0].case_insensitive);
+	CHECK_EQ(c->questions[0].also_count, 1);
+	CHECK_STR(c->questions[0].also[0], "flag{two}");
+	CHECK_EQ(c->attachment_count, 1);
+	CHECK_STR(c->attachments[0].filename, "a.zip");
+	CHECK_STR(c->attachments[0].source, "dist/a.zip");
+	CHECK_EQ(c->hint_count, 2);
+	CHECK_STR(c->hints[1].text, "paid");
+	CHECK_EQ(c->hints[1].cost, 10);
+	CHECK(!challenge_has_instance(c));
+	folder_check_problem(&f, "'dist/missing.zip' is not offered: there is no such file");
+	folder_check_problem(&f, "'../outside' is not offered: it is outside the folder");
+	folder_check_problem(&f,
+			     "challenge.yml:22:1: warning: hosting: unknown, and has no effect");
+	CHECK_EQ(f.problems.count, 3);
+	folder_close(&f);
+}
+
+TEST(null_and_lone_values_are_taken_as_meant)
+{
+	folder_open(&f);
+	load_spec("challenge.yml",
+		  "name: x\ntags:\nfiles:\nimage:\nhost:\nrequirements:\nhints: one\n"
+		  "flags: just{one}\nattribution: me\nvalue: '100'\n");
+	CHECK_EQ(f.challenge->hint_count, 1);
+	CHECK_STR(f.challenge->questions[0].answer, "just{one}");
+	CHECK_STR(f.challenge->author, "me");
+	CHECK_EQ(f.challenge->value, 100);
+	folder_close(&f);
+}
+
+TEST(a_regex_flag_takes_the_fixed_ones_in)
+{
+	folder_open(&f);
+	load_spec("challenge.yml",
+		  "name: x\nflags: ['a.b', {type: regex, content: '^c+$'}, 'd|e']\n");
+	CHECK_EQ(f.challenge->questions[0].kind, ANSWER_REGEX);
+	CHECK_STR(f.challenge->questions[0].answer, "^c+$|^a\\.b$|^d\\|e$");
+	CHECK(!answer("flag"));
+	folder_close(&f);
+}
+
+TEST(questions_have_templates_fixed_answers_and_patterns)
+{
+	folder_open(&f);
+	load_spec("challenge.yml",
+		  "name: x\nquestions:\n"
+		  "  - {id: user, text: Who?, answer: 'flag{user_...}', value: 10}\n"
+		  "  - {id: fixed, answer: {static: 'flag{...}'}}\n"
+		  "  - {id: plain, answer: 'no dots', also: [other]}\n"
+		  "  - {id: pat, answer: {regex: '^x$', case_insensitive: true}}\n");
+	CHECK_EQ(f.challenge->question_count, 4);
+	CHECK_EQ(f.challenge->questions[0].kind, ANSWER_GENERATED);
+	CHECK_EQ(f.challenge->questions[0].value, 10);
+	CHECK_EQ(f.challenge->questions[2].kind, ANSWER_STATIC);
+	CHECK_EQ(f.challenge->questions[3].kind, ANSWER_REGEX);
+	CHECK(f.challenge->questions[3].case_insensitive);
+	CHECK_EQ(strlen(answer("user")), strlen("flag{user_}") + 32);
+	CHECK_EQ(strncmp(answer("user"), "flag{user_", 10), 0);
+	CHECK_STR(answer("fixed"), "flag{...}");
+	CHECK_STR(answer("plain"), "no dots");
+	CHECK(!answer("pat"));
+	folder_close(&f);
+}
+
+TEST(answers_differ_from_instance_to_instance)
+{
+	AUTO(char *, freep) first = NULL;
+	AUTO(json_t *, json_decrefp) again = NULL;
+
+	folder_open(&f);
+	load_spec("challenge.yml", "name: x\nquestions: [{id: q, answer: 'f{...}'}]\n");
+	first = strdup(answer("q"));
+	CHECK_EQ(challenge_answers(f.challenge, &again, &f.e), 0);
+	CHECK(strcmp(first, json_string_value(json_object_get(again, "q"))) != 0);
+	CHECK_EQ(strspn(first + 2, "abcdefghijklmnopqrstuvwxyz234567"), 32);
+	folder_close(&f);
+}
+
+TEST(a_faulty_spec_is_refused_with_its_place)
+{
+	static const struct {
+		const char *text, *message;
+	} facts[] = {
+		{ "name: [a]", "challenge.yml:1:7: error: name: must be a string, not a list" },
+		{ "name: x\nvalue: lots", "value: 'lots' is not a whole number" },
+		{ "name: x\nflags: [{type: static}]", "flags: a flag needs its 'content'" },
+		{ "name: x\nquestions: [{answer: a}]", "a question needs an 'id'" },
+		{ "name: x\nquestions: [{id: '../x', answer: a}]", "a question needs an 'id'" },
+		{ "name: x\nquestions: [{id: a}]", "the question 'a' needs an 'answer'" },
+		{ "name: x\nquestions: [{id: a, answer: b}, {id: a, answer: c}]",
+		  "there are two questions 'a'" },
+		{ "name: x\nquestions: [{id: a, answer: {magic: b}}]", "an answer is a template" },
+		{ "name: x\nquestions: [{id: a, answer: b, place: {service: s}}]",
+		  "needs one of file, environment or build_arg" },
+		{ "name: x\nquestions: [{id: a, answer: b, place: {file: rel}}]",
+		  "'rel' is not an absolute path" },
+		{ "name: x\nattachments: [{filename: a/b, source: c}]", "needs a 'filename'" },
+		{ "name: x\nattachments: [{filename: a, service: s}]", "needs a 'source'" },
+		{ "name: x\nendpoints: [{port: 0}]", "needs a 'port' from 1 to 65535" },
+		{ "name: x\nendpoints: [{port: 1, protocol: gopher}]", "'gopher' is not tcp" },
+		{ "name: x\nttl: soon", "'soon' is not a duration" },
+		{ "name: x\ntemplates: [gone]", "templates: 'gone' does not exist" },
+		{ "name: x\ncompose: {version: 3}", "compose: needs its 'services'" },
+		{ "name: x\nname: y", "the key 'name' is already defined at line 1" },
+		{ "name: 'x", "challenge.yml:" },
+	};
+
+	folder_open(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
+		folder_write(&f, "challenge.yml", facts[i].text);
+		if (folder_load(&f) != -ERR_INVALID)
+			fail_msg("not refused: %s", facts[i].text);
+		folder_check_problem(&f, facts[i].message);
+	}
+	folder_close(&f);
+}
+
+/* --- where answers go --------------------------------------------------------------------- */
+
+TEST(an_answer_reaches_every_place_that_asks_for_it)
+{
+	const char *flag;
+
+	folder_open(&f);
+	folder_write(&f, "challenge.yml",
+		     "name: x\nquestions:\n"
+		     "  - id: my.flag\n    answer: flag{...}\n    place:\n"
+		     "      - {environment: PLACED, service: web}\n"
+		     "      - {file: /flag.txt, service: web, mode: '0400', uid: 7}\n"
+		     "      - {file: /etc/app.json, service: web, template: '{\"f\": "
+		     "\"{{answer|json}}\"}'}\n"
+		     "      - {build_arg: SEED, service: web}\n"
+		     "templates: [conf/site.conf]\n"
+		     "attachments: [{filename: note.txt, source: note.tmpl, template: true}]\n");
+	folder_write(&f, "conf/site.conf", "x {{my.flag}} y");
+	folder_write(&f, "note.tmpl", "{{my.flag}} at {{host}} in {{instance_id}}");
+	folder_write(&f, "Dockerfile", "FROM x\nARG SEED\n");
+	folder_write(&f, "compose.yml",
+		     "services:\n"
+		     "  web:\n"
+		     "    build: .\n"
+		     "    environment: [MY_FLAG, 'COPY=${MY_FLAG}', NOT=x]\n"
+		     "    command: [serve, '$MY_FLAG']\n"
+		     "    volumes: ['./conf:/conf:ro']\n"
+		     "  other: {image: i}\n");
+	plan_it();
+	flag = answer("my.flag");
+	folder_check(f.json, "answers/0",
+		     "{\"question\":\"my.flag\",\"service\":\"web\",\"way\":\"environment\","
+		     "\"where\":\"MY_FLAG\"}");
+	folder_check(f.json, "answers/1/where", "\"COPY\"");
+	folder_check(f.json, "answers/2/where", "\"PLACED\"");
+	folder_check(f.json, "answers/3/way", "\"build-arg\"");
+	folder_check(f.json, "answers/3/where", "\"SEED\"");
+	folder_check(f.json, "answers/4",
+		     "{\"question\":\"my.flag\",\"service\":\"web\",\"way\":\"interpolation\","
+		     "\"where\":\"Cmd\"}");
+	folder_check(f.json, "answers/5/where", "\"/flag.txt\"");
+	folder_check(f.json, "answers/6/where", "\"/etc/app.json\"");
+	folder_check(f.json, "answers/7/way", "\"template\"");
+	folder_check(f.json, "answers/7/where", "\"/conf/site.conf\"");
+	folder_check(f.json, "answers/8",
+		     "{\"question\":\"my.flag\",\"way\":\"template\",\"where\":\"note.txt\"}");
+	folder_check(f.json, "answers/9", "");
+
+	CHECK(f.plan->services[0].build->per_instance);
+	CHECK_STR(f.plan->services[0].files[0].content, flag);
+	CHECK_EQ(f.plan->services[0].files[0].mode, 0400);
+	CHECK_EQ(f.plan->services[0].files[0].uid, 7);
+	CHECK_HAS(f.plan->services[0].files[1].content, "{\"f\": \"flag{");
+	CHECK_HAS(f.plan->services[0].binds[1].content, flag);
+	CHECK_HAS(f.plan->attachments[0].content, " at ctf.example in i1");
+	CHECK_EQ(f.plan->services[1].file_count, 0);
+	folder_close(&f);
+}
+
+TEST(answers_win_over_the_env_file)
+{
+	folder_open(&f);
+	folder_write(&f, ".env", "FLAG=from-env\n");
+	folder_write(&f, "challenge.yml", "name: x\nflags: ['flag{static}']\n");
+	folder_write(&f, "compose.yml",
+		     "services: {s: {image: i, environment: ['F=${FLAG:?}']}}\n");
+	plan_it();
+	folder_check(f.json, "services/0/container/Env", "[\"F=flag{static}\"]");
+	folder_close(&f);
+}
+
+TEST(a_static_answer_does_not_make_a_build_the_instance_s_own)
+{
+	folder_open(&f);
+	folder_write(&f, "challenge.yml", "name: x\nflags: ['flag{static}']\n");
+	folder_write(&f, "Dockerfile", "FROM x\n");
+	folder_write(&f, "compose.yml", "services: {s: {build: {context: ., args: [FLAG]}}}\n");
+	plan_it();
+	folder_check(f.json, "services/0/build/args", "{\"FLAG\":\"flag{static}\"}");
+	CHECK(!f.plan->services[0].build->per_instance);
+	folder_close(&f);
+}
+
+TEST(a_placement_names_a_service_that_is_there)
+{
+	folder_open(&f);
+	folder_write(&f, "compose.yml", bare);
+	folder_write(&f, "challenge.yml",
+		     "name: x\nquestions: [{id: q, answer: a, place: "
+		     "[{environment: A, service: nope}]}]\n");
+	CHECK_EQ(folder_plan(&f), -ERR_INVALID);
+	folder_check_problem(&f, "place: there is no service 'nope'");
+	folder_write(&f, "challenge.yml",
+		     "name: x\nquestions: [{id: q, answer: a, place: "
+		     "[{build_arg: A, service: web}]}]\n");
+	CHECK_EQ(folder_plan(&f), -ERR_INVALID);
+	folder_check_problem(&f, "place: the service 'web' is not built");
+	folder_close(&f);
+}
+
+/* --- what the spec says of instances ------------------------------------------------------ */
+
+TEST(a_spec_tells_what_its_instances_need)
+{
+	folder_open(&f);
+	folder_write(&f, "compose.yml", "services: {web: {image: i}, db: {image: i}}\n");
+	load_spec("challenge.yml",
+		  "name: x\nflags: [f]\nttl: 90m\nhealth_deadline: 30\ncapture: true\n"
+		  "record_http: true\nvpn: true\n"
+		  "endpoints: [{service: web, port: 8080, protocol: http}]\n");
+	CHECK_EQ(f.challenge->ttl, 5400);
+	CHECK_EQ(f.challenge->health_deadline_ms, 30000);
+	CHECK(f.challenge->capture);
+	CHECK(f.challenge->record_http);
+	CHECK(f.challenge->vpn);
+	plan_it();
+	folder_check(f.json, "services/0/ports",
+		     "[{\"container_port\":8080,\"protocol\":\"tcp\",\"app_protocol\":\"http\","
+		     "\"published\":true}]");
+	folder_check(f.json, "services/0/container/ExposedPorts", "{\"8080/tcp\":{}}");
+	folder_check(f.json, "services/1/ports", "");
+	folder_check(f.json, "health_deadline_ms", "30000");
+	folder_close(&f);
+}
+
+TEST(one_port_and_one_url_are_meant_for_each_other)
+{
+	static const struct {
+		const char *line, *app_protocol;
+	} facts[] = {
+		{ "connection_info: http://${host}:${port}", "\"http\"" },
+		{ "connection_info: https://${host}", "\"https\"" },
+		{ "connection_info: ${url}", "\"http\"" },
+		{ "protocol: http", "\"http\"" },
+		{ "connection_info: nc ${host} ${port}", "" },
+		{ "protocol: tcp\nconnection_info: http://x", "" },
+		{ "tags: []", "" },
+	};
+
+	folder_open(&f);
+	folder_write(&f, "compose.yml", bare);
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
+		AUTO(char *, freep) text = strf("name: x\nflags: [f]\n%s\n", facts[i].line);
+
+		folder_write(&f, "challenge.yml", text);
+		plan_it();
+		folder_check(f.json, "services/0/ports/0/app_protocol", facts[i].app_protocol);
+	}
+	folder_close(&f);
+}
+
+TEST(a_built_attachment_names_its_service)
+{
+	folder_open(&f);
+	folder_write(&f, "compose.yml", bare);
+	folder_write(&f, "challenge.yml",
+		     "name: x\nflags: [f]\nattachments: "
+		     "[{filename: prog, service: web, path: /srv/prog}]\n");
+	plan_it();
+	folder_check(
+		f.json, "attachments",
+		"[{\"filename\":\"prog\",\"service\":\"web\",\"container_path\":\"/srv/prog\"}]");
+	folder_write(&f, "challenge.yml",
+		     "name: x\nflags: [f]\nattachments: "
+		     "[{filename: prog, service: gone, path: /srv/prog}]\n");
+	CHECK_EQ(folder_plan(&f), -ERR_INVALID);
+	folder_check_problem(&f, "attachments: there is no service 'gone'");
+	folder_close(&f);
+}
+
+/* --- other dialects ----------------------------------------------------------------------- */
+
+TEST(an_rcds_spec_brings_its_own_containers)
+{
+	folder_open(&f);
+	folder_write(&f, "flag.txt", "dice{f}\n");
+	folder_write(&f, "app/Dockerfile", "FROM x\n");
+	folder_write(&f, "server.py", "");
+	folder_write(&f, "challenge.yaml",
+		     "name: r\nauthor: a\ndescription: |\n  `{{ nc }}`\nflag: {file: flag.txt}\n"
+		     "provide: [server.py, {file: server.py, as: other.py}, {kind: zip}]\n"
+		     "containers:\n"
+		     "  main:\n"
+		     "    build: {context: app, args: {A: 1}}\n"
+		     "    ports: [5000]\n"
+		     "    environment: {X: y}\n"
+		     "    replicas: 2\n"
+		     "    resources: {limits: {cpu: 500m, memory: 100Mi}}\n"
+		     "    securityContext: {readOnlyRootFilesystem: true, runAsUser: 1000}\n"
+		     "  redis: {image: redis, resources: {requests: {memory: 64M}}}\n"
+		     "expose: {main: [{target: 5000, tcp: 31337, healthContent: hi}, "
+		     "{target: 8080, http: web}]}\n"
+		     "sortWeight: 1\n");
+	plan_it();
+	folder_check(f.json, "services/0/name", "\"main\"");
+	folder_check(f.json, "services/0/build/args", "{\"A\":\"1\"}");
+	folder_check(f.json, "services/0/container/Env", "[\"X=y\"]");
+	folder_check(f.json, "services/0/nano_cpus", "500000000");
+	folder_check(f.json, "services/0/memory", "104857600");
+	folder_check(f.json, "services/0/container/User", "\"1000\"");
+	folder_check(f.json, "services/0/ports/0",
+		     "{\"container_port\":5000,\"protocol\":\"tcp\",\"published\":true}");
+	folder_check(f.json, "services/0/ports/1/app_protocol", "\"http\"");
+	folder_check(f.json, "services/1/memory", "64000000");
+	folder_check(f.json, "services/1/networks/0/aliases", "[\"redis\"]");
+	folder_check(f.json, "attachments/1/filename", "\"other.py\"");
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_STR(f.challenge->dialect, "rcds");
+	CHECK_STR(f.challenge->questions[0].answer, "dice{f}");
+	CHECK_STR(f.challenge->connection_info, "nc {{host}} {{port}}");
+	CHECK_STR(f.challenge->type, "dynamic");
+	folder_close(&f);
+}
+
+TEST(a_kctf_resource_is_a_service)
+{
+	folder_open(&f);
+	folder_write(&f, "challenge/Dockerfile", "FROM x\n");
+	folder_write(&f, "metadata.yaml", "name: Nice name\nflag: CTF{k}\ncategory: pwn\n");
+	folder_write(
+		&f, "challenge.yaml",
+		"apiVersion: kctf.dev/v1\nkind: Challenge\nmetadata: {name: k}\n"
+		"spec:\n  deployed: true\n  image: reg/k:1\n"
+		"  network: {public: true, ports: [{protocol: HTTPS, targetPort: 1337}]}\n"
+		"  podTemplate: {template: {spec: {containers: [{name: challenge, "
+		"resources: {limits: {memory: 1Gi, cpu: '2'}}, env: [{name: A, value: b}]}]}}}\n");
+	CHECK_EQ(folder_plan(&f), -ERR_POLICY);
+	CHECK_STR(f.problems.rows[0].opt_in, "capability:SYS_ADMIN");
+	f.policy = policy_new_open();
+	plan_it();
+	folder_check(f.json, "services/0/ports/0",
+		     "{\"container_port\":1337,\"protocol\":\"tcp\",\"app_protocol\":\"http\","
+		     "\"published\":true}");
+	folder_check(f.json, "services/0/memory", "1073741824");
+	folder_check(f.json, "services/0/container/Env", "[\"A=b\"]");
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_STR(f.challenge->dialect, "kctf");
+	CHECK_STR(f.challenge->name, "Nice name");
+	CHECK_STR(f.challenge->questions[0].answer, "CTF{k}");
+	folder_close(&f);
+}
+
+TEST(a_kctf_resource_without_ports_is_at_1337)
+{
+	folder_open(&f);
+	f.policy = policy_new_open();
+	folder_write(&f, "challenge.yaml",
+		     "apiVersion: kctf.dev/v1\nmetadata: {name: k}\n"
+		     "spec: {image: reg/k:1, network: {public: true}}\n");
+	plan_it();
+	folder_check(f.json, "services/0/image", "\"reg/k:1\"");
+	folder_check(f.json, "services/0/ports/0/container_port", "1337");
+	folder_close(&f);
+}
+
+TEST(an_nyu_spec_may_have_a_dynamic_flag)
+{
+	folder_open(&f);
+	folder_write(&f, "compose.yml", bare);
+	folder_write(
+		&f, "challenge.json",
+		"{\"name\": \"n\", \"category\": \"pwn\", \"description\": \"`nc {box} {port}`\",\n"
+		"\"flag\": {\"type\": \"dynamic\", \"content\": \"csaw{old}\", \"path\": "
+		"\"/home/flag\"},\n\"box\": \"pwn.chal\", \"internal_port\": 80, \"compose\": "
+		"true,\n"
+		"\"points\": 100, \"files\": []}");
+	plan_it();
+	folder_check(f.json, "services/0/files/0/path", "\"/home/flag\"");
+	CHECK_EQ(strncmp(answer("flag"), "csaw{", 5), 0);
+	CHECK_EQ(strlen(answer("flag")), 38);
+	CHECK_STR(f.plan->services[0].files[0].content, answer("flag"));
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_STR(f.challenge->dialect, "nyu");
+	CHECK_EQ(f.challenge->value, 100);
+	CHECK_STR(f.challenge->connection_info, "nc ${host} ${port}");
+	folder_close(&f);
+}
+
+TEST(an_ecsc_spec_has_patterns)
+{
+	folder_open(&f);
+	load_spec("challenge.json",
+		  "{\"title\": \"t\", \"authors\": [\"a\"], \"tags\": [\"misc\"], \"flags\": "
+		  "[\"^f\\\\{.+\\\\}$\"], \"scoring\": {\"type\": \"dynamic\", \"start\": 500, "
+		  "\"stop\": 50, \"decay\": \"50%\"}, \"files\": [], \"hints\": [], "
+		  "\"endpoint\": {\"type\": \"http\", \"url\": \"http://x\"}}");
+	CHECK_STR(f.challenge->dialect, "ecsc");
+	CHECK_EQ(f.challenge->questions[0].kind, ANSWER_REGEX);
+	CHECK_STR(f.challenge->questions[0].answer, "^f\\{.+\\}$");
+	CHECK_EQ(f.challenge->minimum, 50);
+	CHECK_STR(f.challenge->protocol, "http");
+	CHECK_STR(f.challenge->category, "misc");
+	folder_close(&f);
+}
+
+TEST(xbow_builds_get_the_flag_by_both_names)
+{
+	folder_open(&f);
+	folder_write(&f, ".env", "FLAG=\"FLAG{8b9df79e}\"\n");
+	folder_write(&f, "a/Dockerfile", "FROM x\nARG FLAG\n");
+	folder_write(&f, "b/Dockerfile", "FROM x\n");
+	folder_write(&f, "docker-compose.yml",
+		     "services: {a: {build: {context: a, args: [FLAG]}}, b: {build: b}}\n");
+	folder_write(&f, "benchmark.json",
+		     "{\"name\": \"XBEN\", \"description\": \"d\", \"level\": \"2\", "
+		     "\"win_condition\": \"flag\", \"tags\": [\"idor\"], \"canaries\": []}");
+	plan_it();
+	CHECK_EQ(strncmp(answer("flag"), "FLAG{", 5), 0);
+	CHECK_STR(json_string_value(folder_at(f.json, "services/0/build/args/FLAG")),
+		  answer("flag"));
+	CHECK_STR(json_string_value(folder_at(f.json, "services/1/build/args/flag")),
+		  answer("flag"));
+	CHECK(f.plan->services[0].build->per_instance);
+	CHECK_EQ(f.problems.count, 0);
+	folder_close(&f);
+}
+
+TEST(a_gzctf_container_gets_its_flag_by_environment)
+{
+	folder_open(&f);
+	folder_write(&f, "challenge.yml",
+		     "name: g\nauthor: a\ndescription: d\nvalue: 1000\ntype: DynamicContainer\n"
+		     "container: {containerImage: 'reg/g:1', memoryLimit: 128, cpuCount: 5, "
+		     "containerExposePort: 70, enableTrafficCapture: true, "
+		     "flagTemplate: 'ctf{hello_[TEAM_HASH]}'}\nscripts: {start: x}\n");
+	plan_it();
+	folder_check(f.json, "services/0/image", "\"reg/g:1\"");
+	folder_check(f.json, "services/0/memory", "134217728");
+	folder_check(f.json, "services/0/nano_cpus", "500000000");
+	folder_check(f.json, "services/0/ports/0/container_port", "70");
+	folder_check(f.json, "answers/0/where", "\"GZCTF_FLAG\"");
+	CHECK_EQ(strncmp(answer("flag"), "ctf{hello_", 10), 0);
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_STR(f.challenge->dialect, "gzctf");
+	CHECK(f.challenge->capture);
+	folder_close(&f);
+}
+
+TEST(a_dockerfile_alone_is_a_challenge)
+{
+	folder_open(&f);
+	folder_write(&f, "Dockerfile", "FROM x\nEXPOSE 9000 9001/udp\n");
+	plan_it();
+	folder_check(f.json, "services/0/build/dockerfile", "\"Dockerfile\"");
+	folder_check(f.json, "services/0/ports/0/container_port", "9000");
+	folder_check(f.json, "services/0/ports/1/protocol", "\"udp\"");
+	folder_write(&f, "Dockerfile", "FROM x\n");
+	plan_it();
+	folder_check_problem(&f, "Dockerfile: warning: exposes no port");
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_STR(f.challenge->dialect, "dockerfile");
+	folder_close(&f);
+}
+
+TEST(a_dockerfile_beside_a_spec_that_runs_nothing_is_not_run)
+{
+	folder_open(&f);
+	folder_write(&f, "Dockerfile", "FROM x\n");
+	load_spec("challenge.yml", "name: x\nflags: [f]\n");
+	CHECK(!challenge_has_instance(f.challenge));
+	load_spec("challenge.yml", "name: x\nflags: [f]\nimage: .\n");
+	CHECK(challenge_has_instance(f.challenge));
+	load_spec("challenge.yml", "name: x\nflags: [f]\nconnection_info: nc x\n");
+	CHECK(challenge_has_instance(f.challenge));
+	folder_close(&f);
+}
+
+TEST(a_compose_file_below_is_found)
+{
+	folder_open(&f);
+	folder_write(&f, "src/docker-compose.yml", "services: {s: {build: ..}}\n");
+	folder_write(&f, "Dockerfile", "FROM x\n");
+	folder_write(&f, "challenge.yml", "name: x\nflags: [f]\n");
+	plan_it();
+	CHECK_STR(f.plan->services[0].name, "s");
+	folder_close(&f);
+}
+
+TEST(a_folder_without_anything_is_no_challenge)
+{
+	folder_open(&f);
+	folder_write(&f, "notes.txt", "x");
+	CHECK_EQ(folder_load(&f), -ERR_NOT_FOUND);
+	CHECK_EQ(challenge_load("/nowhere/at/all", &f.challenge, &f.problems, &f.e),
+		 -ERR_NOT_FOUND);
+	folder_close(&f);
+}
+
+/* --- import ------------------------------------------------------------------------------- */
+
+static char *plan_text(void)
+{
+	json_t *services = json_object_get(f.json, "services");
+
+	return json_dumps(services, JSON_COMPACT | JSON_SORT_KEYS);
+}
+
+/* Loads what was imported from where the original stood. */
+static void check_import(const char *spec)
+{
+	AUTO(char *, freep) text = NULL;
+	AUTO(char *, freep) before = NULL;
+	AUTO(char *, freep) after = NULL;
+	AUTO(char *, freep) path = strf("%s/%s", f.dir, spec);
+	char *flag;
+
+	f.policy = policy_new_open();
+	plan_it();
+	before = plan_text();
+	flag = strdup(answer("flag"));
+	CHECK_EQ(folder_load(&f), 0);
+	text = challenge_yaml(f.challenge);
+	CHECK_EQ(unlink(path), 0);
+	folder_write(&f, "challenge.yml", text);
+	plan_it();
+	CHECK_EQ(strlen(answer("flag")), strlen(flag));
+	after = plan_text();
+	/* A generated flag is another each time: what is compared is all the rest. */
+	for (char *at; (at = strstr(before, flag));)
+		memset(at, 'f', strlen(flag));
+	for (char *at; (at = strstr(after, answer("flag")));)
+		memset(at, 'f', strlen(flag));
+	free(flag);
+	if (!strstr(before, "content_hash"))
+		CHECK_STR(before, after);
+	CHECK_EQ(f.problems.count, 0);
+}
+
+TEST(what_is_imported_makes_the_same_instance)
+{
+	folder_open(&f);
+	folder_write(&f, "flag.txt", "dice{f}\n");
+	folder_write(&f, "challenge.yaml",
+		     "name: 'r: \"quoted\"'\nauthor: \"a\\tb\"\ndescription: |\n  Line\n    "
+		     "more\n\n  end\n"
+		     "flag: {file: flag.txt}\nvalue: 5\n"
+		     "containers: {main: {image: i, environment: {X: \"true\", Y: 'a: b'}, "
+		     "resources: {limits: {cpu: 500m}}}}\n"
+		     "expose: {main: [{target: 5000, http: x}]}\n");
+	check_import("challenge.yaml");
+	folder_close(&f);
+}
+
+TEST(an_imported_gzctf_challenge_keeps_its_placements)
+{
+	folder_open(&f);
+	folder_write(&f, "challenge.yaml",
+		     "name: g\ntype: DynamicContainer\ncontainer: {containerImage: 'reg/g:1', "
+		     "containerExposePort: 70, flagTemplate: 'ctf{[GUID]}'}\n");
+	check_import("challenge.yaml");
+	folder_close(&f);
+}
+
+TEST(an_imported_nyu_challenge_keeps_its_file)
+{
+	folder_open(&f);
+	folder_write(&f, "compose.yml", bare);
+	folder_write(&f, "challenge.json",
+		     "{\"name\": \"n\", \"flag\": {\"content\": \"csaw{old}\", \"path\": \"/f\"}}");
+	check_import("challenge.json");
+	folder_close(&f);
+}
+
+/* --- trees -------------------------------------------------------------------------------- */
+
+struct found {
+	char names[512];
+	int stop_after;
+};
+
+static int collect(void *cookie, const char *dir)
+{
+	struct found *found = cookie;
+
+	strcat(found->names, dir + strlen(f.dir) + 1);
+	strcat(found->names, " ");
+	return --found->stop_after == 0 ? 7 : 0;
+}
+
+TEST(a_tree_is_walked_in_order_and_not_into_what_was_found)
+{
+	struct found found = { "", 0 };
+
+	folder_open(&f);
+	folder_write(&f, "Dockerfile", "FROM tools\n");
+	folder_write(&f, "b/challenge.yml", "name: b\n");
+	folder_write(&f, "b/src/compose.yml", bare);
+	folder_write(&f, "a/x/docker-compose.yml", bare);
+	folder_write(&f, "c/only/Dockerfile", "FROM x\n");
+	folder_write(&f, ".git/compose.yml", bare);
+	folder_write(&f, "d/benchmark.json", "{}");
+	CHECK_EQ(challenge_walk(f.dir, collect, &found, &f.e), 0);
+	CHECK_STR(found.names, "a/x b c/only d ");
+	found = (struct found){ "", 2 };
+	CHECK_EQ(challenge_walk(f.dir, collect, &found, &f.e), 7);
+	CHECK_STR(found.names, "a/x b ");
+	folder_close(&f);
+}
+
+static void count_result(void *cookie, const struct lint_result *result)
+{
+	struct buf *out = cookie;
+
+	buf_printf(out, "%s:%d ", result->id ? result->id : "-", result->outcome);
+	for (size_t i = 0; i < result->problems.count; i++) {
+		AUTO(char *, freep) text = problem_text(&result->problems.rows[i]);
+
+		CHECK_EQ(strncmp(text, f.dir, strlen(f.dir)), 0);
+		buf_printf(out, "[%s] ", text + strlen(f.dir) + 1);
+	}
+}
+
+TEST(lint_judges_every_challenge_of_a_tree)
+{
+	AUTO(struct buf, buf_done) out = BUF_INIT;
+	struct lint_totals totals = { 0 };
+
+	folder_open(&f);
+	folder_write(&f, "fine/compose.yml", bare);
+	folder_write(&f, "bad/compose.yml", "services: {s: {imagine: i}}\n");
+	folder_write(&f, "risky/compose.yml",
+		     "services: {s: {image: i, ports: [80], "
+		     "privileged: true}}\n");
+	folder_write(&f, "idle/compose.yml", "services: {s: {image: i}}\n");
+	folder_write(&f, "idle/challenge.yml", "name: x\nquestions: [{id: q, answer: '...'}]\n");
+	folder_write(&f, "broken/challenge.yml", "name: [\n");
+	CHECK_EQ(lint_path(f.dir, NULL, &totals, count_result, &out, &f.e), 0);
+	CHECK_EQ(totals.challenges, 5);
+	CHECK_EQ(totals.by_outcome[LINT_FINE], 2);
+	CHECK_EQ(totals.by_outcome[LINT_POLICY], 1);
+	CHECK_EQ(totals.by_outcome[LINT_FAULTY], 2);
+	CHECK_HAS(out.data, "fine:0 ");
+	CHECK_HAS(out.data, "[bad/compose.yml:1:16: error: services.s.imagine: unknown key]");
+	CHECK_HAS(out.data, "[risky/compose.yml:1:51: policy: services.s.privileged: ");
+	CHECK_HAS(out.data, "-:2 [broken/challenge.yml:2:1: error: ");
+	CHECK_HAS(out.data,
+		  "[idle/challenge.yml: warning: questions: the answer to 'q' is made for "
+		  "each instance but gets into none]");
+	CHECK_HAS(out.data, "no service publishes a port");
+	folder_close(&f);
+}
+
+TEST(lint_takes_a_compose_file_by_itself)
+{
+	AUTO(struct buf, buf_done) out = BUF_INIT;
+	AUTO(char *, freep) path = NULL;
+	struct lint_totals totals = { 0 };
+
+	folder_open(&f);
+	folder_write(&f, "chal/challenge.yml", "name: x\nflags: [f]\n");
+	folder_write(&f, "chal/Dockerfile", "FROM x\n");
+	folder_write(&f, "chal/deploy/odd-name.yml", "services: {s: {build: .., ports: [80]}}\n");
+	path = strf("%s/chal/deploy/odd-name.yml", f.dir);
+	CHECK_EQ(lint_path(path, NULL, &totals, count_result, &out, &f.e), 0);
+	CHECK_EQ(totals.by_outcome[LINT_FINE], 1);
+	CHECK_EQ(lint_path("/nowhere", NULL, &totals, count_result, &out, &f.e), -ERR_NOT_FOUND);
+	path[strlen(f.dir)] = '\0';
+	folder_write(&f, "empty/x", "");
+	strcat(path, "/empty");
+	CHECK_EQ(lint_path(path, NULL, &totals, count_result, &out, &f.e), -ERR_NOT_FOUND);
+	folder_close(&f);
+}
+
+RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(null_and_lone_values_are_taken_as_meant),
+	  T(a_regex_flag_takes_the_fixed_ones_in),
+	  T(questions_have_templates_fixed_answers_and_patterns),
+	  T(answers_differ_from_instance_to_instance), T(a_faulty_spec_is_refused_with_its_place),
+	  T(an_answer_reaches_every_place_that_asks_for_it), T(answers_win_over_the_env_file),
+	  T(a_static_answer_does_not_make_a_build_the_instance_s_own),
+	  T(a_placement_names_a_service_that_is_there), T(a_spec_tells_what_its_instances_need),
+	  T(one_port_and_one_url_are_meant_for_each_other), T(a_built_attachment_names_its_service),
+	  T(an_rcds_spec_brings_its_own_containers), T(a_kctf_resource_is_a_service),
+	  T(a_kctf_resource_without_ports_is_at_1337), T(an_nyu_spec_may_have_a_dynamic_flag),
+	  T(an_ecsc_spec_has_patterns), T(xbow_builds_get_the_flag_by_both_names),
+	  T(a_gzctf_container_gets_its_flag_by_environment), T(a_dockerfile_alone_is_a_challenge),
+	  T(a_dockerfile_beside_a_spec_that_runs_nothing_is_not_run),
+	  T(a_compose_file_below_is_found), T(a_folder_without_anything_is_no_challenge),
+	  T(what_is_imported_makes_the_same_instance),
+	  T(an_imported_gzctf_challenge_keeps_its_placements),
+	  T(an_imported_nyu_challenge_keeps_its_file),
+	  T(a_tree_is_walked_in_order_and_not_into_what_was_found),
+	  T(lint_judges_every_challenge_of_a_tree), T(lint_takes_a_compose_file_by_itself))
