@@ -100,7 +100,11 @@ static void bind_rendered(struct service *s, const struct yaml_node *at, const c
 			  const char *target)
 {
 	struct plan_bind bind = {
-		.kind = PLAN_BIND_RENDERED, .target = target, .read_only = true, .mode = 0444
+		.kind = PLAN_BIND_RENDERED,
+		.target = target,
+		.read_only = true,
+		.template_ = true,
+		.mode = 0444,
 	};
 	struct err e = ERR_INIT;
 	struct stat st;

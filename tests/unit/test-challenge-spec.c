@@ -82,7 +82,7 @@ TEST(a_ctfcli_spec_is_read_whole)
 	folder_check_problem(&f, "'dist/missing.zip' is not offered: there is no such file");
 	folder_check_problem(&f, "'../outside' is not offered: it is outside the folder");
 	folder_check_problem(&f,
-			     "challenge.yml:22:1: warning: hosting: unknown, and has no effect");
+			     "challenge.yml:20:1: warning: hosting: unknown, and has no effect");
 	CHECK_EQ(f.problems.count, 3);
 	folder_close(&f);
 }

@@ -295,6 +295,29 @@ TEST(a_file_that_cannot_be_read_fails_the_tar)
 	check_refused(&fifo, "read '/dev/null': not a regular file");
 }
 
+TEST(a_file_that_shrinks_meanwhile_fails_the_tar)
+{
+	char path[] = "/tmp/ctfy-engine-XXXXXX";
+	AUTO(int, closep) fd = mkstemp(path);
+	const struct tar_entry file = { .name = "shrinks", .mode = S_IFREG | 0644, .path = path };
+	struct entries entries = { &file, &file + 1 };
+	AUTO(struct tar *, tar_freep) tar = NULL;
+	char bytes[4096];
+	size_t len;
+	int r;
+
+	CHECK_EQ(ftruncate(fd, 1 << 20), 0);
+	CHECK_EQ(tar_new(next_entry, &entries, &tar, &e), 0);
+	CHECK_EQ(tar_read(tar, bytes, sizeof(bytes), &len, &e), 0);
+	CHECK_EQ(ftruncate(fd, 1 << 10), 0);
+	do
+		r = tar_read(tar, bytes, sizeof(bytes), &len, &e);
+	while (r == 0 && len > 0);
+	CHECK_EQ(r, -ERR_INVALID);
+	CHECK_STR(e.msg, "'shrinks' became shorter while it was read");
+	CHECK_EQ(unlink(path), 0);
+}
+
 /* States */
 
 TEST(an_inspected_state_is_read)
@@ -328,5 +351,5 @@ RUN_TESTS(T(frames_may_be_cut_anywhere), T(frames_may_come_byte_by_byte),
 	  T(a_terminal_has_no_frames), T(a_reference_has_parts),
 	  T(a_reference_without_a_name_is_refused), T(a_build_trace_becomes_text),
 	  T(a_build_trace_cut_anywhere_is_survived), T(a_tar_is_whole_however_it_is_read),
-	  T(a_tar_given_up_is_freed), T(a_file_that_cannot_be_read_fails_the_tar),
-	  T(an_inspected_state_is_read))
+	  T(a_tar_given_up_is_freed), T(a_file_that_shrinks_meanwhile_fails_the_tar),
+	  T(a_file_that_cannot_be_read_fails_the_tar), T(an_inspected_state_is_read))

@@ -1066,6 +1066,31 @@ static void *free_server(void *cookie)
 	return NULL;
 }
 
+TEST(a_client_that_never_gets_to_the_point_is_cut_off)
+{
+	static const char *const beginnings[] = {
+		"GET /quick HTTP/1.1\r\nX-Long: ",
+		"POST /echo HTTP/1.1\r\n" HOST TOKEN "Content-Length: 100000\r\n\r\n",
+	};
+	struct world w;
+
+	world_start_with(&w, &(struct http_server_options){ .listen = "127.0.0.1:0",
+							    .tables = tables,
+							    .authorize = authorize,
+							    .patience_ms = 500 });
+	for (size_t i = 0; i < ARRAY_SIZE(beginnings); i++) {
+		int fd = raw_open(&w);
+		struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+
+		raw_put(fd, beginnings[i]);
+		do { /* one byte now and then is no idleness */
+			raw_put(fd, "x");
+		} while (poll(&pollfd, 1, 100) == 0);
+		close(fd);
+	}
+	world_end(&w);
+}
+
 TEST(a_stopping_server_lets_handlers_finish)
 {
 	AUTO(struct buf, buf_done) b = BUF_INIT;
@@ -1245,6 +1270,7 @@ RUN_TESTS(T(a_path_finds_its_most_literal_route),
 	  T(malformed_requests_are_refused_and_the_server_goes_on),
 	  T(headers_beyond_all_measure_are_refused), T(pipelined_requests_are_answered_in_order),
 	  T(a_proxy_may_name_the_whole_url), T(many_clients_some_of_them_mad_are_served_at_once),
+	  T(a_client_that_never_gets_to_the_point_is_cut_off),
 	  T(a_stopping_server_lets_handlers_finish),
 	  T(a_stopping_server_does_not_wait_for_who_never_reads),
 	  T(a_server_that_cannot_be_had_says_why), T(any_address_serves_both_kinds_of_ip),

@@ -27,7 +27,9 @@ struct peer {
 	pthread_t thread;
 	char url[128];
 	pthread_mutex_t lock;
-	struct buf request; /* the last one read; under lock */
+	struct buf request; /* the last one read; under lock, */
+	int ended;          /* like the number of connections that are over */
+	pthread_cond_t end;
 	atomic_int connections;
 	atomic_int requests;
 };
@@ -40,6 +42,10 @@ static void *peer_run(void *cookie)
 	while ((fd = accept(peer->listen_fd, NULL, NULL)) >= 0) {
 		peer->play(peer, fd, atomic_fetch_add(&peer->connections, 1));
 		close(fd);
+		pthread_mutex_lock(&peer->lock);
+		peer->ended++;
+		pthread_cond_signal(&peer->end);
+		pthread_mutex_unlock(&peer->lock);
 	}
 	return NULL;
 }
@@ -62,6 +68,7 @@ static void peer_start(struct peer *peer, void (*play)(struct peer *, int, int))
 
 	*peer = (struct peer){ .play = play, .request = BUF_INIT };
 	pthread_mutex_init(&peer->lock, NULL);
+	pthread_cond_init(&peer->end, NULL);
 	peer_listen(peer, &address, len);
 	getsockname(peer->listen_fd, (struct sockaddr *)&address, &len);
 	snprintf(peer->url, sizeof(peer->url), "http://127.0.0.1:%d", ntohs(address.sin_port));
@@ -73,6 +80,7 @@ static void peer_start_unix(struct peer *peer, void (*play)(struct peer *, int, 
 
 	*peer = (struct peer){ .play = play, .request = BUF_INIT };
 	pthread_mutex_init(&peer->lock, NULL);
+	pthread_cond_init(&peer->end, NULL);
 	snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/test-http-%d.sock", getpid());
 	unlink(address.sun_path);
 	peer_listen(peer, &address, sizeof(address));
@@ -84,6 +92,7 @@ static void peer_stop(struct peer *peer)
 	shutdown(peer->listen_fd, SHUT_RDWR);
 	pthread_join(peer->thread, NULL);
 	close(peer->listen_fd);
+	pthread_cond_destroy(&peer->end);
 	pthread_mutex_destroy(&peer->lock);
 	buf_done(&peer->request);
 }
@@ -583,6 +592,14 @@ TEST(only_what_may_be_done_twice_is_repeated)
 	CHECK_HAS(e.msg, "may have been carried out");
 }
 
+static void peer_await_end(struct peer *peer, int connections)
+{
+	pthread_mutex_lock(&peer->lock);
+	while (peer->ended < connections)
+		pthread_cond_wait(&peer->end, &peer->lock);
+	pthread_mutex_unlock(&peer->lock);
+}
+
 static void answers_once(struct peer *peer, int fd, int connection)
 {
 	(void)connection;
@@ -602,6 +619,7 @@ TEST(a_kept_connection_that_ended_in_between_is_replaced)
 	for (int i = 0; i < 3; i++) {
 		CHECK_EQ(call(client, "POST", "/", &reply, &e), 0);
 		CHECK_EQ(peer.requests, i + 1);
+		peer_await_end(&peer, i + 1);
 	}
 	http_client_free(TAKE(client));
 	peer_stop(&peer);

@@ -180,6 +180,15 @@ TEST(without_a_detail_the_body_is_told_trimmed)
 			     "b");
 }
 
+TEST(a_detail_nested_without_end_is_told_as_it_came)
+{
+	char body[4096] = "{\"detail\":";
+	size_t len = strlen(body);
+
+	memset(body + len, '[', sizeof(body) - len - 1);
+	check_detail(body, strlen(body), body);
+}
+
 TEST(an_error_can_be_filled_again_and_need_not_be_asked_for)
 {
 	struct ctfy_error error = CTFY_ERROR_INIT;
@@ -203,4 +212,5 @@ RUN_TESTS(T(a_string_member_is_found_wherever_it_stands),
 	  T(a_lone_surrogate_stands_for_nothing), T(what_is_no_object_is_told),
 	  T(another_value_keeps_its_text_but_not_its_space), T(a_sink_that_fails_ends_the_reading),
 	  T(a_detail_is_told_to_the_letter), T(without_a_detail_the_body_is_told_trimmed),
+	  T(a_detail_nested_without_end_is_told_as_it_came),
 	  T(an_error_can_be_filled_again_and_need_not_be_asked_for), T(every_kind_has_a_word))
