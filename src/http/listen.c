@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "http/patience.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -26,6 +27,7 @@ struct listener {
 	int fd;
 	uint16_t port;
 	struct MHD_Daemon *daemon;
+	struct patience *patience;
 	pthread_t thread;
 	bool started;
 	atomic_bool stopping;
@@ -69,7 +71,7 @@ static int parse_address(const char *text, struct address *ret, struct err *e)
 static int bind_to(const struct addrinfo *info)
 {
 	const int on = 1, off = 0;
-	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int error;
 
 	if (fd < 0)
@@ -162,34 +164,42 @@ static bool is_client_gone(int error)
 	return error == ECONNABORTED || error == EPROTO || error == EINTR || error == EAGAIN;
 }
 
+static void accept_one(struct listener *l)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+	int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0) {
+		if (MHD_add_connection(l->daemon, fd, (struct sockaddr *)&peer, len) == MHD_NO)
+			complain(l, "too many are open");
+	} else if (!atomic_load(&l->stopping) && !is_client_gone(errno)) {
+		complain(l, strerrordesc_np(errno));
+		poll(NULL, 0, PAUSE_MS);
+	}
+}
+
 static void *accept_all(void *cookie)
 {
 	struct listener *l = cookie;
+	struct pollfd pollfd = { .fd = l->fd, .events = POLLIN };
 
 	while (!atomic_load(&l->stopping)) {
-		struct sockaddr_storage peer;
-		socklen_t len = sizeof(peer);
-		int fd = accept4(l->fd, (struct sockaddr *)&peer, &len,
-				 SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd >= 0) {
-			if (MHD_add_connection(l->daemon, fd, (struct sockaddr *)&peer, len) ==
-			    MHD_NO)
-				complain(l, "too many are open");
-		} else if (!atomic_load(&l->stopping) && !is_client_gone(errno)) {
-			complain(l, strerrordesc_np(errno));
-			poll(NULL, 0, PAUSE_MS);
-		}
+		if (poll(&pollfd, 1, PATIENCE_CHECK_MS) > 0)
+			accept_one(l);
+		patience_check(l->patience);
 	}
 	return NULL;
 }
 
-int listener_start(struct listener *l, struct MHD_Daemon *daemon, struct err *e)
+int listener_start(struct listener *l, struct MHD_Daemon *daemon, struct patience *patience,
+		   struct err *e)
 {
 	pthread_attr_t attr;
 	int error;
 
 	l->daemon = daemon;
+	l->patience = patience;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	error = pthread_create(&l->thread, &attr, accept_all, l);
@@ -207,7 +217,7 @@ void listener_stop(struct listener *l)
 	if (!l->started)
 		return;
 	atomic_store(&l->stopping, true);
-	shutdown(l->fd, SHUT_RDWR); /* wakes accept4() */
+	shutdown(l->fd, SHUT_RDWR); /* wakes poll() */
 	pthread_join(l->thread, NULL);
 	close(l->fd);
 	l->fd = -1;

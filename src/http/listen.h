@@ -1,5 +1,6 @@
 /*
- * The socket clients connect to, and the thread that hands their connections to libmicrohttpd.
+ * The socket clients connect to, and the thread that hands their connections to libmicrohttpd; in
+ * between it ends those whose patience is over.
  *
  * libmicrohttpd would accept by itself, but can't safely be told to stop accepting while it goes on
  * answering: MHD_quiesce_daemon() of a thread pool may race with its threads and abort.
@@ -12,13 +13,16 @@
 
 struct err;
 struct listener;
+struct patience;
 
 /* Binds "host:port". Fails with INVALID (the address) or CONNECT (it can't be had). */
 int listener_new(const char *address, struct listener **ret_listener, struct err *e);
 void listener_free(struct listener *listener); /* stops first */
 uint16_t listener_port(const struct listener *listener);
 
-int listener_start(struct listener *listener, struct MHD_Daemon *daemon, struct err *e);
+/* Until it is stopped, borrows both. */
+int listener_start(struct listener *listener, struct MHD_Daemon *daemon, struct patience *patience,
+		   struct err *e);
 /* No connection is accepted after it. */
 void listener_stop(struct listener *listener);
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "http/listen.h"
+#include "http/patience.h"
 #include "http/request.h"
 #include "http/stream.h"
 
@@ -25,6 +26,7 @@ enum {
 	CONNECTION_MEMORY = 24 << 10,
 	/* Longer than our own client keeps an idle connection. */
 	IDLE_TIMEOUT_S = 60,
+	PATIENCE_MS_DEFAULT = 75 * 1000,
 	/* What clients get to take their answers when we stop. */
 	GRACE_S = 5,
 	PEM_MAX = 1 << 20,
@@ -36,6 +38,7 @@ struct http_server {
 	struct router *router;
 	struct workers *workers;
 	struct listener *listener;
+	struct patience *patience;
 	struct MHD_Daemon *daemon;
 	char *cert, *key;
 	char id_prefix[ID_PREFIX_LEN + 2];
@@ -210,6 +213,12 @@ static int admit(struct http_req *req, uint64_t body_len, struct err *e)
 	return 0;
 }
 
+static struct visit *visit_of(struct MHD_Connection *connection)
+{
+	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+		->socket_context;
+}
+
 /*
  * Its headers are known. What is refused now is told at the end of its body, which is thrown away:
  * a client that is still sending would not hear us, and an early answer ends the connection.
@@ -231,6 +240,8 @@ static enum MHD_Result begin(struct http_req *req, struct MHD_Connection *connec
 	clear = r == 0;
 	if (r == 0)
 		r = admit(req, body_len, &e);
+	if (has_body)
+		visit_await(visit_of(connection));
 	if (r == 0) {
 		req->stage = REQUEST_READING;
 		return MHD_YES;
@@ -286,6 +297,7 @@ static enum MHD_Result on_request(void *cookie, struct MHD_Connection *connectio
 		*body_len = 0;
 		return result;
 	}
+	visit_served(visit_of(connection));
 	if (req->stage == REQUEST_READING && req->match.route->flags & HTTP_QUICK) {
 		serve(req);
 	} else if (req->stage == REQUEST_READING) {
@@ -293,6 +305,22 @@ static enum MHD_Result on_request(void *cookie, struct MHD_Connection *connectio
 		return MHD_YES;
 	}
 	return send_ready(req, connection);
+}
+
+static void on_connection(void *cookie, struct MHD_Connection *connection, void **visit,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct http_server *server = cookie;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*visit = visit_begin(server->patience,
+				     MHD_get_connection_info(connection,
+							     MHD_CONNECTION_INFO_CONNECTION_FD)
+					     ->connect_fd);
+	} else {
+		visit_end(*visit);
+		*visit = NULL;
+	}
 }
 
 static void *on_request_line(void *cookie, const char *target, struct MHD_Connection *connection)
@@ -306,8 +334,8 @@ static void on_completed(void *cookie, struct MHD_Connection *connection, void *
 	struct http_req *req = *req_cookie;
 
 	(void)cookie;
-	(void)connection;
 	(void)code;
+	visit_await(visit_of(connection));
 	if (!req)
 		return;
 	if (req->res.stream)
@@ -366,6 +394,7 @@ static int start_daemon(struct http_server *server, struct err *e)
 		flags |= MHD_USE_TLS;
 	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server,
 					  MHD_OPTION_EXTERNAL_LOGGER, on_words, server,
+					  MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
 					  MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
 					  MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server,
 					  MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, server,
@@ -407,6 +436,8 @@ static int server_new(const struct http_server_options *options, struct http_ser
 		server->options.workers = WORKERS_DEFAULT;
 	if (!options->max_body)
 		server->options.max_body = MAX_BODY_DEFAULT;
+	if (!options->patience_ms)
+		server->options.patience_ms = PATIENCE_MS_DEFAULT;
 	id_random(server->id_prefix, ID_PREFIX_LEN);
 	server->id_prefix[ID_PREFIX_LEN] = '-';
 	pthread_mutex_init(&server->lock, NULL);
@@ -428,9 +459,10 @@ int http_serve(const struct http_server_options *options, struct http_server **r
 	    (r = router_new(options->tables, &server->router, e)) < 0 ||
 	    (r = read_tls(server, e)) < 0 ||
 	    (r = workers_new(server->options.workers, &server->workers, e)) < 0 ||
+	    (r = patience_new(server->options.patience_ms, &server->patience, e)) < 0 ||
 	    (r = listener_new(options->listen, &server->listener, e)) < 0 ||
 	    (r = start_daemon(server, e)) < 0 ||
-	    (r = listener_start(server->listener, server->daemon, e)) < 0)
+	    (r = listener_start(server->listener, server->daemon, server->patience, e)) < 0)
 		return r;
 	*ret_server = TAKE(server);
 	return 0;
@@ -474,6 +506,7 @@ void http_server_free(struct http_server *server)
 		stop(server);
 	listener_free(server->listener);
 	workers_free(server->workers);
+	patience_free(server->patience);
 	router_free(server->router);
 	pthread_cond_destroy(&server->over);
 	pthread_mutex_destroy(&server->lock);

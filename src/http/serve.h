@@ -50,6 +50,8 @@ struct http_server_options {
 	unsigned listeners; /* network threads; 0: 2 */
 	unsigned workers;   /* most worker threads; 0: 512; idle ones end after a while */
 	size_t max_body;    /* bytes of a request body; 0: 1 MiB; more is 413 */
+	/* Longest wait for a whole request, body and all, on an open connection; 0: 75 s. */
+	int64_t patience_ms;
 	const char *cert_file, *key_file; /* PEM, for https; NULL: http */
 };
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -24,6 +25,7 @@ struct http_tunnel {
 	struct http_line *line;
 	const struct http_client *client;
 	int fd;
+	atomic_bool stopped;  /* the peer's answer to it may be a reset */
 	pthread_mutex_t lock; /* a handle, and its TLS, serve one thread at a time */
 	struct buf ahead;     /* what came with the response's head; */
 	size_t ahead_taken;   /* used already */
@@ -75,6 +77,10 @@ static int receive(struct http_tunnel *t, void *bytes, size_t size, int64_t dead
 		pthread_mutex_unlock(&t->lock);
 		if (code == CURLE_OK)
 			return 0;
+		if (code != CURLE_AGAIN && atomic_load(&t->stopped)) {
+			*ret_len = 0;
+			return 0;
+		}
 		if (code != CURLE_AGAIN)
 			return http_line_error(t->client, t->line, code, e);
 		r = wait_for(t, POLLIN, deadline, e);
@@ -406,6 +412,7 @@ int http_tunnel_end_write(struct http_tunnel *tunnel, struct err *e)
 
 void http_tunnel_stop(struct http_tunnel *tunnel)
 {
+	atomic_store(&tunnel->stopped, true);
 	shutdown(tunnel->fd, SHUT_RDWR);
 }
 

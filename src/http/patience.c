@@ -1,0 +1,111 @@
+#include "http/patience.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+/* What awaited_since says of a client that need not speak. */
+enum { NOT_AWAITED = -1 };
+
+struct visit {
+	struct visit *next, **at;
+	struct patience *patience;
+	int fd;
+	atomic_int_fast64_t awaited_since;
+};
+
+struct patience {
+	pthread_mutex_t lock; /* while it is held, no watched descriptor is closed */
+	struct visit *visits;
+	int64_t limit_ms;
+	int64_t checked_at;
+};
+
+int patience_new(int64_t limit_ms, struct patience **ret_patience, struct err *e)
+{
+	struct patience *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return err_memory(e);
+	pthread_mutex_init(&p->lock, NULL);
+	p->limit_ms = limit_ms;
+	*ret_patience = p;
+	return 0;
+}
+
+void patience_free(struct patience *p)
+{
+	if (!p)
+		return;
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+static void end_if_overdue(const struct visit *visit, int64_t now)
+{
+	int64_t since = atomic_load(&visit->awaited_since);
+
+	if (since != NOT_AWAITED && now - since > visit->patience->limit_ms)
+		shutdown(visit->fd, SHUT_RDWR);
+}
+
+void patience_check(struct patience *p)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (now - p->checked_at < PATIENCE_CHECK_MS)
+		return;
+	p->checked_at = now;
+	pthread_mutex_lock(&p->lock);
+	for (const struct visit *visit = p->visits; visit; visit = visit->next)
+		end_if_overdue(visit, now);
+	pthread_mutex_unlock(&p->lock);
+}
+
+struct visit *visit_begin(struct patience *p, int fd)
+{
+	struct visit *visit = calloc(1, sizeof(*visit));
+
+	if (!visit)
+		return NULL;
+	visit->patience = p;
+	visit->fd = fd;
+	visit_await(visit);
+
+	pthread_mutex_lock(&p->lock);
+	visit->at = &p->visits;
+	visit->next = p->visits;
+	if (visit->next)
+		visit->next->at = &visit->next;
+	p->visits = visit;
+	pthread_mutex_unlock(&p->lock);
+	return visit;
+}
+
+void visit_end(struct visit *visit)
+{
+	if (!visit)
+		return;
+	pthread_mutex_lock(&visit->patience->lock);
+	*visit->at = visit->next;
+	if (visit->next)
+		visit->next->at = visit->at;
+	pthread_mutex_unlock(&visit->patience->lock);
+	free(visit);
+}
+
+void visit_await(struct visit *visit)
+{
+	if (visit)
+		atomic_store(&visit->awaited_since, clock_monotonic_ms());
+}
+
+void visit_served(struct visit *visit)
+{
+	if (visit)
+		atomic_store(&visit->awaited_since, NOT_AWAITED);
+}

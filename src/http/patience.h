@@ -1,0 +1,31 @@
+/*
+ * Ends connections whose client takes too long to say what it wants.
+ *
+ * libmicrohttpd's timeout begins anew with every byte, so that a client sending one now and then
+ * would keep its connection for ever.
+ */
+#ifndef HTTP_PATIENCE_H
+#define HTTP_PATIENCE_H
+
+#include <stdint.h>
+
+struct err;
+struct patience;
+struct visit; /* one connection's */
+
+int patience_new(int64_t limit_ms, struct patience **ret_patience, struct err *e);
+void patience_free(struct patience *patience);
+
+/* Ends who is overdue. Called as often as one likes, it looks once every PATIENCE_CHECK_MS. */
+enum { PATIENCE_CHECK_MS = 1000 };
+void patience_check(struct patience *patience);
+
+/* Before the connection's first and after its last byte. NULL when out of memory: unwatched. */
+struct visit *visit_begin(struct patience *patience, int fd);
+void visit_end(struct visit *visit);
+
+/* From now on the client is expected to speak, or need not. */
+void visit_await(struct visit *visit);
+void visit_served(struct visit *visit);
+
+#endif
