@@ -4,10 +4,9 @@
 #include "base/err.h"
 #include "base/own.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-static bool is_shallow(const char *text, size_t len)
+bool json_is_shallow(const char *text, size_t len)
 {
 	bool in_string = false;
 	int depth = 0;
@@ -33,7 +32,7 @@ int json_parse(const void *bytes, size_t len, json_t **ret_json, struct err *e)
 {
 	json_error_t error;
 
-	if (!is_shallow(bytes, len))
+	if (!json_is_shallow(bytes, len))
 		return err_set(e, ERR_INVALID, "not JSON: nested deeper than %d", JSON_DEPTH_MAX);
 	*ret_json = json_loadb(bytes, len, JSON_DECODE_ANY, &error);
 	if (*ret_json)

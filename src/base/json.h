@@ -5,6 +5,7 @@
 #define BASE_JSON_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -14,6 +15,9 @@ struct err;
  * more stack than our threads have.
  */
 enum { JSON_DEPTH_MAX = 64 };
+
+/* Whether a text, JSON or not, nests no deeper than that. */
+bool json_is_shallow(const char *text, size_t len);
 
 /* A new value, of any kind. Fails with INVALID ("not JSON: ..."). */
 int json_parse(const void *bytes, size_t len, json_t **ret_json, struct err *e);
