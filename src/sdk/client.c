@@ -244,14 +244,10 @@ void ctfy_bytes_done(struct ctfy_bytes *bytes)
 
 int sdk_parse(const struct http_reply *reply, json_t **ret_json, struct ctfy_error *error)
 {
-	json_error_t why;
 	struct err e = ERR_INIT;
 
-	*ret_json = json_loadb(reply->body.data, reply->body.len, JSON_ALLOW_NUL, &why);
-	if (*ret_json)
-		return 0;
-	err_set(&e, ERR_PROTOCOL, "not JSON: %s", why.text);
-	return sdk_fail_protocol(error, reply->status, &e);
+	*ret_json = sdk_load(&reply->body, JSON_ALLOW_NUL, &e);
+	return *ret_json ? 0 : sdk_fail_protocol(error, reply->status, &e);
 }
 
 int sdk_ask_json(struct ctfy_node_client *client, const struct request *request,

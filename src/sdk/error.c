@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "http/call.h"
 #include "sdk/member.h"
@@ -94,6 +95,23 @@ int sdk_fail_protocol(struct ctfy_error *error, int status, const struct err *e)
 		    strf("the node's answer is not what was asked for: %s", e->msg));
 }
 
+json_t *sdk_load(const struct buf *body, size_t flags, struct err *e)
+{
+	json_error_t why;
+	json_t *json;
+
+	if (!json_is_shallow(body->data, body->len)) {
+		err_set(e, ERR_PROTOCOL, "not JSON: nested deeper than %d", JSON_DEPTH_MAX);
+		return NULL;
+	}
+	json = json_loadb(body->data, body->len, flags, &why);
+	if (!json && json_error_code(&why) == json_error_out_of_memory)
+		err_memory(e);
+	else if (!json)
+		err_set(e, ERR_PROTOCOL, "not JSON: %s", why.text);
+	return json;
+}
+
 /* A string of C has no place for a NUL: U+FFFD stands for each. */
 static char *text_copy(const char *bytes, size_t len)
 {
@@ -143,7 +161,7 @@ static char *compact_detail(const struct buf *body)
 static char *detail_of(const struct buf *body)
 {
 	AUTO(json_t *, json_decrefp) json =
-		json_loadb(body->data, body->len, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL);
+		sdk_load(body, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, NULL);
 	const json_t *detail = json_object_get(json, "detail");
 
 	if (!detail)

@@ -8,6 +8,10 @@
 
 #include <ctfy/error.h>
 
+#include <jansson.h>
+#include <stddef.h>
+
+struct buf;
 struct err;
 struct http_reply;
 
@@ -24,5 +28,8 @@ int sdk_fail_protocol(struct ctfy_error *error, int status, const struct err *e)
 
 /* The node request error of an answer that is not 2xx. */
 int sdk_fail_node(struct ctfy_error *error, const struct http_reply *reply);
+
+/* JSON of a node, which is a stranger: bounded in depth. NULL with PROTOCOL or MEMORY in e. */
+json_t *sdk_load(const struct buf *body, size_t flags, struct err *e);
 
 #endif
