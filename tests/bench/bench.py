@@ -212,6 +212,37 @@ def bench_start(turns=15):
     print_goal("ctfy, times the calls by hand", ratio, "1.15", ratio <= 1.15)
 
 
+# --- (c) a call of the client -----------------------------------------------------------------
+
+
+def microseconds(program, node, calls):
+    """{name: (wall, processor)} per call, as the program says it."""
+    run = subprocess.run([*program, f"http://127.0.0.1:{node.port}", node.token, str(calls)],
+                         stdout=subprocess.PIPE, text=True, check=True)
+    rows = (line.split() for line in run.stdout.splitlines())
+    return {name: (float(wall), float(cpu)) for name, wall, cpu in rows}
+
+
+def bench_client(turns=5):
+    node = harness.Node(challenges=SAMPLES)
+    seen = {}
+    for _ in range(turns):
+        took = {**microseconds([str(BUILD / "tests/sdk/bench-client")], node, 10000),
+                **microseconds([PYTHON, str(HERE / "httpx_peer.py")], node, 1000)}
+        for name, pair in took.items():
+            seen.setdefault(name, []).append(pair)
+    node.close()
+
+    names = {"raw": "libcurl alone", "sdk": "the C node client", "httpx": "Python httpx"}
+    costs = {name: [median(column) for column in zip(*pairs)] for name, pairs in seen.items()}
+    print_table(f"the same GET {HEALTH} over one connection, {turns} turns",
+                ["us per call", "CPU us", "x libcurl"],
+                [(words, f"{costs[name][0]:.1f}", f"{costs[name][1]:.1f}",
+                  f"{costs[name][0] / costs['raw'][0]:.2f}") for name, words in names.items()])
+    ratio = median([wall for wall, _ in seen["ratio"]])
+    print_goal("the C node client, times libcurl in the turn beside it", ratio, "1.1", ratio <= 1.1)
+
+
 # --- (d) health while instances start ---------------------------------------------------------
 
 
@@ -235,7 +266,7 @@ def bench_busy(instances=20, connections=4):
     print_goal("p99 in ms", latency[99], "50", latency[99] < 50)
 
 
-PARTS = {"health": bench_health, "start": bench_start, "busy": bench_busy}
+PARTS = {"health": bench_health, "start": bench_start, "client": bench_client, "busy": bench_busy}
 
 
 def main(names):
