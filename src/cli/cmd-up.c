@@ -190,7 +190,7 @@ static void *leave_at_once(void *cookie)
 
 static int stop_instances(struct up *up, struct err *e)
 {
-	struct ctfy_stopped stopped;
+	struct ctfy_stopped stopped = { 0 };
 	size_t left;
 	int r;
 
