@@ -20,7 +20,7 @@ run: ## platform, node, samples and a demo player on this machine
 	@tools/build.sh $(BUILD)
 	@tools/engine.sh
 	@tools/base-image.sh
-	@tools/demo.sh $(BUILD) $(if $(ONCE),--once)
+	@tools/demo.sh $(if $(ONCE),--once) $(BUILD)
 
 test: ## everything: plain and sanitized, on real parts
 	@tools/test.sh $(BUILD)
