@@ -325,6 +325,8 @@ static int load(struct loader *in)
 	r = find_services(in);
 	if (r < 0)
 		return r;
+	if (!c->spec_file && c->compose_file)
+		spec_read_bare(&in->spec, c->compose->root, c->compose->dir);
 	if (!c->spec_file && !c->compose)
 		return err_set(in->e, ERR_NOT_FOUND, "'%s' is not a challenge's folder", c->dir);
 	if (!c->dialect)

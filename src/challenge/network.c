@@ -107,6 +107,13 @@ uint32_t network_offset(struct service *s, const char *name, const struct yaml_n
 		service_fault(s, value, "'%s' is not an IPv4 address", text);
 		return 0;
 	}
+	if (!find_config(s->p, defined(s->p, name), NULL, &subnet)) {
+		service_warn(
+			s, value,
+			"'%s' is not kept: the network '%s' has no subnet that it could lie in",
+			text, name);
+		return 0;
+	}
 	if (!find_config(s->p, defined(s->p, name), &address, &subnet)) {
 		service_fault(s, value, "'%s' lies in no subnet of the network '%s'", text, name);
 		return 0;

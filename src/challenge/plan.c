@@ -452,6 +452,8 @@ static int make(struct planner *p, struct err *e)
 	p->egress = permits_egress(p);
 	if (challenge->compose) {
 		compose_read_env(p, challenge->compose->dir, &p->variables);
+		/* What every shell has when Compose is run where the file is. */
+		variables_add(&p->variables, "PWD", challenge->compose->dir);
 		plan_model(p);
 	}
 	guess_app_protocol(p);

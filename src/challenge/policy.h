@@ -32,7 +32,6 @@ struct limits {
 	int64_t nano_cpus, nano_cpus_max;
 	int64_t pids, pids_max;
 	int64_t nofile_soft, nofile_hard, nofile_max;
-	int64_t shm_max;
 	int64_t log_size, log_files;
 	int64_t replicas_max;
 	int64_t health_deadline_ms;

@@ -118,15 +118,12 @@ void service_pids_limit(struct service *s, const struct yaml_node *value)
 		s->pids_node = value;
 }
 
+/* It counts as memory of the service, whose limit bounds it. */
 void service_shm_size(struct service *s, const struct yaml_node *value)
 {
 	int64_t bytes;
 
-	if (!service_bytes(s, value, &bytes))
-		return;
-	if (bytes <= s->p->limits.shm_max ||
-	    service_permits(s, "shm", value, "more than the node's %lld MiB of shared memory",
-			    (long long)(s->p->limits.shm_max >> 20)))
+	if (service_bytes(s, value, &bytes))
 		service_set(s, s->host, "ShmSize", json_integer(bytes));
 }
 

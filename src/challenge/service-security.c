@@ -26,14 +26,23 @@ void service_privileged(struct service *s, const struct yaml_node *value)
 					"a privileged service has all rights over the host");
 }
 
+static const struct yaml_node *checked_list(struct service *s, const struct yaml_node *value)
+{
+	if (value->kind == YAML_LIST)
+		return value;
+	if (value->kind != YAML_NULL)
+		service_fault(s, value, "must be a list, not %s", yaml_kind_name(value->kind));
+	return NULL;
+}
+
 void service_cap_add(struct service *s, const struct yaml_node *value)
 {
-	s->cap_add = value;
+	s->cap_add = checked_list(s, value);
 }
 
 void service_cap_drop(struct service *s, const struct yaml_node *value)
 {
-	s->cap_drop = value;
+	s->cap_drop = checked_list(s, value);
 }
 
 /* --- security_opt ------------------------------------------------------------------------- */
@@ -380,7 +389,7 @@ static capability_set read_capabilities(struct service *s, const struct yaml_nod
 {
 	capability_set all = 0, one;
 
-	for (size_t i = 0; list && list->kind == YAML_LIST && i < list->count; i++) {
+	for (size_t i = 0; list && i < list->count; i++) {
 		const char *name = service_text(s, list->items[i]);
 
 		if (!name)
@@ -398,8 +407,7 @@ static capability_set permitted_additions(struct service *s)
 {
 	capability_set all = 0, one;
 
-	for (size_t i = 0; s->cap_add && s->cap_add->kind == YAML_LIST && i < s->cap_add->count;
-	     i++) {
+	for (size_t i = 0; s->cap_add && i < s->cap_add->count; i++) {
 		const struct yaml_node *item = s->cap_add->items[i];
 		const char *name = service_text(s, item), *opt_in;
 

@@ -97,6 +97,15 @@ static void read_image(struct spec *spec, const struct yaml_node *value)
 		spec->image = value;
 }
 
+/* Not ctfcli's, but that of several plugins that run containers. */
+static void read_port(struct spec *spec, const struct yaml_node *value)
+{
+	if (value->kind != YAML_INT)
+		return;
+	spec->port = value->integer;
+	spec->wants_instance = true;
+}
+
 static void read_protocol(struct spec *spec, const struct yaml_node *value)
 {
 	const char *text = spec_text(spec, value, "protocol");
@@ -134,6 +143,7 @@ static const struct spec_key keys[] = {
 	{ "module", NULL },
 	{ "name", spec_read_name },
 	{ "next", NULL },
+	{ "port", read_port },
 	{ "protocol", read_protocol },
 	{ "questions", spec_read_questions },
 	{ "record_http", spec_read_record_http },

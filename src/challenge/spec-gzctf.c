@@ -20,7 +20,8 @@ static bool is_type(const char *type)
 
 bool spec_is_gzctf(const struct yaml_node *root)
 {
-	return yaml_get(root, "container") || is_type(yaml_string(yaml_get(root, "type")));
+	return yaml_get(yaml_get(root, "container"), "containerImage") ||
+	       is_type(yaml_string(yaml_get(root, "type")));
 }
 
 /* "flag{hello_[GUID]}" and "flag{[TEAM_HASH]}": what is in brackets differs from team to team. */

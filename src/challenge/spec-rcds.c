@@ -17,7 +17,9 @@ enum { MAX_FLAG = 4096 };
 
 bool spec_is_rcds(const struct yaml_node *root)
 {
-	return yaml_get(root, "flag") || yaml_get(root, "containers") || yaml_get(root, "expose");
+	/* ctfcli has `flags`; what stands beside them are keys of some plugin. */
+	return !yaml_get(root, "flags") &&
+	       (yaml_get(root, "flag") || yaml_get(root, "containers") || yaml_get(root, "expose"));
 }
 
 /* --- flag and files ----------------------------------------------------------------------- */

@@ -86,6 +86,9 @@ spec_key_fn spec_read_questions, spec_read_attachments, spec_read_endpoints, spe
 	spec_read_ttl, spec_read_health_deadline, spec_read_egress, spec_read_capture,
 	spec_read_record_http, spec_read_vpn, spec_read_compose;
 
+/* The questions of a folder that has a compose file and no spec. */
+void spec_read_bare(struct spec *spec, const struct yaml_node *model, const char *dir);
+
 /* Dialects. */
 typedef bool spec_recogniser(const struct yaml_node *root);
 typedef void spec_reader(struct spec *spec);

@@ -292,7 +292,6 @@ TEST(what_endangers_the_host_is_refused_by_name)
 		{ "cpus: 64", "cpus" },
 		{ "pids_limit: 1000000", "pids" },
 		{ "pids_limit: -1", "pids" },
-		{ "shm_size: 64g", "shm" },
 		{ "ulimits: {nofile: 99999999}", "nofile" },
 		{ "ulimits: {nofile: -1}", "nofile" },
 		{ "deploy: {replicas: 100}", "replicas" },
@@ -385,6 +384,7 @@ TEST(a_fault_of_the_file_is_named)
 		{ "restart: always:3", "'always:3' is not a restart policy" },
 		{ "cap_add: [SYS_ADMIRAL]", "there is no capability 'SYS_ADMIRAL'" },
 		{ "cap_drop: [NONE]", "there is no capability 'NONE'" },
+		{ "cap_add: NET_RAW", "services.s.cap_add: must be a list, not a string" },
 		{ "security_opt: [magic]", "'magic' is not a security option" },
 		{ "environment: ['=x']", "'' is not the name of a variable" },
 		{ "environment: A=1", "must be a map or a list, not a string" },
@@ -474,8 +474,8 @@ TEST(a_fault_of_the_whole_file_is_named)
 		  "networks.n: unknown key 'colour'" },
 		{ "services: {a: {image: i, volumes: ['v:/v']}}\nvolumes: {v: {colour: red}}",
 		  "volumes.v: unknown key 'colour'" },
-		{ "services: {a: {image: i, networks: {n: {ipv4_address: 10.1.0.5}}}}\nnetworks: "
-		  "{n: }",
+		{ "services: {a: {image: i, networks: {n: {ipv4_address: 10.1.0.5}}}}\n"
+		  "networks: {n: {ipam: {config: [{subnet: 10.2.0.0/24}]}}}",
 		  "'10.1.0.5' lies in no subnet of the network 'n'" },
 		{ "include: nope.yml\nservices: {a: {image: i}}",
 		  "include: the file 'nope.yml' does not exist" },
@@ -986,6 +986,15 @@ TEST(the_daemon_s_environment_never_leaks_in)
 	folder_close(&f);
 }
 
+TEST(the_project_s_directory_is_known_as_pwd)
+{
+	folder_open(&f);
+	folder_write(&f, "conf/x", "");
+	plan_compose("services: {s: {image: i, volumes: ['$PWD/conf:/c:ro']}}\n");
+	folder_check(f.json, "services/0/binds/0/kind", "\"shared\"");
+	folder_close(&f);
+}
+
 TEST(env_files_yield_to_environment)
 {
 	folder_open(&f);
@@ -1028,5 +1037,5 @@ RUN_TESTS(T(every_service_key_becomes_what_the_engine_calls_it), T(ports_are_rea
 	  T(what_an_included_file_defines_is_not_redefined),
 	  T(version_1_of_the_format_is_understood), T(configs_and_secrets_reach_the_container),
 	  T(a_file_that_a_mount_would_hide_is_mounted_itself),
-	  T(the_daemon_s_environment_never_leaks_in), T(env_files_yield_to_environment),
-	  T(text_that_is_not_utf_8_is_survived))
+	  T(the_daemon_s_environment_never_leaks_in), T(the_project_s_directory_is_known_as_pwd),
+	  T(env_files_yield_to_environment), T(text_that_is_not_utf_8_is_survived))

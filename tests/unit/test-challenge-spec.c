@@ -525,6 +525,49 @@ TEST(a_gzctf_container_gets_its_flag_by_environment)
 	folder_close(&f);
 }
 
+TEST(a_bare_compose_file_s_flags_are_its_questions)
+{
+	folder_open(&f);
+	folder_write(&f, ".env", "ADMIN_FLAG=known\n");
+	folder_write(&f, "Dockerfile", "FROM x\n");
+	folder_write(&f, "compose.yml",
+		     "services: {s: {build: {context: ., args: [FLAG_2]}, "
+		     "environment: ['A=${FLAG:?must be set}', 'B=$ADMIN_FLAG', "
+		     "'C=$FLAGPOLE', 'E=$FLAG_PATH', 'D=$$FLAG_9', FLAG_PATH=/flag]}}\n");
+	plan_it();
+	CHECK_EQ(json_object_size(f.answers), 3);
+	CHECK_EQ(strlen(answer("flag")), 38);
+	CHECK_STR(answer("admin_flag"), "known");
+	CHECK_STR(json_string_value(folder_at(f.json, "services/0/build/args/FLAG_2")),
+		  answer("flag_2"));
+	folder_close(&f);
+}
+
+TEST(a_flag_that_a_bare_compose_file_spells_out_is_fixed)
+{
+	folder_open(&f);
+	folder_write(&f, "compose.yml",
+		     "services: {s: {image: i, environment: ['FLAG=flag{x}']}}\n");
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_EQ(f.challenge->questions[0].kind, ANSWER_STATIC);
+	CHECK_STR(answer("flag"), "flag{x}");
+	folder_write(&f, "compose.yml", "services: {s: {image: i, environment: {FLAG: 'y'}}}\n");
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_STR(answer("flag"), "y");
+	folder_close(&f);
+}
+
+TEST(a_plugin_s_keys_do_not_make_another_dialect)
+{
+	folder_open(&f);
+	load_spec("challenge.yml", "name: x\nflags: [f]\ncontainers: 3\nexpose: y\n"
+				   "type: container\nimage: 'reg/x:1'\nport: 8080\ncontainer: z\n");
+	CHECK_STR(f.challenge->dialect, "ctfcli");
+	plan_it();
+	folder_check(f.json, "services/0/ports/0/container_port", "8080");
+	folder_close(&f);
+}
+
 TEST(a_dockerfile_alone_is_a_challenge)
 {
 	folder_open(&f);
@@ -761,7 +804,10 @@ RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(null_and_lone_values_are_taken_as_me
 	  T(an_rcds_spec_brings_its_own_containers), T(a_kctf_resource_is_a_service),
 	  T(a_kctf_resource_without_ports_is_at_1337), T(an_nyu_spec_may_have_a_dynamic_flag),
 	  T(an_ecsc_spec_has_patterns), T(xbow_builds_get_the_flag_by_both_names),
-	  T(a_gzctf_container_gets_its_flag_by_environment), T(a_dockerfile_alone_is_a_challenge),
+	  T(a_gzctf_container_gets_its_flag_by_environment),
+	  T(a_bare_compose_file_s_flags_are_its_questions),
+	  T(a_flag_that_a_bare_compose_file_spells_out_is_fixed),
+	  T(a_plugin_s_keys_do_not_make_another_dialect), T(a_dockerfile_alone_is_a_challenge),
 	  T(a_dockerfile_beside_a_spec_that_runs_nothing_is_not_run),
 	  T(a_compose_file_below_is_found), T(a_folder_without_anything_is_no_challenge),
 	  T(what_is_imported_makes_the_same_instance),
