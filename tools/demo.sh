@@ -42,13 +42,14 @@ wait_for_up() {
 # Once: a second signal would tell ctfy up to leave its instances, and make passes signals on that a
 # terminal has sent already.
 stop() {
+	local status=0
 	trap '' INT TERM
 	[[ $up ]] || return 0
-	echo
-	echo "demo: stopping every instance"
+	printf '\ndemo: stopping every instance\n'
 	kill "$up" 2>/dev/null || true
-	wait_for_up || fail "ctfy up ended with status $?; see $run/log"
+	wait_for_up || status=$?
 	up=
+	((status == 0)) || fail "ctfy up ended with status $status; see $run/log"
 	echo "demo: stopped"
 }
 
