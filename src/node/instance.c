@@ -230,7 +230,9 @@ static int plan_instance(struct node *node, const struct instance *inst,
 
 	if (!challenge_has_instance(challenge))
 		return err_set(e, ERR_INVALID, "challenge '%s' has nothing to run", challenge->id);
+	pthread_rwlock_rdlock(&node->config);
 	r = plan_make(challenge, node->policy, &facts, ret_plan, &problems, e);
+	pthread_rwlock_unlock(&node->config);
 	problems_done(&problems);
 	return r;
 }

@@ -3,8 +3,11 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/own.h"
 #include "http/serve.h"
+#include "node/catalogue.h"
+#include "node/doctor.h"
 #include "node/instance-http.h"
 #include "node/instance.h"
 #include "node/keeper.h"
@@ -12,6 +15,7 @@
 #include "node/node.h"
 #include "node/recover.h"
 #include "node/timeline.h"
+#include "wire/node.h"
 
 #include <signal.h>
 #include <string.h>
@@ -45,6 +49,23 @@ static void node_daemon_freep(struct node_daemon **daemon)
 	node_daemon_free(*daemon);
 }
 
+static void tell_capacity(struct node *node)
+{
+	struct diagnosis diagnosis;
+	struct err e = ERR_INIT;
+
+	if (doctor_examine(node, &diagnosis, &e) < 0) {
+		log_warn("the host's capacity is not known: %s", e.msg);
+		return;
+	}
+	log_info("this host can hold %lld instances; what limits it is %s",
+		 (long long)diagnosis.capacity, diagnosis.limiter);
+	for (int i = 0; i < diagnosis.count; i++)
+		if (diagnosis.findings[i].state != FINDING_FINE)
+			log_warn("%s: %s; %s", diagnosis.findings[i].name,
+				 diagnosis.findings[i].found, diagnosis.findings[i].fix);
+}
+
 int node_daemon_start(const struct node_options *options, const char *token,
 		      struct node_daemon **ret_daemon, struct err *e)
 {
@@ -73,6 +94,7 @@ int node_daemon_start(const struct node_options *options, const char *token,
 		return r;
 	log_info("node '%s' is listening on port %u, with %s", daemon->node->id,
 		 node_daemon_port(daemon), daemon->node->engine_name);
+	tell_capacity(daemon->node);
 	*ret_daemon = TAKE(daemon);
 	return 0;
 }
@@ -123,6 +145,40 @@ static enum log_format log_format_of(const char *word)
 					   : LOG_AUTO;
 }
 
+/* `ctfy node --check` and `ctfy doctor`: 0 fine, 1 something is at fault. */
+static int check(const struct node_options *options)
+{
+	AUTO(struct node *, node_freep) node = NULL;
+	struct diagnosis diagnosis;
+	struct err e = ERR_INIT;
+
+	if (node_new(options, &clock_real, &node, &e) < 0 ||
+	    doctor_examine(node, &diagnosis, &e) < 0) {
+		fprintf(stderr, "ctfy node: %s\n", e.msg);
+		return 1;
+	}
+	doctor_print(&diagnosis, stdout);
+	for (int i = 0; i < diagnosis.count; i++)
+		if (diagnosis.findings[i].state == FINDING_FAULT)
+			return 1;
+	return 0;
+}
+
+static void reload(struct node_daemon *daemon)
+{
+	struct ctfy_rescan rescan = { 0 };
+	struct err e = ERR_INIT;
+
+	if (node_reload(daemon->node, &e) < 0)
+		log_error("reload: %s; going on as before", e.msg);
+	else if (catalogue_rescan(daemon->node->catalogue, &rescan, &e) < 0)
+		log_error("reload: %s", e.msg);
+	else
+		log_info("reloaded: %lld challenges, %zu new, %zu gone", (long long)rescan.total,
+			 rescan.added_count, rescan.removed_count);
+	fields_done(rescan_fields, &rescan);
+}
+
 int node_main(int argc, char **argv)
 {
 	struct node_daemon *daemon;
@@ -139,12 +195,15 @@ int node_main(int argc, char **argv)
 		fprintf(stderr, "ctfy node: %s\n", e.msg);
 		return 2;
 	}
-	log_open(log_format_of(options.log_format), LOG_INFO);
+	log_open(log_format_of(options.log_format), options.check ? LOG_WARN : LOG_INFO);
+	if (options.check)
+		return check(&options);
 
 	/* Blocked before the first thread is made, so that only we take them. */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 
@@ -152,8 +211,14 @@ int node_main(int argc, char **argv)
 		fprintf(stderr, "ctfy node: %s\n", e.msg);
 		return 1;
 	}
-	sigwait(&signals, &signal_number);
+	service_notify("READY=1");
+	while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP) {
+		service_notify("RELOADING=1");
+		reload(daemon);
+		service_notify("READY=1");
+	}
 	log_info("ending: instances go on running");
+	service_notify("STOPPING=1");
 	node_daemon_free(daemon);
 	return 0;
 }

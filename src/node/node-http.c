@@ -12,13 +12,17 @@
 
 int node_authorize(void *ctx, struct http_req *req, const struct http_route *route, struct err *e)
 {
-	const struct node *node = ctx;
+	struct node *node = ctx;
 	const char *token = http_bearer(req);
+	bool ours;
 
 	(void)route;
 	if (!token)
 		return err_set(e, ERR_UNAUTHORIZED, "this call needs Authorization: Bearer TOKEN");
-	if (!secret_equal(token, node->token))
+	pthread_rwlock_rdlock(&node->config);
+	ours = secret_equal(token, node->token);
+	pthread_rwlock_unlock(&node->config);
+	if (!ours)
 		return err_set(e, ERR_UNAUTHORIZED, "the bearer token is not this node's");
 	return 0;
 }

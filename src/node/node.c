@@ -58,14 +58,15 @@ static int open_directories(struct node *node, struct err *e)
 		       : err_errno(e, ERR_INVALID, "find '%s'", options->state);
 }
 
-static int load_policy(struct node *node, struct err *e)
+static int load_policy(const struct node_options *options, struct policy **ret_policy,
+		       struct err *e)
 {
 	struct problems problems = PROBLEMS_INIT;
 	int r;
 
-	if (!node->options->policy)
+	if (!options->policy)
 		return 0;
-	r = policy_load(node->options->policy, &node->policy, &problems, e);
+	r = policy_load(options->policy, ret_policy, &problems, e);
 	problems_done(&problems);
 	return r;
 }
@@ -152,7 +153,7 @@ static int node_open(struct node *node, struct err *e)
 	if (r == 0)
 		r = open_directories(node, e);
 	if (r == 0)
-		r = load_policy(node, e);
+		r = load_policy(node->options, &node->policy, e);
 	if (r == 0)
 		r = open_engine(node, e);
 	if (r == 0 && strcmp(node->options->isolation, "firewall") == 0)
@@ -175,11 +176,37 @@ int node_new(const struct node_options *options, const struct clock *clock, stru
 	node->options = options;
 	node->clock = clock;
 	promises_init(&node->promises);
+	pthread_rwlock_init(&node->config, NULL);
 	gate_init(&node->starts, (size_t)options->parallel_starts);
 	r = node_open(node, e);
 	if (r < 0)
 		return r;
 	*ret_node = TAKE(node);
+	return 0;
+}
+
+int node_reload(struct node *node, struct err *e)
+{
+	AUTO(char *, freep) token = NULL;
+	struct policy *policy = NULL;
+	int r = 0;
+
+	if (node->options->token_file)
+		r = secret_read_file(node->options->token_file, &token, e);
+	if (r == 0)
+		r = load_policy(node->options, &policy, e);
+	if (r < 0)
+		return r;
+	pthread_rwlock_wrlock(&node->config);
+	if (token) {
+		char *old = node->token;
+
+		node->token = TAKE(token);
+		token = old;
+	}
+	policy_free(node->policy);
+	node->policy = policy;
+	pthread_rwlock_unlock(&node->config);
 	return 0;
 }
 
@@ -198,6 +225,7 @@ void node_free(struct node *node)
 	subnets_free(node->subnets);
 	catalogue_free(node->catalogue);
 	policy_free(node->policy);
+	pthread_rwlock_destroy(&node->config);
 	engine_close(node->engine);
 	db_close(node->db);
 	metrics_free(node->metrics);

@@ -10,6 +10,7 @@
 #include "node/options.h"
 #include "node/resource.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 struct catalogue;
@@ -37,7 +38,8 @@ struct node {
 	char id[ID_SIZE];
 	struct db *db;
 	struct engine *engine;
-	struct policy *policy; /* NULL: the defaults */
+	pthread_rwlock_t config; /* of token and policy, which a reload replaces */
+	struct policy *policy;   /* NULL: the defaults */
 	struct catalogue *catalogue;
 	struct subnets *subnets;
 	struct ports *ports;
@@ -55,6 +57,9 @@ struct node {
 /* Opens the store, the engine and the firewall, and scans the challenges. */
 int node_new(const struct node_options *options, const struct clock *clock, struct node **ret_node,
 	     struct err *e);
+/* Reads the policy and the token file again; after a failure the old ones stay in force. */
+int node_reload(struct node *node, struct err *e);
+
 /* Waits for its jobs; instances go on running. */
 void node_free(struct node *node);
 static inline void node_freep(struct node **node)

@@ -24,11 +24,14 @@
 	ROW(min_free_memory, SIZE, "SIZE", "256m", "Memory that must stay available: below it, starts are refused.") \
 	ROW(parallel_starts, COUNT, "N", "8", "Instances being started at once; more wait their turn.") \
 	ROW(ready_networks, COUNT, "N", "32", "Networks kept ready, so that starts need not wait for the engine to make one.") \
+	ROW(docker_config, STRING, "FILE", NULL, "Docker config file with logins for registries; unset: the one of this user.") \
+	ROW(registry_mirror, STRING, "URL", NULL, "Mirror of docker.io, asked before it.") \
 	ROW(policy, STRING, "FILE", NULL, "Operator's policy: what challenges may do beyond the defaults.") \
 	ROW(evidence, STRING, "DIR", NULL, "Root of what is recorded; unset: below --state.") \
 	ROW(isolation, STRING, "MODE", "firewall", "\"firewall\": instances reach neither host, LAN nor each other; \"none\": only Docker's own rules.") \
 	ROW(cert, STRING, "FILE", NULL, "TLS certificate chain (PEM); with --key the API is https.") \
 	ROW(key, STRING, "FILE", NULL, "TLS private key (PEM).") \
+	ROW(check, FLAG, NULL, NULL, "Examine host, engine, challenges and options, print the findings, and end.") \
 	ROW(log_format, STRING, "FORMAT", "auto", "\"text\", \"json\", or \"auto\": text on a terminal.")
 /* clang-format on */
 

@@ -150,6 +150,14 @@ size_t subnets_left(struct subnets *subnets)
 	return left;
 }
 
+bool subnets_overlap(const struct subnets *subnets, uint32_t address, uint32_t mask)
+{
+	uint32_t first = address & mask, last = first | ~mask;
+	uint32_t our_last = subnets->first + (subnets->count << (32 - SUBNET_PREFIX)) - 1;
+
+	return first <= our_last && last >= subnets->first;
+}
+
 void subnet_address(const char *cidr, uint32_t offset, char address[SUBNET_TEXT_SIZE])
 {
 	uint32_t first = 0, prefix;

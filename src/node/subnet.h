@@ -7,6 +7,7 @@
 #ifndef NODE_SUBNET_H
 #define NODE_SUBNET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,10 @@ int subnets_take(struct subnets *subnets, uint32_t prefix, char cidr[SUBNET_TEXT
 void subnets_claim(struct subnets *subnets, const char *cidr);
 void subnets_release(struct subnets *subnets, const char *cidr);
 size_t subnets_left(struct subnets *subnets);
+
+/* Whether a network of the host's (address and mask in host byte order) shares addresses with ours.
+ */
+bool subnets_overlap(const struct subnets *subnets, uint32_t address, uint32_t mask);
 
 /* The address that lies `offset` above the subnet's first: offset 1 is its gateway. */
 void subnet_address(const char *cidr, uint32_t offset, char address[SUBNET_TEXT_SIZE]);
