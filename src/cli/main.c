@@ -29,6 +29,7 @@ static int print_version(int argc, char **argv)
 RAW("up", "[OPTION]...", "Run platform and node on this machine, in one process.", cmd_up);
 RAW("platform", "[OPTION]...", "Run the platform.", platform_main);
 RAW("node", "[OPTION]...", "Run a node for a platform.", node_main);
+RAW("doctor", "[OPTION]...", "Say what this host can hold, and what limits it.", node_doctor_main);
 RAW("challenge", "lint|plan DIR...", "Check challenge folders; show what they would start.", cmd_challenge);
 RAW("version", "", "Print the version.", print_version);
 /* clang-format on */
@@ -42,7 +43,9 @@ static const struct {
 	    &cmd_challenges, &cmd_show, &cmd_attachments, &cmd_start, &cmd_status, &cmd_renew,
 	    &cmd_stop, &cmd_submit, &cmd_submissions, &cmd_scoreboard, NULL } },
 	{ "Organise", { &cmd_admin, NULL } },
-	{ "Run", { &raw_cmd_up, &raw_platform_main, &raw_node_main, &cmd_join, NULL } },
+	{ "Run",
+	  { &raw_cmd_up, &raw_platform_main, &raw_node_main, &raw_node_doctor_main, &cmd_join,
+	    NULL } },
 	{ "Make challenges", { &raw_cmd_challenge, NULL } },
 	{ "About", { &raw_print_version, NULL } },
 };

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/own.h"
@@ -17,7 +18,9 @@
 #include "node/timeline.h"
 #include "wire/node.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct node_daemon {
@@ -145,7 +148,7 @@ static enum log_format log_format_of(const char *word)
 					   : LOG_AUTO;
 }
 
-/* `ctfy node --check` and `ctfy doctor`: 0 fine, 1 something is at fault. */
+/* 0: fine; 1: something is at fault. */
 static int check(const struct node_options *options)
 {
 	AUTO(struct node *, node_freep) node = NULL;
@@ -154,7 +157,7 @@ static int check(const struct node_options *options)
 
 	if (node_new(options, &clock_real, &node, &e) < 0 ||
 	    doctor_examine(node, &diagnosis, &e) < 0) {
-		fprintf(stderr, "ctfy node: %s\n", e.msg);
+		fprintf(stderr, "ctfy: %s\n", e.msg);
 		return 1;
 	}
 	doctor_print(&diagnosis, stdout);
@@ -162,6 +165,46 @@ static int check(const struct node_options *options)
 		if (diagnosis.findings[i].state == FINDING_FAULT)
 			return 1;
 	return 0;
+}
+
+/* A host can be examined before there is a node on it: in a directory that goes again. */
+static int check_in_passing(struct node_options *options)
+{
+	char dir[] = "/tmp/ctfy-doctor-XXXXXX";
+	int status;
+
+	if (!mkdtemp(dir)) {
+		fprintf(stderr, "ctfy: make '%s': %s\n", dir, strerrordesc_np(errno));
+		return 1;
+	}
+	if (!options->state)
+		options->state = dir;
+	if (!options->challenges)
+		options->challenges = dir;
+	status = check(options);
+	tree_remove(dir, NULL);
+	return status;
+}
+
+int node_doctor_main(int argc, char **argv)
+{
+	struct node_options options;
+	struct err e = ERR_INIT;
+
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		puts("Usage: ctfy doctor [OPTION]...\n\n"
+		     "Says how many instances this host can hold, what limits it, and how to mend\n"
+		     "what it finds. Changes nothing. Options are those of ctfy node:\n");
+		options_help(node_option_rows, stdout);
+		return 0;
+	}
+	if (parse(argc, argv, &options, &e) < 0) {
+		fprintf(stderr, "ctfy doctor: %s\n", e.msg);
+		return 2;
+	}
+	log_open(LOG_TEXT, LOG_WARN);
+	options.check = true;
+	return check_in_passing(&options);
 }
 
 static void reload(struct node_daemon *daemon)

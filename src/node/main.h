@@ -28,4 +28,7 @@ void node_daemon_free(struct node_daemon *daemon);
 /* `ctfy node`: runs until SIGTERM or SIGINT. Returns the exit status. */
 int node_main(int argc, char **argv);
 
+/* `ctfy doctor`: what this host can hold. Returns the exit status: 1 when something is at fault. */
+int node_doctor_main(int argc, char **argv);
+
 #endif

@@ -156,7 +156,7 @@ static int node_open(struct node *node, struct err *e)
 		r = load_policy(node->options, &node->policy, e);
 	if (r == 0)
 		r = open_engine(node, e);
-	if (r == 0 && strcmp(node->options->isolation, "firewall") == 0)
+	if (r == 0 && !node->options->check && strcmp(node->options->isolation, "firewall") == 0)
 		r = firewall_install(e);
 	if (r == 0)
 		r = open_stores(node, e);
