@@ -17,36 +17,36 @@ struct making {
 	struct err error;
 };
 
-struct makings {
+struct images {
 	pthread_mutex_t lock;
 	pthread_cond_t ended;
 	struct making *first; /* those not ended */
 };
 
-int makings_new(struct makings **ret_makings, struct err *e)
+int images_new(struct images **ret_images, struct err *e)
 {
-	struct makings *makings = calloc(1, sizeof(*makings));
+	struct images *images = calloc(1, sizeof(*images));
 
-	if (!makings)
+	if (!images)
 		return err_memory(e);
-	pthread_mutex_init(&makings->lock, NULL);
-	pthread_cond_init(&makings->ended, NULL);
-	*ret_makings = makings;
+	pthread_mutex_init(&images->lock, NULL);
+	pthread_cond_init(&images->ended, NULL);
+	*ret_images = images;
 	return 0;
 }
 
-void makings_free(struct makings *makings)
+void images_free(struct images *images)
 {
-	if (!makings)
+	if (!images)
 		return;
-	pthread_cond_destroy(&makings->ended);
-	pthread_mutex_destroy(&makings->lock);
-	free(makings);
+	pthread_cond_destroy(&images->ended);
+	pthread_mutex_destroy(&images->lock);
+	free(images);
 }
 
-static struct making *find(const struct makings *makings, const char *reference)
+static struct making *find(const struct images *images, const char *reference)
 {
-	struct making *making = makings->first;
+	struct making *making = images->first;
 
 	while (making && strcmp(making->reference, reference) != 0)
 		making = making->next;
@@ -62,7 +62,7 @@ static void end_use(struct making *making)
 }
 
 /* A waiter looks now and then whether he is still wanted: nobody wakes him for that. */
-static void wait_a_moment(struct makings *makings)
+static void wait_a_moment(struct images *images)
 {
 	struct timespec until;
 
@@ -70,18 +70,18 @@ static void wait_a_moment(struct makings *makings)
 	until.tv_nsec += 250000000;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(&makings->ended, &makings->lock, &until);
+	pthread_cond_timedwait(&images->ended, &images->lock, &until);
 }
 
 /* 0: made; 1: not made, and nobody is at it; or the maker's failure. */
-static int wait_for(struct makings *makings, struct making *making, const atomic_bool *cancelled,
+static int wait_for(struct images *images, struct making *making, const atomic_bool *cancelled,
 		    struct err *e)
 {
 	int r;
 
 	making->uses++;
 	while (!making->ended && !(cancelled && atomic_load(cancelled)))
-		wait_a_moment(makings);
+		wait_a_moment(images);
 	if (!making->ended) {
 		r = err_set(e, ERR_ABORTED, "no longer wanted");
 	} else if (making->result == -ERR_ABORTED) {
@@ -95,13 +95,13 @@ static int wait_for(struct makings *makings, struct making *making, const atomic
 	return r;
 }
 
-static int begin_locked(struct makings *makings, const char *reference,
-			const atomic_bool *cancelled, struct making **ret_making, struct err *e)
+static int begin_locked(struct images *images, const char *reference, const atomic_bool *cancelled,
+			struct making **ret_making, struct err *e)
 {
 	struct making *making;
 
-	while ((making = find(makings, reference))) {
-		int r = wait_for(makings, making, cancelled, e);
+	while ((making = find(images, reference))) {
+		int r = wait_for(images, making, cancelled, e);
 
 		if (r <= 0)
 			return r;
@@ -114,28 +114,28 @@ static int begin_locked(struct makings *makings, const char *reference,
 		return err_memory(e);
 	}
 	making->uses = 1;
-	making->next = makings->first;
-	makings->first = making;
+	making->next = images->first;
+	images->first = making;
 	*ret_making = making;
 	return 1;
 }
 
-int making_begin(struct makings *makings, const char *reference, const atomic_bool *cancelled,
+int making_begin(struct images *images, const char *reference, const atomic_bool *cancelled,
 		 struct making **ret_making, struct err *e)
 {
 	int r;
 
-	pthread_mutex_lock(&makings->lock);
-	r = begin_locked(makings, reference, cancelled, ret_making, e);
-	pthread_mutex_unlock(&makings->lock);
+	pthread_mutex_lock(&images->lock);
+	r = begin_locked(images, reference, cancelled, ret_making, e);
+	pthread_mutex_unlock(&images->lock);
 	return r;
 }
 
-void making_end(struct makings *makings, struct making *making, int result, const struct err *e)
+void making_end(struct images *images, struct making *making, int result, const struct err *e)
 {
-	struct making **at = &makings->first;
+	struct making **at = &images->first;
 
-	pthread_mutex_lock(&makings->lock);
+	pthread_mutex_lock(&images->lock);
 	while (*at != making)
 		at = &(*at)->next;
 	*at = making->next;
@@ -143,6 +143,6 @@ void making_end(struct makings *makings, struct making *making, int result, cons
 	making->result = result < 0 ? result : 0;
 	making->error = *e;
 	end_use(making);
-	pthread_cond_broadcast(&makings->ended);
-	pthread_mutex_unlock(&makings->lock);
+	pthread_cond_broadcast(&images->ended);
+	pthread_mutex_unlock(&images->lock);
 }

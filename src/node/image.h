@@ -1,21 +1,64 @@
 /*
- * Images that a plan runs: built or pulled when they are not there yet.
+ * Images that plans run: built or pulled when they are not there yet, or ahead of that.
  *
  * Whoever asks for an image that another thread is making waits for that one's result.
  */
 #ifndef NODE_IMAGE_H
 #define NODE_IMAGE_H
 
+#include "node/image-making.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 struct err;
-struct images;
 struct node;
 struct plan;
+struct plan_service;
 
-int images_new(struct images **ret_images, struct err *e);
-void images_free(struct images *images);
+/* How far an image is. What isn't known, or is none of its kind, is 0. */
+struct image_progress {
+	const char *reference;
+	int64_t step, steps;        /* of a build: step i of n */
+	int64_t bytes, bytes_total; /* of a pull */
+};
 
-/* Fails with ENGINE, in the engine's own words. */
+enum { IMAGE_OUTPUT_SIZE = 3072 };
+
+/* The last of what a build put out, whole lines where possible. */
+struct image_output {
+	char text[IMAGE_OUTPUT_SIZE];
+	size_t len;
+};
+
+/* For whom images are made, and who looks on. */
+struct image_job {
+	struct node *node;
+	const char *challenge_id;
+	const char *instance_id;                                           /* NULL: ahead of any */
+	const atomic_bool *cancelled;                                      /* NULL: never */
+	void (*tell)(void *cookie, const struct image_progress *progress); /* NULL: nobody looks */
+	void *cookie;
+	struct image_output *output; /* NULL: not wanted beyond what an error has of it */
+};
+
+/* Makes what a plan needs and the engine lacks. Fails with ENGINE, in its own words, or ABORTED. */
 int images_ensure(struct node *node, const char *instance_id, const struct plan *plan,
 		  struct err *e);
+
+/*
+ * The services of a plan whose images are made, one for each reference; the first one that builds
+ * it. ret_makers has room for every service.
+ */
+size_t images_makers(const struct plan *plan, const struct plan_service **ret_makers);
+
+/* Builds or pulls a service's image, whether or not there is one already. */
+int image_make(const struct image_job *job, const struct plan *plan,
+	       const struct plan_service *service, struct err *e);
+
+/* "REFERENCE@sha256:...": what a registry calls its content, or else the image's id. */
+int image_digest(struct node *node, const char *reference, char **ret_digest, struct err *e);
 
 #endif

@@ -1,0 +1,322 @@
+#include "node/image-build.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "challenge/dockerfile.h"
+#include "challenge/plan.h"
+#include "engine/image.h"
+#include "engine/tar.h"
+#include "node/build-context.h"
+#include "node/compose.h"
+#include "node/image-pull.h"
+#include "node/image-steps.h"
+#include "node/image.h"
+#include "node/node.h"
+
+#include <jansson.h>
+#include <string.h>
+
+enum { DOCKERFILE_MAX = 1 << 20 };
+
+/* --- what it begins with ------------------------------------------------------------------ */
+
+static int read_dockerfile(const struct plan_build *build, struct arena *arena,
+			   struct dockerfile *ret_file, struct err *e)
+{
+	AUTO(char *, freep) path = NULL;
+	AUTO(char *, freep) text = NULL;
+	size_t len;
+	int r;
+
+	if (build->dockerfile_inline)
+		return dockerfile_read(arena, build->dockerfile_inline, ret_file) ? 0
+										  : err_memory(e);
+	path = build->dockerfile[0] == '/' ? strdup(build->dockerfile)
+					   : strf("%s/%s", build->context, build->dockerfile);
+	if (!path)
+		return err_memory(e);
+	r = file_read(path, DOCKERFILE_MAX, &text, &len, e);
+	if (r == 0 && !dockerfile_read(arena, text, ret_file))
+		r = err_memory(e);
+	return r;
+}
+
+static int pull_base(const struct image_job *job, const struct plan_build *build,
+		     const char *reference, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int r = image_pull(job, reference, build->platform, build->pull, &why);
+
+	if (r == 0)
+		return 0;
+	if (r != -ERR_ABORTED && (build->target || build->needs_buildkit)) {
+		log_warn("base image '%s': %s; the build may not need it", reference, why.msg);
+		return 0;
+	}
+	return err_set(e, why.code, "base image '%s': %s", reference, why.msg);
+}
+
+/* The builder would pull them too, but without logins, mirror, or patience. */
+static int pull_bases(const struct image_job *job, const struct plan_build *build, struct err *e)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	struct dockerfile file;
+	const char **references;
+	size_t count;
+	int r;
+
+	r = arena ? read_dockerfile(build, arena, &file, e) : err_memory(e);
+	if (r < 0)
+		return r;
+	if (!dockerfile_images(arena, &file, build->args, &references, &count))
+		return err_memory(e);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = pull_base(job, build, references[i], e);
+	return r;
+}
+
+/* --- the build itself --------------------------------------------------------------------- */
+
+struct build {
+	const struct image_job *job;
+	const struct plan_service *service;
+	struct build_steps steps;
+};
+
+static int take_output(void *cookie, const struct engine_progress *progress, struct err *e)
+{
+	struct build *build = cookie;
+	struct build_steps *steps = &build->steps;
+	struct image_progress told = { .reference = build->service->image };
+
+	(void)e;
+	build_steps_take(steps, progress->text);
+	if (!steps->stepped)
+		return 0;
+	steps->stepped = false;
+	told.step = steps->step;
+	told.steps = steps->steps;
+	log_info("build of image '%s': step %lld of %lld: %s", told.reference, (long long)told.step,
+		 (long long)told.steps, steps->words);
+	if (build->job->tell)
+		build->job->tell(build->job->cookie, &told);
+	return 0;
+}
+
+static json_t *build_labels(const struct image_job *job, const struct plan_build *build)
+{
+	json_t *labels = build->labels ? json_deep_copy(build->labels) : json_object();
+
+	json_object_set_new(labels, LABEL_CHALLENGE, json_string(job->challenge_id));
+	if (build->per_instance && job->instance_id) { /* it goes with the instance */
+		json_object_set_new(labels, LABEL_NODE, json_string(job->node->id));
+		json_object_set_new(labels, LABEL_INSTANCE, json_string(job->instance_id));
+	}
+	return labels;
+}
+
+static int run_build(struct build *build, struct err *e)
+{
+	const struct plan_build *plan = build->service->build;
+	AUTO(struct build_context *, build_context_closep) context = NULL;
+	AUTO(json_t *, json_decrefp) labels = build_labels(build->job, plan);
+	const json_t *own_args = build->steps.own_args;
+	struct engine_build request = {
+		.reference = build->service->image,
+		.target = plan->target,
+		.network = plan->network,
+		.platform = plan->platform,
+		.args = plan->args,
+		.labels = labels,
+		.extra_hosts = plan->extra_hosts,
+		.shm_size = plan->shm_size,
+		.buildkit = plan->needs_buildkit,
+		.context = tar_read,
+		.progress = take_output,
+		.cookie = build,
+		.cancelled = build->job->cancelled,
+	};
+	int r;
+
+	build->steps = (struct build_steps){ .own_args = own_args };
+	r = labels ? build_context_open(plan, &context, e) : err_memory(e);
+	if (r < 0)
+		return r;
+	request.dockerfile = build_context_dockerfile(context);
+	request.context_cookie = build_context_tar(context);
+	return engine_image_build(build->job->node->engine, &request, NULL, e);
+}
+
+/* --- layers ------------------------------------------------------------------------------- */
+
+/* Only for an image that is some instance's: NULL otherwise, and when out of memory. */
+static json_t *own_args(const struct plan *plan, const struct plan_service *service)
+{
+	json_t *args;
+
+	if (!service->build->per_instance)
+		return NULL;
+	args = json_object();
+	for (size_t i = 0; i < plan->answer_use_count; i++) {
+		const struct plan_answer_use *use = &plan->answer_uses[i];
+
+		if (use->service && strcmp(use->service, service->name) == 0 &&
+		    strcmp(use->way, "build-arg") == 0)
+			json_object_set_new(args, use->where, json_true());
+	}
+	if (json_object_size(args) == 0) /* answers too short to be traced: any of them */
+		json_object_update(args, service->build->args);
+	return args;
+}
+
+/* What others use, or has gone, stays out of it. */
+static void remove_unused(struct engine *engine, const char *image)
+{
+	struct err why = ERR_INIT;
+	int r = engine_image_remove(engine, image, false, &why);
+
+	if (r < 0 && r != -ERR_NOT_FOUND && r != -ERR_CONFLICT)
+		log_warn("%s", why.msg);
+}
+
+static bool is_id(const char *id, const char *beginning)
+{
+	const char *hex = strncmp(id, "sha256:", 7) == 0 ? id + 7 : id;
+
+	return *beginning && strncmp(hex, beginning, strlen(beginning)) == 0;
+}
+
+/* Makes the tag hold the layer, or (an empty one) nothing. What it held before may go. */
+static int hold_layer(struct engine *engine, const char *tag, const char *layer, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) held = NULL;
+	const char *id;
+	int r;
+
+	r = engine_image_inspect(engine, tag, &held, e);
+	if (r < 0 && r != -ERR_NOT_FOUND)
+		return r;
+	id = json_string_value(json_object_get(held, "Id"));
+	if (id ? is_id(id, layer) : !*layer)
+		return 0;
+	if (!*layer) {
+		remove_unused(engine, tag);
+		return 0;
+	}
+	r = engine_image_tag(engine, layer, tag, e);
+	if (r == 0 && id)
+		remove_unused(engine, id);
+	return r;
+}
+
+static int hold_layers(const struct build *build, bool built, struct err *e)
+{
+	struct engine *engine = build->job->node->engine;
+	const struct build_steps *steps = &build->steps;
+	const char *image = build->service->image;
+	int name_len = (int)(strrchr(image, ':') - image);
+
+	for (size_t i = 0; i <= steps->stage_count; i++) {
+		AUTO(char *, freep) tag = strf("%.*s:layers-%zu", name_len, image, i);
+		const struct build_stage *stage = &steps->stages[i];
+		const char *layer = i == steps->stage_count ? ""
+				    : stage->own            ? stage->shared
+							    : stage->last;
+		int r;
+
+		if (!tag)
+			return err_memory(e);
+		if (built && i + 1 == steps->stage_count && !stage->own)
+			layer = ""; /* the image has it */
+		r = hold_layer(engine, tag, layer, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void drop_own_layers(const struct build *build, bool built)
+{
+	const struct build_steps *steps = &build->steps;
+	size_t count = steps->stage_count;
+
+	if (built && count)
+		count--; /* the last one is the image */
+	for (size_t i = 0; i < count; i++)
+		if (steps->stages[i].own &&
+		    strcmp(steps->stages[i].last, steps->stages[i].shared) != 0)
+			remove_unused(build->job->node->engine, steps->stages[i].last);
+}
+
+/* Failing at this costs the next build some time, and nothing else. */
+static void settle_layers(const struct build *build, bool built)
+{
+	struct err why = ERR_INIT;
+
+	if (build->steps.stage_count == 0)
+		return;
+	if (hold_layers(build, built, &why) < 0)
+		log_warn("keep layers of image '%s': %s", build->service->image, why.msg);
+	drop_own_layers(build, built);
+}
+
+/* --- failing ------------------------------------------------------------------------------ */
+
+/* A layer that was in the cache when the builder looked may be removed with another's image. */
+static bool lost_a_layer(const struct err *e)
+{
+	return e->code == ERR_ENGINE && strstr(e->msg, "No such image");
+}
+
+static bool is_frontend_too_old(const struct build *build, const struct err *e)
+{
+	return build->service->build->needs_buildkit &&
+	       (strstr(e->msg, "unknown instruction") || strstr(e->msg, "Unknown flag"));
+}
+
+static int explain(const struct build *build, struct err *e)
+{
+	enum { WORDS = 600 };
+	const struct image_output *output = &build->steps.output;
+	struct err cause = *e;
+
+	if (is_frontend_too_old(build, &cause))
+		return err_set(e, cause.code,
+			       "%s (the Dockerfile needs a newer BuildKit than this engine has: "
+			       "heredocs and --link came with Docker 23)",
+			       cause.msg);
+	if (output->len > 0 && !build->job->output)
+		return err_set(e, cause.code, "%s; it ended with: %s", cause.msg,
+			       image_output_end(output, WORDS));
+	return -(int)cause.code;
+}
+
+int image_build(const struct image_job *job, const struct plan *plan,
+		const struct plan_service *service, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) args = own_args(plan, service);
+	struct build build = { .job = job, .service = service, .steps = { .own_args = args } };
+	int64_t began = clock_monotonic_ms();
+	int r;
+
+	log_info("build of image '%s' for '%s'", service->image, job->challenge_id);
+	r = pull_bases(job, service->build, e);
+	if (r < 0)
+		return r;
+	r = run_build(&build, e);
+	if (r < 0 && lost_a_layer(e))
+		r = run_build(&build, e);
+	settle_layers(&build, r == 0);
+	if (job->output)
+		*job->output = build.steps.output;
+	if (r < 0)
+		return explain(&build, e);
+	log_info("build of image '%s' took %lld ms", service->image,
+		 (long long)(clock_monotonic_ms() - began));
+	return 0;
+}

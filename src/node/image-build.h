@@ -1,0 +1,22 @@
+/*
+ * Building: the images a Dockerfile begins with are pulled first, and the layers that a next build
+ * can use are kept.
+ *
+ * An instance's own image holds its answers. It carries the instance's label and goes with it; what
+ * comes before the first answer in each stage is tagged "IMAGE:layers-N" (N: the stage), so that
+ * neither its removal nor `docker image prune` takes away what the next build begins with. What
+ * comes after in the stages that are not the image itself is removed at once.
+ */
+#ifndef NODE_IMAGE_BUILD_H
+#define NODE_IMAGE_BUILD_H
+
+struct err;
+struct image_job;
+struct plan;
+struct plan_service;
+
+/* Builds the service's image, whether or not there is one. Fails with ENGINE, or as pulls do. */
+int image_build(const struct image_job *job, const struct plan *plan,
+		const struct plan_service *service, struct err *e);
+
+#endif
