@@ -68,6 +68,7 @@ start_up() {
 	local listen=${LISTEN:-127.0.0.1:8000} deadline=$((SECONDS + patience))
 	[[ ${LISTEN:-} ]] || port_is_free 8000 || listen=127.0.0.1:0
 	mkdir -p "$run/config"
+	: >"$run/out" # not the address of last time
 	# In a session of its own: Ctrl-C is ours to pass on.
 	setsid "$ctfy" up --listen "$listen" --node-listen 127.0.0.1:0 --challenges challenges \
 		--state "$run/state" --log-format text >"$run/out" 2>"$run/log" </dev/null &
