@@ -78,6 +78,8 @@ struct ctfy_rescan {
 	size_t added_count;
 	char **removed;
 	size_t removed_count;
+	char **changed; /* of ctfy's own nodes only */
+	size_t changed_count;
 	struct ctfy_challenge_error *errors;
 	size_t error_count;
 };
@@ -88,7 +90,15 @@ struct ctfy_image_row {
 	char *status; /* "unbuilt", "building", "built" or "failed"; pulls: "unpulled"... */
 	int64_t built_at;
 	int64_t pulled_at;
-	char *error;
+	char *error; /* and the last lines of the build's output */
+	/* How it goes; of ctfy's own nodes only. What isn't known is 0 or NULL. */
+	char *image;         /* being made now */
+	int64_t step, steps; /* of its build */
+	int64_t bytes;       /* of its pull: come, */
+	int64_t bytes_total; /* and to come in all */
+	int64_t position;    /* in the list that is worked through one at a time */
+	char **digests;      /* "REFERENCE@sha256:...": what was made */
+	size_t digest_count;
 };
 
 struct ctfy_image_rows {

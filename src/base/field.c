@@ -181,10 +181,20 @@ static void decode_member(struct decoding *d, const struct place *place, const s
 	}
 }
 
+static bool is_of_kind(const struct field *field, const json_t *value)
+{
+	switch (field->kind) {
+	case FIELD_STRING: return json_is_string(value);
+	case FIELD_INT: return json_is_integer(value);
+	case FIELD_STRINGS: return json_is_array(value);
+	default: return true;
+	}
+}
+
 static bool is_absent(const struct field *field, const json_t *value)
 {
 	return !value || json_is_null(value) ||
-	       ((field->flags & FIELD_LOOSE) && !json_is_string(value));
+	       ((field->flags & FIELD_LOOSE) && !is_of_kind(field, value));
 }
 
 static void decode_struct(struct decoding *d, const struct place *place, const struct field *fields,

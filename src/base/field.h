@@ -33,7 +33,7 @@ enum field_kind {
 enum {
 	FIELD_REQUIRED = 1, /* absent or null is an error when decoding */
 	FIELD_OPTIONAL = 2, /* left out of what is encoded when empty, zero or false */
-	FIELD_LOOSE = 4,    /* strings: a value of another kind is as good as absent */
+	FIELD_LOOSE = 4,    /* STRING, INT, STRINGS: a value of another kind is as good as absent */
 };
 
 struct field {

@@ -35,6 +35,7 @@ const struct field rescan_fields[] = {
 	FIELD(struct ctfy_rescan, INT, total, FIELD_REQUIRED),
 	FIELD_STRINGS_OF(struct ctfy_rescan, added, added_count, 0),
 	FIELD_STRINGS_OF(struct ctfy_rescan, removed, removed_count, 0),
+	FIELD_STRINGS_OF(struct ctfy_rescan, changed, changed_count, FIELD_LOOSE),
 	FIELD_LIST_OF(struct ctfy_rescan, errors, error_count, struct ctfy_challenge_error,
 		      challenge_error_fields, 0),
 	FIELDS_END,
@@ -46,11 +47,21 @@ const struct field image_scope_fields[] = {
 };
 
 #define ROW(kind, member, flags) FIELD(struct ctfy_image_row, kind, member, flags)
+#define PROGRESS \
+	ROW(STRING, image, FIELD_OPTIONAL | FIELD_LOOSE), \
+	ROW(INT, step, FIELD_OPTIONAL | FIELD_LOOSE), \
+	ROW(INT, steps, FIELD_OPTIONAL | FIELD_LOOSE), \
+	ROW(INT, bytes, FIELD_OPTIONAL | FIELD_LOOSE), \
+	ROW(INT, bytes_total, FIELD_OPTIONAL | FIELD_LOOSE), \
+	ROW(INT, position, FIELD_OPTIONAL | FIELD_LOOSE), \
+	FIELD_STRINGS_OF(struct ctfy_image_row, digests, digest_count, \
+			 FIELD_OPTIONAL | FIELD_LOOSE)
 const struct field build_row_fields[] = {
 	ROW(STRING, challenge_id, FIELD_REQUIRED),
 	ROW(STRING, status, FIELD_REQUIRED),
 	ROW(TIME, built_at, 0),
 	ROW(STRING, error, 0),
+	PROGRESS,
 	FIELDS_END,
 };
 
@@ -59,6 +70,7 @@ const struct field pull_row_fields[] = {
 	ROW(STRING, status, FIELD_REQUIRED),
 	ROW(TIME, pulled_at, 0),
 	ROW(STRING, error, 0),
+	PROGRESS,
 	FIELDS_END,
 };
 

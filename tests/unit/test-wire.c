@@ -116,7 +116,13 @@ TEST(containers_are_a_bare_array)
 TEST(builds_and_pulls_say_when_in_their_own_words)
 {
 	char id[] = "web", status[] = "failed", error[] = "no";
-	struct ctfy_image_row row = { id, status, 1000, 2000, error };
+	struct ctfy_image_row row = {
+		.challenge_id = id,
+		.status = status,
+		.built_at = 1000,
+		.pulled_at = 2000,
+		.error = error,
+	};
 	AUTO(char *, freep) build = said(build_row_fields, &row);
 	AUTO(char *, freep) pull = said(pull_row_fields, &row);
 
@@ -124,6 +130,35 @@ TEST(builds_and_pulls_say_when_in_their_own_words)
 			 "\"built_at\":\"1970-01-01T00:00:01.000Z\",\"error\":\"no\"}");
 	CHECK_STR(pull, "{\"challenge_id\":\"web\",\"status\":\"failed\","
 			"\"pulled_at\":\"1970-01-01T00:00:02.000Z\",\"error\":\"no\"}");
+}
+
+TEST(a_build_tells_how_it_goes_and_what_it_made)
+{
+	char id[] = "web", status[] = "building", image[] = "i", digest[] = "i@sha256:1";
+	char *digests[] = { digest };
+	struct ctfy_image_row heard_row = { 0 };
+	struct ctfy_image_row row = {
+		.challenge_id = id,
+		.status = status,
+		.image = image,
+		.step = 3,
+		.steps = 7,
+		.digests = digests,
+		.digest_count = 1,
+	};
+	AUTO(char *, freep) text = said(build_row_fields, &row);
+
+	CHECK_STR(text, "{\"challenge_id\":\"web\",\"status\":\"building\",\"built_at\":null,"
+			"\"error\":null,\"image\":\"i\",\"step\":3,\"steps\":7,"
+			"\"digests\":[\"i@sha256:1\"]}");
+	/* Another's node may mean something else by these names. */
+	CHECK_EQ(heard(build_row_fields,
+		       "{\"challenge_id\":\"web\",\"status\":\"built\",\"step\":\"3 of 7\","
+		       "\"image\":{},\"digests\":{}}",
+		       &heard_row, NULL),
+		 0);
+	CHECK_EQ(heard_row.step, 0);
+	fields_done(build_row_fields, &heard_row);
 }
 
 TEST(no_scope_differs_from_an_empty_one)
@@ -156,4 +191,5 @@ TEST(a_heartbeat_needs_only_what_the_contract_fixes)
 RUN_TESTS(T(a_spec_asks_for_ids_and_ttl), T(a_ttl_is_at_least_a_second_and_at_most_a_leap_year),
 	  T(an_instance_survives_the_wire), T(a_row_of_an_older_node_needs_only_its_id),
 	  T(containers_are_a_bare_array), T(builds_and_pulls_say_when_in_their_own_words),
-	  T(no_scope_differs_from_an_empty_one), T(a_heartbeat_needs_only_what_the_contract_fixes))
+	  T(a_build_tells_how_it_goes_and_what_it_made), T(no_scope_differs_from_an_empty_one),
+	  T(a_heartbeat_needs_only_what_the_contract_fixes))
