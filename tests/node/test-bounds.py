@@ -1,0 +1,145 @@
+#!/usr/bin/python3
+"""A node's bounds: how many instances, which ports, which subnets; and what is said when they are met."""
+
+import ipaddress
+import os
+import shutil
+import tempfile
+
+import harness
+from harness import EngineProxy, Node, NodeTest, engine, fetch_soon, free_ports, free_subnets, parallel
+
+
+class Bounds(NodeTest):
+    def node(self, **options):
+        made = Node(**options)
+        self.addCleanup(made.close)
+        return made
+
+    def test_capacity(self):
+        node = self.node(capacity=2)
+        self.assertEqual(node.call("GET", "/health").json["capacity"], 2)
+        failed = node.spec("no-entrypoint")
+        self.assertError(node.post(failed), 502) # takes no place
+        rows = parallel([lambda: node.begin("plain")] * 2)
+        self.assertEqual(node.running(), 2)
+        refused = node.spec("plain")
+        for respond_async in [False, True]:
+            reply = self.assertError(node.post(refused, respond_async=respond_async), 503)
+            self.assertIn("2/2", reply.detail)
+        self.assertGone(node, refused["instance_id"])
+        self.assertError(node.status(refused["instance_id"]), 404)
+        self.assertStatus(node.post(rows[0][1]), 200) # one that is there already is still found
+        self.assertStatus(node.stop(rows[0][0]["instance_id"]), 204)
+        self.assertStatus(node.post(refused), 201)
+
+    def test_capacity_under_a_rush(self):
+        node = self.node(capacity=3)
+        replies = parallel([lambda: node.post(node.spec("plain"))] * 8)
+        self.assertEqual(sorted(r.status for r in replies), [201] * 3 + [503] * 5, replies)
+        self.assertEqual(node.running(), 3)
+
+    def test_capacity_is_remembered(self):
+        node = self.node(capacity=1)
+        row, _ = node.begin("plain")
+        node.restart()
+        self.assertEqual(node.running(), 1)
+        self.assertIn("1/1", self.assertError(node.post(node.spec("plain")), 503).detail)
+
+    def test_ports(self):
+        first, last = free_ports(2)
+        node = self.node(ports=(first, last))
+        rows = [row for row, _ in parallel([lambda: node.begin("web")] * 2)]
+        self.assertEqual(sorted(r["endpoints"][0]["port"] for r in rows), [first, last])
+        spec = node.spec("web")
+        reply = self.assertError(node.post(spec), 502, 503)
+        self.assertRegex(reply.detail.lower(), "port")
+        self.assertGone(node, spec["instance_id"])
+        node.begin("plain") # needs none
+        node.restart()
+        self.assertError(node.post(spec), 502, 503)
+        self.assertStatus(node.stop(rows[0]["instance_id"]), 204)
+        row, spec = node.begin("web")
+        self.assertEqual(row["endpoints"][0]["port"], rows[0]["endpoints"][0]["port"])
+        self.assertEqual(fetch_soon("127.0.0.1", row["endpoints"][0]["port"]), spec["answers"]["flag"])
+
+    def test_subnets(self):
+        base = ipaddress.ip_network(free_subnets())
+        small = next(base.subnets(new_prefix=25)) # how it is cut is the node's choice
+        node = self.node(subnets=str(small))
+        begun = []
+        while True:
+            spec = node.spec("plain")
+            reply = node.post(spec)
+            if reply.status != 201:
+                break
+            begun.append(spec["instance_id"])
+            self.assertLessEqual(len(begun), 32, "subnets of a /25 without end")
+        self.assertError(reply, 502, 503)
+        self.assertRegex(reply.detail.lower(), "subnet|address|network")
+        self.assertGone(node, spec["instance_id"])
+        self.assertGreater(len(begun), 0)
+        seen = set()
+        for instance_id in begun:
+            for container in node.containers(instance_id).values():
+                for network in container["NetworkSettings"]["Networks"].values():
+                    address = ipaddress.ip_address(network["IPAddress"])
+                    self.assertIn(address, small)
+                    seen.add(network["NetworkID"])
+        self.assertEqual(len(seen), len(begun))
+        self.assertStatus(node.stop(begun[0]), 204)
+        self.assertStatus(node.post(spec), 201)
+        node.restart()
+        self.assertError(node.post(node.spec("plain")), 502, 503)
+        self.assertRunning(node, spec["instance_id"])
+
+    def test_failures_use_nothing_up(self):
+        """Neither subnets nor ports, of which there are few."""
+        proxy = EngineProxy(tempfile.mkdtemp(prefix="ctfy-node-test-"))
+        self.addCleanup(shutil.rmtree, os.path.dirname(proxy.path), True)
+        self.addCleanup(proxy.close)
+        small = next(ipaddress.ip_network(free_subnets()).subnets(new_prefix=26))
+        node = self.node(engine_url=proxy.url, subnets=str(small), ports=free_ports(1), ready_networks=1)
+        for pattern in [r"POST \S*/networks/create", r"POST \S*/containers/create"]:
+            proxy.refuse(pattern, 500, "not today", times=1000)
+            replies = [node.post(node.spec("web")) for _ in range(8)]
+            proxy.refusals.clear()
+            if pattern.endswith("networks/create"): # one was ready, perhaps, and has taken the port
+                begun = [r.json["instance_id"] for r in replies if r.status == 201]
+                self.assertLessEqual(len(begun), 1)
+                for instance_id in begun:
+                    self.assertStatus(node.stop(instance_id), 204)
+            else:
+                self.assertEqual([r.status for r in replies], [502] * 8, replies)
+            row, _ = node.begin("web")
+            self.assertStatus(node.stop(row["instance_id"]), 204)
+
+    def test_two_networks_need_two_subnets(self):
+        """An instance that gets only half of what it needs gives that half back."""
+        base = ipaddress.ip_network(free_subnets())
+        node = self.node(subnets=str(next(base.subnets(new_prefix=27))))
+        replies = [node.post(node.spec("nets")) for _ in range(6)]
+        if replies[-1].status == 201:
+            self.skipTest("the subnets are smaller than this test thinks")
+        room = [r.json["instance_id"] for r in replies if r.status == 201]
+        for instance_id in room:
+            self.assertStatus(node.stop(instance_id), 204)
+        again = [node.post(node.spec("nets")) for _ in range(len(room))]
+        self.assertEqual([r.status for r in again], [201] * len(room), again)
+
+    def test_a_subnet_that_somebody_else_has_is_walked_around(self):
+        base = ipaddress.ip_network(free_subnets())
+        half = next(base.subnets(new_prefix=25))
+        taken = next(half.subnets(new_prefix=26))
+        made = engine.json("POST", "/networks/create", {
+            "Name": harness.new_id("squatter"), "IPAM": {"Config": [{"Subnet": str(taken)}]}})
+        self.addCleanup(engine.call, "DELETE", f"/networks/{made['Id']}")
+        node = self.node(subnets=str(half))
+        row, _ = node.begin("plain")
+        container = node.containers(row["instance_id"])["one"]
+        address = next(iter(container["NetworkSettings"]["Networks"].values()))["IPAddress"]
+        self.assertNotIn(ipaddress.ip_address(address), taken)
+
+
+if __name__ == "__main__":
+    harness.main()
