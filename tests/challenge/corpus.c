@@ -3,6 +3,8 @@
  *
  *	corpus [DIR]       or with CTFY_CORPUS in the environment
  *
+ *	corpus --plan FILE...    prints each plan with all opt-ins given, for oracle.py
+ *
  * The tree is an extract, so what it lacks is only warned of. Exits with 1 where fewer than 97 % of
  * the compose files are planned with all opt-ins given or where one takes over 50 ms, with 77 where
  * there is no such tree.
@@ -116,23 +118,47 @@ static void count_problems(struct survey *survey, const struct problems *problem
 	}
 }
 
-static bool plan(const char *path, const struct policy *policy, struct problems *problems)
+/* {"plan": ..., "answers": ...}; NULL where there is none. */
+static json_t *plan(const char *path, const struct policy *policy, struct problems *problems)
 {
 	AUTO(struct challenge *, challenge_freep) challenge = NULL;
 	AUTO(struct plan *, plan_freep) made = NULL;
 	AUTO(json_t *, json_decrefp) answers = NULL;
-	AUTO(json_t *, json_decrefp) json = NULL;
 	struct plan_facts facts = { .instance_id = "corpus", .extract = true };
 	struct err e = ERR_INIT;
 
 	if (challenge_load(path, &challenge, problems, &e) < 0 ||
 	    challenge_answers(challenge, &answers, &e) < 0)
-		return false;
+		return NULL;
 	facts.answers = answers;
 	if (plan_make(challenge, policy, &facts, &made, problems, &e) < 0)
-		return false;
-	json = plan_json(made);
+		return NULL;
+	return json_pack("{s:o, s:O}", "plan", plan_json(made), "answers", answers);
+}
+
+static bool is_planned(const char *path, const struct policy *policy, struct problems *problems)
+{
+	AUTO(json_t *, json_decrefp) json = plan(path, policy, problems);
+
 	return json;
+}
+
+/* What the oracle asks for: a line of JSON per file, null where there is no plan. */
+static int print_plans(int count, char **paths)
+{
+	struct policy *open = policy_new_open();
+
+	for (int i = 0; i < count; i++) {
+		struct problems problems = PROBLEMS_INIT;
+		json_t *json = plan(paths[i], open, &problems);
+
+		json_dumpf(json ? json : json_null(), stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+		putchar('\n');
+		json_decref(json);
+		problems_done(&problems);
+	}
+	policy_free(open);
+	return 0;
 }
 
 static double now_ms(void)
@@ -149,14 +175,14 @@ static void survey_compose(struct survey *survey, const char *path)
 	double start = now_ms(), took;
 
 	survey->files++;
-	survey->planned += plan(path, NULL, &problems);
+	survey->planned += is_planned(path, NULL, &problems);
 	took = now_ms() - start;
 	if (took > survey->slowest_ms) {
 		survey->slowest_ms = took;
 		free(survey->slowest);
 		survey->slowest = strdup(path);
 	}
-	survey->planned_open += plan(path, survey->open, &open_problems);
+	survey->planned_open += is_planned(path, survey->open, &open_problems);
 	count_problems(survey, &problems);
 	problems_done(&problems);
 	problems_done(&open_problems);
@@ -234,16 +260,19 @@ static double share(size_t part, size_t whole)
 
 int main(int argc, char **argv)
 {
-	struct survey survey = { .open = policy_new_open() };
+	struct survey survey = { 0 };
 	const char *elsewhere = getenv("CTFY_CORPUS");
 	const char *dir = elsewhere ? elsewhere : argc > 1 ? argv[1] : "../shared/corpus";
 	struct stat st;
 	bool good;
 
+	if (argc > 1 && strcmp(argv[1], "--plan") == 0)
+		return print_plans(argc - 2, argv + 2);
 	if (stat(dir, &st) < 0) {
 		printf("there is no corpus at '%s': give its directory\n", dir);
 		return 77;
 	}
+	survey.open = policy_new_open();
 	walk(&survey, dir);
 	printf("%zu compose files\n", survey.files);
 	printf("%6.1f %% planned as they are (%zu)\n", share(survey.planned, survey.files),
