@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "challenge/challenge.h"
 #include "challenge/problem.h"
+#include "node/folder-stamp.h"
 #include "wire/node.h"
 
 #include <pthread.h>
@@ -14,6 +15,7 @@
 struct challenge_ref {
 	atomic_uint uses;
 	struct challenge *challenge;
+	char stamp[FOLDER_STAMP_SIZE]; /* of its folder, from before it was read */
 };
 
 /* Challenges found by one scan, sorted by id. */
@@ -32,6 +34,11 @@ struct catalogue {
 const struct challenge *challenge_of(const struct challenge_ref *ref)
 {
 	return ref->challenge;
+}
+
+const char *challenge_stamp(const struct challenge_ref *ref)
+{
+	return ref->stamp;
 }
 
 void challenge_unref(struct challenge_ref *ref)
@@ -71,7 +78,8 @@ static size_t shelf_place(const struct shelf *shelf, const char *id, bool *ret_f
 	return low;
 }
 
-static int shelf_insert(struct shelf *shelf, size_t at, struct challenge *challenge)
+static int shelf_insert(struct shelf *shelf, size_t at, struct challenge *challenge,
+			const char *stamp)
 {
 	struct challenge_ref *ref = calloc(1, sizeof(*ref));
 
@@ -90,6 +98,7 @@ static int shelf_insert(struct shelf *shelf, size_t at, struct challenge *challe
 	}
 	atomic_init(&ref->uses, 1);
 	ref->challenge = challenge;
+	memcpy(ref->stamp, stamp, sizeof(ref->stamp));
 	memmove(&shelf->refs[at + 1], &shelf->refs[at], (shelf->count - at) * sizeof(ref));
 	shelf->refs[at] = ref;
 	shelf->count++;
@@ -133,12 +142,15 @@ static int scan_one(void *cookie, const char *dir)
 	struct scan *scan = cookie;
 	AUTO(struct challenge *, challenge_freep) challenge = NULL;
 	struct problems problems = PROBLEMS_INIT;
+	char stamp[FOLDER_STAMP_SIZE];
 	struct err e = ERR_INIT;
 	bool found;
 	size_t at;
 	int r;
 
-	r = challenge_load(dir, &challenge, &problems, &e);
+	r = folder_stamp(dir, stamp, &e);
+	if (r == 0)
+		r = challenge_load(dir, &challenge, &problems, &e);
 	problems_done(&problems);
 	if (r == -ERR_MEMORY)
 		return r;
@@ -151,22 +163,27 @@ static int scan_one(void *cookie, const char *dir)
 			scan->shelf.refs[at]->challenge->dir);
 		return add_error(scan, dir, e.msg);
 	}
-	if (shelf_insert(&scan->shelf, at, challenge) < 0)
+	if (shelf_insert(&scan->shelf, at, challenge, stamp) < 0)
 		return -(int)ERR_MEMORY;
 	challenge = NULL; /* the shelf's now */
 	return 0;
 }
 
-/* Whom the new shelf has and the old one has not, and the other way round. */
+/* Whom the new shelf has and the old one has not, or has otherwise, and the other way round. */
 static int compare(const struct shelf *old, const struct shelf *new, struct ctfy_rescan *result)
 {
 	bool found;
 
 	result->total = (int64_t) new->count;
 	for (size_t i = 0; i < new->count; i++) {
-		shelf_place(old, new->refs[i]->challenge->id, &found);
-		if (!found && append_string(&result->added, &result->added_count,
-					    new->refs[i]->challenge->id) < 0)
+		const struct challenge_ref *ref = new->refs[i];
+		size_t at = shelf_place(old, ref->challenge->id, &found);
+
+		if (!found &&
+		    append_string(&result->added, &result->added_count, ref->challenge->id) < 0)
+			return -1;
+		if (found && strcmp(ref->stamp, old->refs[at]->stamp) != 0 &&
+		    append_string(&result->changed, &result->changed_count, ref->challenge->id) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < old->count; i++) {

@@ -27,6 +27,8 @@ int catalogue_rescan(struct catalogue *catalogue, struct ctfy_rescan *ret_rescan
 int catalogue_get(struct catalogue *catalogue, const char *challenge_id,
 		  struct challenge_ref **ret_ref, struct err *e);
 const struct challenge *challenge_of(const struct challenge_ref *ref);
+/* Another one means that its folder was changed; see folder-stamp.h. */
+const char *challenge_stamp(const struct challenge_ref *ref);
 void challenge_unref(struct challenge_ref *ref);
 static inline void challenge_unrefp(struct challenge_ref **ref)
 {

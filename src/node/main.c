@@ -16,6 +16,8 @@
 #include "node/node.h"
 #include "node/recover.h"
 #include "node/timeline.h"
+#include "node/warm-http.h"
+#include "node/warm.h"
 #include "wire/node.h"
 
 #include <errno.h>
@@ -30,7 +32,8 @@ struct node_daemon {
 	struct http_server *server;
 };
 
-static const struct http_route *const route_tables[] = { instance_routes, node_routes, NULL };
+static const struct http_route *const route_tables[] = { instance_routes, node_routes, warm_routes,
+							 NULL };
 
 static int listen_on(struct node_daemon *daemon, struct err *e)
 {
@@ -91,6 +94,8 @@ int node_daemon_start(const struct node_options *options, const char *token,
 		r = keeper_start(daemon->node, &daemon->keeper, e);
 	if (r == 0)
 		r = watch_start(daemon->node, &daemon->watch, e);
+	if (r == 0)
+		r = warm_start(daemon->node->warm, e);
 	if (r == 0)
 		r = listen_on(daemon, e);
 	if (r < 0)
@@ -219,6 +224,7 @@ static void reload(struct node_daemon *daemon)
 	else
 		log_info("reloaded: %lld challenges, %zu new, %zu gone", (long long)rescan.total,
 			 rescan.added_count, rescan.removed_count);
+	warm_review(daemon->node->warm);
 	fields_done(rescan_fields, &rescan);
 }
 

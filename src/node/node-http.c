@@ -8,6 +8,7 @@
 #include "node/metrics.h"
 #include "node/node.h"
 #include "node/roster.h"
+#include "node/warm.h"
 #include "wire/node.h"
 
 int node_authorize(void *ctx, struct http_req *req, const struct http_route *route, struct err *e)
@@ -66,6 +67,8 @@ static int serve_rescan(void *ctx, struct http_req *req, struct http_res *res, s
 	(void)req;
 	r = catalogue_rescan(node->catalogue, &rescan, e);
 	if (r == 0)
+		warm_review(node->warm);
+	if (r == 0)
 		r = http_send(res, 200, rescan_fields, &rescan);
 	fields_done(rescan_fields, &rescan);
 	return r;
@@ -86,14 +89,6 @@ static int serve_metrics(void *ctx, struct http_req *req, struct http_res *res, 
 	return r;
 }
 
-static int serve_later(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
-{
-	(void)ctx;
-	(void)res;
-	return err_set(e, ERR_UNIMPLEMENTED, "%s %s is not part of this version of ctfy",
-		       http_method(req), http_path(req));
-}
-
 const struct http_route node_routes[] = {
 	{ .method = "GET",
 	  .path = "/api/v1/health",
@@ -102,11 +97,5 @@ const struct http_route node_routes[] = {
 	{ .method = "GET", .path = "/metrics", .serve = serve_metrics },
 	{ .method = "POST", .path = "/api/v1/admin/stop-all", .serve = serve_stop_all },
 	{ .method = "POST", .path = "/api/v1/admin/rescan-challenges", .serve = serve_rescan },
-	{ .method = "POST", .path = "/api/v1/admin/challenges/{id}/build", .serve = serve_later },
-	{ .method = "POST", .path = "/api/v1/admin/challenges/build-all", .serve = serve_later },
-	{ .method = "GET", .path = "/api/v1/admin/challenges/build-state", .serve = serve_later },
-	{ .method = "POST", .path = "/api/v1/admin/challenges/{id}/pull", .serve = serve_later },
-	{ .method = "POST", .path = "/api/v1/admin/challenges/pull-all", .serve = serve_later },
-	{ .method = "GET", .path = "/api/v1/admin/challenges/pull-state", .serve = serve_later },
 	{ .method = NULL },
 };

@@ -21,6 +21,7 @@
 #include "node/store.h"
 #include "node/subnet.h"
 #include "node/timing.h"
+#include "node/warm.h"
 #include "wire/node.h"
 
 #include <string.h>
@@ -114,6 +115,8 @@ static int open_stores(struct node *node, struct err *e)
 		r = timings_new(&node->timings, e);
 	if (r == 0)
 		r = images_new(&node->images, e);
+	if (r == 0)
+		r = warm_new(node, &node->warm, e);
 	if (r == 0)
 		r = roster_new(&node->roster, e);
 	if (r == 0)
@@ -214,7 +217,9 @@ void node_free(struct node *node)
 {
 	if (!node)
 		return;
+	warm_stop(node->warm);
 	work_free(node->work);
+	warm_free(node->warm);
 	gate_done(&node->starts);
 	promises_done(&node->promises);
 	timings_free(node->timings);

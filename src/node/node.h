@@ -25,6 +25,7 @@ struct pool;
 struct ports;
 struct subnets;
 struct timings;
+struct warm;
 struct work;
 
 struct node {
@@ -43,8 +44,9 @@ struct node {
 	struct catalogue *catalogue;
 	struct subnets *subnets;
 	struct ports *ports;
-	struct pool *pool; /* networks that are ready */
-	struct images *images;
+	struct pool *pool;     /* networks that are ready */
+	struct images *images; /* being made */
+	struct warm *warm;     /* images made ahead */
 	struct roster *roster; /* instances that have not ended */
 	struct work *work;     /* jobs that outlive the request that began them */
 	struct gate starts;

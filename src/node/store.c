@@ -31,6 +31,17 @@ static const char *const migrations[] = {
 	"  service TEXT,"
 	"  detail TEXT);"
 	"CREATE INDEX event_instance ON event (instance_id);",
+	"CREATE TABLE warming ("
+	"  kind TEXT NOT NULL,"
+	"  challenge_id TEXT NOT NULL,"
+	"  state TEXT NOT NULL,"
+	"  place INTEGER NOT NULL,"
+	"  interruptions INTEGER NOT NULL DEFAULT 0,"
+	"  ended_at INTEGER NOT NULL DEFAULT 0,"
+	"  error TEXT,"
+	"  images TEXT,"
+	"  stamp TEXT,"
+	"  PRIMARY KEY (kind, challenge_id));",
 	NULL,
 };
 

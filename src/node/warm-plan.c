@@ -1,0 +1,90 @@
+#include "node/warm-plan.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "challenge/challenge.h"
+#include "challenge/plan.h"
+#include "challenge/problem.h"
+#include "node/image.h"
+#include "node/node.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <string.h>
+
+const char *const warm_kind_names[] = { [WARM_BUILD] = "build", [WARM_PULL] = "pull" };
+
+/* As long as what a template's "..." becomes, so that what a build does with it goes as it will. */
+static const char stand_in[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+static json_t *fill(const char *template)
+{
+	const char *dots = strstr(template, "...");
+	AUTO(char *, freep)
+	answer = dots ? strf("%.*s%s%s", (int)(dots - template), template, stand_in, dots + 3)
+		      : strdup(template);
+
+	return answer ? json_string(answer) : NULL;
+}
+
+/* NULL when out of memory. */
+static json_t *stand_in_answers(const struct challenge *challenge)
+{
+	AUTO(json_t *, json_decrefp) answers = json_object();
+
+	/* A bare folder's flag is known when it comes. */
+	if (challenge->question_count == 0 &&
+	    json_object_set_new(answers, "flag", fill("flag{...}")) < 0)
+		return NULL;
+	for (size_t i = 0; i < challenge->question_count; i++) {
+		const struct question *question = &challenge->questions[i];
+
+		if (question->kind == ANSWER_GENERATED &&
+		    json_object_set_new(answers, question->id, fill(question->answer)) < 0)
+			return NULL;
+	}
+	return TAKE(answers);
+}
+
+int warm_plan(struct node *node, const struct challenge *challenge, struct plan **ret_plan,
+	      struct err *e)
+{
+	AUTO(json_t *, json_decrefp) answers = stand_in_answers(challenge);
+	struct problems problems = PROBLEMS_INIT;
+	struct plan_facts facts = {
+		.instance_id = "warm",
+		.public_host = node->options->public_host,
+		.answers = answers,
+	};
+	int r;
+
+	*ret_plan = NULL;
+	if (!challenge_has_instance(challenge))
+		return 0;
+	if (!answers)
+		return err_memory(e);
+	pthread_rwlock_rdlock(&node->config);
+	r = plan_make(challenge, node->policy, &facts, ret_plan, &problems, e);
+	pthread_rwlock_unlock(&node->config);
+	problems_done(&problems);
+	return r;
+}
+
+int warm_services(const struct plan *plan, enum warm_kind kind,
+		  const struct plan_service ***ret_services, size_t *ret_count, struct err *e)
+{
+	size_t most = plan ? plan->service_count : 0, count = 0;
+	const struct plan_service **services = calloc(most + 1, sizeof(struct plan_service *));
+
+	if (!services)
+		return err_memory(e);
+	if (plan)
+		most = images_makers(plan, services);
+	for (size_t i = 0; i < most; i++)
+		if ((kind == WARM_BUILD) == (services[i]->build != NULL))
+			services[count++] = services[i];
+	*ret_services = services;
+	*ret_count = count;
+	return 0;
+}

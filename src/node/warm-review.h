@@ -1,0 +1,14 @@
+/*
+ * Whether what was built or pulled is still what its challenge needs, and still there.
+ */
+#ifndef NODE_WARM_REVIEW_H
+#define NODE_WARM_REVIEW_H
+
+#include "node/warm-plan.h"
+
+/*
+ * Forgets what isn't: the challenge is unasked again. An engine that can't be asked has everything.
+ */
+int warm_review_kind(struct node *node, enum warm_kind kind, struct err *e);
+
+#endif

@@ -1,0 +1,126 @@
+#include "node/warm-work.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "challenge/plan.h"
+#include "node/catalogue.h"
+#include "node/image.h"
+#include "node/node.h"
+#include "node/warm-review.h"
+#include "node/warm-store.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static int make_image(const struct image_job *job, const struct plan *plan,
+		      const struct plan_service *service, json_t *images, struct err *e)
+{
+	AUTO(char *, freep) digest = NULL;
+	int r;
+
+	r = image_make(job, plan, service, e);
+	if (r == 0)
+		r = image_digest(job->node, service->image, &digest, e);
+	if (r == 0 && json_object_set_new(images, service->image, json_string(digest)) < 0)
+		r = err_memory(e);
+	return r;
+}
+
+static int make_images(const struct warm_work *work, const struct challenge_ref *challenge,
+		       json_t *images, struct image_output *output, struct err *e)
+{
+	AUTO(struct plan *, plan_freep) plan = NULL;
+	AUTO(const struct plan_service **, freep) services = NULL;
+	const struct image_job job = {
+		.node = work->node,
+		.challenge_id = work->challenge_id,
+		.cancelled = work->cancelled,
+		.tell = work->tell,
+		.cookie = work->cookie,
+		.output = output,
+	};
+	size_t count = 0;
+	int r;
+
+	r = warm_plan(work->node, challenge_of(challenge), &plan, e);
+	if (r == 0)
+		r = warm_services(plan, work->kind, &services, &count, e);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = make_image(&job, plan, services[i], images, e);
+	return r;
+}
+
+/* 1: the challenge's files were changed meanwhile. */
+static int record_done(const struct warm_work *work, const struct challenge_ref *challenge,
+		       json_t *images, struct err *e)
+{
+	AUTO(struct challenge_ref *, challenge_unrefp) now = NULL;
+	const struct warm_record record = {
+		.challenge_id = (char *)(uintptr_t)work->challenge_id,
+		.ended_at = clock_now_ms(work->node->clock),
+		.images = images,
+		.stamp = (char *)(uintptr_t)challenge_stamp(challenge),
+	};
+	int r;
+
+	r = warm_store_done(work->node->db, &record, warm_kind_names[work->kind], e);
+	if (r < 0)
+		return r;
+	if (catalogue_get(work->node->catalogue, work->challenge_id, &now, NULL) < 0)
+		return 0;
+	return strcmp(challenge_stamp(now), record.stamp) != 0;
+}
+
+static int record_failed(const struct warm_work *work, const struct err *why,
+			 const struct image_output *output, struct err *e)
+{
+	AUTO(char *, freep) text =
+		output->len > 0 ? strf("%s\n%s", why->msg, output->text) : strdup(why->msg);
+
+	if (!text)
+		return err_memory(e);
+	return warm_store_failed(work->node->db, warm_kind_names[work->kind], work->challenge_id,
+				 text, clock_now_ms(work->node->clock), e);
+}
+
+static int do_work(const struct warm_work *work, json_t *images, struct image_output *output,
+		   struct err *e)
+{
+	const char *name = warm_kind_names[work->kind];
+	AUTO(struct challenge_ref *, challenge_unrefp) challenge = NULL;
+	struct err why = ERR_INIT;
+	int r;
+
+	r = images ? catalogue_get(work->node->catalogue, work->challenge_id, &challenge, &why)
+		   : err_memory(&why);
+	if (r == 0)
+		r = make_images(work, challenge, images, output, &why);
+	if (r == 0)
+		return record_done(work, challenge, images, e);
+	if (atomic_load(work->cancelled))
+		return warm_store_put_back(work->node->db, name, work->challenge_id, e);
+	log_warn("%s of '%s' failed: %s", name, work->challenge_id, why.msg);
+	return record_failed(work, &why, output, e);
+}
+
+void warm_work(const struct warm_work *work)
+{
+	const char *name = warm_kind_names[work->kind];
+	AUTO(json_t *, json_decrefp) images = json_object();
+	struct image_output output = { .len = 0 };
+	int64_t began = clock_monotonic_ms();
+	struct err e = ERR_INIT;
+	int r;
+
+	log_info("%s of '%s' begins", name, work->challenge_id);
+	r = do_work(work, images, &output, &e);
+	if (r > 0)
+		r = warm_review_kind(work->node, work->kind, &e);
+	if (r < 0)
+		log_error("%s of '%s': %s", name, work->challenge_id, e.msg);
+	log_info("%s of '%s' ended after %lld ms", name, work->challenge_id,
+		 (long long)(clock_monotonic_ms() - began));
+}
