@@ -47,9 +47,11 @@ flags() { # TREE [PKG-CONFIG-OPTION...]
 	PKG_CONFIG_SYSROOT_DIR=$tree PKG_CONFIG_LIBDIR=$tree/${pc%/*} pkg-config --cflags --libs "$@" libctfy
 }
 strict=(-pedantic -Wall -Wextra -Werror "$@")
-cc -std=c17 "${strict[@]}" program.c $(flags shared) -o with-so
-c++ -std=c++17 "${strict[@]}" program.cc $(flags shared) -o with-so-from-c++
-cc -std=c17 "${strict[@]}" program.c $(flags static --static) -o with-a
+read -ra shared < <(flags shared)
+read -ra static < <(flags static --static)
+cc -std=c17 "${strict[@]}" program.c "${shared[@]}" -o with-so
+c++ -std=c++17 "${strict[@]}" program.cc "${shared[@]}" -o with-so-from-c++
+cc -std=c17 "${strict[@]}" program.c "${static[@]}" -o with-a
 
 readelf -d with-so | grep -q 'NEEDED.*libctfy'
 if readelf -d with-a | grep 'NEEDED.*libctfy'; then
