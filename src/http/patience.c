@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -16,6 +17,7 @@ struct visit {
 	struct patience *patience;
 	int fd;
 	atomic_int_fast64_t awaited_since;
+	int64_t gone_since; /* what awaited_since was when the client was seen to be gone; else 0 */
 };
 
 struct patience {
@@ -45,11 +47,32 @@ void patience_free(struct patience *p)
 	free(p);
 }
 
-static void end_if_overdue(const struct visit *visit, int64_t now)
+static bool has_ended(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/*
+ * Who stopped sending may still wait for the answer to a request that is just being read; who has
+ * stopped and is awaited the same way a check later sent no whole request.
+ */
+static bool is_gone(struct visit *visit, int64_t since)
+{
+	bool before = visit->gone_since == since;
+
+	visit->gone_since = has_ended(visit->fd) ? since : 0;
+	return before && visit->gone_since;
+}
+
+static void end_if_due(struct visit *visit, int64_t now)
 {
 	int64_t since = atomic_load(&visit->awaited_since);
 
-	if (since != NOT_AWAITED && now - since > visit->patience->limit_ms)
+	if (since == NOT_AWAITED)
+		return;
+	if (now - since > visit->patience->limit_ms || is_gone(visit, since))
 		shutdown(visit->fd, SHUT_RDWR);
 }
 
@@ -61,8 +84,8 @@ void patience_check(struct patience *p)
 		return;
 	p->checked_at = now;
 	pthread_mutex_lock(&p->lock);
-	for (const struct visit *visit = p->visits; visit; visit = visit->next)
-		end_if_overdue(visit, now);
+	for (struct visit *visit = p->visits; visit; visit = visit->next)
+		end_if_due(visit, now);
 	pthread_mutex_unlock(&p->lock);
 }
 

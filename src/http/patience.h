@@ -1,8 +1,9 @@
 /*
- * Ends connections whose client takes too long to say what it wants.
+ * Ends connections whose client takes too long to say what it wants, or went away without.
  *
  * libmicrohttpd's timeout begins anew with every byte, so that a client sending one now and then
- * would keep its connection for ever.
+ * would keep its connection for ever; and with epoll it (0.9.75) overlooks an end of stream that
+ * comes together with the bytes before it.
  */
 #ifndef HTTP_PATIENCE_H
 #define HTTP_PATIENCE_H
@@ -16,7 +17,8 @@ struct visit; /* one connection's */
 int patience_new(int64_t limit_ms, struct patience **ret_patience, struct err *e);
 void patience_free(struct patience *patience);
 
-/* Ends who is overdue. Called as often as one likes, it looks once every PATIENCE_CHECK_MS. */
+/* Ends who is overdue or gone. Called as often as one likes, it looks once every PATIENCE_CHECK_MS.
+ */
 enum { PATIENCE_CHECK_MS = 1000 };
 void patience_check(struct patience *patience);
 

@@ -27,8 +27,9 @@ enum {
 	/* Longer than our own client keeps an idle connection. */
 	IDLE_TIMEOUT_S = 60,
 	PATIENCE_MS_DEFAULT = 75 * 1000,
-	/* What clients get to take their answers when we stop. */
-	GRACE_S = 5,
+	/* What clients get to take their answers when we stop, and those of the last handlers. */
+	GRACE_S = 3,
+	LAST_GRACE_S = 1,
 	PEM_MAX = 1 << 20,
 	ID_PREFIX_LEN = 8,
 };
@@ -43,7 +44,7 @@ struct http_server {
 	char *cert, *key;
 	char id_prefix[ID_PREFIX_LEN + 2];
 	atomic_uint_fast64_t ids;
-	atomic_uint requests; /* admitted and not yet over */
+	atomic_uint requests; /* read to their end, and not yet over */
 	atomic_bool stopping; /* no request is begun, */
 	atomic_bool aborting; /* and none sent any longer */
 	pthread_mutex_t lock;
@@ -74,6 +75,12 @@ void server_request_over(struct http_server *server)
 	pthread_mutex_lock(&server->lock);
 	pthread_cond_signal(&server->over);
 	pthread_mutex_unlock(&server->lock);
+}
+
+static void count(struct http_req *req)
+{
+	atomic_fetch_add(&req->server->requests, 1);
+	req->counted = true;
 }
 
 static struct http_req *request_of(struct task *task)
@@ -232,8 +239,6 @@ static enum MHD_Result begin(struct http_req *req, struct MHD_Connection *connec
 	bool clear = true;
 	int r = 0;
 
-	atomic_fetch_add(&req->server->requests, 1);
-	req->counted = true;
 	req->body.limit = req->server->options.max_body;
 	if (has_body)
 		r = check_framing(req, &e);
@@ -297,12 +302,14 @@ static enum MHD_Result on_request(void *cookie, struct MHD_Connection *connectio
 		*body_len = 0;
 		return result;
 	}
-	visit_served(visit_of(connection));
-	if (req->stage == REQUEST_READING && req->match.route->flags & HTTP_QUICK) {
+	if (req->stage == REQUEST_READING) {
+		visit_served(visit_of(connection));
+		count(req);
+		if (!(req->match.route->flags & HTTP_QUICK)) {
+			serve_elsewhere(req, connection);
+			return MHD_YES;
+		}
 		serve(req);
-	} else if (req->stage == REQUEST_READING) {
-		serve_elsewhere(req, connection);
-		return MHD_YES;
 	}
 	return send_ready(req, connection);
 }
@@ -474,13 +481,13 @@ uint16_t http_server_port(const struct http_server *server)
 }
 
 /* Until the last request is over, but not for ever: a client may neither read nor go. */
-static void wait_for_requests(struct http_server *server)
+static void wait_for_requests(struct http_server *server, int seconds)
 {
 	struct timespec until;
 	int error = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += GRACE_S;
+	until.tv_sec += seconds;
 	pthread_mutex_lock(&server->lock);
 	while (atomic_load(&server->requests) > 0 && error == 0)
 		error = pthread_cond_timedwait(&server->over, &server->lock, &until);
@@ -491,10 +498,10 @@ static void stop(struct http_server *server)
 {
 	listener_stop(server->listener);
 	atomic_store(&server->stopping, true);
-	wait_for_requests(server);
+	wait_for_requests(server, GRACE_S);
 	atomic_store(&server->aborting, true);
 	workers_stop(server->workers);
-	wait_for_requests(server); /* the last handlers' answers are being sent */
+	wait_for_requests(server, LAST_GRACE_S);
 	MHD_stop_daemon(server->daemon);
 }
 

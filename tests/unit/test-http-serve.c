@@ -1091,6 +1091,29 @@ TEST(a_client_that_never_gets_to_the_point_is_cut_off)
 	world_end(&w);
 }
 
+TEST(who_stops_sending_is_answered_if_all_was_said)
+{
+	AUTO(struct buf, buf_done) b = BUF_INIT;
+	struct world w;
+	int whole, half;
+
+	world_start(&w);
+	whole = raw_open(&w);
+	raw_put(whole, "GET /blocked HTTP/1.1\r\n" HOST TOKEN "\r\n");
+	shutdown(whole, SHUT_WR);
+	half = raw_open(&w);
+	raw_put(half, "POST /echo HTTP/1.1\r\n" HOST TOKEN "Content-Length: 9\r\n\r\nhalf");
+	shutdown(half, SHUT_WR);
+	raw_read(half, &b, NULL);
+	CHECK_EQ(b.len, 0);
+	gate_set(true);
+	raw_read(whole, &b, "went on");
+	CHECK_HAS(b.data, "went on");
+	close(whole);
+	close(half);
+	world_end(&w);
+}
+
 TEST(a_stopping_server_lets_handlers_finish)
 {
 	AUTO(struct buf, buf_done) b = BUF_INIT;
@@ -1271,6 +1294,7 @@ RUN_TESTS(T(a_path_finds_its_most_literal_route),
 	  T(headers_beyond_all_measure_are_refused), T(pipelined_requests_are_answered_in_order),
 	  T(a_proxy_may_name_the_whole_url), T(many_clients_some_of_them_mad_are_served_at_once),
 	  T(a_client_that_never_gets_to_the_point_is_cut_off),
+	  T(who_stops_sending_is_answered_if_all_was_said),
 	  T(a_stopping_server_lets_handlers_finish),
 	  T(a_stopping_server_does_not_wait_for_who_never_reads),
 	  T(a_server_that_cannot_be_had_says_why), T(any_address_serves_both_kinds_of_ip),
