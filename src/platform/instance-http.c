@@ -111,10 +111,11 @@ static int serve_start(void *ctx, struct http_req *req, struct http_res *res, st
 		r = promise(platform, req, &entry, &instance, &is_new, e);
 	if (r < 0)
 		return r;
-	if (is_new)
+	if (instances_is(&instance, "starting")) {
+		/* Also for one who comes second: the first may not have got here yet. */
 		settler_kick(platform->settler, instance.id, instance.node_id);
-	if (instances_is(&instance, "starting"))
 		r = wait_for(platform, req, &instance, e);
+	}
 	return r < 0 ? r : send_started(res, &instance, is_new, e);
 }
 
