@@ -133,37 +133,48 @@ static int64_t milliseconds(double seconds)
 	return ms < INT_MAX ? (int64_t)ms : INT_MAX; /* 24 days: libcurl counts no further */
 }
 
-int sdk_exchange(struct ctfy_node_client *client, const struct request *request,
-		 const struct ctfy_call *call, struct http_reply *ret_reply,
-		 struct ctfy_error *error)
+enum { HEADERS_MAX = 2 };
+
+/* What a request's headers say beyond those of every call. request_id holds the text of one. */
+static int make_headers(const struct request *request, const struct ctfy_call *call,
+			const char *headers[HEADERS_MAX + 1], char **request_id,
+			struct ctfy_error *error)
+{
+	size_t count = 0;
+
+	if (request->respond_async)
+		headers[count++] = "Prefer: respond-async";
+	if (call->request_id) {
+		*request_id = strf("X-Request-Id: %s", call->request_id);
+		if (!*request_id)
+			return sdk_fail_memory(error);
+		headers[count++] = *request_id;
+	}
+	return 0;
+}
+
+/* Whatever the status. */
+static int exchange(struct ctfy_node_client *client, const struct request *request,
+		    const struct ctfy_call *call, struct http_reply *ret_reply,
+		    struct ctfy_error *error)
 {
 	AUTO(struct buf, buf_done) path = BUF_INIT;
 	AUTO(char *, freep) body = NULL;
 	AUTO(char *, freep) request_id = NULL;
-	static const struct ctfy_call plain;
-	const char *headers[3] = { 0 };
-	size_t header_count = 0;
+	const char *headers[HEADERS_MAX + 1] = { 0 };
 	struct err e = ERR_INIT;
 	int r;
 
-	call = call ? call : &plain;
 	if ((r = check_timeout(call->timeout, error)) < 0 ||
 	    (r = make_path(request, &path, error)) < 0 ||
-	    (r = make_body(request, &body, error)) < 0)
+	    (r = make_body(request, &body, error)) < 0 ||
+	    (r = make_headers(request, call, headers, &request_id, error)) < 0)
 		return r;
-	if (request->respond_async)
-		headers[header_count++] = "Prefer: respond-async";
-	if (call->request_id) {
-		request_id = strf("X-Request-Id: %s", call->request_id);
-		if (!request_id)
-			return sdk_fail_memory(error);
-		headers[header_count++] = request_id;
-	}
 
 	struct http_call http = {
 		.method = request->method,
 		.path = path.data,
-		.headers = header_count ? headers : NULL,
+		.headers = headers[0] ? headers : NULL,
 		.body = body,
 		.body_len = body ? strlen(body) : 0,
 		.sink = request->sink,
@@ -177,7 +188,8 @@ int sdk_exchange(struct ctfy_node_client *client, const struct request *request,
 int sdk_ask(struct ctfy_node_client *client, const struct request *request,
 	    const struct ctfy_call *call, struct http_reply *ret_reply, struct ctfy_error *error)
 {
-	int r = sdk_exchange(client, request, call, ret_reply, error);
+	static const struct ctfy_call plain;
+	int r = exchange(client, request, call ? call : &plain, ret_reply, error);
 
 	if (r < 0)
 		return r;

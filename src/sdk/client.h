@@ -31,12 +31,10 @@ struct request {
 /* An id or name can stand in a path. */
 bool sdk_is_name(const char *name);
 
-/* Any status is success here. The reply is HTTP_REPLY_INIT before, and http_reply_done() after. */
-int sdk_exchange(struct ctfy_node_client *client, const struct request *request,
-		 const struct ctfy_call *call, struct http_reply *ret_reply,
-		 struct ctfy_error *error);
-
-/* sdk_exchange() that fails with NODE where the status is not 2xx. */
+/*
+ * Makes the call. Fails with NODE where the status is not 2xx. The reply is HTTP_REPLY_INIT before,
+ * and http_reply_done() after, whatever happened.
+ */
 int sdk_ask(struct ctfy_node_client *client, const struct request *request,
 	    const struct ctfy_call *call, struct http_reply *ret_reply, struct ctfy_error *error);
 

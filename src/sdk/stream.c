@@ -29,17 +29,18 @@ static int stopped(struct err *e)
 static int begin(struct target *target, struct err *e)
 {
 	const struct ctfy_sink *sink = target->sink;
-	char type[256];
+	char buffer[256];
+	const char *type = "text/plain; charset=utf-8";
+	int64_t size = -1;
 
 	target->began = true;
 	if (!sink || !sink->begin)
 		return 0;
-	if (target->is_text)
-		return sink->begin(sink->cookie, "text/plain; charset=utf-8", -1) ? stopped(e) : 0;
-	return sink->begin(sink->cookie, sdk_content_type(&target->reply, type, sizeof(type)),
-			   content_length(&target->reply))
-		       ? stopped(e)
-		       : 0;
+	if (!target->is_text) {
+		type = sdk_content_type(&target->reply, buffer, sizeof(buffer));
+		size = content_length(&target->reply);
+	}
+	return sink->begin(sink->cookie, type, size) ? stopped(e) : 0;
 }
 
 static bool may_write_again(int fd)

@@ -80,11 +80,6 @@ const struct field container_fields[] = {
 	FIELDS_END,
 };
 
-const struct field container_logs_fields[] = {
-	FIELD(struct container_logs, STRING, logs, 0),
-	FIELDS_END,
-};
-
 #define ATTACHMENT(kind, member, flags) FIELD(struct ctfy_attachment, kind, member, flags)
 const struct field attachment_fields[] = {
 	ATTACHMENT(STRING, filename, FIELD_REQUIRED),

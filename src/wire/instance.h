@@ -43,22 +43,16 @@ struct agent_runtime {
 	json_t *docker;
 };
 
-/* The string of container-logs; NULL is taken as "". */
-struct container_logs {
-	char *logs;
-};
-
-extern const struct field instance_spec_fields[];  /* struct instance_spec */
-extern const struct field instance_ttl_fields[];   /* struct instance_ttl */
-extern const struct field endpoint_fields[];       /* struct ctfy_endpoint */
-extern const struct field service_fields[];        /* struct ctfy_service */
-extern const struct field instance_fields[];       /* struct ctfy_instance: row and status alike */
-extern const struct field health_fields[];         /* struct ctfy_health */
-extern const struct field container_fields[];      /* struct ctfy_container */
-extern const struct field container_logs_fields[]; /* struct container_logs */
-extern const struct field attachment_fields[];     /* struct ctfy_attachment */
-extern const struct field attachments_fields[];    /* struct ctfy_attachments */
-extern const struct field agent_runtime_fields[];  /* struct agent_runtime */
+extern const struct field instance_spec_fields[]; /* struct instance_spec */
+extern const struct field instance_ttl_fields[];  /* struct instance_ttl */
+extern const struct field endpoint_fields[];      /* struct ctfy_endpoint */
+extern const struct field service_fields[];       /* struct ctfy_service */
+extern const struct field instance_fields[];      /* struct ctfy_instance: row and status alike */
+extern const struct field health_fields[];        /* struct ctfy_health */
+extern const struct field container_fields[];     /* struct ctfy_container */
+extern const struct field attachment_fields[];    /* struct ctfy_attachment */
+extern const struct field attachments_fields[];   /* struct ctfy_attachments */
+extern const struct field agent_runtime_fields[]; /* struct agent_runtime */
 
 /* Containers are a bare array on the wire. NULL: out of memory. */
 json_t *containers_encode(const struct ctfy_containers *containers);

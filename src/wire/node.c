@@ -25,7 +25,7 @@ const struct field stopped_fields[] = {
 	FIELDS_END,
 };
 
-const struct field challenge_error_fields[] = {
+static const struct field challenge_error_fields[] = {
 	FIELD(struct ctfy_challenge_error, STRING, path, 0),
 	FIELD(struct ctfy_challenge_error, STRING, detail, 0),
 	FIELDS_END,

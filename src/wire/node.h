@@ -16,11 +16,10 @@ struct image_scope {
 	size_t challenge_id_count;
 };
 
-extern const struct field node_health_fields[];     /* struct ctfy_node_health */
-extern const struct field stopped_fields[];         /* struct ctfy_stopped: stop-all */
-extern const struct field challenge_error_fields[]; /* struct ctfy_challenge_error */
-extern const struct field rescan_fields[];          /* struct ctfy_rescan */
-extern const struct field image_scope_fields[];     /* struct image_scope */
+extern const struct field node_health_fields[]; /* struct ctfy_node_health */
+extern const struct field stopped_fields[];     /* struct ctfy_stopped: stop-all */
+extern const struct field rescan_fields[];      /* struct ctfy_rescan */
+extern const struct field image_scope_fields[]; /* struct image_scope */
 
 /* struct ctfy_image_row, ctfy_image_rows and ctfy_bulk, as builds and as pulls have them. */
 extern const struct field build_row_fields[];
