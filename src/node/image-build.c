@@ -101,8 +101,8 @@ static int take_output(void *cookie, const struct engine_progress *progress, str
 	steps->stepped = false;
 	told.step = steps->step;
 	told.steps = steps->steps;
-	log_info("build of image '%s': step %lld of %lld: %s", told.reference, (long long)told.step,
-		 (long long)told.steps, steps->words);
+	log_info("build of '%s': step %lld of %lld: %s", build->job->challenge_id,
+		 (long long)told.step, (long long)told.steps, steps->words);
 	if (build->job->tell)
 		build->job->tell(build->job->cookie, &told);
 	return 0;

@@ -106,7 +106,7 @@ static int ensure_image(void *cookie, size_t i, struct err *e)
 }
 
 int images_ensure(struct node *node, const char *instance_id, const struct plan *plan,
-		  struct err *e)
+		  const atomic_bool *cancelled, struct err *e)
 {
 	enum { AT_ONCE = 4 };
 	AUTO(const struct plan_service **, freep) makers =
@@ -115,6 +115,7 @@ int images_ensure(struct node *node, const char *instance_id, const struct plan 
 		.node = node,
 		.challenge_id = plan->challenge_id,
 		.instance_id = instance_id,
+		.cancelled = cancelled,
 	};
 	struct task task = { .job = &job, .plan = plan, .makers = makers };
 

@@ -46,7 +46,7 @@ struct image_job {
 
 /* Makes what a plan needs and the engine lacks. Fails with ENGINE, in its own words, or ABORTED. */
 int images_ensure(struct node *node, const char *instance_id, const struct plan *plan,
-		  struct err *e);
+		  const atomic_bool *cancelled, struct err *e);
 
 /*
  * The services of a plan whose images are made, one for each reference; the first one that builds

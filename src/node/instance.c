@@ -363,7 +363,7 @@ static int start_now(struct node *node, struct instance *inst, struct err *e)
 		return r;
 	/* Images are made before the turn: a long build must not hold up those who have theirs. */
 	set_phase(inst, "images");
-	r = images_ensure(node, inst->id, plan, e);
+	r = images_ensure(node, inst->id, plan, &inst->cancelled, e);
 	metrics_start_phase(node->metrics, PHASE_IMAGES, clock_monotonic_us() - began);
 	if (r == 0)
 		r = start_in_turn(node, inst, plan, e);
