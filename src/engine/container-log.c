@@ -41,6 +41,7 @@ static int read_log(struct engine *engine, const char *container,
 	req.call.sink_cookie = demux;
 	req.call.max_body = UINT64_MAX;
 	req.call.timeout_ms = options->timeout_ms;
+	req.call.cancelled = options->cancelled;
 	r = request_run(&req, NULL, e);
 	return r < 0 ? r : engine_demux_end(demux, e);
 }

@@ -7,6 +7,7 @@
 #include "engine/demux.h"
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -98,11 +99,12 @@ int engine_container_list(struct engine *engine, const char *const *labels,
 void engine_container_list_done(struct engine_container_list *list);
 
 struct engine_log_options {
-	bool follow;        /* go on until the container ends */
-	bool timestamps;    /* each line led by its RFC 3339 time and a space */
-	unsigned tail;      /* the last lines only; 0: all */
-	int64_t since_ms;   /* Unix ms; 0: from the beginning */
-	int64_t timeout_ms; /* 0: no limit */
+	bool follow;                  /* go on until the container ends */
+	bool timestamps;              /* each line led by its RFC 3339 time and a space */
+	unsigned tail;                /* the last lines only; 0: all */
+	int64_t since_ms;             /* Unix ms; 0: from the beginning */
+	int64_t timeout_ms;           /* 0: no limit */
+	const atomic_bool *cancelled; /* as http_call's */
 };
 
 /*

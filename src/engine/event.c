@@ -38,6 +38,7 @@ int engine_events(struct engine *engine, const struct engine_event_options *opti
 	request_query_time(&req, "since", options->since_ms);
 	request_query_time(&req, "until", options->until_ms);
 	req.call.timeout_ms = 0;
+	req.call.cancelled = options->cancelled;
 	r = request_run_messages(&req, take_event, &listener, e);
 	return r < 0 ? err_wrap(e, "listen to the engine's events") : 0;
 }

@@ -5,6 +5,7 @@
 #define ENGINE_EVENT_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct engine;
@@ -30,12 +31,13 @@ struct engine_event_options {
 	const json_t *filters;
 	int64_t since_ms; /* with those of the past that the engine remembers (256); 0: new ones */
 	int64_t until_ms; /* ends the stream by then, by the engine's clock; 0: never */
+	const atomic_bool *cancelled; /* as http_call's */
 };
 
 /*
- * Calls back for each event, until the engine ends the stream (0), the callback fails (its error)
- * or the engine is lost (TRANSPORT). Coming back, and asking for what was missed, is the caller's:
- * one that must be able to stop asks for window after window.
+ * Calls back for each event, until the engine ends the stream (0), the callback fails (its error),
+ * the caller cancels (ABORTED) or the engine is lost (TRANSPORT). Coming back, and asking for what
+ * was missed, is the caller's.
  */
 int engine_events(struct engine *engine, const struct engine_event_options *options,
 		  engine_event_fn *happened, void *cookie, struct err *e);

@@ -93,7 +93,12 @@ struct engine_build {
 	const json_t *labels;      /* {name: value} */
 	const json_t *extra_hosts; /* ["host:ip"] */
 	int64_t shm_size;          /* bytes; 0: the engine's default */
-	bool buildkit;             /* needed for COPY --chmod, RUN --mount, heredocs */
+	/*
+	 * Needed for COPY --chmod, RUN --mount, heredocs. BuildKit pulls through a session, which
+	 * it gets none of here: what FROM (and a "# syntax=" line) names must have been pulled
+	 * before.
+	 */
+	bool buildkit;
 	bool no_cache;
 	http_source *context; /* the context as a tar: see engine/tar.h */
 	void *context_cookie;

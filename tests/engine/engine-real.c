@@ -532,12 +532,12 @@ TEST(a_command_is_held_to_its_limits)
 {
 	AUTO(struct engine_exec_result, engine_exec_result_done)
 	result = ENGINE_EXEC_RESULT_LIMITED(1000);
-	struct engine_exec_options wordy = { .argv = shell("yes") };
+	struct engine_exec_options wordy = { .argv = shell("yes & wait") };
 	struct engine_exec_options slow;
 	char *id = start("limits", shell_body("sleep 60"));
 
 	FAILS(TOO_LARGE, engine_exec_run(engine, id, &wordy, 20000, &result, &e));
-	slow = (struct engine_exec_options){ .argv = shell("sleep 4321") };
+	slow = (struct engine_exec_options){ .argv = shell("sleep 4321 & wait") };
 	FAILS(TIMEOUT, engine_exec_run(engine, id, &slow, 200, &result, &e));
 	CHECK_HAS(e.msg, "run 'sh' in container");
 	CHECK_EQ(exec_exit_code(id, "while pidof yes; do :; done"), 0);
@@ -1073,6 +1073,20 @@ TEST(events_of_the_past_come_and_the_window_closes)
 	remove_now(id);
 }
 
+TEST(who_listens_or_follows_can_be_called_off)
+{
+	atomic_bool cancelled = true;
+	struct engine_event_options events = { .cancelled = &cancelled };
+	struct engine_log_options follow = { .follow = true, .cancelled = &cancelled };
+	AUTO(struct log, log_done) log = LOG_INIT;
+	struct heard heard = { 0 };
+	char *id = start("called-off", shell_body("sleep 60"));
+
+	FAILS(ABORTED, engine_events(engine, &events, hear, &heard, &e));
+	FAILS(ABORTED, engine_container_logs(engine, id, &follow, keep, &log, &e));
+	remove_now(id);
+}
+
 TEST(a_health_check_is_heard_and_seen)
 {
 	AUTO(json_t *, json_decrefp) filters = our_events();
@@ -1196,6 +1210,7 @@ int main(void)
 		T(an_image_in_use_stays),
 		T(a_pull_that_cannot_be_says_so),
 		T(events_of_the_past_come_and_the_window_closes),
+		T(who_listens_or_follows_can_be_called_off),
 		T(a_health_check_is_heard_and_seen),
 		T(many_threads_share_one_engine),
 	};
