@@ -9,7 +9,6 @@ cd "$(dirname "$0")/../.."
 url=${DOCKER_HOST:-unix:///var/run/docker.sock}
 docker=/usr/bin/docker # Debian's: another in PATH may be too new for this engine
 image=ctfy-engine-$$
-dir=$(mktemp -d -t ctfy-engine.XXXXXX)
 used=()
 
 skip() {
@@ -48,6 +47,7 @@ push() {
 
 type -P docker-registry htpasswd >/dev/null || skip "no docker-registry; run: tools/deps.sh test"
 "$docker" image inspect ctfy/busybox >/dev/null 2>&1 || skip "no engine with ctfy/busybox"
+dir=$(mktemp -d -t ctfy-engine.XXXXXX)
 trap on_exit EXIT
 open=$(tools/registry.sh start "$dir/open")
 closed=$(tools/registry.sh start "$dir/closed" --auth 'joe:s3cret?~')
