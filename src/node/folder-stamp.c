@@ -61,9 +61,13 @@ int folder_stamp(const char *dir, char stamp[FOLDER_STAMP_SIZE], struct err *e)
 	if (!tree)
 		return err_errno(e, ERR_NOT_FOUND, "look into '%s'", dir);
 	crypto_generichash_init(&state, NULL, 0, sizeof(digest));
-	while ((errno = 0, entry = fts_read(tree)))
+	while ((errno = 0, entry = fts_read(tree))) {
+		if (entry->fts_level == 0 && entry->fts_info == FTS_NS)
+			return err_set(e, ERR_NOT_FOUND, "look into '%s': %s", dir,
+				       strerror(entry->fts_errno));
 		if (entry->fts_info != FTS_DP)
 			add_entry(&state, entry);
+	}
 	if (errno)
 		return err_errno(e, errno == ENOMEM ? ERR_MEMORY : ERR_NOT_FOUND, "look into '%s'",
 				 dir);
