@@ -78,14 +78,34 @@ static void progress_begin(struct progress *progress, const struct cli *cli)
 	progress->len = 0;
 }
 
-static void progress_say(struct progress *progress, const char *what, const char *of)
+/* "starting web: images, 2 before it ... 3 s": what is known of it. */
+static void describe(const char *what, const char *of, const json_t *instance, char *line,
+		     size_t size)
 {
-	char line[128];
+	const char *phase = text_of(instance, "phase");
+	int64_t position = number_of(instance, "queue_position");
+	int64_t eta_s = (number_of(instance, "eta_ms") + 999) / 1000;
+	size_t len = (size_t)snprintf(line, size, "%s %s", what, of);
+
+	if (*phase && len < size)
+		len += (size_t)snprintf(line + len, size - len, ": %s", phase);
+	if (position > 0 && len < size)
+		len += (size_t)snprintf(line + len, size - len, ", number %lld in the queue",
+					(long long)position);
+	if (eta_s > 0 && len < size)
+		snprintf(line + len, size - len, ", about %lld s", (long long)eta_s);
+}
+
+static void progress_say(struct progress *progress, const char *what, const char *of,
+			 const json_t *instance)
+{
+	char words[160], line[200];
 	int len;
 
 	if (!progress->visible)
 		return;
-	len = snprintf(line, sizeof(line), "%s %s ... %lld s", what, of,
+	describe(what, of, instance, words, sizeof(words));
+	len = snprintf(line, sizeof(line), "%s ... %lld s", words,
 		       (long long)(clock_monotonic_ms() - progress->began) / 1000);
 	fprintf(stderr, "\r%-*s", (int)progress->len, line);
 	progress->len = len > 0 ? (size_t)len : 0;
@@ -154,11 +174,12 @@ static int look(struct cli *cli, const char *path, json_t **instance, struct err
 static int wait_until_it_runs(struct cli *cli, struct progress *progress, int64_t until,
 			      json_t **instance, struct err *e)
 {
-	AUTO(char *, freep) path = api_path(cli->api, "/challenges/%s/instance", cli->argv[0]);
+	AUTO(char *, freep) path =
+		api_path(cli->api, "/challenges/%s/instance?check=true", cli->argv[0]);
 	int r = path ? 0 : err_memory(e);
 
 	while (r == 0 && has_status(*instance, "starting") && clock_monotonic_ms() < until) {
-		progress_say(progress, "starting", cli->argv[0]);
+		progress_say(progress, "starting", cli->argv[0], *instance);
 		r = look(cli, path, instance, e);
 	}
 	return r;
@@ -182,7 +203,7 @@ static int wait_until_it_is_healthy(struct cli *cli, struct progress *progress, 
 
 	while (r == 0 && has_status(*instance, "running") && !is_true(*instance, "is_healthy") &&
 	       clock_monotonic_ms() < until) {
-		progress_say(progress, "waiting for the services of", cli->argv[0]);
+		progress_say(progress, "waiting for the services of", cli->argv[0], NULL);
 		pause_ms(HEALTH_INTERVAL_MS);
 		r = look(cli, path, instance, e);
 	}
@@ -336,7 +357,7 @@ static int run_stop(struct cli *cli, struct err *e)
 	int r;
 
 	progress_begin(&progress, cli);
-	progress_say(&progress, "stopping", cli->argv[0]);
+	progress_say(&progress, "stopping", cli->argv[0], NULL);
 	r = path ? api_do(cli->api, &call, e) : err_memory(e);
 	progress_end(&progress);
 	if (r < 0)

@@ -150,7 +150,7 @@ static int prepare(struct up *up, const struct up_options *options, struct err *
 	return r < 0 ? r : set_platform_options(up, options, e);
 }
 
-/* The node first, so that the platform's first heartbeat finds it. */
+/* The node first: the platform learns its port before it makes its first call. */
 static int start(struct up *up, struct err *e)
 {
 	char url[64];
@@ -158,11 +158,12 @@ static int start(struct up *up, struct err *e)
 
 	r = node_daemon_start(&up->node_options, up->token, &up->node, e);
 	if (r == 0)
-		r = platform_daemon_start(&up->platform_options, &up->platform, e);
+		r = platform_daemon_new(&up->platform_options, &up->platform, e);
 	if (r < 0)
 		return r;
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u", node_daemon_port(up->node));
-	return platform_daemon_add_node(up->platform, "local", url, up->token, e);
+	r = platform_daemon_add_node(up->platform, "local", url, up->token, e);
+	return r < 0 ? r : platform_daemon_listen(up->platform, e);
 }
 
 static void welcome(const struct up *up, const struct up_options *options)

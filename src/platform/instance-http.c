@@ -185,12 +185,42 @@ static int add_health(struct platform *platform, struct http_req *req, struct in
 	return r;
 }
 
+/* Adds where its start has got to: the node may not know of it yet, and then nothing is added. */
+static int add_progress(struct platform *platform, const struct instance *instance,
+			json_t **ret_progress, struct err *e)
+{
+	AUTO(struct node *, node_dropp) node = NULL;
+	struct ctfy_instance told;
+	int r;
+
+	r = find_node(platform, instance, &node, e);
+	if (r < 0)
+		return r;
+	if (ctfy_node_get_status(nodes_client(node), instance->id, &told, &ask_call, NULL) == 0)
+		*ret_progress = json_pack("{s:s?, s:I, s:I, s:I}", "phase", told.phase,
+					  "queue_position", (json_int_t)told.queue_position,
+					  "eta_ms", (json_int_t)told.eta_ms, "eta_p95_ms",
+					  (json_int_t)told.eta_p95_ms);
+	ctfy_instance_done(&told);
+	return 0;
+}
+
+static int check(struct platform *platform, struct http_req *req, struct instance *instance,
+		 json_t **ret_more, struct err *e)
+{
+	if (instances_is(instance, "running"))
+		return add_health(platform, req, instance, ret_more, e);
+	if (instances_is(instance, "starting"))
+		return add_progress(platform, instance, ret_more, e);
+	return 0;
+}
+
 static int serve_look(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
 	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
-	AUTO(json_t *, json_decrefp) health = NULL;
-	const char *check = http_query(req, "check");
+	AUTO(json_t *, json_decrefp) more = NULL;
+	const char *wanted = http_query(req, "check");
 	struct platform *platform = ctx;
 	json_t *json;
 	int r;
@@ -198,12 +228,12 @@ static int serve_look(void *ctx, struct http_req *req, struct http_res *res, str
 	r = find_own(platform, req, &entry, &instance, e);
 	if (r == 0 && instances_is(&instance, "starting"))
 		r = wait_for(platform, req, &instance, e);
-	if (r == 0 && check && strcmp(check, "true") == 0 && instances_is(&instance, "running"))
-		r = add_health(platform, req, &instance, &health, e);
+	if (r == 0 && wanted && strcmp(wanted, "true") == 0)
+		r = check(platform, req, &instance, &more, e);
 	if (r < 0)
 		return r;
 	json = instances_json(&instance);
-	if (!json || (health && json_object_update(json, health) < 0)) {
+	if (!json || (more && json_object_update(json, more) < 0)) {
 		json_decref(json);
 		return err_memory(e);
 	}

@@ -176,7 +176,7 @@ static int open_platform(struct platform *platform, struct err *e)
 	return r < 0 ? r : open_parts(platform, e);
 }
 
-static int listen_on(struct platform_daemon *daemon, struct err *e)
+static int serve(struct platform_daemon *daemon, struct err *e)
 {
 	const struct platform_options *options = daemon->platform.options;
 	const struct http_server_options server = {
@@ -196,8 +196,8 @@ static void platform_daemon_freep(struct platform_daemon **daemon)
 	platform_daemon_free(*daemon);
 }
 
-int platform_daemon_start(const struct platform_options *options,
-			  struct platform_daemon **ret_daemon, struct err *e)
+int platform_daemon_new(const struct platform_options *options, struct platform_daemon **ret_daemon,
+			struct err *e)
 {
 	AUTO(struct platform_daemon *, platform_daemon_freep) daemon = NULL;
 	int r;
@@ -214,17 +214,24 @@ int platform_daemon_start(const struct platform_options *options,
 	daemon->platform.clock = &clock_real;
 	daemon->platform.registration_open = strcmp(options->registration, "open") == 0;
 	r = open_platform(&daemon->platform, e);
-	if (r == 0)
-		r = nodes_begin(daemon->platform.nodes, e);
+	if (r < 0)
+		return r;
+	*ret_daemon = TAKE(daemon);
+	return 0;
+}
+
+int platform_daemon_listen(struct platform_daemon *daemon, struct err *e)
+{
+	int r;
+
+	r = nodes_begin(daemon->platform.nodes, e);
 	if (r == 0)
 		r = begin_expiry(daemon, e);
 	if (r == 0)
-		r = listen_on(daemon, e);
-	if (r < 0)
-		return r;
-	log_info("the platform is listening on port %u", platform_daemon_port(daemon));
-	*ret_daemon = TAKE(daemon);
-	return 0;
+		r = serve(daemon, e);
+	if (r == 0)
+		log_info("the platform is listening on port %u", platform_daemon_port(daemon));
+	return r;
 }
 
 uint16_t platform_daemon_port(const struct platform_daemon *daemon)
@@ -351,7 +358,7 @@ static void end(struct platform_daemon *daemon)
 
 int platform_main(int argc, char **argv)
 {
-	struct platform_daemon *daemon;
+	struct platform_daemon *daemon = NULL;
 	struct platform_options options;
 	struct err e = ERR_INIT;
 	sigset_t signals;
@@ -376,8 +383,10 @@ int platform_main(int argc, char **argv)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
 
-	if (platform_daemon_start(&options, &daemon, &e) < 0) {
+	if (platform_daemon_new(&options, &daemon, &e) < 0 ||
+	    platform_daemon_listen(daemon, &e) < 0) {
 		fprintf(stderr, "ctfy platform: %s\n", e.msg);
+		platform_daemon_free(daemon);
 		return 1;
 	}
 	sigwait(&signals, &signal_number);

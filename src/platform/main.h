@@ -13,16 +13,19 @@ struct err;
 struct platform_daemon;
 
 /*
- * Opens the store (at the first start also makes the first admin, see first-boot.h), takes up what
- * an earlier life left, and listens. options must outlive the daemon.
+ * Opens the store; at the first start also makes the first admin, see first-boot.h. Nothing is
+ * called and nothing answers yet. options must outlive the daemon.
  */
-int platform_daemon_start(const struct platform_options *options,
-			  struct platform_daemon **ret_daemon, struct err *e);
-uint16_t platform_daemon_port(const struct platform_daemon *daemon);
+int platform_daemon_new(const struct platform_options *options, struct platform_daemon **ret_daemon,
+			struct err *e);
 
 /* A node whose token both sides have already: the one in our own process. */
 int platform_daemon_add_node(struct platform_daemon *daemon, const char *name, const char *url,
 			     const char *token, struct err *e);
+
+/* Begins the heartbeats, takes up what an earlier life left, and listens. */
+int platform_daemon_listen(struct platform_daemon *daemon, struct err *e);
+uint16_t platform_daemon_port(const struct platform_daemon *daemon);
 
 /* Stops every instance and waits, at most so long; ret_left tells how many are not stopped yet. */
 int platform_daemon_stop_all(struct platform_daemon *daemon, int64_t timeout_ms, size_t *ret_left,

@@ -449,7 +449,8 @@ static void begin_platform(struct world *w)
 	struct err e = ERR_INIT;
 	char url[64];
 
-	if (platform_daemon_start(&w->options, &w->daemon, &e) < 0)
+	if (platform_daemon_new(&w->options, &w->daemon, &e) < 0 ||
+	    platform_daemon_listen(w->daemon, &e) < 0)
 		fail_msg("%s", e.msg);
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u", platform_daemon_port(w->daemon));
 	client.base_url = url;
