@@ -125,11 +125,12 @@ static int happened(void *cookie, const struct engine_event *event, struct err *
 {
 	struct watch *watch = cookie;
 
+	(void)e;
 	if (event->time_ns / 1000000 >= watch->since_ms) {
 		watch->since_ms = event->time_ns / 1000000 + 1;
 		record(watch->node, event);
 	}
-	return atomic_load(&watch->stopping) ? err_set(e, ERR_ABORTED, "the watch ends") : 0;
+	return 0;
 }
 
 static json_t *filters_of(const struct node *node)
@@ -138,10 +139,8 @@ static json_t *filters_of(const struct node *node)
 			 "oom", "health_status", "label", LABEL_NODE "=", node->id);
 }
 
-/* Events come in windows of a few seconds, so that the thread can be ended. */
 static void *follow(void *cookie)
 {
-	enum { WINDOW_MS = 2000 };
 	struct watch *watch = cookie;
 	AUTO(json_t *, json_decrefp) filters = filters_of(watch->node);
 	struct timespec pause = { 0, 200 * 1000000L };
@@ -150,7 +149,7 @@ static void *follow(void *cookie)
 		struct engine_event_options options = {
 			.filters = filters,
 			.since_ms = watch->since_ms,
-			.until_ms = clock_now_ms(&clock_real) + WINDOW_MS,
+			.cancelled = &watch->stopping,
 		};
 
 		/* A lost engine is the keeper's to tell of; what happened meanwhile comes later. */
