@@ -43,9 +43,11 @@ struct hint {
 struct attachment {
 	const char *filename;                 /* as the player sees it */
 	const char *source;                   /* relative to the folder; NULL: built */
-	const char *service, *container_path; /* built: read out of this service's image */
-	bool template_;                       /* rendered with the instance's answers */
-	const struct yaml_node *node;         /* for messages; may be NULL */
+	const char *service, *container_path; /* built: read out of this service's container */
+	const char *stage; /* ...or of an image of this stage of its build; NULL: none */
+	const struct yaml_node *command; /* ...after this ran in a container of its own; NULL */
+	bool template_;                  /* rendered with the instance's answers */
+	const struct yaml_node *node;    /* for messages; may be NULL */
 };
 
 enum placement_way {

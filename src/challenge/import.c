@@ -255,6 +255,12 @@ static void put_attachments(struct buf *out, const struct challenge *c)
 		put_pair(out, 2, "source", a->source);
 		put_pair(out, 2, "service", a->service);
 		put_pair(out, 2, "path", a->container_path);
+		put_pair(out, 2, "stage", a->stage);
+		if (a->command) {
+			put_indent(out, 2);
+			buf_puts(out, "command:");
+			put_child(out, 3, a->command);
+		}
 		if (a->template_) {
 			put_indent(out, 2);
 			buf_puts(out, "template: true\n");

@@ -284,6 +284,10 @@ static json_t *attachment_json(struct writer *w, const struct plan_attachment *a
 	set_content(w, json, attachment->content, attachment->size);
 	set_text(w, json, "service", attachment->service);
 	set_text(w, json, "container_path", attachment->container_path);
+	set_text(w, json, "image", attachment->image);
+	if (attachment->build)
+		set(w, json, "build", build_json(w, attachment->build));
+	set_json(w, json, "command", attachment->command);
 	return json;
 }
 

@@ -48,14 +48,19 @@ static void drop_empty(json_t *host)
 			json_object_del(host, host_objects[i]);
 }
 
+static void build_release(struct plan_build *build)
+{
+	if (!build)
+		return;
+	json_decref(build->args);
+	json_decref(build->labels);
+	json_decref(build->extra_hosts);
+}
+
 static void service_release(struct plan_service *service)
 {
 	json_decref(service->container);
-	if (service->build) {
-		json_decref(service->build->args);
-		json_decref(service->build->labels);
-		json_decref(service->build->extra_hosts);
-	}
+	build_release(service->build);
 	*service = (struct plan_service){ 0 };
 }
 
@@ -307,25 +312,40 @@ static void guess_app_protocol(struct planner *p)
 		only->app_protocol = spoken_of(p->challenge);
 }
 
-static bool plan_attachment(struct planner *p, const struct attachment *attachment,
-			    struct plan_attachment *row)
+/* What is built is read out of a container: the service's own, or one made for the purpose. */
+static bool plan_built(struct planner *p, struct service *services,
+		       const struct attachment *attachment, struct plan_attachment *row)
+{
+	struct service *s = NULL;
+
+	for (size_t i = 0; i < p->plan->service_count && !s; i++)
+		if (strcmp(services[i].name, attachment->service) == 0)
+			s = &services[i];
+	if (!s) {
+		problem_at(p->problems, PROBLEM_ERROR, attachment->node, "attachments",
+			   "there is no service '%s'", attachment->service);
+		return false;
+	}
+	row->service = s->name;
+	row->container_path = arena_strdup(p->arena, attachment->container_path);
+	s->key = "attachments";
+	if (attachment->stage)
+		service_stage(s, attachment->node, attachment->stage, &row->build, &row->image);
+	else if (attachment->command)
+		row->image = s->plan->image;
+	if (attachment->command)
+		row->command = service_words(s, attachment->command);
+	s->key = NULL;
+	return true;
+}
+
+static bool plan_file(struct planner *p, const struct attachment *attachment,
+		      struct plan_attachment *row)
 {
 	const char *text;
 	struct err e = ERR_INIT;
 	size_t len;
 
-	*row = (struct plan_attachment){
-		.filename = arena_strdup(p->arena, attachment->filename),
-		.service = arena_strdup(p->arena, attachment->service),
-		.container_path = arena_strdup(p->arena, attachment->container_path),
-	};
-	if (attachment->service && !find_service(p->plan, attachment->service)) {
-		problem_at(p->problems, PROBLEM_ERROR, attachment->node, "attachments",
-			   "there is no service '%s'", attachment->service);
-		return false;
-	}
-	if (attachment->service)
-		return true;
 	row->source = path_join(p->arena, p->challenge->dir, attachment->source);
 	if (!row->source || !path_exists(row->source))
 		return false; /* loading has warned of it */
@@ -342,17 +362,23 @@ static bool plan_attachment(struct planner *p, const struct attachment *attachme
 	return true;
 }
 
-static void plan_attachments(struct planner *p)
+static void plan_attachments(struct planner *p, struct service *services)
 {
 	const struct challenge *challenge = p->challenge;
 	struct plan *plan = p->plan;
 
 	plan->attachments =
 		arena_array(p->arena, challenge->attachment_count, sizeof(*plan->attachments));
-	for (size_t i = 0; plan->attachments && i < challenge->attachment_count; i++)
-		plan->attachment_count +=
-			plan_attachment(p, &challenge->attachments[i],
-					&plan->attachments[plan->attachment_count]);
+	for (size_t i = 0; plan->attachments && i < challenge->attachment_count; i++) {
+		const struct attachment *attachment = &challenge->attachments[i];
+		struct plan_attachment *row = &plan->attachments[plan->attachment_count];
+
+		*row = (struct plan_attachment){ .filename = arena_strdup(p->arena,
+									  attachment->filename) };
+		plan->attachment_count += attachment->service
+						  ? plan_built(p, services, attachment, row)
+						  : plan_file(p, attachment, row);
+	}
 }
 
 static void check_placements(struct planner *p)
@@ -394,6 +420,7 @@ static void plan_services(struct planner *p, const struct yaml_node *nodes)
 	alias_links(p, services);
 	for (size_t i = 0; i < plan->service_count; i++)
 		check_dependencies(&services[i]);
+	plan_attachments(p, services);
 	order_services(p); /* the structs move: services[].plan must not be used from here on */
 }
 
@@ -455,10 +482,11 @@ static int make(struct planner *p, struct err *e)
 		/* What every shell has when Compose is run where the file is. */
 		variables_add(&p->variables, "PWD", challenge->compose->dir);
 		plan_model(p);
+	} else {
+		plan_attachments(p, NULL);
 	}
 	guess_app_protocol(p);
 	check_placements(p);
-	plan_attachments(p);
 	answers_trace(p);
 	if (p->out_of_memory || arena_failed(p->arena))
 		return err_memory(e);
@@ -496,6 +524,10 @@ void plan_free(struct plan *plan)
 		return;
 	for (size_t i = 0; i < plan->service_count; i++)
 		service_release(&plan->services[i]);
+	for (size_t i = 0; i < plan->attachment_count; i++) {
+		build_release(plan->attachments[i].build);
+		json_decref(plan->attachments[i].command);
+	}
 	for (size_t i = 0; i < plan->network_count; i++)
 		json_decref(plan->networks[i].options);
 	for (size_t i = 0; i < plan->volume_count; i++)

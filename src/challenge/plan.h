@@ -166,8 +166,16 @@ struct plan_attachment {
 	const char *source; /* absolute; NULL when content is here */
 	const void *content;
 	size_t size;
-	const char *service; /* not NULL: read out of this service's built image or container... */
+	const char *service;        /* not NULL: read out of a container of this service... */
 	const char *container_path; /* ...at this path */
+	/*
+	 * Not NULL: not of the service's running container but of one made for it, of this image,
+	 * and removed afterwards.
+	 */
+	const char *image;
+	struct plan_build *build; /* what makes that image, where it is a stage of the service's */
+	json_t *command; /* an array: run to its end, which must be 0, before reading; NULL: never
+			    started */
 };
 
 /* Where an answer ends up: `ctfy challenge plan` shows it. */

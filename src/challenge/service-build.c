@@ -313,22 +313,41 @@ static const char *image_part(struct arena *arena, const char *name)
  * what didn't change is not built again. An instance's own image is never another's, not even where
  * both have the same answers: it goes when its instance does.
  */
-static void name_image(struct service *s)
+static const char *name_image(struct service *s, struct plan_build *build)
 {
-	struct plan_build *build = s->plan->build;
 	char hash[CONTEXT_HASH_SIZE];
 	struct err e = ERR_INIT;
 
 	if (context_hash(build, hash, &e) < 0) {
 		service_fault(s, s->build_node, "%s", e.msg);
-		return;
+		return NULL;
 	}
 	build->content_hash = arena_strdup(s->p->arena, hash);
-	s->plan->image =
-		arena_printf(s->p->arena, "ctfy-challenge/%s/%s:%.20s%s%s",
-			     image_part(s->p->arena, s->p->challenge->id),
-			     image_part(s->p->arena, s->name), hash, build->per_instance ? "-" : "",
-			     build->per_instance ? s->p->facts->instance_id : "");
+	return arena_printf(s->p->arena, "ctfy-challenge/%s/%s:%.20s",
+			    image_part(s->p->arena, s->p->challenge->id),
+			    image_part(s->p->arena, s->name), hash);
+}
+
+bool service_stage(struct service *s, const struct yaml_node *at, const char *stage,
+		   struct plan_build **ret_build, const char **ret_image)
+{
+	struct plan_build *build;
+
+	if (!s->plan->build) {
+		service_fault(s, at, "the service '%s' is not built: it has no stages", s->name);
+		return false;
+	}
+	build = arena_alloc(s->p->arena, sizeof(*build));
+	if (!build)
+		return false;
+	*build = *s->plan->build;
+	json_incref(build->args);
+	json_incref(build->labels);
+	json_incref(build->extra_hosts);
+	build->target = arena_strdup(s->p->arena, stage);
+	*ret_build = build;
+	*ret_image = s->build_faulty ? NULL : name_image(s, build);
+	return true;
 }
 
 void service_finish_build(struct service *s)
@@ -345,7 +364,7 @@ void service_finish_build(struct service *s)
 	text = dockerfile_text(s);
 	if (text && dockerfile_read(s->p->arena, text, &file)) {
 		build->needs_buildkit = file.needs_buildkit;
-		name_image(s);
+		s->plan->image = name_image(s, build);
 	}
 	s->key = NULL;
 }

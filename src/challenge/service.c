@@ -296,7 +296,7 @@ static void plan_pull_policy(struct service *s, const struct yaml_node *value)
 }
 
 /* A command line: words as they are, or a string to be split. */
-static json_t *command_words(struct service *s, const struct yaml_node *value)
+json_t *service_words(struct service *s, const struct yaml_node *value)
 {
 	AUTO(json_t *, json_decrefp) words = json_array();
 	struct err e = ERR_INIT;
@@ -325,7 +325,7 @@ static json_t *command_words(struct service *s, const struct yaml_node *value)
 
 static void plan_command(struct service *s, const struct yaml_node *value)
 {
-	json_t *words = value->kind == YAML_NULL ? NULL : command_words(s, value);
+	json_t *words = value->kind == YAML_NULL ? NULL : service_words(s, value);
 
 	if (words)
 		service_set(s, s->container, "Cmd", words);
@@ -334,7 +334,7 @@ static void plan_command(struct service *s, const struct yaml_node *value)
 /* An empty one clears the image's, which is not the same as none. */
 static void plan_entrypoint(struct service *s, const struct yaml_node *value)
 {
-	json_t *words = value->kind == YAML_NULL ? NULL : command_words(s, value);
+	json_t *words = value->kind == YAML_NULL ? NULL : service_words(s, value);
 
 	if (words)
 		service_set(s, s->container, "Entrypoint", words);

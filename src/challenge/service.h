@@ -94,6 +94,13 @@ service_key_fn service_mem_limit, service_memswap_limit, service_mem_reservation
 service_key_fn service_environment, service_env_file, service_labels;    /* service-environment.c */
 service_key_fn service_healthcheck, service_depends_on, service_restart; /* service-life.c */
 
+/* The words of a command line in either form; NULL: told already. */
+json_t *service_words(struct service *s, const struct yaml_node *value);
+
+/* The build again, for one of its stages, and its image's name. False: told already. */
+bool service_stage(struct service *s, const struct yaml_node *at, const char *stage,
+		   struct plan_build **ret_build, const char **ret_image);
+
 /* What the keys decided together, once all are read. */
 void service_finish_build(struct service *s); /* after its arguments are complete */
 void service_finish_mounts(struct service *s);

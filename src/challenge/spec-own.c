@@ -164,6 +164,8 @@ static void read_attachment(struct spec *spec, const struct yaml_node *item)
 			*row = (struct attachment){ .filename = filename,
 						    .service = service,
 						    .container_path = path,
+						    .stage = yaml_string(yaml_get(item, "stage")),
+						    .command = yaml_get(item, "command"),
 						    .node = item };
 	} else {
 		spec_fault(spec, item, "attachments",

@@ -116,8 +116,14 @@ static void set_build(struct spec *spec, struct yaml_node *service, const struct
 static void read_container(struct spec *spec, const char *name, const struct yaml_node *value)
 {
 	static const char *const same[] = { "environment", "image" };
-	struct yaml_node *service = spec_service(spec, name, value);
+	struct yaml_node *service;
 
+	if (value->kind != YAML_MAP) {
+		spec_fault(spec, value, "containers", "'%s' must be a map, not %s", name,
+			   yaml_kind_name(value->kind));
+		return;
+	}
+	service = spec_service(spec, name, value);
 	for (size_t i = 0; i < value->count; i++) {
 		const struct yaml_entry *entry = &value->entries[i];
 		bool known = false;

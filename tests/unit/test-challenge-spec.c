@@ -357,6 +357,33 @@ TEST(a_built_attachment_names_its_service)
 	folder_close(&f);
 }
 
+TEST(an_attachment_may_come_from_a_stage_or_a_script)
+{
+	folder_open(&f);
+	folder_write(&f, "Dockerfile", "FROM x AS handout\nFROM y\n");
+	folder_write(&f, "compose.yml",
+		     "services: {web: {build: {context: ., args: [A=1]}}, "
+		     "db: {image: i}}\n");
+	folder_write(&f, "challenge.yml",
+		     "name: x\nflags: [f]\nattachments:\n"
+		     "  - {filename: a, service: web, stage: handout, path: /a}\n"
+		     "  - {filename: b, service: db, command: dump 'all of it', path: /b}\n");
+	plan_it();
+	folder_check(f.json, "attachments/0/build/target", "\"handout\"");
+	folder_check(f.json, "attachments/0/build/args", "{\"A\":\"1\"}");
+	CHECK(strcmp(f.plan->attachments[0].image, f.plan->services[0].image) != 0);
+	folder_check(f.json, "attachments/0/command", "");
+	folder_check(f.json, "attachments/1/image", "\"i\"");
+	folder_check(f.json, "attachments/1/command", "[\"dump\",\"all of it\"]");
+	folder_check(f.json, "attachments/1/build", "");
+	folder_write(&f, "challenge.yml",
+		     "name: x\nflags: [f]\nattachments: "
+		     "[{filename: a, service: db, stage: s, path: /a}]\n");
+	CHECK_EQ(folder_plan(&f), -ERR_INVALID);
+	folder_check_problem(&f, "the service 'db' is not built: it has no stages");
+	folder_close(&f);
+}
+
 /* --- other dialects ----------------------------------------------------------------------- */
 
 TEST(an_rcds_spec_brings_its_own_containers)
@@ -801,6 +828,7 @@ RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(null_and_lone_values_are_taken_as_me
 	  T(a_static_answer_does_not_make_a_build_the_instance_s_own),
 	  T(a_placement_names_a_service_that_is_there), T(a_spec_tells_what_its_instances_need),
 	  T(one_port_and_one_url_are_meant_for_each_other), T(a_built_attachment_names_its_service),
+	  T(an_attachment_may_come_from_a_stage_or_a_script),
 	  T(an_rcds_spec_brings_its_own_containers), T(a_kctf_resource_is_a_service),
 	  T(a_kctf_resource_without_ports_is_at_1337), T(an_nyu_spec_may_have_a_dynamic_flag),
 	  T(an_ecsc_spec_has_patterns), T(xbow_builds_get_the_flag_by_both_names),
