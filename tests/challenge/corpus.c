@@ -88,33 +88,33 @@ static char *cause(const char *message)
 	return buf_take(&b);
 }
 
-/* One reason counts once for a file, however often it holds. */
-static void count_problems(struct survey *survey, const struct problems *problems)
+/* Capabilities are told apart, paths and devices are not. */
+static char *reason_of(const struct problem *row)
 {
-	struct reasons own_policy = { 0 }, own_faults = { 0 };
+	if (row->kind != PROBLEM_POLICY)
+		return cause(row->message);
+	return strncmp(row->opt_in, "capability:", 11) == 0
+		       ? strdup(row->opt_in)
+		       : strndup(row->opt_in, strcspn(row->opt_in, ":"));
+}
+
+/* One reason counts once for a file, however often it holds. */
+static void count_problems(struct reasons *reasons, const struct problems *problems,
+			   enum problem_kind kind)
+{
+	struct reasons own = { 0 };
 
 	for (size_t i = 0; i < problems->count; i++) {
-		const struct problem *row = &problems->rows[i];
 		AUTO(char *, freep) text = NULL;
 
-		if (row->kind == PROBLEM_POLICY) {
-			/* Capabilities are told apart, paths and devices are not. */
-			text = strncmp(row->opt_in, "capability:", 11) == 0
-				       ? strdup(row->opt_in)
-				       : strndup(row->opt_in, strcspn(row->opt_in, ":"));
-			count_reason(&own_policy, text);
-		} else if (row->kind == PROBLEM_ERROR) {
-			text = cause(row->message);
-			count_reason(&own_faults, text);
-		}
+		if (problems->rows[i].kind != kind)
+			continue;
+		text = reason_of(&problems->rows[i]);
+		count_reason(&own, text);
 	}
-	for (size_t i = 0; i < own_policy.count; i++) {
-		count_reason(&survey->policy, own_policy.rows[i].text);
-		free(own_policy.rows[i].text);
-	}
-	for (size_t i = 0; i < own_faults.count; i++) {
-		count_reason(&survey->faults, own_faults.rows[i].text);
-		free(own_faults.rows[i].text);
+	for (size_t i = 0; i < own.count; i++) {
+		count_reason(reasons, own.rows[i].text);
+		free(own.rows[i].text);
 	}
 }
 
@@ -161,11 +161,12 @@ static int print_plans(int count, char **paths)
 	return 0;
 }
 
+/* Our own time: what other programs take of the machine says nothing of a file. */
 static double now_ms(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
@@ -183,7 +184,8 @@ static void survey_compose(struct survey *survey, const char *path)
 		survey->slowest = strdup(path);
 	}
 	survey->planned_open += is_planned(path, survey->open, &open_problems);
-	count_problems(survey, &problems);
+	count_problems(&survey->policy, &problems, PROBLEM_POLICY);
+	count_problems(&survey->faults, &open_problems, PROBLEM_ERROR);
 	problems_done(&problems);
 	problems_done(&open_problems);
 }
