@@ -171,20 +171,6 @@ static int look(struct cli *cli, const char *path, json_t **instance, struct err
 	return r;
 }
 
-static int wait_until_it_runs(struct cli *cli, struct progress *progress, int64_t until,
-			      json_t **instance, struct err *e)
-{
-	AUTO(char *, freep) path =
-		api_path(cli->api, "/challenges/%s/instance?check=true", cli->argv[0]);
-	int r = path ? 0 : err_memory(e);
-
-	while (r == 0 && has_status(*instance, "starting") && clock_monotonic_ms() < until) {
-		progress_say(progress, "starting", cli->argv[0], *instance);
-		r = look(cli, path, instance, e);
-	}
-	return r;
-}
-
 static void pause_ms(long ms)
 {
 	struct timespec span = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
@@ -192,19 +178,27 @@ static void pause_ms(long ms)
 	nanosleep(&span, NULL);
 }
 
+static bool is_under_way(const json_t *instance)
+{
+	return has_status(instance, "starting") ||
+	       (has_status(instance, "running") && !is_true(instance, "is_healthy"));
+}
+
 enum { HEALTH_INTERVAL_MS = 500 };
 
-static int wait_until_it_is_healthy(struct cli *cli, struct progress *progress, int64_t until,
-				    json_t **instance, struct err *e)
+/* The platform itself waits a while for a start; the services' health has to be asked for. */
+static int watch_start(struct cli *cli, struct progress *progress, const char *path, int64_t until,
+		       json_t **instance, struct err *e)
 {
-	AUTO(char *, freep) path =
-		api_path(cli->api, "/challenges/%s/instance?check=true", cli->argv[0]);
-	int r = path ? look(cli, path, instance, e) : err_memory(e);
+	int r = 0;
 
-	while (r == 0 && has_status(*instance, "running") && !is_true(*instance, "is_healthy") &&
-	       clock_monotonic_ms() < until) {
-		progress_say(progress, "waiting for the services of", cli->argv[0], NULL);
-		pause_ms(HEALTH_INTERVAL_MS);
+	while (r == 0 && is_under_way(*instance) && clock_monotonic_ms() < until) {
+		bool starting = has_status(*instance, "starting");
+
+		progress_say(progress, starting ? "starting" : "waiting for the services of",
+			     cli->argv[0], *instance);
+		if (!starting && json_object_get(*instance, "is_healthy"))
+			pause_ms(HEALTH_INTERVAL_MS);
 		r = look(cli, path, instance, e);
 	}
 	return r;
@@ -213,14 +207,14 @@ static int wait_until_it_is_healthy(struct cli *cli, struct progress *progress, 
 static int wait_for_start(struct cli *cli, json_t **instance, struct err *e)
 {
 	const struct start_options *options = cli->options;
+	AUTO(char *, freep) path =
+		api_path(cli->api, "/challenges/%s/instance?check=true", cli->argv[0]);
 	int64_t until = clock_monotonic_ms() + options->timeout;
 	struct progress progress;
 	int r;
 
 	progress_begin(&progress, cli);
-	r = wait_until_it_runs(cli, &progress, until, instance, e);
-	if (r == 0 && has_status(*instance, "running"))
-		r = wait_until_it_is_healthy(cli, &progress, until, instance, e);
+	r = path ? watch_start(cli, &progress, path, until, instance, e) : err_memory(e);
 	progress_end(&progress);
 	return r;
 }
