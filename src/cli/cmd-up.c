@@ -29,7 +29,7 @@
 	ROW(bind, STRING, "ADDR", NULL, "Host address that published ports bind to.") \
 	ROW(ports, STRING, "FIRST-LAST", NULL, "Host ports to publish on.") \
 	ROW(subnets, STRING, "CIDR", NULL, "Address space that instances' networks are cut from.") \
-	ROW(capacity, COUNT, "N", "100", "Most instances at once.") \
+	ROW(capacity, COUNT, "N", NULL, "Most instances at once; unset: the node's default.") \
 	ROW(policy, STRING, "FILE", NULL, "Operator's policy: what challenges may do beyond the defaults.") \
 	ROW(isolation, STRING, "MODE", NULL, "\"firewall\": instances reach neither host, LAN nor each other; \"none\": only Docker's own rules.") \
 	ROW(keep, FLAG, NULL, NULL, "Leave instances running at the end, for the next start to take up.") \
@@ -75,18 +75,22 @@ static void set(const char **option, const char *value)
 		*option = value;
 }
 
-static int set_node_options(struct up *up, const struct up_options *options, struct err *e)
+static int set_node_options(struct up *up, const struct up_options *options, int argc, char **argv,
+			    struct err *e)
 {
 	struct node_options *node = &up->node_options;
 	int rest, r;
 
-	r = options_parse(node_option_rows, node, 0, NULL, &rest, e);
+	r = options_parse(node_option_rows, node, argc, argv, &rest, e);
+	if (r == 0 && rest > 0)
+		return err_set(e, ERR_INVALID, "'%s' is not an option", argv[1]);
 	if (r < 0)
 		return r;
 	node->listen = options->node_listen;
 	node->challenges = options->challenges;
 	node->state = up->node_state;
-	node->capacity = options->capacity;
+	if (options->capacity > 0)
+		node->capacity = options->capacity;
 	node->token_file = up->token_file;
 	set(&node->engine, options->engine);
 	set(&node->public_host, options->public_host);
@@ -129,7 +133,9 @@ static int prepare_token(struct up *up, struct err *e)
 	return r < 0 ? r : secret_read_file(up->token_file, &up->token, e);
 }
 
-static int prepare(struct up *up, const struct up_options *options, struct err *e)
+/* argv[1..]: further options for the node. */
+static int prepare(struct up *up, const struct up_options *options, int argc, char **argv,
+		   struct err *e)
 {
 	int r;
 
@@ -146,7 +152,7 @@ static int prepare(struct up *up, const struct up_options *options, struct err *
 	if (r == 0)
 		r = prepare_token(up, e);
 	if (r == 0)
-		r = set_node_options(up, options, e);
+		r = set_node_options(up, options, argc, argv, e);
 	return r < 0 ? r : set_platform_options(up, options, e);
 }
 
@@ -224,7 +230,7 @@ static enum log_format log_format_of(const char *word)
 					   : LOG_AUTO;
 }
 
-static int run(const struct up_options *options, struct err *e)
+static int run(const struct up_options *options, int argc, char **argv, struct err *e)
 {
 	AUTO(struct up, up_done) up = { .token = NULL };
 	static sigset_t signals; /* outlives us in leave_at_once() */
@@ -235,7 +241,7 @@ static int run(const struct up_options *options, struct err *e)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	r = prepare(&up, options, e);
+	r = prepare(&up, options, argc, argv, e);
 	if (r == 0)
 		r = start(&up, e);
 	if (r < 0)
@@ -247,9 +253,10 @@ static int run(const struct up_options *options, struct err *e)
 
 static void print_help(void)
 {
-	puts("Usage: ctfy up --state DIR [--challenges DIR] [OPTION]...\n\n"
+	puts("Usage: ctfy up --state DIR [--challenges DIR] [OPTION]... [-- NODE-OPTION...]\n\n"
 	     "Runs platform and node on this machine, in one process. Ends with Ctrl-C, which\n"
-	     "stops every instance first; a second Ctrl-C ends at once.\n");
+	     "stops every instance first; a second Ctrl-C ends at once. What stands after \"--\"\n"
+	     "is for the node: see ctfy node --help.\n");
 	options_help(up_rows, stdout);
 }
 
@@ -260,8 +267,6 @@ int cmd_up(int argc, char **argv)
 	int rest, r;
 
 	r = options_parse(up_rows, &options, argc, argv, &rest, &e);
-	if (r == 0 && rest > 0)
-		r = err_set(&e, ERR_INVALID, "'%s' is not an option", argv[1]);
 	if (r < 0) {
 		fprintf(stderr, "ctfy up: %s\n", e.msg);
 		return CLI_USAGE;
@@ -271,7 +276,7 @@ int cmd_up(int argc, char **argv)
 		return CLI_OK;
 	}
 	log_open(log_format_of(options.log_format), LOG_INFO);
-	r = run(&options, &e);
+	r = run(&options, rest + 1, argv, &e);
 	if (r < 0)
 		fprintf(stderr, "ctfy up: %s\n", e.msg);
 	return r < 0 ? CLI_FAILED : CLI_OK;
