@@ -576,8 +576,9 @@ static int build_document(struct builder *b, struct yaml_node **ret_root)
 	yaml_event_t event;
 	int r = expect(b, YAML_STREAM_START_EVENT);
 
-	if (r == 0)
-		r = next_event(b, &event);
+	if (r < 0)
+		return r;
+	r = next_event(b, &event);
 	if (r < 0)
 		return r;
 	if (event.type == YAML_STREAM_END_EVENT) {

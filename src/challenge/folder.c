@@ -40,7 +40,7 @@ char *path_join(struct arena *arena, const char *dir, const char *path)
 		len = append_parts(out, len, dir);
 	len = append_parts(out, len, path);
 	if (len == 0)
-		strcpy(out, "/");
+		memcpy(out, "/", 2);
 	return out;
 }
 

@@ -130,7 +130,7 @@ uint32_t network_offset(struct service *s, const char *name, const struct yaml_n
 static void read_gateway(struct planner *p, const struct yaml_node *node,
 			 struct plan_network *network)
 {
-	struct subnet subnet;
+	struct subnet subnet = { 0, 0 };
 	const struct yaml_node *config = find_config(p, node, NULL, &subnet);
 	const char *text = yaml_string(yaml_get(config, "gateway"));
 	uint32_t gateway;

@@ -15,6 +15,6 @@ struct yaml_node;
 bool network_use(struct planner *p, const char *name, const struct yaml_node *at, const char *key);
 
 /* Where a fixed address lies in its network's subnet, which then is made to hold it. 0: nowhere. */
-uint32_t network_offset(struct service *s, const char *network, const struct yaml_node *address);
+uint32_t network_offset(struct service *s, const char *name, const struct yaml_node *value);
 
 #endif

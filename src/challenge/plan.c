@@ -318,7 +318,7 @@ static bool plan_built(struct planner *p, struct service *services,
 {
 	struct service *s = NULL;
 
-	for (size_t i = 0; i < p->plan->service_count && !s; i++)
+	for (size_t i = 0; services && i < p->plan->service_count && !s; i++)
 		if (strcmp(services[i].name, attachment->service) == 0)
 			s = &services[i];
 	if (!s) {
@@ -474,6 +474,9 @@ static int make(struct planner *p, struct err *e)
 	policy_limits(p->policy, challenge->id, &p->limits);
 	plan->health_deadline_ms = challenge->health_deadline_ms ? challenge->health_deadline_ms
 								 : p->limits.health_deadline_ms;
+	plan->capture = challenge->capture;
+	plan->record_http = challenge->record_http;
+	plan->vpn = challenge->vpn;
 	answers_define(p);
 	policy_variables(p->policy, challenge->id, &p->variables);
 	p->egress = permits_egress(p);

@@ -200,7 +200,8 @@ struct plan {
 	size_t attachment_count;
 	struct plan_answer_use *answer_uses;
 	size_t answer_use_count;
-	int64_t health_deadline_ms; /* how long the services may take to become healthy */
+	int64_t health_deadline_ms;     /* how long the services may take to become healthy */
+	bool capture, record_http, vpn; /* the node's sidecars, where the challenge asks for them */
 };
 
 /*

@@ -15,6 +15,7 @@ mkdir -p "$out"
 
 flags="-g -O1 -D_GNU_SOURCE -fno-omit-frame-pointer -I$root/src -I$root/include
 	-I$root/tests/fuzz $(pkg-config --cflags jansson libsodium yaml-0.1)"
+libs=$(pkg-config --libs jansson libsodium yaml-0.1)
 sources="$root/src/base/arena.c $root/src/base/buf.c $root/src/base/err.c $root/src/base/file.c
 	$root/src/base/id.c $root/src/base/yaml.c $root/src/challenge/*.c"
 
@@ -42,7 +43,7 @@ for target in "$@"; do
 	# shellcheck disable=SC2086 # these are lists
 	clang -std=c17 $flags -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		"$root/tests/fuzz/fuzz-$target.c" $extra $sources \
-		$(pkg-config --libs jansson libsodium yaml-0.1) -lpthread -lm -o "$out/fuzz-$target"
+		$libs -lpthread -lm -o "$out/fuzz-$target"
 	seed "$target"
 	dict=$root/tests/fuzz/$target.dict
 	[ -f "$dict" ] && dict="-dict=$dict" || dict=

@@ -723,7 +723,7 @@ TEST(an_imported_nyu_challenge_keeps_its_file)
 /* --- trees -------------------------------------------------------------------------------- */
 
 struct found {
-	char names[512];
+	struct buf names;
 	int stop_after;
 };
 
@@ -731,14 +731,13 @@ static int collect(void *cookie, const char *dir)
 {
 	struct found *found = cookie;
 
-	strcat(found->names, dir + strlen(f.dir) + 1);
-	strcat(found->names, " ");
+	buf_printf(&found->names, "%s ", dir + strlen(f.dir) + 1);
 	return --found->stop_after == 0 ? 7 : 0;
 }
 
 TEST(a_tree_is_walked_in_order_and_not_into_what_was_found)
 {
-	struct found found = { "", 0 };
+	struct found found = { BUF_INIT, 0 };
 
 	folder_open(&f);
 	folder_write(&f, "Dockerfile", "FROM tools\n");
@@ -749,10 +748,12 @@ TEST(a_tree_is_walked_in_order_and_not_into_what_was_found)
 	folder_write(&f, ".git/compose.yml", bare);
 	folder_write(&f, "d/benchmark.json", "{}");
 	CHECK_EQ(challenge_walk(f.dir, collect, &found, &f.e), 0);
-	CHECK_STR(found.names, "a/x b c/only d ");
-	found = (struct found){ "", 2 };
+	CHECK_STR(found.names.data, "a/x b c/only d ");
+	buf_clear(&found.names);
+	found.stop_after = 2;
 	CHECK_EQ(challenge_walk(f.dir, collect, &found, &f.e), 7);
-	CHECK_STR(found.names, "a/x b ");
+	CHECK_STR(found.names.data, "a/x b ");
+	buf_done(&found.names);
 	folder_close(&f);
 }
 
@@ -803,6 +804,7 @@ TEST(lint_takes_a_compose_file_by_itself)
 {
 	AUTO(struct buf, buf_done) out = BUF_INIT;
 	AUTO(char *, freep) path = NULL;
+	AUTO(char *, freep) empty = NULL;
 	struct lint_totals totals = { 0 };
 
 	folder_open(&f);
@@ -813,10 +815,9 @@ TEST(lint_takes_a_compose_file_by_itself)
 	CHECK_EQ(lint_path(path, NULL, &totals, count_result, &out, &f.e), 0);
 	CHECK_EQ(totals.by_outcome[LINT_FINE], 1);
 	CHECK_EQ(lint_path("/nowhere", NULL, &totals, count_result, &out, &f.e), -ERR_NOT_FOUND);
-	path[strlen(f.dir)] = '\0';
 	folder_write(&f, "empty/x", "");
-	strcat(path, "/empty");
-	CHECK_EQ(lint_path(path, NULL, &totals, count_result, &out, &f.e), -ERR_NOT_FOUND);
+	empty = strf("%s/empty", f.dir);
+	CHECK_EQ(lint_path(empty, NULL, &totals, count_result, &out, &f.e), -ERR_NOT_FOUND);
 	folder_close(&f);
 }
 
