@@ -431,16 +431,6 @@ static void sends_too_much(struct peer *peer, int fd, int connection)
 		put(fd, "0123456789012345678901234567890123456789");
 }
 
-TEST(a_body_beyond_the_limit_is_refused_early)
-{
-	struct err e = ERR_INIT;
-
-	CHECK_EQ(ask(announces_too_much, &(struct http_call){ .max_body = 1000 }, &e),
-		 -ERR_TOO_LARGE);
-	CHECK_EQ(ask(sends_too_much, &(struct http_call){ .max_body = 1000 }, &e), -ERR_TOO_LARGE);
-	CHECK_EQ(ask(sends_too_much, &(struct http_call){ .max_body = 40000 }, &e), 0);
-}
-
 static int gather(void *cookie, const void *bytes, size_t len, struct err *e)
 {
 	struct buf *b = cookie;
@@ -449,6 +439,23 @@ static int gather(void *cookie, const void *bytes, size_t len, struct err *e)
 		return err_set(e, ERR_STORE, "disk full");
 	buf_put(b, bytes, len);
 	return 0;
+}
+
+TEST(a_body_beyond_the_limit_is_refused_early)
+{
+	struct buf sunk = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(ask(announces_too_much, &(struct http_call){ .max_body = 1000 }, &e),
+		 -ERR_TOO_LARGE);
+	CHECK_EQ(ask(sends_too_much, &(struct http_call){ .max_body = 1000 }, &e), -ERR_TOO_LARGE);
+	CHECK_EQ(ask(sends_too_much, &(struct http_call){ .max_body = 40000 }, &e), 0);
+	CHECK_EQ(ask(sends_too_much,
+		     &(struct http_call){ .max_body = 1000, .sink = gather, .sink_cookie = &sunk },
+		     &e),
+		 -ERR_TOO_LARGE);
+	CHECK(sunk.len <= 1000);
+	buf_done(&sunk);
 }
 
 static void is_missing(struct peer *peer, int fd, int connection)
