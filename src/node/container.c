@@ -7,6 +7,7 @@
 #include "challenge/plan.h"
 #include "node/compose.h"
 #include "node/node.h"
+#include "node/vpn.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -257,6 +258,7 @@ json_t *container_body(const struct compose *compose, const struct plan_service 
 		return body;
 	}
 	add_ports(compose, service, facts->ports, host_config);
+	vpn_tell_address(compose, service, facts->ports, body);
 	if (service->network_count > 0)
 		add_first_network(compose, service, body, host_config);
 	return body;

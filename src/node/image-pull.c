@@ -10,6 +10,7 @@
 #include "node/image-reference.h"
 #include "node/image.h"
 #include "node/node.h"
+#include "node/own-image.h"
 
 #include <ctype.h>
 #include <jansson.h>
@@ -303,8 +304,11 @@ int image_pull(const struct image_job *job, const char *reference, const char *p
 	       struct err *e)
 {
 	struct making *making;
-	int r = making_begin(job->node->images, reference, job->cancelled, &making, e);
+	int r;
 
+	if (image_is_own(reference))
+		return own_image_ensure(job, reference, e);
+	r = making_begin(job->node->images, reference, job->cancelled, &making, e);
 	if (r <= 0)
 		return r;
 	r = again ? 0 : engine_image_exists(job->node->engine, reference, e);

@@ -11,6 +11,7 @@
 #include "node/image-pull.h"
 #include "node/image-reference.h"
 #include "node/node.h"
+#include "node/own-image.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -97,7 +98,8 @@ static int ensure_image(void *cookie, size_t i, struct err *e)
 {
 	const struct task *task = cookie;
 	const struct plan_service *service = task->makers[i];
-	bool again = !service->build && strcmp(service->pull_policy, "always") == 0;
+	bool again = !service->build &&
+		     (strcmp(service->pull_policy, "always") == 0 || image_is_own(service->image));
 	int r = again ? 0 : engine_image_exists(task->job->node->engine, service->image, e);
 
 	if (r != 0)

@@ -9,6 +9,7 @@
 #include "node/node.h"
 #include "node/observe.h"
 #include "node/timeline.h"
+#include "node/vpn.h"
 #include "wire/instance.h"
 
 #include <string.h>
@@ -253,6 +254,24 @@ static int serve_attachment(void *ctx, struct http_req *req, struct http_res *re
 	return r;
 }
 
+static int serve_vpn(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct buf config = BUF_LIMITED(VPN_CONFIG_MAX);
+	const char *id;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = vpn_config(ctx, id, &config, e);
+	if (r == -ERR_UNAVAILABLE)
+		http_set_retry_after(res, 1);
+	if (r == 0)
+		r = http_send_bytes(res, 200, "application/x-openvpn-profile", config.data,
+				    config.len);
+	buf_done(&config);
+	return r;
+}
+
 static int serve_later(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	(void)ctx;
@@ -279,7 +298,7 @@ const struct http_route instance_routes[] = {
 	{ .method = "GET", .path = "/api/v1/instances/{id}/traffic", .serve = serve_later },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/pcap", .serve = serve_later },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/agent-runtime", .serve = serve_later },
-	{ .method = "GET", .path = "/api/v1/instances/{id}/openvpn-config", .serve = serve_later },
+	{ .method = "GET", .path = "/api/v1/instances/{id}/openvpn-config", .serve = serve_vpn },
 	{ .method = "GET",
 	  .path = "/api/v1/instances/{id}/containers/{container_id}/shell",
 	  .serve = serve_later },

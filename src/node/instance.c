@@ -21,6 +21,7 @@
 #include "node/store.h"
 #include "node/timeline.h"
 #include "node/timing.h"
+#include "node/vpn.h"
 #include "wire/instance.h"
 
 #include <jansson.h>
@@ -359,6 +360,8 @@ static int start_now(struct node *node, struct instance *inst, struct err *e)
 		r = catalogue_get(node->catalogue, inst->challenge_id, &challenge, e);
 	if (r == 0)
 		r = plan_instance(node, inst, challenge_of(challenge), &plan, e);
+	if (r == 0)
+		r = vpn_plan(plan, e);
 	if (r < 0)
 		return r;
 	/* Images are made before the turn: a long build must not hold up those who have theirs. */

@@ -1,0 +1,145 @@
+#include "node/own-image.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "challenge/context.h"
+#include "challenge/plan.h"
+#include "engine/image.h"
+#include "node/image-build.h"
+#include "node/image-making.h"
+#include "node/image.h"
+#include "node/node.h"
+
+#include <jansson.h>
+#include <limits.h>
+#include <string.h>
+
+/* On the image: the hash of the folder that it was built from. */
+#define LABEL_CONTENT "ctfy.content"
+
+static const char *const own_images[] = { IMAGE_CAPTURE, IMAGE_RECORDER, IMAGE_OPENVPN };
+
+/* Our name for what the reference means; NULL: it isn't ours. */
+static const char *own_name(const char *reference)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(own_images); i++) {
+		size_t len = strlen(own_images[i]);
+
+		if (strncmp(reference, own_images[i], len) == 0 &&
+		    (reference[len] == '\0' || strcmp(reference + len, ":latest") == 0))
+			return own_images[i];
+	}
+	return NULL;
+}
+
+bool image_is_own(const char *reference)
+{
+	return own_name(reference) != NULL;
+}
+
+/* Installed, they lie beside the program's bin/; else where the program was built from. */
+static int find_folders(const struct node *node, char **ret_path, struct err *e)
+{
+	char program[PATH_MAX];
+	AUTO(char *, freep) installed = NULL;
+	ssize_t len;
+
+	if (node->options->images) {
+		*ret_path = strdup(node->options->images);
+		return *ret_path ? 0 : err_memory(e);
+	}
+	len = readlink("/proc/self/exe", program, sizeof(program) - 1);
+	program[len > 0 ? len : 0] = '\0';
+	*(len > 0 ? strrchr(program, '/') : program) = '\0';
+	installed = strf("%s/../share/ctfy/images", program);
+	if (!installed)
+		return err_memory(e);
+	*ret_path = file_exists(installed) ? TAKE(installed) : strdup(CTFY_IMAGES);
+	return *ret_path ? 0 : err_memory(e);
+}
+
+static int find_folder(const struct node *node, const char *name, char **ret_folder, struct err *e)
+{
+	AUTO(char *, freep) folders = NULL;
+	AUTO(char *, freep) folder = NULL;
+	AUTO(char *, freep) dockerfile = NULL;
+	AUTO(char *, freep) absolute = NULL;
+	int r = find_folders(node, &folders, e);
+
+	if (r < 0)
+		return r;
+	folder = strf("%s%s", folders, strchr(name, '/'));
+	absolute = folder ? realpath(folder, NULL) : NULL;
+	dockerfile = absolute ? strf("%s/Dockerfile", absolute) : NULL;
+	if (!dockerfile || !file_exists(dockerfile))
+		return err_set(e, ERR_NOT_FOUND,
+			       "there is no Dockerfile of ctfy's own image '%s' in '%s': name the "
+			       "directory of ctfy's images with --images",
+			       name, folder ? folder : folders);
+	*ret_folder = TAKE(absolute);
+	return 0;
+}
+
+/* 1: it is there, and made of this; 0: not. */
+static int is_current(const struct node *node, const char *name, const char *content, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) image = NULL;
+	const char *label = NULL;
+	int r = engine_image_inspect(node->engine, name, &image, e);
+
+	if (r == -ERR_NOT_FOUND)
+		return 0;
+	if (r < 0)
+		return r;
+	json_unpack(image, "{s:{s:{s:s}}}", "Config", "Labels", LABEL_CONTENT, &label);
+	return label && strcmp(label, content) == 0;
+}
+
+static int build(const struct image_job *job, const char *name, struct plan_build *build,
+		 const char *content, struct err *e)
+{
+	AUTO(char *, freep) reference = strf("%s:latest", name);
+	AUTO(json_t *, json_decrefp) labels = json_pack("{s:s}", LABEL_CONTENT, content);
+	const struct plan plan = { .challenge_id = name };
+	const struct plan_service service = { .name = name, .image = reference, .build = build };
+	struct image_job ours = *job; /* it is no challenge's: no rebuild of one may remove it */
+
+	if (!reference || !labels)
+		return err_memory(e);
+	ours.challenge_id = name;
+	build->labels = labels;
+	return image_build(&ours, &plan, &service, e);
+}
+
+static int ensure(const struct image_job *job, const char *name, struct err *e)
+{
+	AUTO(char *, freep) folder = NULL;
+	struct plan_build recipe = { .dockerfile = "Dockerfile" };
+	char content[CONTEXT_HASH_SIZE];
+	int r = find_folder(job->node, name, &folder, e);
+
+	if (r < 0)
+		return r;
+	recipe.context = folder;
+	r = context_hash(&recipe, content, e);
+	if (r == 0)
+		r = is_current(job->node, name, content, e);
+	if (r == 0)
+		r = build(job, name, &recipe, content, e);
+	return r < 0 ? r : 0;
+}
+
+int own_image_ensure(const struct image_job *job, const char *reference, struct err *e)
+{
+	const char *name = own_name(reference);
+	struct making *making;
+	int r = making_begin(job->node->images, name, job->cancelled, &making, e);
+
+	if (r <= 0)
+		return r;
+	r = ensure(job, name, e);
+	making_end(job->node->images, making, r, e);
+	return r < 0 ? err_wrap(e, "image '%s'", name) : 0;
+}

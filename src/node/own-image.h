@@ -1,0 +1,26 @@
+/*
+ * Images that ctfy brings itself: built from its own folder of Dockerfiles (images/ in the source)
+ * when they are first needed, and again when that folder has changed.
+ */
+#ifndef NODE_OWN_IMAGE_H
+#define NODE_OWN_IMAGE_H
+
+#include <stdbool.h>
+
+struct err;
+struct image_job;
+
+#define IMAGE_CAPTURE  "ctfy/capture"
+#define IMAGE_RECORDER "ctfy/recorder"
+#define IMAGE_OPENVPN  "ctfy/openvpn-base"
+
+/* Whether a reference is one of these, with or without ":latest". */
+bool image_is_own(const char *reference);
+
+/*
+ * Builds it unless it is there as the folder has it. Fails with NOT_FOUND (no such folder: its
+ * message says where it was looked for), ENGINE or ABORTED.
+ */
+int own_image_ensure(const struct image_job *job, const char *reference, struct err *e);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * A VPN into an instance: a service named "openvpn", which makes its own keys at its first boot and
+ * leaves the player's profile in /etc/openvpn/client.ovpn.
+ *
+ * A challenge has one in its compose file, of any image, or asks for ours by `vpn: true`.
+ */
+#ifndef NODE_VPN_H
+#define NODE_VPN_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+enum { VPN_CONFIG_MAX = 1 << 20 };
+
+struct buf;
+struct compose;
+struct err;
+struct node;
+struct plan;
+struct plan_service;
+
+/*
+ * Adds the service where the plan asks for it and has none, and gives what it needs (a tunnel
+ * device, the right to configure its own network, a published port) to one that runs our image.
+ */
+int vpn_plan(struct plan *plan, struct err *e);
+
+/* Tells the service in its environment where players reach it; ports as container_facts has them.
+ */
+void vpn_tell_address(const struct compose *compose, const struct plan_service *service,
+		      const uint16_t *ports, json_t *body);
+
+/*
+ * The profile, byte for byte. Fails with NOT_FOUND (no such instance, or it has no such service),
+ * UNAVAILABLE (still being made) or ENGINE (the service ended without making one).
+ */
+int vpn_config(struct node *node, const char *instance_id, struct buf *ret_config, struct err *e);
+
+#endif
