@@ -10,8 +10,6 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-extern char **environ;
-
 /* How it ended, in words: the last of what it said. */
 static int describe(const char *name, int status, int said, struct err *e)
 {

@@ -18,9 +18,9 @@ static inline void work_freep(struct work **work)
 	work_free(*work);
 }
 
-/* Runs job(cookie) soon. Fails with MEMORY or INTERNAL (no more threads), and then never runs it.
+/* Runs run(cookie) soon. Fails with MEMORY or INTERNAL (no more threads), and then never runs it.
  */
-int work_start(struct work *work, void (*job)(void *cookie), void *cookie, struct err *e);
+int work_start(struct work *work, void (*run)(void *cookie), void *cookie, struct err *e);
 
 /* Waits until no job runs. */
 void work_wait(struct work *work);
