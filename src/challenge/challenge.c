@@ -1,11 +1,11 @@
 #include "challenge/challenge.h"
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "base/own.h"
 #include "challenge/compose.h"
+#include "challenge/dialect.h"
 #include "challenge/dockerfile.h"
 #include "challenge/folder.h"
 #include "challenge/problem.h"
@@ -13,41 +13,10 @@
 #include "challenge/tree.h"
 
 #include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { MAX_DOCKERFILE = 1 << 20, MAX_WALK_DEPTH = 24 };
-
-/* --- dialects ----------------------------------------------------------------------------- */
-
-/* The first whose file is there and whose mark is in it. */
-static const struct dialect {
-	const char *name;
-	const char *files[5];
-	spec_recogniser *recognise;
-	spec_reader *read;
-} dialects[] = {
-	{ "kctf", { "challenge.yaml", "challenge.yml" }, spec_is_kctf, spec_read_kctf },
-	{ "gzctf", { "challenge.yaml", "challenge.yml" }, spec_is_gzctf, spec_read_gzctf },
-	{ "rcds", { "challenge.yaml", "challenge.yml" }, spec_is_rcds, spec_read_rcds },
-	{ "ctfcli",
-	  { "challenge.yml", "challenge.yaml", "ctfcli.yaml", "ctfcli.yml" },
-	  spec_is_ctfcli,
-	  spec_read_ctfcli },
-	{ "nyu", { "challenge.json" }, spec_is_nyu, spec_read_nyu },
-	{ "ecsc", { "challenge.json" }, spec_is_ecsc, spec_read_ecsc },
-	{ "xbow", { "benchmark.json" }, spec_is_xbow, spec_read_xbow },
-	{ "rcds",
-	  { "task.yml", "task.yaml", "chal.yml", "chal.yaml" },
-	  spec_is_rcds,
-	  spec_read_rcds },
-};
-
-/* --- loading ------------------------------------------------------------------------------ */
+enum { MAX_DOCKERFILE = 1 << 20 };
 
 struct loader {
 	struct arena *arena;
@@ -108,7 +77,7 @@ static int find_spec(struct loader *in)
 	const char *last_path = NULL;
 	struct yaml_node *root = NULL;
 
-	for (size_t i = 0; i < ARRAY_SIZE(dialects); i++) {
+	for (size_t i = 0; i < dialect_count; i++) {
 		for (const char *const *name = dialects[i].files; *name; name++) {
 			const char *path = path_join(in->arena, in->challenge->dir, *name);
 			int r;
@@ -348,13 +317,8 @@ static const char *folder_of(struct loader *in, const char *path)
 	const char *own = path_join(in->arena, path, ".."), *dir = own;
 
 	for (int level = 0; dir && level < 3; level++) {
-		for (size_t i = 0; i < ARRAY_SIZE(dialects); i++)
-			for (const char *const *name = dialects[i].files; *name; name++) {
-				const char *spec = path_join(in->arena, dir, *name);
-
-				if (spec && path_exists(spec))
-					return dir;
-			}
+		if (dialect_has_spec(dir))
+			return dir;
 		dir = path_join(in->arena, dir, "..");
 	}
 	return own;
@@ -402,103 +366,4 @@ void challenge_free(struct challenge *challenge)
 {
 	if (challenge)
 		arena_free(challenge->arena);
-}
-
-/* --- trees -------------------------------------------------------------------------------- */
-
-struct tree_walk {
-	int (*found)(void *cookie, const char *challenge_dir);
-	void *cookie;
-	size_t count; /* found so far */
-	struct err *e;
-};
-
-static bool has_file(const char *dir, const char *name)
-{
-	char path[PATH_MAX];
-	struct stat st;
-
-	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
-		return false;
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-static bool has_spec(const char *dir)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(dialects); i++)
-		for (const char *const *name = dialects[i].files; *name; name++)
-			if (has_file(dir, *name))
-				return true;
-	return false;
-}
-
-static bool has_compose(const char *dir)
-{
-	static const char *const names[] = { "compose.yaml", "compose.yml", "docker-compose.yml",
-					     "docker-compose.yaml" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (has_file(dir, names[i]))
-			return true;
-	return false;
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-/* Symlinks are not followed: a tree that contains itself would never end. */
-static int visible_dir(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN);
-}
-
-static int walk(struct tree_walk *w, const char *dir, unsigned depth);
-
-static int walk_below(struct tree_walk *w, const char *dir, unsigned depth)
-{
-	struct dirent **entries = NULL;
-	int count, r = 0;
-
-	if (depth == MAX_WALK_DEPTH)
-		return 0;
-	count = scandir(dir, &entries, visible_dir, by_name);
-	if (count < 0)
-		return errno == ENOTDIR ? 0 : err_errno(w->e, ERR_INVALID, "read '%s'", dir);
-	for (int i = 0; i < count; i++) {
-		AUTO(char *, freep) below = strf("%s/%s", dir, entries[i]->d_name);
-
-		if (r == 0)
-			r = below ? walk(w, below, depth + 1) : err_memory(w->e);
-		free(entries[i]);
-	}
-	free(entries);
-	return r;
-}
-
-/*
- * A Dockerfile alone makes a challenge only where nothing below is one: at the top of a repository
- * it is a tool of the organisers.
- */
-static int walk(struct tree_walk *w, const char *dir, unsigned depth)
-{
-	size_t before = w->count;
-	int r;
-
-	if (has_spec(dir) || has_compose(dir)) {
-		w->count++;
-		return w->found(w->cookie, dir);
-	}
-	r = walk_below(w, dir, depth);
-	if (r != 0 || w->count > before || !has_file(dir, "Dockerfile"))
-		return r;
-	w->count++;
-	return w->found(w->cookie, dir);
-}
-
-int challenge_walk(const char *dir, int (*found)(void *cookie, const char *challenge_dir),
-		   void *cookie, struct err *e)
-{
-	return walk(&(struct tree_walk){ .found = found, .cookie = cookie, .e = e }, dir, 0);
 }

@@ -80,6 +80,14 @@ const char *compose_find(struct arena *arena, const char *dir)
 	return NULL;
 }
 
+bool compose_is_in(const char *dir)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(file_names); i++)
+		if (dir_has_file(dir, file_names[i]))
+			return true;
+	return false;
+}
+
 int compose_parse(struct arena *arena, const char *folder, const char *path, const char *dir,
 		  struct yaml_node **ret_root, struct problems *problems, struct err *e)
 {
@@ -163,7 +171,8 @@ void compose_read_env(struct planner *p, const char *dir, struct variables *vari
 	if (!path || !path_exists(path) || path_is_dir(path))
 		return;
 	name = path_relative(path, folder);
-	r = folder_read(p->arena, NULL, path, YAML_MAX_FILE, &text, &len, &e);
+	r = folder_read(p->arena, path_is_below(path, folder) ? folder : NULL, path, YAML_MAX_FILE,
+			&text, &len, &e);
 	if (r == 0)
 		r = env_parse(text, false, variables, &read, &fault, &e);
 	if (r < 0)

@@ -34,6 +34,8 @@ int compose_load(struct arena *arena, const char *folder, const char *path,
 /* The compose file of a directory, by Compose's own order of names. NULL: none. */
 const char *compose_find(struct arena *arena, const char *dir);
 
+bool compose_is_in(const char *dir);
+
 /* Parses any of a folder's YAML or JSON files the same way. */
 int compose_parse(struct arena *arena, const char *folder, const char *path, const char *dir,
 		  struct yaml_node **ret_root, struct problems *problems, struct err *e);

@@ -28,6 +28,7 @@ bool path_stays_below(const char *path, const char *dir);
 
 bool path_exists(const char *path);
 bool path_is_dir(const char *path);
+bool dir_has_file(const char *dir, const char *name); /* a regular one */
 
 /*
  * A regular file's whole text and a NUL, in the arena; folder NULL, or the directory that symlinks

@@ -181,12 +181,15 @@ static int run_lint(struct work *work)
 
 /* --- plan --------------------------------------------------------------------------------- */
 
+/* What is absent is only warned of: what would be made can be told without it. */
 static int make_plan(struct work *work, struct plan **ret_plan, struct problems *problems,
 		     struct err *e)
 {
 	AUTO(struct challenge *, challenge_freep) challenge = NULL;
 	AUTO(json_t *, json_decrefp) answers = NULL;
-	struct plan_facts facts = { .instance_id = "plan", .public_host = "localhost" };
+	struct plan_facts facts = { .instance_id = "plan",
+				    .public_host = "localhost",
+				    .extract = true };
 	int r;
 
 	r = challenge_load(work->words[0], &challenge, problems, e);
