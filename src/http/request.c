@@ -81,14 +81,16 @@ static enum MHD_Result keep_header(void *cookie, enum MHD_ValueKind kind, const 
 
 int request_keep(struct http_req *req, struct err *e)
 {
+	const char *method;
+
 	if (!http_arena(req))
 		return err_memory(e);
 	http_peer(req);
 	MHD_get_connection_values(req->connection, MHD_HEADER_KIND, keep_header, req);
-	req->method = arena_strdup(req->arena, req->method);
+	method = arena_strdup(req->arena, req->method);
 	if (arena_failed(req->arena))
 		return err_memory(e);
-	req->connection = NULL;
+	req->method = method;
 	return 0;
 }
 

@@ -75,7 +75,7 @@ struct http_req *request_new(struct http_server *server, struct MHD_Connection *
 			     const char *target);
 void request_drop(struct http_req *req); /* by one of its holders */
 
-/* Copies what lookups give from the connection, which may then end. Fails with MEMORY. */
+/* Copies what lookups find, for the time when connection is NULL. Fails with MEMORY. */
 int request_keep(struct http_req *req, struct err *e);
 
 /* Whether the query can be decoded. */

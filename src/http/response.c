@@ -299,6 +299,7 @@ int http_begin(struct http_res *res, int status, const char *type, struct err *e
 		return err_set(e, (enum err_code) - r, "begin the answer");
 	}
 	res->stream = stream;
+	req->connection = NULL; /* it may end before we do */
 	MHD_resume_connection(connection);
 	return 0;
 }
