@@ -9,6 +9,7 @@
 #include "engine/container.h"
 #include "engine/network.h"
 #include "engine/volume.h"
+#include "node/capture.h"
 #include "node/container.h"
 #include "node/firewall.h"
 #include "node/node.h"
@@ -30,6 +31,7 @@ struct up {
 	const struct compose *compose;
 	struct service_up *services;
 	pthread_mutex_t lock; /* of stages and what follows */
+	bool watched;         /* what is to see a service's first packet is there */
 	pthread_cond_t changed;
 	bool failed;
 	struct err cause; /* of the first failure: those who then give up are not the cause */
@@ -117,6 +119,18 @@ static int wait_stage(struct up *up, size_t i, enum service_stage stage, struct 
 	failed = up->services[i].stage < stage;
 	pthread_mutex_unlock(&up->lock);
 	return failed ? err_set(e, ERR_ABORTED, "another service failed") : 0;
+}
+
+static int wait_watched(struct up *up, struct err *e)
+{
+	bool failed;
+
+	pthread_mutex_lock(&up->lock);
+	while (!up->watched && !up->failed)
+		pthread_cond_wait(&up->changed, &up->lock);
+	failed = !up->watched;
+	pthread_mutex_unlock(&up->lock);
+	return failed ? err_set(e, ERR_ABORTED, "a sidecar failed") : 0;
 }
 
 static void sleep_ms(int64_t ms)
@@ -364,21 +378,42 @@ static int bring_up(struct up *up, size_t i, struct err *e)
 	for (size_t j = 0; r == 0 && j < service->dependency_count; j++)
 		r = wait_dependency(up, &service->depends_on[j], e);
 	if (r == 0)
+		r = wait_watched(up, e);
+	if (r == 0)
 		r = start_containers(up, i, e);
 	if (r == 0)
 		set_stage(up, i, STAGE_STARTED);
 	return r;
 }
 
-static int bring_service_up(void *cookie, size_t i, struct err *e)
+static int bring_sidecars_up(struct up *up, struct err *e)
+{
+	const struct compose *compose = up->compose;
+	int r = 0;
+
+	if (compose->plan->capture)
+		r = capture_start(compose, e);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&up->lock);
+	up->watched = true;
+	pthread_cond_broadcast(&up->changed);
+	pthread_mutex_unlock(&up->lock);
+	return 0;
+}
+
+/* Round service_count is the sidecars'. */
+static int bring_one_up(void *cookie, size_t i, struct err *e)
 {
 	struct up *up = cookie;
+	const struct plan *plan = up->compose->plan;
 	int r;
 
-	r = bring_up(up, i, e);
+	r = i < plan->service_count ? bring_up(up, i, e) : bring_sidecars_up(up, e);
 	if (r == 0)
 		return 0;
-	r = err_wrap(e, "service '%s'", up->compose->plan->services[i].name);
+	if (i < plan->service_count)
+		r = err_wrap(e, "service '%s'", plan->services[i].name);
 	pthread_mutex_lock(&up->lock);
 	if (!up->failed)
 		up->cause = *e;
@@ -441,7 +476,8 @@ int compose_up(const struct compose *compose, struct err *e)
 	if (r == 0)
 		r = work_each(plan->volume_count, plan->volume_count, make_volume, &up, e);
 	if (r == 0)
-		r = work_each(plan->service_count, plan->service_count, bring_service_up, &up, e);
+		r = work_each(plan->service_count + 1, plan->service_count + 1, bring_one_up, &up,
+			      e);
 	if (up.failed) {
 		*e = up.cause;
 		r = -(int)e->code;

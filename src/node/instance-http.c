@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "base/own.h"
 #include "node/attachment.h"
+#include "node/capture.h"
 #include "node/instance.h"
 #include "node/node.h"
 #include "node/observe.h"
@@ -272,6 +273,25 @@ static int serve_vpn(void *ctx, struct http_req *req, struct http_res *res, stru
 	return r;
 }
 
+static int send_part(void *cookie, const void *bytes, size_t len, struct err *e)
+{
+	return http_write(cookie, bytes, len, e);
+}
+
+static int serve_capture(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct capture *, capture_closep) capture = NULL;
+	const char *id;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = capture_open(ctx, id, &capture, e);
+	if (r == 0)
+		r = http_begin(res, 200, "application/vnd.tcpdump.pcap", e);
+	return r < 0 ? r : capture_read(capture, send_part, res, e);
+}
+
 static int serve_later(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	(void)ctx;
@@ -296,7 +316,7 @@ const struct http_route instance_routes[] = {
 	  .path = "/api/v1/instances/{id}/attachments/{filename}",
 	  .serve = serve_attachment },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/traffic", .serve = serve_later },
-	{ .method = "GET", .path = "/api/v1/instances/{id}/pcap", .serve = serve_later },
+	{ .method = "GET", .path = "/api/v1/instances/{id}/pcap", .serve = serve_capture },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/agent-runtime", .serve = serve_later },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/openvpn-config", .serve = serve_vpn },
 	{ .method = "GET",

@@ -18,6 +18,7 @@
 #include "node/pressure.h"
 #include "node/resource.h"
 #include "node/roster.h"
+#include "node/sidecar.h"
 #include "node/store.h"
 #include "node/timeline.h"
 #include "node/timing.h"
@@ -367,6 +368,8 @@ static int start_now(struct node *node, struct instance *inst, struct err *e)
 	/* Images are made before the turn: a long build must not hold up those who have theirs. */
 	set_phase(inst, "images");
 	r = images_ensure(node, inst->id, plan, &inst->cancelled, e);
+	if (r == 0)
+		r = sidecar_images(node, inst->id, plan, &inst->cancelled, e);
 	metrics_start_phase(node->metrics, PHASE_IMAGES, clock_monotonic_us() - began);
 	if (r == 0)
 		r = start_in_turn(node, inst, plan, e);

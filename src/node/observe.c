@@ -9,6 +9,7 @@
 #include "node/instance.h"
 #include "node/log-lines.h"
 #include "node/node.h"
+#include "node/sidecar.h"
 #include "wire/instance.h"
 
 #include <arpa/inet.h>
@@ -53,7 +54,20 @@ static void look_done(struct look *look)
 	json_decref(look->expected);
 }
 
-static int look_at(struct node *node, const char *instance_id, struct look *look, struct err *e)
+static void leave_out_sidecars(struct engine_container_list *list)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (!sidecar_is(list->items[i].labels))
+			list->items[count++] = list->items[i];
+	list->count = count;
+}
+
+enum look_whom { LOOK_SERVICES, LOOK_ALL };
+
+static int look_at(struct node *node, const char *instance_id, enum look_whom whom,
+		   struct look *look, struct err *e)
 {
 	struct label_filter filter;
 	int r;
@@ -65,6 +79,8 @@ static int look_at(struct node *node, const char *instance_id, struct look *look
 		r = engine_container_list(node->engine, filter.labels, &look->list, e);
 	if (r < 0)
 		return r;
+	if (whom == LOOK_SERVICES)
+		leave_out_sidecars(&look->list);
 	look->inspected = calloc(look->list.count + 1, sizeof(*look->inspected));
 	if (!look->inspected)
 		return err_memory(e);
@@ -175,7 +191,7 @@ int instance_status(struct node *node, const char *instance_id, struct ctfy_inst
 	if (r < 0)
 		return r;
 	if (strcmp(ret_row->status, "running") == 0 || strcmp(ret_row->status, "starting") == 0)
-		r = look_at(node, instance_id, &look, e);
+		r = look_at(node, instance_id, LOOK_SERVICES, &look, e);
 	if (r == 0 && look.node)
 		r = describe_all(&look, &ret_row->services, &ret_row->service_count, e);
 	if (r == 0 && ret_row->service_count > 0)
@@ -266,7 +282,7 @@ int instance_health(struct node *node, const char *instance_id, struct ctfy_heal
 
 	r = instance_row(node, instance_id, &inst, e);
 	if (r == 0 && strcmp(inst.status, "running") == 0) {
-		r = look_at(node, instance_id, &look, e);
+		r = look_at(node, instance_id, LOOK_SERVICES, &look, e);
 		if (r == 0)
 			r = describe_all(&look, &ret_health->services, &ret_health->service_count,
 					 e);
@@ -308,7 +324,7 @@ int instance_containers(struct node *node, const char *instance_id,
 	struct look look = { 0 };
 	int r;
 
-	r = look_at(node, instance_id, &look, e);
+	r = look_at(node, instance_id, LOOK_ALL, &look, e);
 	if (r == 0) {
 		ret_containers->rows = calloc(look.list.count + 1, sizeof(*ret_containers->rows));
 		if (!ret_containers->rows)

@@ -13,14 +13,21 @@
 
 #include <string.h>
 
-int sidecar_images(const struct image_job *job, const struct plan *plan, struct err *e)
+int sidecar_images(struct node *node, const char *instance_id, const struct plan *plan,
+		   const atomic_bool *cancelled, struct err *e)
 {
+	const struct image_job job = {
+		.node = node,
+		.challenge_id = plan->challenge_id,
+		.instance_id = instance_id,
+		.cancelled = cancelled,
+	};
 	int r = 0;
 
 	if (plan->capture)
-		r = own_image_ensure(job, IMAGE_CAPTURE, e);
+		r = own_image_ensure(&job, IMAGE_CAPTURE, e);
 	if (r == 0 && plan->record_http)
-		r = own_image_ensure(job, IMAGE_RECORDER, e);
+		r = own_image_ensure(&job, IMAGE_RECORDER, e);
 	return r;
 }
 

@@ -8,18 +8,20 @@
 #define NODE_SIDECAR_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct compose;
 struct err;
-struct image_job;
+struct node;
 struct plan;
 struct plan_network;
 
 /* Makes the images of the sidecars that the plan asks for. */
-int sidecar_images(const struct image_job *job, const struct plan *plan, struct err *e);
+int sidecar_images(struct node *node, const char *instance_id, const struct plan *plan,
+		   const atomic_bool *cancelled, struct err *e);
 
 /* HostConfig of a container that needs little and is trusted with no more. NULL: out of memory. */
 json_t *sidecar_limits(int64_t memory, int64_t pids);

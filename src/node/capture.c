@@ -1,0 +1,305 @@
+#include "node/capture.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "base/work.h"
+#include "challenge/plan.h"
+#include "engine/network.h"
+#include "node/compose.h"
+#include "node/container.h"
+#include "node/evidence.h"
+#include "node/instance.h"
+#include "node/node.h"
+#include "node/own-image.h"
+#include "node/sidecar.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+	CAPTURE_MEMORY = 64 << 20,
+	CAPTURE_PIDS = 8,
+	/* A packet is never longer: tcpdump's own snapshot length. */
+	PACKET_MAX = 262144,
+	PART_SIZE = 64 << 10,
+};
+
+/* Of a network: 4 files of 64 MB, and 16 MiB in the kernel for bursts. */
+#define RING_FILES   "4"
+#define RING_FILE_MB "64"
+#define KERNEL_KIB   "16384"
+
+/* --- writing ------------------------------------------------------------------------------ */
+
+/* The host's interface of a network. */
+static int find_bridge(const struct compose *compose, const char *network, char **ret_bridge,
+		       struct err *e)
+{
+	AUTO(char *, freep) name = instance_network(compose, network);
+	AUTO(json_t *, json_decrefp) inspected = NULL;
+	const char *bridge = NULL, *id = "";
+	int r = name ? engine_network_inspect(compose->node->engine, name, &inspected, e)
+		     : err_memory(e);
+
+	if (r < 0)
+		return r;
+	json_unpack(inspected, "{s:{s:s}}", "Options", "com.docker.network.bridge.name", &bridge);
+	json_unpack(inspected, "{s:s}", "Id", &id);
+	*ret_bridge = bridge ? strdup(bridge) : strf("br-%.12s", id);
+	return *ret_bridge ? 0 : err_memory(e);
+}
+
+static json_t *capture_body(const char *dir, const char *bridge, size_t number)
+{
+	AUTO(char *, freep) file = strf("/capture/%zu.pcap", number);
+	json_t *host = sidecar_limits(CAPTURE_MEMORY, CAPTURE_PIDS);
+
+	json_object_set_new(host, "NetworkMode", json_string("host"));
+	json_object_set_new(host, "CapAdd",
+			    json_pack("[s,s,s,s]", "NET_RAW", "SETUID", "SETGID", "DAC_OVERRIDE"));
+	json_object_set_new(host, "Mounts", json_pack("[o]", sidecar_mount(dir, "/capture")));
+	return json_pack("{s:o,s:[s,s,s,s,s,s,s,s,s,s]}", "HostConfig", host, "Cmd", "-i", bridge,
+			 "-B", KERNEL_KIB, "-C", RING_FILE_MB, "-W", RING_FILES, "-w", file);
+}
+
+static int start_on(void *cookie, size_t i, struct err *e)
+{
+	const struct compose *compose = cookie;
+	AUTO(char *, freep) dir = evidence_path(compose->node, compose->instance_id, "capture");
+	AUTO(char *, freep) name = i ? strf("ctfy-capture-%zu", i + 1) : strdup("ctfy-capture");
+	AUTO(char *, freep) bridge = NULL;
+	struct sidecar sidecar = { .service = name, .image = IMAGE_CAPTURE };
+	int r;
+
+	if (!dir || !name)
+		return err_memory(e);
+	r = find_bridge(compose, compose->plan->networks[i].name, &bridge, e);
+	if (r < 0)
+		return r;
+	sidecar.body = capture_body(dir, bridge, i);
+	return sidecar_start(compose, &sidecar, e);
+}
+
+static bool hears(const char *dir, size_t number)
+{
+	AUTO(char *, freep) path = strf("%s/%zu.pcap0", dir, number);
+	struct stat st;
+
+	return path && stat(path, &st) == 0 && st.st_size > 0;
+}
+
+/* tcpdump writes the file's header once it listens. */
+static int wait_listening(const struct compose *compose, const char *dir, struct err *e)
+{
+	int64_t deadline = clock_monotonic_ms() + 20000;
+	const struct timespec pause = { .tv_nsec = 10000000 };
+
+	for (size_t i = 0; i < compose->plan->network_count;) {
+		if (hears(dir, i)) {
+			i++;
+			continue;
+		}
+		if (atomic_load(compose->cancelled))
+			return err_set(e, ERR_ABORTED, "the start was called off");
+		if (clock_monotonic_ms() > deadline)
+			return err_set(e, ERR_ENGINE,
+				       "sidecar 'ctfy-capture' did not begin to capture");
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+int capture_start(const struct compose *compose, struct err *e)
+{
+	AUTO(char *, freep) dir = evidence_path(compose->node, compose->instance_id, "capture");
+	int r = dir ? tree_remove(dir, e) : err_memory(e); /* of a start that was cut short */
+
+	if (r == 0)
+		r = dir_make(dir, 0700, e);
+	if (r == 0)
+		r = work_each(compose->plan->network_count, compose->plan->network_count, start_on,
+			      (void *)(uintptr_t)compose, e);
+	if (r == 0)
+		r = wait_listening(compose, dir, e);
+	return r;
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+struct pcap_header {
+	uint32_t magic;
+	uint16_t major, minor;
+	uint32_t zone, accuracy, snapshot, link;
+};
+
+struct packet_header {
+	uint32_t seconds, micros;
+	uint32_t captured, length;
+};
+
+struct capture_file {
+	FILE *file;
+	uint64_t left;             /* bytes of it that were there when it was opened */
+	struct packet_header next; /* the packet that comes next */
+	bool ended;
+};
+
+struct capture {
+	struct pcap_header header;
+	struct capture_file *files;
+	size_t count;
+};
+
+/* Reads the header of the file's next packet; the end is whatever isn't a whole packet. */
+static void advance(struct capture_file *file)
+{
+	file->ended = file->left < sizeof(file->next) ||
+		      fread(&file->next, sizeof(file->next), 1, file->file) != 1;
+	if (file->ended)
+		return;
+	file->left -= sizeof(file->next);
+	file->ended = file->next.captured > PACKET_MAX || file->next.captured > file->left;
+}
+
+static int open_file(struct capture *capture, int dir, const char *name, struct err *e)
+{
+	struct capture_file *files =
+		realloc(capture->files, (capture->count + 1) * sizeof(*capture->files));
+	struct capture_file file = { 0 };
+	struct stat st;
+	int fd;
+
+	if (!files)
+		return err_memory(e);
+	capture->files = files;
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, ERR_INTERNAL, "open '%s'", name);
+	file.file = fdopen(fd, "r");
+	if (!file.file) {
+		close(fd);
+		return err_memory(e);
+	}
+	files[capture->count++] = file;
+	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size < sizeof(capture->header) ||
+	    fread(&capture->header, sizeof(capture->header), 1, file.file) != 1) {
+		files[capture->count - 1].ended = true; /* it is being made */
+		return 0;
+	}
+	files[capture->count - 1].left = (uint64_t)st.st_size - sizeof(capture->header);
+	advance(&files[capture->count - 1]);
+	return 0;
+}
+
+static int open_files(struct capture *capture, DIR *dir, struct err *e)
+{
+	struct dirent *entry;
+	int r = 0;
+
+	while (r == 0 && (entry = readdir(dir)))
+		if (strstr(entry->d_name, ".pcap"))
+			r = open_file(capture, dirfd(dir), entry->d_name, e);
+	return r;
+}
+
+int capture_open(struct node *node, const char *instance_id, struct capture **ret_capture,
+		 struct err *e)
+{
+	AUTO(struct capture *, capture_closep) capture = calloc(1, sizeof(*capture));
+	AUTO(char *, freep) path = evidence_path(node, instance_id, "capture");
+	AUTO(json_t *, json_decrefp) known = NULL;
+	AUTO(DIR *, closedirp) dir = NULL;
+	int r;
+
+	if (!capture || !path)
+		return err_memory(e);
+	r = instance_services(node, instance_id, &known, e);
+	if (r < 0)
+		return r;
+	dir = opendir(path);
+	if (dir)
+		r = open_files(capture, dir, e);
+	if (r < 0)
+		return r;
+	if (!capture->header.magic)
+		return err_set(e, ERR_NOT_FOUND, "no packets of instance '%s' were captured",
+			       instance_id);
+	*ret_capture = TAKE(capture);
+	return 0;
+}
+
+void capture_close(struct capture *capture)
+{
+	if (!capture)
+		return;
+	for (size_t i = 0; i < capture->count; i++)
+		fclose(capture->files[i].file);
+	free(capture->files);
+	free(capture);
+}
+
+static bool is_before(const struct packet_header *a, const struct packet_header *b)
+{
+	return a->seconds != b->seconds ? a->seconds < b->seconds : a->micros < b->micros;
+}
+
+static struct capture_file *earliest(struct capture *capture)
+{
+	struct capture_file *found = NULL;
+
+	for (size_t i = 0; i < capture->count; i++) {
+		struct capture_file *file = &capture->files[i];
+
+		if (!file->ended && (!found || is_before(&file->next, &found->next)))
+			found = file;
+	}
+	return found;
+}
+
+/* Appends the file's next packet; false: the ring has come round, and took the file away. */
+static bool take_packet(struct capture_file *file, struct buf *part, void *bytes)
+{
+	if (fread(bytes, 1, file->next.captured, file->file) != file->next.captured) {
+		file->ended = true;
+		return false;
+	}
+	buf_put(part, &file->next, sizeof(file->next));
+	buf_put(part, bytes, file->next.captured);
+	file->left -= file->next.captured;
+	advance(file);
+	return true;
+}
+
+static int flush(struct buf *part, capture_sink *sink, void *cookie, struct err *e)
+{
+	int r = buf_check(part, e);
+
+	if (r == 0)
+		r = sink(cookie, part->data, part->len, e);
+	buf_clear(part);
+	return r;
+}
+
+int capture_read(struct capture *capture, capture_sink *sink, void *cookie, struct err *e)
+{
+	AUTO(char *, freep) bytes = malloc(PACKET_MAX);
+	struct buf part = BUF_INIT;
+	struct capture_file *file;
+	int r = bytes ? 0 : err_memory(e);
+
+	buf_put(&part, &capture->header, sizeof(capture->header));
+	while (r == 0 && (file = earliest(capture)))
+		if (take_packet(file, &part, bytes) && part.len >= PART_SIZE)
+			r = flush(&part, sink, cookie, e);
+	if (r == 0)
+		r = flush(&part, sink, cookie, e);
+	buf_done(&part);
+	return r;
+}
