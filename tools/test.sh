@@ -27,6 +27,6 @@ tools/engine.sh
 tools/base-image.sh
 
 rm -f {"$plain","$sanitized"}/meson-logs/testlog.json
-run_suites "$plain" --no-suite corpus
-run_suites "$sanitized" --no-suite check --no-suite corpus
+run_suites "$plain" --no-suite corpus --timeout-multiplier 2
+run_suites "$sanitized" --no-suite check --no-suite corpus --timeout-multiplier 3
 /usr/bin/python3 tests/check/summary.py {"$plain","$sanitized"}/meson-logs/testlog.json
