@@ -33,7 +33,7 @@ static size_t append_parts(char *out, size_t len, const char *path)
 
 char *path_join(struct arena *arena, const char *dir, const char *path)
 {
-	char *out = arena_alloc(arena, strlen(dir) + strlen(path) + 3);
+	char *out = dir && path ? arena_alloc(arena, strlen(dir) + strlen(path) + 3) : NULL;
 	size_t len = 0;
 
 	if (!out)

@@ -13,7 +13,10 @@
 struct arena;
 struct err;
 
-/* path seen from dir, absolute when dir is; "." and ".." resolved by name. NULL: out of memory. */
+/*
+ * path seen from dir, absolute when dir is; "." and ".." resolved by name. NULL: out of memory, as
+ * is either of its arguments.
+ */
 char *path_join(struct arena *arena, const char *dir, const char *path);
 
 /* Whether path is dir or below it, both being normal. */

@@ -98,6 +98,11 @@ static void plan_service(struct planner *p, struct service *s, const struct yaml
 			       .environment.arena = p->arena,
 			       .env_files.arena = p->arena,
 			       .no_new_privileges = true };
+	if (!s->name || !s->host) {
+		p->out_of_memory = true;
+		service_release(plan);
+		return;
+	}
 	p->plan->service_count++;
 	service_plan(s);
 	drop_empty(s->host);
@@ -397,6 +402,12 @@ static void check_placements(struct planner *p)
 	}
 }
 
+/* What was made while memory ended has holes. */
+static bool has_holes(const struct planner *p)
+{
+	return p->out_of_memory || arena_failed(p->arena);
+}
+
 /* --- the whole ---------------------------------------------------------------------------- */
 
 static void plan_services(struct planner *p, const struct yaml_node *nodes)
@@ -411,6 +422,8 @@ static void plan_services(struct planner *p, const struct yaml_node *nodes)
 	for (size_t i = 0; i < nodes->count; i++)
 		if (check_service(p, &nodes->entries[i]))
 			plan_service(p, &services[plan->service_count], &nodes->entries[i]);
+	if (has_holes(p))
+		return;
 	if (!plan->service_count && !problems_refusals(p->problems))
 		problem_at(p->problems, PROBLEM_ERROR, nodes, "services",
 			   "every service is off by its profile");
@@ -488,12 +501,12 @@ static int make(struct planner *p, struct err *e)
 	} else {
 		plan_attachments(p, NULL);
 	}
+	if (has_holes(p))
+		return err_memory(e);
 	guess_app_protocol(p);
 	check_placements(p);
 	answers_trace(p);
-	if (p->out_of_memory || arena_failed(p->arena))
-		return err_memory(e);
-	return 0;
+	return has_holes(p) ? err_memory(e) : 0;
 }
 
 int plan_make(const struct challenge *challenge, const struct policy *policy,

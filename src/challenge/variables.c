@@ -19,23 +19,26 @@ const char *variables_get(const struct variables *variables, const char *name)
 	return row ? row->value : NULL;
 }
 
+static bool grow(struct variables *variables)
+{
+	size_t capacity = variables->capacity ? 2 * variables->capacity : 16;
+	struct variable *rows = arena_array(variables->arena, capacity, sizeof(*rows));
+
+	if (!rows)
+		return false;
+	if (variables->count)
+		memcpy(rows, variables->rows, variables->count * sizeof(*rows));
+	variables->rows = rows;
+	variables->capacity = capacity;
+	return true;
+}
+
 static void append(struct variables *variables, const char *name, const char *value)
 {
-	if (variables->count == variables->capacity) {
-		size_t capacity = variables->capacity ? 2 * variables->capacity : 16;
-		struct variable *rows = arena_array(variables->arena, capacity, sizeof(*rows));
-
-		if (!rows)
-			return;
-		if (variables->count)
-			memcpy(rows, variables->rows, variables->count * sizeof(*rows));
-		variables->rows = rows;
-		variables->capacity = capacity;
-	}
-	variables->rows[variables->count++] = (struct variable){
-		.name = arena_strdup(variables->arena, name),
-		.value = arena_strdup(variables->arena, value),
-	};
+	name = arena_strdup(variables->arena, name);
+	value = arena_strdup(variables->arena, value);
+	if (name && (variables->count < variables->capacity || grow(variables)))
+		variables->rows[variables->count++] = (struct variable){ name, value };
 }
 
 void variables_add(struct variables *variables, const char *name, const char *value)
