@@ -75,8 +75,8 @@ struct http_reply {
 
 /*
  * Succeeds whenever a response arrived whole, whatever its status. Fails with CONNECT (refused, no
- * such host), TIMEOUT, TLS, TOO_LARGE, TRANSPORT (reset, cut short, not HTTP), ABORTED (cancelled),
- * MEMORY, or with what the sink or source said.
+ * such host), INVALID (path, headers), TIMEOUT, TLS, TOO_LARGE, TRANSPORT (reset, cut short, not
+ * HTTP), ABORTED (cancelled), MEMORY, or with what the sink or source said.
  */
 int http_call(struct http_client *client, const struct http_call *call,
 	      struct http_reply *ret_reply, struct err *e);

@@ -97,7 +97,7 @@ static void serve(struct http_req *req)
 	log_set_request(http_req_id(req));
 	r = req->match.route->serve(req->server->options.ctx, req, &req->res, &e);
 	if (r < 0 && e.code == ERR_NONE)
-		r = err_set(&e, (enum err_code) - r, "the answer can't be sent");
+		r = err_set(&e, (enum err_code)(-r), "the answer can't be sent");
 	if (r >= 0 && !req->res.stream && !req->res.ready)
 		r = err_set(&e, ERR_INTERNAL, "the handler gave no answer");
 	if (r < 0)
@@ -279,8 +279,10 @@ static enum MHD_Result read_body(struct http_req *req, const char *bytes, size_t
 	return MHD_YES;
 }
 
-/* libmicrohttpd calls this when the headers are read, with each part of the body, at the end of it,
- * and again when the connection is resumed. */
+/*
+ * libmicrohttpd calls this when the headers are read, with each part of the body, at its end, and
+ * again when the connection is resumed.
+ */
 static enum MHD_Result on_request(void *cookie, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *body,
 				  size_t *body_len, void **req_cookie)

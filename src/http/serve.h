@@ -55,7 +55,10 @@ struct http_server_options {
 	const char *cert_file, *key_file; /* PEM, for https; NULL: http */
 };
 
-/* Fails with INVALID (address, TLS files) or CONNECT (the address is taken). */
+/*
+ * Borrows the tables and ctx. Fails with INVALID (address, TLS files, a malformed route) or CONNECT
+ * (the address is taken).
+ */
 int http_serve(const struct http_server_options *options, struct http_server **ret_server,
 	       struct err *e);
 uint16_t http_server_port(const struct http_server *server);
@@ -73,7 +76,7 @@ static inline void http_server_freep(struct http_server **server)
 const char *http_method(const struct http_req *req);
 const char *http_path(const struct http_req *req);
 const char *http_param(const struct http_req *req, const char *name); /* of the path, decoded */
-const char *http_query(const struct http_req *req, const char *name); /* NULL: absent */
+const char *http_query(const struct http_req *req, const char *name); /* decoded; NULL: absent */
 const char *http_header(const struct http_req *req, const char *name);
 const char *http_bearer(const struct http_req *req); /* NULL: no Authorization: Bearer */
 const void *http_body(const struct http_req *req, size_t *ret_len);
@@ -83,11 +86,16 @@ struct arena *http_arena(struct http_req *req);       /* ends with the request *
 void http_set_user(struct http_req *req, void *user); /* what authorize() found; borrowed */
 void *http_user(const struct http_req *req);
 
-/* An integer of the query within min..max; absent gives def. Fails with VALIDATION. */
+/*
+ * A decimal integer of the query within min..max; absent gives def. Fails with VALIDATION, which is
+ * told as a fault of the query.
+ */
 int http_query_int(const struct http_req *req, const char *name, int64_t min, int64_t max,
 		   int64_t def, int64_t *ret_value, struct err *e);
 
-/* The JSON body into a zeroed struct. Fails with VALIDATION; the list of faults is sent as detail.
+/*
+ * The JSON body into a zeroed struct; no body is read as {}. Fails with VALIDATION; the list of
+ * faults is sent as detail. Whatever the outcome, fields_done() frees obj's members.
  */
 int http_read(struct http_req *req, const struct field *fields, void *obj, struct err *e);
 
