@@ -296,7 +296,7 @@ int http_begin(struct http_res *res, int status, const char *type, struct err *e
 	r = answer(res, status, type, response);
 	if (r < 0) {
 		stream_free(stream);
-		return err_set(e, (enum err_code) - r, "begin the answer");
+		return err_set(e, (enum err_code)(-r), "begin the answer");
 	}
 	res->stream = stream;
 	req->connection = NULL; /* it may end before we do */
