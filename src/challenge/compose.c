@@ -297,9 +297,11 @@ static struct yaml_node *extends_base(struct resolver *in, const struct yaml_nod
 {
 	const char *file = yaml_string(yaml_get(extends, "file"));
 	const char *name = yaml_string(extends);
+	static const char *const known[] = { "file", "service", NULL };
 	struct yaml_node *root;
 	const char *path;
 
+	planner_check_keys(in->p, extends, extends_key(in), known);
 	if (!name)
 		name = yaml_string(yaml_get(extends, "service"));
 	if (!name) {
@@ -426,8 +428,10 @@ static bool read_inclusion(struct resolver *in, struct yaml_node *node, struct i
 	struct arena *arena = in->p->arena;
 	struct yaml_node *path = node->kind == YAML_MAP ? yaml_get(node, "path") : node;
 	const char *dir = yaml_string(yaml_get(node, "project_directory"));
+	static const char *const known[] = { "path", "project_directory", "env_file", NULL };
 	const char *first;
 
+	planner_check_keys(in->p, node, "include", known);
 	*inc = (struct inclusion){ .node = node, .variables.arena = arena };
 	inc->paths = as_list(arena, path);
 	if (!inc->paths || !inc->paths->count || !yaml_string(inc->paths->items[0])) {

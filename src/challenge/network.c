@@ -127,6 +127,19 @@ uint32_t network_offset(struct service *s, const char *name, const struct yaml_n
 	return offset;
 }
 
+static void check_ipam(struct planner *p, const struct yaml_node *network, const char *key)
+{
+	static const char *const known[] = { "driver", "config", "options", NULL };
+	static const char *const of_config[] = { "subnet", "gateway", "ip_range", "aux_addresses",
+						 NULL };
+	const struct yaml_node *ipam = yaml_get(network, "ipam");
+	const struct yaml_node *configs = yaml_get(ipam, "config");
+
+	planner_check_keys(p, ipam, key, known);
+	for (size_t i = 0; configs && configs->kind == YAML_LIST && i < configs->count; i++)
+		planner_check_keys(p, configs->items[i], key, of_config);
+}
+
 static void read_gateway(struct planner *p, const struct yaml_node *node,
 			 struct plan_network *network)
 {
@@ -256,6 +269,7 @@ bool network_use(struct planner *p, const char *name, const struct yaml_node *at
 		return false;
 	for (size_t i = 0; node && node->kind == YAML_MAP && i < node->count; i++)
 		read_entry(p, &node->entries[i], network);
+	check_ipam(p, node, network_key(p, name));
 	read_gateway(p, node, network);
 	return true;
 }

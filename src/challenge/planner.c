@@ -43,6 +43,22 @@ bool planner_permits_path(struct planner *p, const char *path, const struct yaml
 			       what, path_relative(path, folder));
 }
 
+void planner_check_keys(struct planner *p, const struct yaml_node *map, const char *key,
+			const char *const *known)
+{
+	for (size_t i = 0; map && map->kind == YAML_MAP && i < map->count; i++) {
+		const struct yaml_entry *entry = &map->entries[i];
+		size_t j = 0;
+
+		while (known[j] && strcmp(known[j], entry->key) != 0)
+			j++;
+		if (!known[j] && strncmp(entry->key, "x-", 2) != 0)
+			problem_add(p->problems, PROBLEM_ERROR, entry->value->file->path,
+				    entry->line, entry->column, key, "unknown key '%s'",
+				    entry->key);
+	}
+}
+
 void planner_absent(struct planner *p, const struct yaml_node *node, const char *key,
 		    const char *fmt, ...)
 {

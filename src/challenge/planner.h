@@ -37,6 +37,10 @@ __attribute__((format(printf, 5, 6))) bool planner_permits(struct planner *p, co
 bool planner_permits_path(struct planner *p, const char *path, const struct yaml_node *node,
 			  const char *key, const char *what);
 
+/* Tells of each key of a map that isn't among those known, a list that ends with NULL. */
+void planner_check_keys(struct planner *p, const struct yaml_node *map, const char *key,
+			const char *const *known);
+
 /* A file that should be there isn't: an error, but in an extract only a warning. */
 __attribute__((format(printf, 4, 5))) void planner_absent(struct planner *p,
 							  const struct yaml_node *node,

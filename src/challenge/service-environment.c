@@ -59,8 +59,10 @@ static void add_env_file(struct service *s, const struct yaml_node *item)
 	const struct yaml_node *required = yaml_get(item, "required");
 	const char *format = yaml_string(yaml_get(item, "format"));
 	const char *file = yaml_string(path);
+	static const char *const known[] = { "path", "required", "format", NULL };
 	bool must_exist = true;
 
+	service_check_keys(s, item, known);
 	if (!file || !*file) {
 		service_fault(s, item, "must name a file");
 		return;

@@ -168,9 +168,11 @@ static void add_depends_on(struct service *s, const char *on, const struct yaml_
 {
 	const struct yaml_node *condition = yaml_get(how, "condition");
 	const struct yaml_node *required = yaml_get(how, "required");
+	static const char *const known[] = { "condition", "required", "restart", NULL };
 	enum plan_condition when = PLAN_STARTED;
 	bool must = true;
 
+	service_check_keys(s, how, known);
 	if (condition && !read_condition(s, condition, &when))
 		return;
 	if (required && !service_bool(s, required, &must))

@@ -142,9 +142,11 @@ static void add_ulimit(struct service *s, const struct yaml_entry *entry)
 {
 	const struct yaml_node *soft_node = yaml_get(entry->value, "soft");
 	const struct yaml_node *hard_node = yaml_get(entry->value, "hard");
+	static const char *const known[] = { "soft", "hard", NULL };
 	bool is_map = entry->value->kind == YAML_MAP;
 	int64_t soft, hard;
 
+	service_check_keys(s, entry->value, known);
 	if (is_map && (!soft_node || !hard_node)) {
 		service_fault(s, entry->value, "'%s' needs both 'soft' and 'hard'", entry->key);
 		return;
@@ -263,9 +265,11 @@ static void set_restart_policy(struct service *s, const struct yaml_node *value)
 		const char *condition, *name;
 	} names[] = { { "none", "no" }, { "on-failure", "on-failure" }, { "any", "always" } };
 	const struct yaml_node *attempts = yaml_get(value, "max_attempts");
+	static const char *const known[] = { "condition", "delay", "max_attempts", "window", NULL };
 	const char *condition = yaml_string(yaml_get(value, "condition"));
 	int64_t retries = 0;
 
+	service_check_keys(s, value, known);
 	if (yaml_get(s->node, "restart"))
 		return;
 	if (attempts)
@@ -342,8 +346,10 @@ void service_logging(struct service *s, const struct yaml_node *value)
 	const struct yaml_node *max_size = yaml_get(options, "max-size");
 	const struct yaml_node *max_file = yaml_get(options, "max-file");
 	int64_t size = s->p->limits.log_size, files = s->p->limits.log_files;
+	static const char *const known[] = { "driver", "options", NULL };
 	int64_t asked;
 
+	service_check_keys(s, value, known);
 	if (driver && strcmp(driver, "json-file") != 0 && strcmp(driver, "local") != 0) {
 		service_warn(s, value, "the driver '%s' is not used: the node reads the log itself",
 			     driver);

@@ -327,15 +327,15 @@ static void check_long_keys(struct service *s, const struct yaml_node *item)
 {
 	static const char *const known[] = { "type",   "source", "target", "read_only",   "bind",
 					     "volume", "tmpfs",  "image",  "consistency", NULL };
+	static const char *const of_bind[] = { "propagation", "create_host_path", "selinux",
+					       "recursive", NULL };
+	static const char *const of_volume[] = { "nocopy", "subpath", "labels", NULL };
+	static const char *const of_tmpfs[] = { "size", "mode", NULL };
 
-	for (size_t i = 0; i < item->count; i++) {
-		size_t j = 0;
-
-		while (known[j] && strcmp(known[j], item->entries[i].key) != 0)
-			j++;
-		if (!known[j])
-			service_unknown(s, &item->entries[i]);
-	}
+	service_check_keys(s, item, known);
+	service_check_keys(s, yaml_get(item, "bind"), of_bind);
+	service_check_keys(s, yaml_get(item, "volume"), of_volume);
+	service_check_keys(s, yaml_get(item, "tmpfs"), of_tmpfs);
 }
 
 static void add_long(struct service *s, const struct yaml_node *item)
@@ -436,6 +436,7 @@ static bool read_id(struct service *s, const struct yaml_node *value, uint32_t *
 static void store(struct service *s, const struct yaml_node *item, const char *section,
 		  const char *directory)
 {
+	static const char *const known[] = { "source", "target", "uid", "gid", "mode", NULL };
 	const char *name = yaml_is_scalar(item) ? service_text(s, item)
 						: yaml_string(yaml_get(item, "source"));
 	const struct yaml_node *mode = yaml_get(item, "mode");
@@ -443,6 +444,7 @@ static void store(struct service *s, const struct yaml_node *item, const char *s
 	struct plan_file file = { .mode = 0444 };
 	struct stored stored;
 
+	service_check_keys(s, item, known);
 	if (!name) {
 		service_fault(s, item, "needs a 'source'");
 		return;

@@ -148,14 +148,7 @@ static void add_long(struct service *s, const struct yaml_node *item)
 	const char *protocol = read_protocol(s, item, yaml_string(yaml_get(item, "protocol")));
 	struct port_range range;
 
-	for (size_t i = 0; i < item->count; i++) {
-		size_t j = 0;
-
-		while (known[j] && strcmp(known[j], item->entries[i].key) != 0)
-			j++;
-		if (!known[j])
-			service_unknown(s, &item->entries[i]);
-	}
+	service_check_keys(s, item, known);
 	if (!text || !read_range(s, text, &range))
 		service_fault(s, item, "needs a 'target' from 1 to 65535");
 	else if (protocol)

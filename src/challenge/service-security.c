@@ -189,7 +189,9 @@ static void add_device_map(struct service *s, const struct yaml_node *at)
 	const char *source = yaml_string(yaml_get(at, "source"));
 	const char *target = yaml_string(yaml_get(at, "target"));
 	const char *permissions = yaml_string(yaml_get(at, "permissions"));
+	static const char *const known[] = { "source", "target", "permissions", NULL };
 
+	service_check_keys(s, at, known);
 	if (!source)
 		service_fault(s, at, "needs a 'source'");
 	else
@@ -242,8 +244,11 @@ static void append_gpu(struct service *s, const struct yaml_node *item)
 	const char *driver = yaml_string(yaml_get(item, "driver"));
 	const char *words = count ? service_text(s, count) : "all";
 	json_t *request = json_object(), *any_of = json_array(), *all_of = json_array();
+	static const char *const known[] = { "capabilities", "count",   "device_ids",
+					     "driver",       "options", NULL };
 	int64_t number = -1; /* the engine's word for all */
 
+	service_check_keys(s, item, known);
 	if (words && strcmp(words, "all") != 0)
 		service_integer(s, count, 1, 1024, &number);
 	service_set_text(s, request, "Driver", driver ? driver : "");

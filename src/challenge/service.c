@@ -179,6 +179,11 @@ void service_unknown(struct service *s, const struct yaml_entry *entry)
 			    entry->column, service_key_path(s), "unknown key '%s'", entry->key);
 }
 
+void service_check_keys(struct service *s, const struct yaml_node *map, const char *const *known)
+{
+	planner_check_keys(s->p, map, service_key_path(s), known);
+}
+
 void service_set(struct service *s, json_t *object, const char *key, json_t *value)
 {
 	planner_set(s->p, object, key, value);

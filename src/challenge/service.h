@@ -68,8 +68,10 @@ void service_each_pair(struct service *s, const struct yaml_node *value, const c
 		       void (*each)(struct service *s, const struct yaml_node *at, const char *name,
 				    const char *text));
 
-/* Warns of an entry of a map whose key isn't known; true where it is "x-...". */
+/* Tells of an entry of a map whose key isn't known. */
 void service_unknown(struct service *s, const struct yaml_entry *entry);
+/* Of each that isn't among those known, a list that ends with NULL. */
+void service_check_keys(struct service *s, const struct yaml_node *map, const char *const *known);
 
 /* host[key] or container[key] = value, which is taken. */
 void service_set(struct service *s, json_t *object, const char *key, json_t *value);

@@ -128,7 +128,8 @@ static void read_env(struct finder *in, const char *dir)
 
 	/* Planning tells what is wrong with it. */
 	if (path && path_exists(path) &&
-	    folder_read(in->spec->arena, in->spec->challenge->dir, path, MAX_ENV, &text, &len, &e) == 0)
+	    folder_read(in->spec->arena, in->spec->challenge->dir, path, MAX_ENV, &text, &len,
+			&e) == 0)
 		env_parse(text, false, NULL, &in->env, &fault, &e);
 }
 

@@ -60,8 +60,10 @@ static void read_flag(struct spec *spec, const struct yaml_node *item)
 	const char *type = yaml_string(yaml_get(item, "type"));
 	const char *flavour = yaml_string(data);
 	bool any_case = flavour && strcmp(flavour, "case_insensitive") == 0;
+	static const char *const known[] = { "type", "content", "flag", "data", "id", NULL };
 	const char *text;
 
+	spec_check_keys(spec, item, "flags", known);
 	if (item->kind == YAML_MAP && !content)
 		content = yaml_get(item, "flag");
 	if (item->kind == YAML_MAP && !content) {
@@ -98,8 +100,12 @@ static void read_hint(struct spec *spec, const struct yaml_node *item)
 {
 	const struct yaml_node *content = yaml_get(item, "content");
 	const struct yaml_node *cost = yaml_get(item, "cost");
+	static const char *const known[] = {
+		"content", "cost", "title", "id", "requirements", NULL
+	};
 	const char *text = NULL;
 
+	spec_check_keys(spec, item, "hints", known);
 	if (item->kind != YAML_MAP || content)
 		text = spec_text(spec, content ? content : item, "hints");
 	else

@@ -29,6 +29,8 @@ static const char *checked_id(struct spec *spec, const struct yaml_node *at, con
 
 static void read_answer(struct spec *spec, const struct yaml_node *value, struct question *q)
 {
+	static const char *const known[] = { "static", "regex", "template", "case_insensitive",
+					     NULL };
 	const struct yaml_node *fixed = yaml_get(value, "static");
 	const struct yaml_node *pattern = yaml_get(value, "regex");
 	const struct yaml_node *any_case = yaml_get(value, "case_insensitive");
@@ -38,6 +40,7 @@ static void read_answer(struct spec *spec, const struct yaml_node *value, struct
 					 : template ? template
 						    : value;
 
+	spec_check_keys(spec, value, "questions", known);
 	if (value->kind == YAML_MAP && chosen == value) {
 		spec_fault(spec, value, "questions",
 			   "an answer is a template, or a map with template, static or regex");
@@ -79,8 +82,12 @@ static void read_place(struct spec *spec, const struct yaml_node *at, const char
 	const char *file = yaml_string(yaml_get(at, "file"));
 	const char *variable = yaml_string(yaml_get(at, "environment"));
 	const char *arg = yaml_string(yaml_get(at, "build_arg"));
+	static const char *const known[] = { "file",    "environment", "build_arg",
+					     "service", "template",    "mode",
+					     "uid",     "gid",         NULL };
 	struct placement *place;
 
+	spec_check_keys(spec, at, "place", known);
 	if (!file + !variable + !arg != 2) {
 		spec_fault(spec, at, "place", "needs one of file, environment or build_arg");
 		return;
@@ -101,6 +108,9 @@ static void read_place(struct spec *spec, const struct yaml_node *at, const char
 
 static void read_question(struct spec *spec, const struct yaml_node *item)
 {
+	static const char *const known[] = {
+		"id", "text", "answer", "value", "also", "place", NULL
+	};
 	const struct yaml_node *text = yaml_get(item, "text");
 	const struct yaml_node *answer = yaml_get(item, "answer");
 	const struct yaml_node *value = yaml_get(item, "value");
@@ -111,6 +121,7 @@ static void read_question(struct spec *spec, const struct yaml_node *item)
 
 	if (!q)
 		return;
+	spec_check_keys(spec, item, "questions", known);
 	if (!answer)
 		spec_fault(spec, item, "questions", "the question '%s' needs an 'answer'", id);
 	else
@@ -145,8 +156,11 @@ static void read_attachment(struct spec *spec, const struct yaml_node *item)
 	const char *path = yaml_string(yaml_get(item, "path"));
 	const char *slash = source ? strrchr(source, '/') : path ? strrchr(path, '/') : NULL;
 	size_t before = spec->challenge->attachment_count;
+	static const char *const known[] = { "filename", "source", "template", "service",
+					     "path",     "stage",  "command",  NULL };
 	struct attachment *row;
 
+	spec_check_keys(spec, item, "attachments", known);
 	if (!filename)
 		filename = slash ? slash + 1 : source;
 	if (!filename || !*filename || strchr(filename, '/') || filename[0] == '.') {
@@ -188,8 +202,11 @@ static void read_endpoint(struct spec *spec, const struct yaml_node *item)
 	const struct yaml_node *port = item->kind == YAML_MAP ? yaml_get(item, "port") : item;
 	const char *protocol = yaml_string(yaml_get(item, "protocol"));
 	int64_t number = port ? spec_integer(spec, port, "endpoints") : 0;
+	static const char *const keys[] = { "service", "port", "protocol", NULL };
 	struct endpoint *row;
 	bool known = !protocol;
+
+	spec_check_keys(spec, item, "endpoints", keys);
 
 	for (size_t i = 0; protocol && i < ARRAY_SIZE(protocols); i++)
 		known = known || strcmp(protocols[i], protocol) == 0;

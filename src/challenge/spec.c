@@ -63,6 +63,22 @@ void spec_read(struct spec *spec, const struct yaml_node *map, const struct spec
 	}
 }
 
+void spec_check_keys(struct spec *spec, const struct yaml_node *map, const char *key,
+		     const char *const *known)
+{
+	for (size_t i = 0; map->kind == YAML_MAP && i < map->count; i++) {
+		const struct yaml_entry *entry = &map->entries[i];
+		size_t j = 0;
+
+		while (known[j] && strcmp(known[j], entry->key) != 0)
+			j++;
+		if (!known[j])
+			problem_add(spec->problems, PROBLEM_WARNING, entry->value->file->path,
+				    entry->line, entry->column, key,
+				    "'%s' is unknown, and has no effect", entry->key);
+	}
+}
+
 const char *spec_text(struct spec *spec, const struct yaml_node *value, const char *key)
 {
 	const char *text = yaml_scalar_text(spec->arena, value);

@@ -38,6 +38,11 @@ struct spec_key {
 void spec_read(struct spec *spec, const struct yaml_node *map, const struct spec_key *keys,
 	       size_t count);
 
+/* Warns of each key of a map within `key` that isn't among those known, a list that ends with NULL.
+ */
+void spec_check_keys(struct spec *spec, const struct yaml_node *map, const char *key,
+		     const char *const *known);
+
 __attribute__((format(printf, 4, 5))) void spec_fault(struct spec *spec, const struct yaml_node *at,
 						      const char *key, const char *fmt, ...);
 __attribute__((format(printf, 4, 5))) void spec_warn(struct spec *spec, const struct yaml_node *at,

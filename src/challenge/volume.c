@@ -58,24 +58,6 @@ static bool permits_driver(struct planner *p, const char *name, const struct yam
 	return true;
 }
 
-static void check_keys(struct planner *p, const char *name, const struct yaml_node *node)
-{
-	static const char *const known[] = { "driver", "driver_opts", "external",
-					     "labels", "name",        NULL };
-
-	for (size_t i = 0; i < node->count; i++) {
-		const struct yaml_entry *entry = &node->entries[i];
-		size_t j = 0;
-
-		while (known[j] && strcmp(known[j], entry->key) != 0)
-			j++;
-		if (!known[j] && strncmp(entry->key, "x-", 2) != 0)
-			problem_add(p->problems, PROBLEM_ERROR, entry->value->file->path,
-				    entry->line, entry->column, section_key(p, "volumes", name),
-				    "unknown key '%s'", entry->key);
-	}
-}
-
 static void add_volume(struct planner *p, const char *name, const struct yaml_node *node)
 {
 	const struct yaml_node *options = yaml_get(node, "driver_opts");
@@ -97,6 +79,8 @@ static void add_volume(struct planner *p, const char *name, const struct yaml_no
 
 bool volume_use(struct service *s, const char *name, const struct yaml_node *at)
 {
+	static const char *const known[] = { "driver", "driver_opts", "external",
+					     "labels", "name",        NULL };
 	const struct yaml_node *node = yaml_get(yaml_get(s->p->model, "volumes"), name);
 
 	if (is_planned(s->p->plan, name))
@@ -105,8 +89,7 @@ bool volume_use(struct service *s, const char *name, const struct yaml_node *at)
 		service_fault(s, at, "the volume '%s' is not defined under 'volumes:'", name);
 		return false;
 	}
-	if (node->kind == YAML_MAP)
-		check_keys(s->p, name, node);
+	planner_check_keys(s->p, node, section_key(s->p, "volumes", name), known);
 	if (!permits_driver(s->p, name, node))
 		return false;
 	add_volume(s->p, name, node);
@@ -119,8 +102,11 @@ struct stored stored_find(struct service *s, const char *section, const char *na
 	const struct yaml_node *node = yaml_get(yaml_get(s->p->model, section), name);
 	const char *file = yaml_string(yaml_get(node, "file"));
 	const char *variable = yaml_string(yaml_get(node, "environment"));
+	static const char *const known[] = { "file", "content", "environment",     "external",
+					     "name", "labels",  "template_driver", NULL };
 	struct stored found = { .text = yaml_string(yaml_get(node, "content")) };
 
+	planner_check_keys(s->p, node, section_key(s->p, section, name), known);
 	if (!node) {
 		service_fault(s, at, "'%s' is not defined under '%s:'", name, section);
 		return found;

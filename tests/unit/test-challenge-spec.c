@@ -87,6 +87,17 @@ TEST(a_ctfcli_spec_is_read_whole)
 	folder_close(&f);
 }
 
+TEST(an_unknown_key_warns_wherever_it_stands)
+{
+	folder_open(&f);
+	load_spec("challenge.yml", "name: x\nquestions: [{id: q, answer: {static: a, b: 1}, c: 2, "
+				   "place: {file: /f, d: 3}}]\nhints: [{content: h, e: 4}]\n"
+				   "endpoints: [{port: 1, f: 5}]\n");
+	CHECK_EQ(f.problems.by_kind[PROBLEM_WARNING], 5);
+	folder_check_problem(&f, "warning: questions: 'b' is unknown");
+	folder_close(&f);
+}
+
 TEST(null_and_lone_values_are_taken_as_meant)
 {
 	folder_open(&f);
@@ -821,8 +832,8 @@ TEST(lint_takes_a_compose_file_by_itself)
 	folder_close(&f);
 }
 
-RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(null_and_lone_values_are_taken_as_meant),
-	  T(a_regex_flag_takes_the_fixed_ones_in),
+RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(an_unknown_key_warns_wherever_it_stands),
+	  T(null_and_lone_values_are_taken_as_meant), T(a_regex_flag_takes_the_fixed_ones_in),
 	  T(questions_have_templates_fixed_answers_and_patterns),
 	  T(answers_differ_from_instance_to_instance), T(a_faulty_spec_is_refused_with_its_place),
 	  T(an_answer_reaches_every_place_that_asks_for_it), T(answers_win_over_the_env_file),
