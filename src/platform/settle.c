@@ -299,22 +299,25 @@ static enum step start_elsewhere(struct settling *s, const struct instance_failu
 	return STEP_TAKEN;
 }
 
-static bool is_alive(const char *status)
+static enum step start_ended(struct settling *s, const struct ctfy_instance *told)
 {
-	return status && (strcmp(status, "running") == 0 || strcmp(status, "starting") == 0);
+	struct instance_failure failure = { .leftover = true };
+
+	failure.detail = told->detail ? told->detail : "the node says it has ended already";
+	failure.cause = failure.detail;
+	return fail_start(s, &failure);
 }
 
 static enum step start_answered(struct settling *s, const struct ctfy_instance *told)
 {
-	struct instance_failure failure = { .leftover = true };
+	const char *status = told->status ? told->status : "";
 	struct err e = ERR_INIT;
 	bool changed = false;
 
-	if (!is_alive(told->status)) {
-		failure.detail = told->detail ? told->detail : "the node says it has ended already";
-		failure.cause = failure.detail;
-		return fail_start(s, &failure);
-	}
+	if (strcmp(status, "starting") == 0)
+		return STEP_WAIT;
+	if (strcmp(status, "running") != 0)
+		return start_ended(s, told);
 	if (instances_now_running(s->settler->options.db, s->instance.id, told, now(s->settler),
 				  &changed, &e) < 0)
 		return store_failed(s, &e);
@@ -362,9 +365,28 @@ static enum step start_failed(struct settling *s, const struct ctfy_error *error
 	}
 }
 
+/*
+ * Twice: the first time the node only takes the start on, so that it sees it through even when it
+ * is killed itself; the second time it answers when the start is over.
+ */
+static int ask_for_start(struct settling *s, struct ctfy_start *start, struct ctfy_instance *told,
+			 struct ctfy_error *error)
+{
+	struct ctfy_node_client *client = nodes_client(s->node);
+	struct ctfy_call call = node_call(s->settler);
+	int r;
+
+	start->respond_async = true;
+	r = ctfy_node_start_instance(client, start, told, &call, error);
+	if (r < 0 || !told->status || strcmp(told->status, "starting") != 0)
+		return r;
+	ctfy_instance_done(told);
+	start->respond_async = false;
+	return ctfy_node_start_instance(client, start, told, &call, error);
+}
+
 static enum step call_start(struct settling *s)
 {
-	struct ctfy_call call = node_call(s->settler);
 	struct ctfy_error error = CTFY_ERROR_INIT;
 	struct ctfy_start start = { .challenge_id = s->instance.challenge_id,
 				    .instance_id = s->instance.id,
@@ -378,7 +400,7 @@ static enum step call_start(struct settling *s)
 			      &start.answer_count, &e) < 0)
 		return store_failed(s, &e);
 	start.answers = answers;
-	if (ctfy_node_start_instance(nodes_client(s->node), &start, &told, &call, &error) == 0)
+	if (ask_for_start(s, &start, &told, &error) == 0)
 		step = start_answered(s, &told);
 	else
 		step = start_failed(s, &error);

@@ -119,6 +119,7 @@ static json_t *instance_json(const char *id, const char *challenge, int64_t life
 			 "exit_code", 0, "oom_killed", 0);
 }
 
+/* It takes a start on at once, like a real one; failures are told to whoever waits for the end. */
 static int start_on(struct fake_node *node, const struct instance_spec *spec, struct err *e)
 {
 	char *room;
@@ -141,6 +142,7 @@ static int serve_start(void *ctx, struct http_req *req, struct http_res *res, st
 {
 	struct fake_node *node = ctx;
 	struct instance_spec spec = { .instance_id = NULL };
+	bool takes_on = http_header(req, "Prefer") != NULL;
 	const char *body;
 	int64_t lifetime;
 	size_t len;
@@ -148,14 +150,18 @@ static int serve_start(void *ctx, struct http_req *req, struct http_res *res, st
 
 	body = http_body(req, &len);
 	r = http_read(req, instance_spec_fields, &spec, e);
-	if (r == 0) {
+	if (r == 0 && takes_on) {
+		r = http_send_json(res, 202,
+				   json_pack("{s:s, s:s}", "instance_id", spec.instance_id,
+					     "status", "starting"));
+	} else if (r == 0) {
 		pthread_mutex_lock(&node->lock);
 		snprintf(node->last_body, sizeof(node->last_body), "%.*s", (int)len, body);
 		r = start_on(node, &spec, e);
 		lifetime = node->lifetime ? node->lifetime : 1000 * spec.ttl;
 		pthread_mutex_unlock(&node->lock);
 	}
-	if (r == 0)
+	if (r == 0 && !takes_on)
 		r = http_send_json(res, 201,
 				   instance_json(spec.instance_id, spec.challenge_id, lifetime));
 	fields_done(instance_spec_fields, &spec);
