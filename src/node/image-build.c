@@ -23,6 +23,9 @@
 
 enum { DOCKERFILE_MAX = 1 << 20 };
 
+/* Not LABEL_NODE: that is for what goes with an instance. */
+static const char label_maker[] = "ctfy.maker";
+
 /* --- what it begins with ------------------------------------------------------------------ */
 
 static int read_dockerfile(const struct plan_build *build, struct arena *arena,
@@ -113,6 +116,7 @@ static json_t *build_labels(const struct image_job *job, const struct plan_build
 	json_t *labels = build->labels ? json_deep_copy(build->labels) : json_object();
 
 	json_object_set_new(labels, LABEL_CHALLENGE, json_string(job->challenge_id));
+	json_object_set_new(labels, label_maker, json_string(job->node->id));
 	if (build->per_instance && job->instance_id) { /* it goes with the instance */
 		json_object_set_new(labels, LABEL_NODE, json_string(job->node->id));
 		json_object_set_new(labels, LABEL_INSTANCE, json_string(job->instance_id));
@@ -319,4 +323,44 @@ int image_build(const struct image_job *job, const struct plan *plan,
 	log_info("build of image '%s' took %lld ms", service->image,
 		 (long long)(clock_monotonic_ms() - began));
 	return 0;
+}
+
+/* --- earlier versions --------------------------------------------------------------------- */
+
+/* In front of the names of what Podman built itself. */
+static const char podman_local[] = "localhost/";
+
+static bool is_kept(const struct engine_image *image, const json_t *keep)
+{
+	const json_t *reference;
+	size_t i;
+
+	json_array_foreach (image->references, i, reference) {
+		const char *text = json_string_value(reference);
+
+		if (text && strncmp(text, podman_local, sizeof(podman_local) - 1) == 0)
+			text += sizeof(podman_local) - 1;
+		if (text && (json_object_get(keep, text) || strstr(text, ":layers-")))
+			return true;
+	}
+	return json_object_get(image->labels, LABEL_INSTANCE);
+}
+
+int image_remove_superseded(struct node *node, const char *challenge_id, const json_t *keep,
+			    struct err *e)
+{
+	AUTO(char *, freep) challenge = strf("%s=%s", LABEL_CHALLENGE, challenge_id);
+	AUTO(char *, freep) maker = strf("%s=%s", label_maker, node->id);
+	const char *const labels[] = { challenge, maker, NULL };
+	struct engine_image_list list = { 0 };
+	int r;
+
+	if (!challenge || !maker)
+		return err_memory(e);
+	r = engine_image_list(node->engine, labels, &list, e);
+	for (size_t i = 0; r == 0 && i < list.count; i++)
+		if (!is_kept(&list.items[i], keep))
+			remove_unused(node->engine, list.items[i].id);
+	engine_image_list_done(&list);
+	return r;
 }

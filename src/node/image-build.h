@@ -10,13 +10,23 @@
 #ifndef NODE_IMAGE_BUILD_H
 #define NODE_IMAGE_BUILD_H
 
+#include <jansson.h>
+
 struct err;
 struct image_job;
+struct node;
 struct plan;
 struct plan_service;
 
 /* Builds the service's image, whether or not there is one. Fails with ENGINE, or as pulls do. */
 int image_build(const struct image_job *job, const struct plan *plan,
 		const struct plan_service *service, struct err *e);
+
+/*
+ * Removes what this node built for the challenge, for no instance, and is not among keep
+ * ({reference: anything}). What a container still uses stays until the next time.
+ */
+int image_remove_superseded(struct node *node, const char *challenge_id, const json_t *keep,
+			    struct err *e);
 
 #endif

@@ -91,7 +91,7 @@ static int needs_same(struct node *node, enum warm_kind kind, const struct chall
 {
 	AUTO(struct plan *, plan_freep) plan = NULL;
 	AUTO(const struct plan_service **, freep) services = NULL;
-	size_t count;
+	size_t count = 0;
 	int r;
 
 	r = warm_plan(node, challenge, &plan, e);

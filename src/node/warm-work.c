@@ -7,6 +7,7 @@
 #include "base/own.h"
 #include "challenge/plan.h"
 #include "node/catalogue.h"
+#include "node/image-build.h"
 #include "node/image.h"
 #include "node/node.h"
 #include "node/warm-review.h"
@@ -51,6 +52,16 @@ static int make_images(const struct warm_work *work, const struct challenge_ref 
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = make_image(&job, plan, services[i], images, e);
 	return r;
+}
+
+/* Room that isn't given back now is given back by the next build. */
+static void remove_superseded(const struct warm_work *work, const json_t *images)
+{
+	struct err why = ERR_INIT;
+
+	if (work->kind == WARM_BUILD &&
+	    image_remove_superseded(work->node, work->challenge_id, images, &why) < 0)
+		log_warn("remove earlier images of '%s': %s", work->challenge_id, why.msg);
 }
 
 /* 1: the challenge's files were changed meanwhile. */
@@ -98,8 +109,10 @@ static int do_work(const struct warm_work *work, json_t *images, struct image_ou
 		   : err_memory(&why);
 	if (r == 0)
 		r = make_images(work, challenge, images, output, &why);
-	if (r == 0)
+	if (r == 0) {
+		remove_superseded(work, images);
 		return record_done(work, challenge, images, e);
+	}
 	if (atomic_load(work->cancelled))
 		return warm_store_put_back(work->node->db, name, work->challenge_id, e);
 	log_warn("%s of '%s' failed: %s", name, work->challenge_id, why.msg);
