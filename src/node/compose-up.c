@@ -13,6 +13,7 @@
 #include "node/container.h"
 #include "node/firewall.h"
 #include "node/node.h"
+#include "node/traffic.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -399,7 +400,7 @@ static int bring_sidecars_up(struct up *up, struct err *e)
 	up->watched = true;
 	pthread_cond_broadcast(&up->changed);
 	pthread_mutex_unlock(&up->lock);
-	return 0;
+	return compose->plan->record_http ? recorder_start(compose, e) : 0;
 }
 
 /* Round service_count is the sidecars'. */

@@ -7,6 +7,7 @@
 #include "challenge/plan.h"
 #include "node/compose.h"
 #include "node/node.h"
+#include "node/traffic.h"
 #include "node/vpn.h"
 
 #include <stdio.h>
@@ -149,6 +150,8 @@ static void add_ports(const struct compose *compose, const struct plan_service *
 			continue;
 		snprintf(key, sizeof(key), "%u/%s", port->container_port, port->protocol);
 		snprintf(host_port, sizeof(host_port), "%u", *ports++);
+		if (recorder_takes(compose->plan, service, port))
+			continue;
 		list = json_object_get(bindings, key);
 		if (!list) {
 			list = json_array();

@@ -10,6 +10,7 @@
 #include "node/node.h"
 #include "node/observe.h"
 #include "node/timeline.h"
+#include "node/traffic.h"
 #include "node/vpn.h"
 #include "wire/instance.h"
 
@@ -292,6 +293,41 @@ static int serve_capture(void *ctx, struct http_req *req, struct http_res *res, 
 	return r < 0 ? r : capture_read(capture, send_part, res, e);
 }
 
+static int send_traffic(struct http_req *req, struct http_res *res, const char *id,
+			struct traffic *traffic, struct err *e)
+{
+	const char *format = http_query(req, "format");
+	int64_t since, limit;
+	int r;
+
+	r = http_query_int(req, "since", 0, INT64_MAX, 0, &since, e);
+	if (r == 0)
+		r = http_query_int(req, "limit", 1, 1000000, 1000000, &limit, e);
+	if (r == 0 && format && strcmp(format, "har") != 0)
+		r = err_set(e, ERR_VALIDATION, "the format '%s' is not known: only \"har\"",
+			    format);
+	if (r == 0)
+		r = traffic_seek(traffic, since, e);
+	if (r == 0)
+		r = http_begin(res, 200, "application/json", e);
+	if (r < 0)
+		return r;
+	return format ? traffic_har(traffic, send_part, res, e)
+		      : traffic_page(traffic, id, (size_t)limit, send_part, res, e);
+}
+
+static int serve_traffic(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct traffic *, traffic_closep) traffic = NULL;
+	const char *id;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = traffic_open(ctx, id, &traffic, e);
+	return r < 0 ? r : send_traffic(req, res, id, traffic, e);
+}
+
 static int serve_later(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	(void)ctx;
@@ -315,7 +351,7 @@ const struct http_route instance_routes[] = {
 	{ .method = "GET",
 	  .path = "/api/v1/instances/{id}/attachments/{filename}",
 	  .serve = serve_attachment },
-	{ .method = "GET", .path = "/api/v1/instances/{id}/traffic", .serve = serve_later },
+	{ .method = "GET", .path = "/api/v1/instances/{id}/traffic", .serve = serve_traffic },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/pcap", .serve = serve_capture },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/agent-runtime", .serve = serve_later },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/openvpn-config", .serve = serve_vpn },
