@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static int print_version(int argc, char **argv)
@@ -196,11 +197,24 @@ static bool asks_for_help(const char *word)
 	return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/* A daemon holds a file per connection; the usual soft limit of 1024 is for programs with select().
+ */
+static void raise_open_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	char *help_of[] = { NULL, (char[]){ "--help" }, NULL };
 
 	signal(SIGPIPE, SIG_IGN);
+	raise_open_files();
 	if (argc < 2) {
 		print_overview(stderr);
 		return CLI_USAGE;

@@ -242,15 +242,13 @@ static int serve_attachment(void *ctx, struct http_req *req, struct http_res *re
 {
 	struct ctfy_attachment attachment = { 0 };
 	const char *id;
-	char etag[72];
 	int fd, r;
 
 	r = instance_id(req, &id, e);
 	if (r == 0)
 		r = attachment_open(ctx, id, http_param(req, "filename"), &fd, &attachment, e);
 	if (r == 0) {
-		snprintf(etag, sizeof(etag), "\"%s\"", attachment.sha256);
-		r = http_send_file(res, fd, attachment.content_type, etag);
+		r = http_send_file(res, fd, attachment.content_type, attachment.sha256);
 	}
 	fields_done(attachment_fields, &attachment);
 	return r;

@@ -391,6 +391,7 @@ static int start_now(struct node *node, struct instance *inst, struct err *e)
 static int run_start(struct node *node, struct instance *inst, struct err *e)
 {
 	struct err cleanup = ERR_INIT;
+	bool called_off;
 	int r;
 
 	r = start_now(node, inst, e);
@@ -400,13 +401,16 @@ static int run_start(struct node *node, struct instance *inst, struct err *e)
 	}
 	if (r == 0)
 		r = err_set(e, ERR_ABORTED, "the start was called off");
-	if (e->code != ERR_ABORTED)
+	called_off = e->code == ERR_ABORTED;
+	if (called_off) /* by a stop: to whoever waits for the start, that is a conflict */
+		e->code = ERR_CONFLICT;
+	else
 		log_warn("instance '%s' of '%s' did not start: %s", inst->id, inst->challenge_id,
 			 e->msg);
 
 	pthread_mutex_lock(&inst->lock);
 	inst->status = STOPPING;
-	inst->end = e->code == ERR_ABORTED ? STOPPED : FAILED;
+	inst->end = called_off ? STOPPED : FAILED;
 	inst->failure = *e;
 	pthread_cond_broadcast(&inst->changed);
 	pthread_mutex_unlock(&inst->lock);
@@ -414,7 +418,7 @@ static int run_start(struct node *node, struct instance *inst, struct err *e)
 			     ending_detail(inst), &cleanup) < 0)
 		log_error("instance '%s': %s", inst->id, cleanup.msg);
 	take_down(node, inst, &cleanup);
-	return r;
+	return -(int)e->code;
 }
 
 /* Makes the instance STOPPING and takes it down, or waits for whoever is at it. */
@@ -481,28 +485,46 @@ int instance_begin(struct node *node, struct instance *inst, enum instance_job k
 	return r;
 }
 
-/* The same request again: waits for the start it finds, unless it asked not to wait. */
-static int answer_existing(struct instance *inst, const char *spec, bool respond_async,
-			   struct ctfy_instance *ret_row, struct err *e)
+/* What answer_existing() says of an instance that has ended meanwhile: its id is free again. */
+enum { INSTANCE_ENDED = 100 };
+
+/* The same request shares the outcome of the start that it finds, unless it asked not to wait. */
+static int share_start(struct instance *inst, bool respond_async, struct ctfy_instance *ret_row,
+		       struct err *e)
 {
 	int r;
 
-	if (strcmp(inst->spec, spec) != 0)
-		return err_set(e, ERR_CONFLICT,
-			       "instance '%s' exists already, started with another body", inst->id);
 	pthread_mutex_lock(&inst->lock);
-	while (!respond_async && inst->busy && inst->status == STARTING)
+	while (inst->busy && !respond_async)
 		pthread_cond_wait(&inst->changed, &inst->lock);
 	if (inst->status == STARTING || inst->status == RUNNING) {
 		r = row_of_locked(inst, ret_row, e);
-	} else if (inst->failure.code != ERR_NONE) {
+	} else {
 		*e = inst->failure;
 		r = -(int)e->code;
-	} else {
-		r = err_set(e, ERR_CONFLICT, "instance '%s' is being stopped", inst->id);
 	}
 	pthread_mutex_unlock(&inst->lock);
 	return r < 0 ? r : INSTANCE_EXISTING;
+}
+
+/* Somebody has the id. One that is on its way out is helped out first. */
+static int answer_existing(struct node *node, struct instance *inst, const char *spec,
+			   bool respond_async, struct ctfy_instance *ret_row, struct err *e)
+{
+	enum instance_status status;
+	int r;
+
+	pthread_mutex_lock(&inst->lock);
+	status = inst->status;
+	pthread_mutex_unlock(&inst->lock);
+	if (status == STARTING || status == RUNNING) {
+		if (strcmp(inst->spec, spec) == 0)
+			return share_start(inst, respond_async, ret_row, e);
+		return err_set(e, ERR_CONFLICT,
+			       "instance '%s' exists already, started with another body", inst->id);
+	}
+	r = stop(node, inst, STOPPED, e);
+	return r < 0 ? r : INSTANCE_ENDED;
 }
 
 static int store_new(struct node *node, const struct instance *inst, bool acknowledged,
@@ -531,11 +553,26 @@ static void forget(struct instance *inst, const struct err *why)
 	set_idle(inst, FAILED);
 }
 
+/* 0: the id is this instance's now; else the answer that another one's presence gives. */
+static int enter(struct node *node, struct instance *inst, const char *spec, bool respond_async,
+		 struct ctfy_instance *ret_row, struct err *e)
+{
+	int r;
+
+	do {
+		AUTO(struct instance *, instance_unrefp) existing = NULL;
+
+		r = roster_enter(node->roster, inst, (size_t)node->options->capacity, &existing, e);
+		if (existing)
+			r = answer_existing(node, existing, spec, respond_async, ret_row, e);
+	} while (r == INSTANCE_ENDED);
+	return r;
+}
+
 int instance_start(struct node *node, const struct instance_spec *spec, bool respond_async,
 		   struct ctfy_instance *ret_row, struct err *e)
 {
 	AUTO(struct instance *, instance_unrefp) inst = NULL;
-	AUTO(struct instance *, instance_unrefp) existing = NULL;
 	AUTO(struct challenge_ref *, challenge_unrefp) challenge = NULL;
 	AUTO(char *, freep) text = spec_text(spec);
 	int r;
@@ -550,10 +587,10 @@ int instance_start(struct node *node, const struct instance_spec *spec, bool res
 	inst->busy = true;
 	inst->started_at = clock_now_ms(node->clock);
 	inst->expires_at = inst->started_at + spec->ttl * 1000;
-	r = roster_enter(node->roster, inst, (size_t)node->options->capacity, &existing, e);
-	if (r < 0 || existing) {
-		instance_unref(inst); /* the use that the table did not take */
-		return r < 0 ? r : answer_existing(existing, text, respond_async, ret_row, e);
+	r = enter(node, inst, text, respond_async, ret_row, e);
+	if (r != 0) {
+		instance_unref(inst); /* the use that the roster did not take */
+		return r;
 	}
 
 	r = store_new(node, inst, respond_async, e);
