@@ -43,6 +43,7 @@ LABEL_PROJECT = "com.docker.compose.project"
 LABEL_SERVICE = "com.docker.compose.service"
 
 _nodes = []
+_closed = []
 
 
 # --- The engine ------------------------------------------------------------------------------
@@ -304,12 +305,12 @@ class Reply:
 
 
 def free_subnets():
-    """A /20 that neither the host nor the engine uses at the moment."""
+    """A /20 that the engine does not use at the moment, and no node by default."""
     used = [ipaddress.ip_network(config["Subnet"])
             for network in engine.json("GET", "/networks")
             for config in (network["IPAM"].get("Config") or []) if "Subnet" in config]
     while True:
-        base = ipaddress.ip_network(f"10.{random.randint(128, 249)}.{16 * random.randint(0, 15)}.0/20")
+        base = ipaddress.ip_network(f"10.{random.randint(192, 249)}.{16 * random.randint(0, 15)}.0/20")
         if not any(base.overlaps(other) for other in used if other.version == 4):
             return str(base)
 
@@ -360,7 +361,7 @@ class Node:
             "challenges": self.challenges, "state": self.state, "evidence": self.evidence,
             "token-file": self.token_file, "bind": bind, "public-host": public_host,
             "ports": "%d-%d" % self.ports, "subnets": subnets or free_subnets(),
-            "ready-networks": "2",
+            "ready-networks": "0", # each is made and removed again: only where that is the point
             **{name.replace("_", "-"): str(value) for name, value in options.items()},
         }
         if engine_url:
@@ -434,11 +435,17 @@ class Node:
         finally:
             if self.is_alive():
                 self.kill()
-            for label in self.labels:
-                engine.remove(engine.objects(label))
+            self.sweep()
             shutil.rmtree(self.dir, ignore_errors=True)
             _nodes.remove(self)
+            _closed.append(self)
         return status
+
+    def sweep(self):
+        """Removes what is left of it, above all the networks that it kept ready."""
+        self.learn_labels()
+        for label in self.labels:
+            engine.remove(engine.objects(label))
 
     def log(self, lines=60):
         with open(self.log_path, errors="replace") as file:
@@ -686,6 +693,8 @@ def close_all():
         if status not in (0, None):
             print(f"a node ended with status {status} after SIGTERM", file=sys.stderr)
             fine = False
+    for node in _closed: # what the engine was still at when the node was killed
+        node.sweep()
     return fine
 
 

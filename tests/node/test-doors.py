@@ -230,7 +230,7 @@ class Conversation(NodeTest):
                         b"GET /" + b"a" * 70000 + b" HTTP/1.1\r\n\r\n",
                         b"POST /api/v1/instances HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
                         b"GET /api/v1/health HTTP/1.1\r\nX: " + b"y" * 100000 + b"\r\n\r\n"]:
-            with socket.create_connection(("127.0.0.1", node.port), 10) as sock:
+            with socket.create_connection(("127.0.0.1", node.port), 1) as sock:
                 try:
                     sock.sendall(garbage)
                     sock.shutdown(socket.SHUT_WR)

@@ -25,7 +25,7 @@ def setUpModule():
     global node, proxy
     proxy = EngineProxy(tempfile.mkdtemp(prefix="ctfy-node-test-"))
     unittest.addModuleCleanup(shutil.rmtree, os.path.dirname(proxy.path), True)
-    node = Node(engine_url=proxy.url, ready_networks=0) # so that every start makes its own
+    node = Node(engine_url=proxy.url)
 
 
 class FailingStart(NodeTest):
@@ -112,24 +112,25 @@ class FailingStart(NodeTest):
 class EngineGone(NodeTest):
     def test_it_is_told_and_survived(self):
         row, spec = node.begin("web")
-        label = node.label()
+        path = f"/instances/{row['instance_id']}"
+        lost = node.spec("plain")
         proxy.cut()
         try:
-            lost = node.spec("plain")
             began = time.monotonic()
-            reply = self.assertError(node.post(lost, timeout=30), 502)
-            self.assertLess(time.monotonic() - began, 15)
-            self.assertRegex(reply.detail.lower(), r"engine|docker|connect|socket")
+            start = background(node.post, lost)
+            stop = background(node.stop, row["instance_id"])
             heartbeat = self.assertStatus(node.call("GET", "/health", timeout=5), 200)
             self.assertIn("running", heartbeat.json)
-            reply = self.assertError(node.stop(row["instance_id"], timeout=60), 500, 502, 503, 504)
-            reply = node.call("GET", f"/instances/{row['instance_id']}/health", timeout=20)
+            reply = node.call("GET", path + "/health", timeout=20)
             if reply.status == 200:
                 self.assertIs(reply.json["is_healthy"], False)
             else:
                 self.assertError(reply, 502, 503)
-            reply = node.call("GET", f"/instances/{row['instance_id']}/container-logs", timeout=20)
-            self.assertError(reply, 502, 503)
+            self.assertError(node.call("GET", path + "/container-logs", timeout=20), 502, 503)
+            reply = self.assertError(start.result(30), 502)
+            self.assertRegex(reply.detail.lower(), r"engine|docker|connect|socket")
+            self.assertError(stop.result(30), 500, 502, 503, 504)
+            self.assertLess(time.monotonic() - began, 15)
         finally:
             proxy.restore()
         self.assertGone(node, lost["instance_id"])

@@ -15,7 +15,7 @@ node = None
 
 def setUpModule():
     global node
-    node = Node()
+    node = Node(ready_networks=3)
 
 
 def instant(text):

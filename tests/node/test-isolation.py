@@ -179,7 +179,7 @@ def host_addresses():
 
 def setUpModule():
     global node, lan, host, control
-    node = Node(listen="0.0.0.0", bind="0.0.0.0")
+    node = Node(listen="0.0.0.0", bind="0.0.0.0", ready_networks=2)
     host = HostServices()
     unittest.addModuleCleanup(host.close)
     control = engine.run(new_id("control"), "debian:bookworm-slim", ["sleep", "600"])
@@ -372,7 +372,7 @@ class Meanwhile(NodeTest):
         self.hammered(noise)
 
     def test_no_gap_while_another_node_comes_and_goes(self):
-        other = Node(ready_networks=0)
+        other = Node()
         self.addCleanup(other.close)
         self.hammered(other.restart)
 
@@ -390,8 +390,10 @@ class Afterwards(NodeTest):
             target["lan"] = (lan.address, lan.port)
         outer = container_of("attacker", "outer")["Id"]
         node.kill()
-        self.assertEqual(probe(outer, target), set())
-        node.start()
+        try:
+            self.assertEqual(probe(outer, target), set())
+        finally:
+            node.start()
         self.assertEqual(probe(outer, target), set())
         self.assertEqual(fetch("127.0.0.1", rows["web"]["endpoints"][0]["port"]), specs["web"]["answers"]["flag"])
 
