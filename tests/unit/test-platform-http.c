@@ -1138,17 +1138,72 @@ enum { AS_NOBODY, AS_PLAYER, AS_ORGANISER, AS_ADMIN, AS_NODE, ROLES };
 
 static const char *const role_names[] = { "nobody", "player", "organiser", "admin", "node" };
 
+/* The least that each route takes; written down twice, so that no slip of a row goes unseen. */
+static const struct expectation {
+	const char *method, *path;
+	int least; /* AS_NOBODY: open; AS_NODE: nodes alone */
+} expectations[] = {
+	{ "POST", "/users", AS_NOBODY },
+	{ "POST", "/sessions", AS_NOBODY },
+	{ "DELETE", "/sessions", AS_PLAYER },
+	{ "GET", "/me", AS_PLAYER },
+	{ "PUT", "/me/password", AS_PLAYER },
+	{ "GET", "/me/tokens", AS_PLAYER },
+	{ "POST", "/me/tokens", AS_PLAYER },
+	{ "DELETE", "/me/tokens/{token}", AS_PLAYER },
+	{ "GET", "/admin/users", AS_ORGANISER },
+	{ "POST", "/admin/users", AS_ORGANISER },
+	{ "PATCH", "/admin/users/{user}", AS_ADMIN },
+	{ "GET", "/team", AS_PLAYER },
+	{ "POST", "/teams", AS_PLAYER },
+	{ "POST", "/team/members", AS_PLAYER },
+	{ "DELETE", "/team/members/me", AS_PLAYER },
+	{ "GET", "/admin/teams", AS_ORGANISER },
+	{ "GET", "/health", AS_NOBODY },
+	{ "GET", "/competitions", AS_NOBODY },
+	{ "GET", "/scoreboard", AS_NOBODY },
+	{ "GET", "/admin/scoreboard", AS_ORGANISER },
+	{ "POST", "/admin/competitions", AS_ORGANISER },
+	{ "GET", "/admin/competitions/{competition}", AS_ORGANISER },
+	{ "GET", "/challenges", AS_PLAYER },
+	{ "GET", "/challenges/{id}", AS_PLAYER },
+	{ "GET", "/instances", AS_PLAYER },
+	{ "POST", "/challenges/{id}/instance", AS_PLAYER },
+	{ "GET", "/challenges/{id}/instance", AS_PLAYER },
+	{ "PATCH", "/challenges/{id}/instance", AS_PLAYER },
+	{ "DELETE", "/challenges/{id}/instance", AS_PLAYER },
+	{ "GET", "/admin/instances", AS_ORGANISER },
+	{ "DELETE", "/admin/instances/{instance}", AS_ORGANISER },
+	{ "GET", "/challenges/{id}/attachments", AS_PLAYER },
+	{ "GET", "/challenges/{id}/attachments/{name}", AS_PLAYER },
+	{ "POST", "/challenges/{id}/submissions", AS_PLAYER },
+	{ "GET", "/submissions", AS_PLAYER },
+	{ "GET", "/admin/submissions", AS_ORGANISER },
+	{ "POST", "/nodes/register", AS_NOBODY },
+	{ "GET", "/nodes/me", AS_NODE },
+	{ "GET", "/admin/nodes", AS_ORGANISER },
+	{ "GET", "/admin/nodes/{node}", AS_ORGANISER },
+	{ "DELETE", "/admin/nodes/{node}", AS_ADMIN },
+	{ "POST", "/admin/challenges/rescan", AS_ORGANISER },
+};
+
+static const struct expectation *expectation_of(const struct http_route *route)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(expectations); i++)
+		if (strcmp(expectations[i].method, route->method) == 0 &&
+		    strcmp(expectations[i].path, route->path + strlen("/api/v1")) == 0)
+			return &expectations[i];
+	fail_msg("nobody wrote down who may %s %s", route->method, route->path);
+	return NULL;
+}
+
 static bool may(const struct http_route *route, int role)
 {
-	if (route->flags & HTTP_OPEN)
-		return true;
-	switch ((enum access)route->access) {
-	case ACCESS_USER: return role >= AS_PLAYER && role <= AS_ADMIN;
-	case ACCESS_ORGANISER: return role == AS_ORGANISER || role == AS_ADMIN;
-	case ACCESS_ADMIN: return role == AS_ADMIN;
-	case ACCESS_NODE: return role == AS_NODE;
-	}
-	return false;
+	int least = expectation_of(route)->least;
+
+	if (least == AS_NOBODY || least == AS_NODE)
+		return least == AS_NOBODY || role == AS_NODE;
+	return role >= least && role <= AS_ADMIN;
 }
 
 /* The route's path, with "none" for each of its parameters. */
@@ -1221,7 +1276,7 @@ TEST(every_route_is_open_to_its_roles_and_to_no_other)
 		for (size_t j = 0; platform_route_tables[i][j].method; j++, walked++)
 			walk_route(&w, &platform_route_tables[i][j], masters);
 	}
-	CHECK(walked > 40);
+	CHECK_EQ(walked, ARRAY_SIZE(expectations));
 	EXPECT(call(&w, NULL, "GET", "/nowhere", NULL, NULL), 404);
 	EXPECT(call(&w, w.alice, "PUT", "/team", NULL, NULL), 405);
 }
