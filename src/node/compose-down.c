@@ -7,6 +7,7 @@
 #include "engine/image.h"
 #include "engine/network.h"
 #include "engine/volume.h"
+#include "node/evict.h"
 #include "node/node.h"
 
 #include <stdio.h>
@@ -62,6 +63,16 @@ static int kill_and_remove(struct engine *engine, const char *container, struct 
 	return engine_container_remove(engine, container, true, e);
 }
 
+static int empty_and_remove(struct engine *engine, const char *network, struct err *e)
+{
+	int r = engine_network_remove(engine, network, e);
+
+	if (r != -ERR_CONFLICT)
+		return r;
+	r = network_evict(engine, network, e);
+	return r < 0 ? r : engine_network_remove(engine, network, e);
+}
+
 static int remove_image(struct engine *engine, const char *image, struct err *e)
 {
 	return engine_image_remove(engine, image, true, e);
@@ -73,7 +84,7 @@ static const struct kind {
 	remove_object *remove;
 } kinds[] = {
 	{ list_containers, kill_and_remove },
-	{ list_networks, engine_network_remove },
+	{ list_networks, empty_and_remove },
 	{ list_volumes, engine_volume_remove },
 	{ list_images, remove_image },
 };

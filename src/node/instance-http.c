@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/own.h"
+#include "node/agent.h"
 #include "node/attachment.h"
 #include "node/capture.h"
 #include "node/instance.h"
@@ -215,7 +216,7 @@ static int serve_logs(void *ctx, struct http_req *req, struct http_res *res, str
 	if (r == 0)
 		r = instance_logs(ctx, id, http_query(req, "service"), (size_t)tail, &text, e);
 	if (r == 0) {
-		json_t *json = json_pack("{s:s#}", "logs", text.data, text.len);
+		json_t *json = json_pack("{s:s%}", "logs", text.data, text.len);
 
 		r = json ? http_send_json(res, 200, json) : err_memory(e);
 	}
@@ -326,6 +327,23 @@ static int serve_traffic(void *ctx, struct http_req *req, struct http_res *res, 
 	return r < 0 ? r : send_traffic(req, res, id, traffic, e);
 }
 
+static int serve_agent_runtime(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct agent_runtime runtime = { 0 };
+	const char *id;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = agent_runtime(ctx, id, &runtime, e);
+	if (r == -ERR_UNAVAILABLE)
+		http_set_retry_after(res, 1);
+	if (r == 0)
+		r = http_send(res, 200, agent_runtime_fields, &runtime);
+	fields_done(agent_runtime_fields, &runtime);
+	return r;
+}
+
 static int serve_later(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	(void)ctx;
@@ -351,7 +369,9 @@ const struct http_route instance_routes[] = {
 	  .serve = serve_attachment },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/traffic", .serve = serve_traffic },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/pcap", .serve = serve_capture },
-	{ .method = "GET", .path = "/api/v1/instances/{id}/agent-runtime", .serve = serve_later },
+	{ .method = "GET",
+	  .path = "/api/v1/instances/{id}/agent-runtime",
+	  .serve = serve_agent_runtime },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/openvpn-config", .serve = serve_vpn },
 	{ .method = "GET",
 	  .path = "/api/v1/instances/{id}/containers/{container_id}/shell",

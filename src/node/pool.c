@@ -6,6 +6,7 @@
 #include "base/spawn.h"
 #include "engine/network.h"
 #include "node/compose.h"
+#include "node/evict.h"
 #include "node/firewall.h"
 #include "node/node.h"
 #include "node/roster.h"
@@ -116,6 +117,10 @@ int pool_give(struct pool *pool, const struct pooled_network *network, struct er
 	int r;
 
 	r = is_empty(pool, network, e);
+	if (r == 0)
+		r = network_evict(pool->node->engine, network->id, e);
+	if (r == 0)
+		r = is_empty(pool, network, e);
 	if (r == -ERR_NOT_FOUND) {
 		subnets_release(pool->node->subnets, network->subnet);
 		return 0;
