@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +18,12 @@ static const struct {
 
 /* The head names the object and the tail the cause; what must give way is the middle. */
 static const char ellipsis[] = " ... ";
+
+/* Messages travel as UTF-8: what is cut is cut between two characters. */
+static bool is_inside_character(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
 
 static void join(char *msg, const char *head, const char *separator, const char *tail)
 {
@@ -34,6 +41,8 @@ static void join(char *msg, const char *head, const char *separator, const char 
 
 	if (head_len > ERR_MESSAGE_SIZE / 4)
 		head_len = ERR_MESSAGE_SIZE / 4;
+	while (head_len > 0 && is_inside_character(head[head_len]))
+		head_len--;
 	memcpy(msg, head, head_len);
 	memcpy(msg + head_len, separator, separator_len);
 	head_len += separator_len;
@@ -43,6 +52,8 @@ static void join(char *msg, const char *head, const char *separator, const char 
 		head_len += sizeof(ellipsis) - 1;
 		tail += tail_len - (ERR_MESSAGE_SIZE - 1 - head_len);
 		tail_len = ERR_MESSAGE_SIZE - 1 - head_len;
+		for (; tail_len > 0 && is_inside_character(*tail); tail++)
+			tail_len--;
 	}
 	memcpy(msg + head_len, tail, tail_len);
 	msg[head_len + tail_len] = '\0';

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/id.h"
 #include "base/own.h"
 
 #include <errno.h>
@@ -115,45 +116,80 @@ int dir_make(const char *path, mode_t mode, struct err *e)
 	return 0;
 }
 
-static int remove_in(int parent, const char *name);
+/* A removal at work: directories that were not empty when met have become entries of the top one.
+ */
+struct removal {
+	int top;
+	char prefix[16]; /* of their names: random, so that nobody can have made one like it */
+	unsigned long moved;
+};
 
-static int remove_entries(int fd)
+enum { MOVED_NAME_SIZE = 40 };
+
+static void moved_name(const struct removal *removal, unsigned long number, char *name)
 {
-	AUTO(DIR *, closedirp) dir = fdopendir(fd);
+	snprintf(name, MOVED_NAME_SIZE, "%s-%lu", removal->prefix, number);
+}
+
+static int remove_entry(struct removal *removal, int dir, const char *entry)
+{
+	char name[MOVED_NAME_SIZE];
+
+	if (unlinkat(dir, entry, 0) == 0 || errno == ENOENT)
+		return 0;
+	if ((errno != EISDIR && errno != EPERM))
+		return -1;
+	if (unlinkat(dir, entry, AT_REMOVEDIR) == 0)
+		return 0;
+	moved_name(removal, removal->moved++, name);
+	return renameat(dir, entry, removal->top, name);
+}
+
+static int empty_directory(struct removal *removal, const char *name)
+{
+	int fd = openat(removal->top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO(DIR *, closedirp) dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
 	if (!dir) {
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 		return -1;
 	}
-	while ((entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (remove_in(dirfd(dir), entry->d_name) < 0)
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    strncmp(entry->d_name, removal->prefix, strlen(removal->prefix)) != 0 &&
+		    remove_entry(removal, dirfd(dir), entry->d_name) < 0)
+			return -1;
+	return 0;
+}
+
+/* However deep a player has made the tree: no recursion, and two directories open at most. */
+static int remove_below(int top)
+{
+	struct removal removal = { .top = top };
+	char name[MOVED_NAME_SIZE];
+
+	id_random(removal.prefix, sizeof(removal.prefix) - 1);
+	if (empty_directory(&removal, ".") < 0)
+		return -1;
+	for (unsigned long next = 0; next < removal.moved; next++) {
+		moved_name(&removal, next, name);
+		if (empty_directory(&removal, name) < 0 || unlinkat(top, name, AT_REMOVEDIR) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int remove_in(int parent, const char *name)
-{
-	int fd;
-
-	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return -1;
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	if (remove_entries(fd) < 0)
-		return -1;
-	return unlinkat(parent, name, AT_REMOVEDIR);
-}
-
 int tree_remove(const char *path, struct err *e)
 {
-	if (remove_in(AT_FDCWD, path) < 0 && errno != ENOENT)
+	AUTO(int, closep) top = -1;
+
+	if (unlink(path) == 0 || errno == ENOENT)
+		return 0;
+	if (errno == EISDIR || errno == EPERM)
+		top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (top < 0 || remove_below(top) < 0 || rmdir(path) < 0)
 		return err_errno(e, ERR_INTERNAL, "remove '%s'", path);
 	return 0;
 }

@@ -34,7 +34,7 @@ int json_parse(const void *bytes, size_t len, json_t **ret_json, struct err *e)
 
 	if (!json_is_shallow(bytes, len))
 		return err_set(e, ERR_INVALID, "not JSON: nested deeper than %d", JSON_DEPTH_MAX);
-	*ret_json = json_loadb(bytes, len, JSON_DECODE_ANY, &error);
+	*ret_json = json_loadb(bytes, len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
 	if (*ret_json)
 		return 0;
 	if (json_error_code(&error) == json_error_out_of_memory)

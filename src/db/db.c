@@ -16,6 +16,8 @@ struct statement {
 	bool in_use;
 };
 
+struct batch;
+
 struct db {
 	sqlite3 *sqlite;
 	pthread_mutex_t
@@ -28,12 +30,16 @@ struct db {
 	 * it. Whoever leaves while nobody else waits to enter commits the batch for all.
 	 */
 	atomic_int entering;
-	bool batch_open;
-	unsigned batch_members;
-	uint64_t batch; /* number of the batch that is open, or opens next */
-	struct err batch_error;
-	uint64_t failed_batch;
+	unsigned batch_entered; /* members the open batch ever had */
+	struct batch *batch;    /* the one that is open; NULL: none */
 	pthread_cond_t batch_ended;
+};
+
+/* Outlives its commit until every member has heard of it. */
+struct batch {
+	unsigned members; /* that have not left */
+	bool ended;
+	struct err error; /* code NONE: what they wrote is on disk */
 };
 
 struct db_rows {
@@ -235,20 +241,38 @@ int db_run(struct db *db, const char *sql, const struct db_value *args, struct e
 	return db_change(db, sql, args, NULL, e);
 }
 
+static int leave_batch(struct db *db, struct err *e);
+
+/* Whatever was written in it is on disk afterwards, or its members are told that it is not. */
 static void end_batch(struct db *db)
 {
-	struct err error = ERR_INIT;
+	struct batch *batch = TAKE(db->batch);
 
-	if (run_script(db, "COMMIT", &error) < 0) {
-		db->batch_error = error;
-		db->failed_batch = db->batch;
-		if (!sqlite3_get_autocommit(db->sqlite))
-			sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
-	}
-	db->batch_open = false;
-	db->batch_members = 0;
-	db->batch++;
+	/* A statement that found the disk full may have rolled the whole batch back already. */
+	if (sqlite3_get_autocommit(db->sqlite))
+		err_set(&batch->error, ERR_STORE, "store: the transaction was rolled back: %s",
+			sqlite3_errmsg(db->sqlite));
+	else if (run_script(db, "COMMIT", &batch->error) < 0 && !sqlite3_get_autocommit(db->sqlite))
+		sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+	batch->ended = true;
 	pthread_cond_broadcast(&db->batch_ended);
+}
+
+static int open_batch(struct db *db, struct err *e)
+{
+	struct batch *batch = calloc(1, sizeof(*batch));
+	int r;
+
+	if (!batch)
+		return err_memory(e);
+	r = run_script(db, "BEGIN IMMEDIATE", e);
+	if (r < 0) {
+		free(batch);
+		return r;
+	}
+	db->batch = batch;
+	db->batch_entered = 0;
+	return 0;
 }
 
 int db_begin(struct db *db, struct err *e)
@@ -258,38 +282,40 @@ int db_begin(struct db *db, struct err *e)
 	atomic_fetch_add(&db->entering, 1);
 	pthread_mutex_lock(&db->lock);
 	atomic_fetch_sub(&db->entering, 1);
-	if (!db->batch_open) {
-		r = run_script(db, "BEGIN IMMEDIATE", e);
-		db->batch_open = r == 0;
-	}
-	if (r == 0)
-		r = run_script(db, "SAVEPOINT member", e);
+	if (db->batch && sqlite3_get_autocommit(db->sqlite))
+		end_batch(db); /* it was rolled back under its members: ours is another one */
+	if (!db->batch)
+		r = open_batch(db, e);
 	if (r < 0) {
-		if (db->batch_open && atomic_load(&db->entering) == 0)
-			end_batch(db);
 		pthread_mutex_unlock(&db->lock);
 		return r;
 	}
+	db->batch->members++;
+	db->batch_entered++;
 	db->in_transaction = true;
-	db->batch_members++;
-	return 0;
+	r = run_script(db, "SAVEPOINT member", e);
+	if (r < 0)
+		leave_batch(db, NULL);
+	return r;
 }
 
 /* Ends our part of the batch; the last one out ends it for all. Unlocks. */
 static int leave_batch(struct db *db, struct err *e)
 {
-	uint64_t mine = db->batch;
-	int r = 0;
+	struct batch *batch = db->batch;
+	int r;
 
 	db->in_transaction = false;
-	if (atomic_load(&db->entering) == 0 || db->batch_members >= BATCH_MAX)
+	if (atomic_load(&db->entering) == 0 || db->batch_entered >= BATCH_MAX ||
+	    sqlite3_get_autocommit(db->sqlite))
 		end_batch(db);
-	while (db->batch == mine)
+	while (!batch->ended)
 		pthread_cond_wait(&db->batch_ended, &db->lock);
-	if (db->failed_batch == mine && e) {
-		*e = db->batch_error;
-		r = -(int)e->code;
-	}
+	r = -(int)batch->error.code;
+	if (r < 0 && e)
+		*e = batch->error;
+	if (--batch->members == 0)
+		free(batch);
 	pthread_mutex_unlock(&db->lock);
 	return r;
 }
@@ -362,7 +388,6 @@ static void init_lock(struct db *db)
 	pthread_mutex_init(&db->lock, &recursive);
 	pthread_mutexattr_destroy(&recursive);
 	pthread_cond_init(&db->batch_ended, NULL);
-	db->batch = 1;
 }
 
 int db_open(const char *path, const char *const *migrations, struct db **ret_db, struct err *e)

@@ -71,9 +71,20 @@ static const struct jump jumps[] = {
 
 static int jump_do(const char *action, const struct jump *jump, struct err *e)
 {
-	const char *const argv[] = { jump->program, "-w",   "10",     action,      jump->from,
-				     "-i",          "cfy+", "-m",     "conntrack", "--ctstate",
-				     "NEW",         "-j",   jump->to, NULL };
+	const char *const argv[] = { jump->program,
+				     "-w",
+				     "10",
+				     action,
+				     jump->from,
+				     "-i",
+				     "cfy+",
+				     "-m",
+				     "conntrack",
+				     "--ctstate",
+				     "NEW,INVALID,UNTRACKED",
+				     "-j",
+				     jump->to,
+				     NULL };
 
 	return spawn_wait(argv, NULL, e);
 }

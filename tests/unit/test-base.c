@@ -11,9 +11,11 @@
 
 #include "check.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 TEST(an_error_carries_its_code_and_words)
 {
@@ -243,6 +245,46 @@ TEST(a_tree_is_copied_with_links_and_modes_and_removed)
 	CHECK_EQ(tree_remove(dir, &e), 0);
 }
 
+TEST(a_tree_as_deep_as_anybody_makes_it_is_removed)
+{
+	char dir[] = "/tmp/ctfy-test-XXXXXX";
+	int at, below, depth;
+	struct err e = ERR_INIT;
+
+	CHECK(mkdtemp(dir));
+	at = open(dir, O_RDONLY | O_DIRECTORY);
+	for (depth = 0; depth < 8000; depth++) {
+		CHECK_EQ(mkdirat(at, "d", 0755), 0);
+		CHECK_EQ(symlinkat("nowhere", at, "link"), 0);
+		below = openat(at, "d", O_RDONLY | O_DIRECTORY);
+		CHECK(below >= 0);
+		close(at);
+		at = below;
+	}
+	close(at);
+	CHECK_EQ(tree_remove(dir, &e), 0);
+	CHECK(!file_exists(dir));
+}
+
+TEST(a_message_is_cut_between_characters)
+{
+	struct err e = ERR_INIT;
+	AUTO(json_t *, json_decrefp) json = NULL;
+	char cause[3000];
+
+	for (size_t shift = 0; shift < 3; shift++) {
+		memset(cause, 'x', sizeof(cause));
+		for (size_t i = shift; i + 3 < sizeof(cause); i += 3)
+			memcpy(cause + i, "\xe2\x94\x81", 3);
+		cause[sizeof(cause) - 1] = '\0';
+		err_set(&e, ERR_ENGINE, "%s", cause);
+		err_wrap(&e, "%s", cause);
+		json_decref(json);
+		json = json_string(e.msg);
+		CHECK(json);
+	}
+}
+
 #define SERVER_OPTIONS(ROW)                                       \
 	ROW(listen, STRING, "ADDR", "127.0.0.1:7070", "Address.") \
 	ROW(max_shells, COUNT, "N", "32", "Shells.")              \
@@ -288,4 +330,6 @@ RUN_TESTS(T(an_error_carries_its_code_and_words), T(a_long_cause_keeps_its_end),
 	  T(an_arena_holds_small_and_large), T(a_message_survives_decoding_and_encoding),
 	  T(every_wrong_member_is_reported_with_its_place), T(an_instant_is_rfc3339_both_ways),
 	  T(ids_are_the_contract_s), T(secrets_compare_and_hash),
-	  T(a_tree_is_copied_with_links_and_modes_and_removed), T(options_come_from_their_table))
+	  T(a_tree_is_copied_with_links_and_modes_and_removed),
+	  T(a_tree_as_deep_as_anybody_makes_it_is_removed), T(a_message_is_cut_between_characters),
+	  T(options_come_from_their_table))
