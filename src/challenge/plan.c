@@ -9,6 +9,7 @@
 #include "challenge/service.h"
 
 #include <ctype.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -455,16 +456,27 @@ static void plan_model(struct planner *p)
 		plan_services(p, services);
 }
 
-/* What compose makes of a project's name: lower case letters, digits, "-" and "_". */
+/*
+ * A project's name takes lower case letters, digits, "-" and "_". Ids that differ only in what it
+ * can't hold are told apart by a hash.
+ */
 static const char *project_name(struct arena *arena, const char *instance_id)
 {
+	unsigned char digest[crypto_hash_sha256_BYTES];
 	char *name = arena_printf(arena, "ctfy-%s", instance_id);
+	bool same = true;
 
-	for (char *c = name; c && *c; c++)
-		*c = isalnum((unsigned char)*c) || *c == '-' || *c == '_'
-			     ? (char)tolower((unsigned char)*c)
-			     : '-';
-	return name;
+	for (char *c = name; c && *c; c++) {
+		if (islower((unsigned char)*c) || isdigit((unsigned char)*c) || strchr("-_", *c))
+			continue;
+		same = false;
+		*c = isupper((unsigned char)*c) ? (char)tolower((unsigned char)*c) : '-';
+	}
+	if (same || !name)
+		return name;
+	crypto_hash_sha256(digest, (const unsigned char *)instance_id, strlen(instance_id));
+	return arena_printf(arena, "%s-%02x%02x%02x%02x", name, digest[0], digest[1], digest[2],
+			    digest[3]);
 }
 
 static bool permits_egress(struct planner *p)

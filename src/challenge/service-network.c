@@ -241,7 +241,8 @@ void service_extra_hosts(struct service *s, const struct yaml_node *value)
 
 void service_finish_networks(struct service *s)
 {
-	const char *container_name = yaml_string(yaml_get(s->node, "container_name"));
+	const struct yaml_node *named = yaml_get(s->node, "container_name");
+	const char *container_name = named ? yaml_scalar_text(s->p->arena, named) : NULL;
 
 	if (s->plan->network_mode) {
 		if (s->plan->network_count)
@@ -252,6 +253,6 @@ void service_finish_networks(struct service *s)
 	if (!s->plan->network_count && network_use(s->p, "default", s->node, service_key_path(s)))
 		add_use(s, "default");
 	service_add_alias(s, s->name);
-	if (container_name)
+	if (container_name && *container_name)
 		service_add_alias(s, container_name);
 }

@@ -607,6 +607,30 @@ TEST(a_container_s_fixed_name_is_only_an_alias)
 	folder_close(&f);
 }
 
+static const char *project_of(const char *instance_id, char *text, size_t size)
+{
+	struct plan_facts facts = { .instance_id = instance_id };
+	AUTO(struct plan *, plan_freep) plan = NULL;
+
+	CHECK_EQ(plan_make(f.challenge, NULL, &facts, &plan, NULL, &f.e), 0);
+	snprintf(text, size, "%s", plan->project);
+	return text;
+}
+
+TEST(no_two_instances_have_one_project_s_name)
+{
+	char a[128], b[128];
+
+	folder_open(&f);
+	folder_write(&f, "compose.yml", "services: {s: {image: i}}\n");
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_STR(project_of("team-1_x", a, sizeof(a)), "ctfy-team-1_x");
+	CHECK(strcmp(project_of("a.b", a, sizeof(a)), project_of("a-b", b, sizeof(b))) != 0);
+	CHECK(strcmp(project_of("AB", a, sizeof(a)), project_of("ab", b, sizeof(b))) != 0);
+	CHECK_EQ(strspn(a, "abcdefghijklmnopqrstuvwxyz0123456789-_"), strlen(a));
+	folder_close(&f);
+}
+
 TEST(a_link_makes_its_alias)
 {
 	folder_open(&f);
@@ -1029,9 +1053,9 @@ RUN_TESTS(T(every_service_key_becomes_what_the_engine_calls_it), T(ports_are_rea
 	  T(what_has_no_effect_is_a_warning), T(extensions_and_version_are_passed_over),
 	  T(services_come_in_the_order_of_their_dependencies),
 	  T(a_service_off_by_its_profile_is_left_out), T(a_container_s_fixed_name_is_only_an_alias),
-	  T(a_link_makes_its_alias), T(networks_are_the_instance_s_own),
-	  T(a_bridge_s_name_and_another_driver_are_not_kept), T(volumes_are_the_instance_s_own),
-	  T(a_volume_that_reaches_out_needs_an_opt_in),
+	  T(no_two_instances_have_one_project_s_name), T(a_link_makes_its_alias),
+	  T(networks_are_the_instance_s_own), T(a_bridge_s_name_and_another_driver_are_not_kept),
+	  T(volumes_are_the_instance_s_own), T(a_volume_that_reaches_out_needs_an_opt_in),
 	  T(instances_never_share_or_dirty_the_source),
 	  T(a_symlink_out_of_the_folder_is_the_operator_s_to_allow),
 	  T(the_engine_s_socket_can_be_left_out), T(a_build_is_planned_with_its_arguments),
