@@ -3,16 +3,17 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/own.h"
+#include "challenge/digest.h"
 #include "challenge/folder.h"
 #include "challenge/ignore.h"
 #include "challenge/plan.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_IGNORE = 1 << 20, MAX_DEPTH = 128 };
@@ -167,30 +168,35 @@ static void hash_text(struct hasher *h, const char *text)
 	hash_bytes(h, text ? text : "", text ? strlen(text) + 1 : 0);
 }
 
-static int hash_file(struct hasher *h, const char *path)
+static int hash_file(struct hasher *h, const char *path, const struct stat *st)
 {
-	AUTO(int, closep) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	unsigned char part[65536];
-	ssize_t n;
+	unsigned char digest[DIGEST_SIZE];
+	int r = digest_file(path, st, digest, h->e);
 
-	if (fd < 0)
+	if (r == 0)
+		hash_bytes(h, digest, sizeof(digest));
+	return r;
+}
+
+static int hash_outer_dockerfile(struct hasher *h, const char *path)
+{
+	AUTO(char *, freep) real = realpath(path, NULL);
+	struct stat st;
+
+	if (!real || stat(real, &st) < 0)
 		return err_errno(h->e, ERR_INVALID, "read '%s'", path);
-	while ((n = read(fd, part, sizeof(part))) > 0)
-		crypto_hash_sha256_update(&h->state, part, (size_t)n);
-	return n < 0 ? err_errno(h->e, ERR_INVALID, "read '%s'", path) : 0;
+	return hash_file(h, real, &st);
 }
 
 static int hash_entry(void *cookie, const struct context_entry *entry)
 {
 	struct hasher *h = cookie;
 	uint32_t mode = entry->st.st_mode & (S_IFMT | 07777);
-	uint64_t size = S_ISREG(entry->st.st_mode) ? (uint64_t)entry->st.st_size : 0;
 
 	hash_text(h, entry->name);
 	hash_bytes(h, &mode, sizeof(mode));
 	hash_text(h, entry->target);
-	hash_bytes(h, &size, sizeof(size));
-	return S_ISREG(entry->st.st_mode) ? hash_file(h, entry->path) : 0;
+	return S_ISREG(entry->st.st_mode) ? hash_file(h, entry->path, &entry->st) : 0;
 }
 
 static int hash_settings(struct hasher *h, const struct plan_build *build)
@@ -224,7 +230,7 @@ int context_hash(const struct plan_build *build, char hash[CONTEXT_HASH_SIZE], s
 	crypto_hash_sha256_init(&h.state);
 	r = hash_settings(&h, build);
 	if (r == 0 && build->dockerfile && build->dockerfile[0] == '/')
-		r = hash_file(&h, build->dockerfile);
+		r = hash_outer_dockerfile(&h, build->dockerfile);
 	if (r == 0)
 		r = context_walk(build, hash_entry, &h, e);
 	if (r != 0)

@@ -2,6 +2,9 @@
 #include "folder.h"
 
 #include "challenge/context.h"
+#include "challenge/digest.h"
+
+#include <sodium.h>
 
 static struct folder f;
 
@@ -127,7 +130,30 @@ TEST(a_walk_stops_when_it_is_told_to)
 	folder_close(&f);
 }
 
+TEST(a_file_s_digest_is_its_content_s_whether_read_or_remembered)
+{
+	static const char path[] = "/bin/bash"; /* large, and not of today */
+	unsigned char digest[DIGEST_SIZE], expected[DIGEST_SIZE];
+	AUTO(char *, freep) bytes = NULL;
+	struct stat st;
+	size_t len;
+
+	CHECK_EQ(file_read(path, 64 << 20, &bytes, &len, NULL), 0);
+	crypto_hash_sha256(expected, (unsigned char *)bytes, len);
+	CHECK_EQ(stat(path, &st), 0);
+	for (int i = 0; i < 3; i++) {
+		memset(digest, 0, sizeof(digest));
+		CHECK_EQ(digest_file(path, &st, digest, NULL), 0);
+		assert_memory_equal(digest, expected, sizeof(digest));
+	}
+	/* Remembered: with the same identity, no file is read. */
+	CHECK_EQ(digest_file("/nowhere", &st, digest, NULL), 0);
+	st.st_mtim.tv_nsec ^= 1;
+	CHECK_EQ(digest_file("/nowhere", &st, digest, NULL), -ERR_INVALID);
+}
+
 RUN_TESTS(T(everything_is_told_in_order_parents_first), T(symlinks_are_kept_and_never_followed),
 	  T(pipes_and_sockets_are_left_out),
 	  T(dockerignore_is_obeyed_but_for_what_the_builder_needs),
-	  T(a_dockerfile_may_have_an_ignore_file_of_its_own), T(a_walk_stops_when_it_is_told_to))
+	  T(a_dockerfile_may_have_an_ignore_file_of_its_own), T(a_walk_stops_when_it_is_told_to),
+	  T(a_file_s_digest_is_its_content_s_whether_read_or_remembered))
