@@ -93,7 +93,7 @@ static struct option_row *all_rows(const struct cli_command *command)
 	size_t own = count_rows(command->options), common = count_rows(common_rows);
 	struct option_row *rows = calloc(own + common + 1, sizeof(*rows));
 
-	if (rows && own > 0)
+	if (rows && command->options)
 		memcpy(rows, command->options, own * sizeof(*rows));
 	if (rows)
 		memcpy(rows + own, common_rows, common * sizeof(*rows));

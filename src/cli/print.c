@@ -127,9 +127,10 @@ void table_print(struct table *table, const char *empty)
 		puts(empty);
 	for (size_t i = 0; table->count && i < table->columns; i++)
 		print_cell(table, i, heading_text(table->headings[i]));
-	for (size_t i = 0; i < table->count; i++) {
-		print_cell(table, i % table->columns, table->cells[i] ? table->cells[i] : "");
+	for (size_t i = 0, column = 0; i < table->count; i++) {
+		print_cell(table, column, table->cells[i] ? table->cells[i] : "");
 		free(table->cells[i]);
+		column = column + 1 < table->columns ? column + 1 : 0;
 	}
 	free(table->cells);
 	free(table);

@@ -45,11 +45,13 @@ static void read_key(const struct db_rows *rows, struct arena *arena, void *ret_
 {
 	struct key_row *row = ret_struct;
 
-	row->hash = arena_strdup(arena, db_get_text(rows, 0));
-	row->owner = arena_strdup(arena, db_get_text(rows, 1));
-	row->token_id = arena_strdup(arena, db_get_text(rows, 2));
-	row->role = arena_strdup(arena, db_get_text(rows, 3));
-	row->expires_at = db_get_int(rows, 4);
+	*row = (struct key_row){
+		.hash = arena_strdup(arena, db_get_text(rows, 0)),
+		.owner = arena_strdup(arena, db_get_text(rows, 1)),
+		.token_id = arena_strdup(arena, db_get_text(rows, 2)),
+		.role = arena_strdup(arena, db_get_text(rows, 3)),
+		.expires_at = db_get_int(rows, 4),
+	};
 }
 
 static void key_free(struct key *key)

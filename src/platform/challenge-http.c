@@ -29,8 +29,10 @@ static void read_solve(const struct db_rows *rows, struct arena *arena, void *re
 {
 	struct progress_solve *solve = ret_struct;
 
-	solve->challenge_id = arena_strdup(arena, db_get_text(rows, 0));
-	solve->question_id = arena_strdup(arena, db_get_text(rows, 1));
+	*solve = (struct progress_solve){
+		.challenge_id = arena_strdup(arena, db_get_text(rows, 0)),
+		.question_id = arena_strdup(arena, db_get_text(rows, 1)),
+	};
 }
 
 /* Of the asker's team; of nobody where there is none. */

@@ -38,7 +38,7 @@ static int serve_apply(void *ctx, struct http_req *req, struct http_res *res, st
 	struct competition competition;
 	bool is_new = false;
 	const char *text;
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	text = http_body(req, &len);
@@ -70,8 +70,9 @@ static int serve_board(struct platform *platform, struct http_req *req, struct h
 	int r;
 
 	r = door_competition(platform, req, &competition, e);
-	if (r == 0)
-		r = scoreboards_take(platform->boards, &competition, live, &board, e);
+	if (r < 0)
+		return r;
+	r = scoreboards_take(platform->boards, &competition, live, &board, e);
 	if (r < 0)
 		return r;
 	r = send_board(req, res, board);

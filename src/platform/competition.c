@@ -132,17 +132,19 @@ static void read_competition(const struct db_rows *rows, struct arena *arena, vo
 {
 	struct competition *c = ret_struct;
 
-	c->id = arena_strdup(arena, db_get_text(rows, 0));
-	c->name = arena_strdup(arena, db_get_text(rows, 1));
-	c->description = arena_strdup(arena, db_get_text(rows, 2));
-	c->starts_at = db_get_int(rows, 3);
-	c->ends_at = db_get_int(rows, 4);
-	c->freeze_at = db_get_int(rows, 5);
-	c->registration = arena_strdup(arena, db_get_text(rows, 6));
-	c->team_size = db_get_int(rows, 7);
-	c->instance_ttl = db_get_int(rows, 8);
-	c->max_instances = db_get_int(rows, 9);
-	c->every_challenge = db_get_int(rows, 10) != 0;
+	*c = (struct competition){
+		.id = arena_strdup(arena, db_get_text(rows, 0)),
+		.name = arena_strdup(arena, db_get_text(rows, 1)),
+		.description = arena_strdup(arena, db_get_text(rows, 2)),
+		.starts_at = db_get_int(rows, 3),
+		.ends_at = db_get_int(rows, 4),
+		.freeze_at = db_get_int(rows, 5),
+		.registration = arena_strdup(arena, db_get_text(rows, 6)),
+		.team_size = db_get_int(rows, 7),
+		.instance_ttl = db_get_int(rows, 8),
+		.max_instances = db_get_int(rows, 9),
+		.every_challenge = db_get_int(rows, 10) != 0,
+	};
 }
 
 static void read_challenge_id(const struct db_rows *rows, struct arena *arena, void *ret_struct)

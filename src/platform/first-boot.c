@@ -132,10 +132,12 @@ static int apply_file(struct platform *platform, const char *path, struct err *e
 	if (!arena)
 		return err_memory(e);
 	r = file_read(path, COMPETITION_FILE_MAX, &text, &len, e);
-	if (r == 0)
-		r = competition_parse(arena, path, text, len, &competition, e);
-	if (r == 0)
-		r = competition_apply(platform->db, &competition, &is_new, e);
+	if (r < 0)
+		return r;
+	r = competition_parse(arena, path, text, len, &competition, e);
+	if (r < 0)
+		return r;
+	r = competition_apply(platform->db, &competition, &is_new, e);
 	if (r < 0)
 		return r;
 	log_info("competition '%s' applied from '%s'", competition.id, path);

@@ -62,8 +62,8 @@ static int promise(struct platform *platform, struct http_req *req, const struct
 		.challenge = challenge,
 		.ttl = challenge->ttl ? challenge->ttl : entry->competition.instance_ttl,
 	};
-	struct node_load *loads;
-	size_t count;
+	struct node_load *loads = NULL;
+	size_t count = 0;
 	int r;
 
 	r = challenge_answers(challenge, &answers, e);
@@ -257,7 +257,7 @@ static int serve_own(void *ctx, struct http_req *req, struct http_res *res, stru
 	struct platform *platform = ctx;
 	struct instance_filter filter = { .live = true };
 	struct competition competition;
-	struct team team;
+	struct team team = { .id = NULL };
 	int r;
 
 	r = door_competition(platform, req, &competition, e);

@@ -45,23 +45,25 @@ static void read_instance(const struct db_rows *rows, struct arena *arena, void 
 {
 	struct instance *i = ret_struct;
 
-	i->id = arena_strdup(arena, db_get_text(rows, 0));
-	i->competition_id = arena_strdup(arena, db_get_text(rows, 1));
-	i->challenge_id = arena_strdup(arena, db_get_text(rows, 2));
-	i->team_id = arena_strdup(arena, db_get_text(rows, 3));
-	i->user_id = arena_strdup(arena, db_get_text(rows, 4));
-	i->node_id = arena_strdup(arena, db_get_text(rows, 5));
-	i->status = arena_strdup(arena, db_get_text(rows, 6));
-	i->live = db_get_int(rows, 7) != 0;
-	i->ends_as = arena_strdup(arena, db_get_text(rows, 8));
-	i->detail = arena_strdup(arena, db_get_text(rows, 9));
-	i->cause = arena_strdup(arena, db_get_text(rows, 10));
-	i->ttl = db_get_int(rows, 11);
-	i->endpoints = json_loads(db_get_text(rows, 12), 0, NULL);
-	i->created_at = db_get_int(rows, 13);
-	i->started_at = db_get_int(rows, 14);
-	i->expires_at = db_get_int(rows, 15);
-	i->ended_at = db_get_int(rows, 16);
+	*i = (struct instance){
+		.id = arena_strdup(arena, db_get_text(rows, 0)),
+		.competition_id = arena_strdup(arena, db_get_text(rows, 1)),
+		.challenge_id = arena_strdup(arena, db_get_text(rows, 2)),
+		.team_id = arena_strdup(arena, db_get_text(rows, 3)),
+		.user_id = arena_strdup(arena, db_get_text(rows, 4)),
+		.node_id = arena_strdup(arena, db_get_text(rows, 5)),
+		.status = arena_strdup(arena, db_get_text(rows, 6)),
+		.live = db_get_int(rows, 7) != 0,
+		.ends_as = arena_strdup(arena, db_get_text(rows, 8)),
+		.detail = arena_strdup(arena, db_get_text(rows, 9)),
+		.cause = arena_strdup(arena, db_get_text(rows, 10)),
+		.ttl = db_get_int(rows, 11),
+		.endpoints = json_loads(db_get_text(rows, 12), 0, NULL),
+		.created_at = db_get_int(rows, 13),
+		.started_at = db_get_int(rows, 14),
+		.expires_at = db_get_int(rows, 15),
+		.ended_at = db_get_int(rows, 16),
+	};
 }
 
 static int list(struct db *db, struct arena *arena, const char *sql, const struct db_value *args,
@@ -129,8 +131,10 @@ static void read_answer(const struct db_rows *rows, struct arena *arena, void *r
 {
 	struct ctfy_answer *answer = ret_struct;
 
-	answer->question_id = arena_strdup(arena, db_get_text(rows, 0));
-	answer->answer = arena_strdup(arena, db_get_text(rows, 1));
+	*answer = (struct ctfy_answer){
+		.question_id = arena_strdup(arena, db_get_text(rows, 0)),
+		.answer = arena_strdup(arena, db_get_text(rows, 1)),
+	};
 }
 
 int instances_answers(struct db *db, struct arena *arena, const char *id,
@@ -154,8 +158,10 @@ static void read_promise_count(const struct db_rows *rows, struct arena *arena, 
 {
 	struct promise_count *count = ret_struct;
 
-	count->node_id = arena_strdup(arena, db_get_text(rows, 0));
-	count->live = db_get_int(rows, 1);
+	*count = (struct promise_count){
+		.node_id = arena_strdup(arena, db_get_text(rows, 0)),
+		.live = db_get_int(rows, 1),
+	};
 }
 
 /*
@@ -277,10 +283,12 @@ static int promise_new(struct db *db, struct arena *arena, int64_t now,
 	int r;
 
 	r = check_quota(db, wish, e);
-	if (r == 0)
-		r = count_promises(db, arena, nodes, node_count, &loads, e);
-	if (r == 0)
-		r = scheduler_pick(loads, node_count, &anywhere, &picked, e);
+	if (r < 0)
+		return r;
+	r = count_promises(db, arena, nodes, node_count, &loads, e);
+	if (r < 0)
+		return r;
+	r = scheduler_pick(loads, node_count, &anywhere, &picked, e);
 	return r < 0 ? r : insert_instance(db, now, wish, id, picked->id, e);
 }
 
@@ -477,10 +485,12 @@ static int move(struct db *db, struct arena *arena, const struct instance *insta
 	int r;
 
 	r = avoid_leftovers(db, arena, instance->id, want, &elsewhere, e);
-	if (r == 0)
-		r = count_promises(db, arena, nodes, node_count, &loads, e);
-	if (r == 0)
-		r = scheduler_pick(loads, node_count, &elsewhere, &picked, e);
+	if (r < 0)
+		return r;
+	r = count_promises(db, arena, nodes, node_count, &loads, e);
+	if (r < 0)
+		return r;
+	r = scheduler_pick(loads, node_count, &elsewhere, &picked, e);
 	if (r < 0)
 		return r;
 	return change(db, "UPDATE instance SET node_id = ? WHERE id = ? AND status = 'starting'",

@@ -39,8 +39,8 @@ static int register_node(struct platform *platform, struct http_req *req,
 static int serve_register(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct registration body = { .name = NULL };
-	char token[SECRET_TOKEN_SIZE];
-	char *id;
+	char token[SECRET_TOKEN_SIZE] = "";
+	char *id = NULL;
 	int r;
 
 	r = http_read(req, registration_fields, &body, e);

@@ -296,10 +296,12 @@ static void read_node(const struct db_rows *rows, struct arena *arena, void *ret
 {
 	struct stored_node *stored = ret_struct;
 
-	stored->id = arena_strdup(arena, db_get_text(rows, 0));
-	stored->name = arena_strdup(arena, db_get_text(rows, 1));
-	stored->url = arena_strdup(arena, db_get_text(rows, 2));
-	stored->token = arena_strdup(arena, db_get_text(rows, 3));
+	*stored = (struct stored_node){
+		.id = arena_strdup(arena, db_get_text(rows, 0)),
+		.name = arena_strdup(arena, db_get_text(rows, 1)),
+		.url = arena_strdup(arena, db_get_text(rows, 2)),
+		.token = arena_strdup(arena, db_get_text(rows, 3)),
+	};
 }
 
 static int load(struct nodes *nodes, struct err *e)
@@ -548,7 +550,7 @@ static int store_and_find(struct nodes *nodes, struct arena *arena, const char *
 int nodes_put(struct nodes *nodes, struct arena *arena, const char *name, const char *url,
 	      const char *token, char **ret_id, struct err *e)
 {
-	struct stored_node stored = { .id = NULL };
+	struct stored_node stored;
 	struct node *node;
 	int r;
 
@@ -563,10 +565,12 @@ int nodes_put(struct nodes *nodes, struct arena *arena, const char *name, const 
 		return r;
 	node_drop(node);
 	r = store_and_find(nodes, arena, name, url, token, &stored, e);
-	if (r == 0)
-		r = make_node(nodes, stored.id, name, url, token, &node, e);
-	if (r == 0)
-		r = put_node(nodes, node, e);
+	if (r < 0)
+		return r;
+	r = make_node(nodes, stored.id, name, url, token, &node, e);
+	if (r < 0)
+		return r;
+	r = put_node(nodes, node, e);
 	if (r < 0)
 		return r;
 	log_info("node '%s' registered", name);

@@ -35,7 +35,7 @@ struct platform {
 
 /* For http_server_options: every route of the platform, and who may take it. */
 extern const struct http_route *const platform_route_tables[];
-int platform_authorize(void *platform, struct http_req *req, const struct http_route *route,
+int platform_authorize(void *ctx, struct http_req *req, const struct http_route *route,
 		       struct err *e);
 
 extern const struct http_route platform_user_routes[];

@@ -11,7 +11,7 @@
 struct arena;
 struct err;
 
-/* Fills a zeroed struct from the present row. */
+/* Makes the whole struct from the present row. */
 typedef void rows_read(const struct db_rows *rows, struct arena *arena, void *ret_struct);
 
 /* Every row, in order; ret_array points to ret_count structs of `size` bytes. */

@@ -48,7 +48,7 @@ int64_t score_share(const struct challenge *challenge, size_t question, int64_t 
 		total += weight(challenge, i);
 	equal = total <= 0;
 	if (equal)
-		total = (int64_t)challenge->question_count;
+		total = (int64_t)(challenge->question_count ? challenge->question_count : 1);
 	for (size_t i = 0; i < question; i++)
 		before += equal ? 1 : weight(challenge, i);
 	mine = equal ? 1 : weight(challenge, question);

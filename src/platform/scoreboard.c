@@ -116,18 +116,22 @@ static void read_team(const struct db_rows *rows, struct arena *arena, void *ret
 {
 	struct team_row *team = ret_struct;
 
-	team->id = arena_strdup(arena, db_get_text(rows, 0));
-	team->name = arena_strdup(arena, db_get_text(rows, 1));
+	*team = (struct team_row){
+		.id = arena_strdup(arena, db_get_text(rows, 0)),
+		.name = arena_strdup(arena, db_get_text(rows, 1)),
+	};
 }
 
 static void read_solve(const struct db_rows *rows, struct arena *arena, void *ret_struct)
 {
 	struct solve_row *solve = ret_struct;
 
-	solve->team_id = arena_strdup(arena, db_get_text(rows, 0));
-	solve->challenge_id = arena_strdup(arena, db_get_text(rows, 1));
-	solve->question_id = arena_strdup(arena, db_get_text(rows, 2));
-	solve->at = db_get_int(rows, 3);
+	*solve = (struct solve_row){
+		.team_id = arena_strdup(arena, db_get_text(rows, 0)),
+		.challenge_id = arena_strdup(arena, db_get_text(rows, 1)),
+		.question_id = arena_strdup(arena, db_get_text(rows, 2)),
+		.at = db_get_int(rows, 3),
+	};
 }
 
 /* What a board is counted from. */
@@ -370,7 +374,7 @@ static const struct board *take_fresh(struct scoreboards *boards, const struct s
 static void put(struct scoreboards *boards, struct slot *slot, struct counted_board *board,
 		uint64_t version, bool frozen)
 {
-	AUTO(struct counted_board *, counted_dropp) old = NULL;
+	struct counted_board *old;
 
 	pthread_mutex_lock(&boards->lock);
 	old = slot->board;
@@ -378,6 +382,7 @@ static void put(struct scoreboards *boards, struct slot *slot, struct counted_bo
 	slot->board_version = version;
 	slot->board_frozen = frozen;
 	pthread_mutex_unlock(&boards->lock);
+	counted_dropp(&old);
 }
 
 static int recount(struct scoreboards *boards, struct slot *slot,

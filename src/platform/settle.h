@@ -44,7 +44,7 @@ void settler_kick(struct settler *settler, const char *instance_id, const char *
 void settler_cancel(struct settler *settler, const char *instance_id, const char *node_id);
 
 /* For nodes_options.beaten; cookie is the settler. */
-void settler_node_beaten(void *settler, const char *node_id, enum node_state state);
+void settler_node_beaten(void *cookie, const char *node_id, enum node_state state);
 
 /* Begins to stop the running instances whose time is over. */
 int settler_expire(struct settler *settler, struct err *e);

@@ -78,7 +78,7 @@ static int serve_submit(void *ctx, struct http_req *req, struct http_res *res, s
 	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
 	struct platform *platform = ctx;
 	struct handed_in body = { .answer = NULL };
-	struct submission submission;
+	struct submission submission = { .id = NULL };
 	int r;
 
 	r = http_read(req, handed_in_fields, &body, e);
@@ -107,7 +107,7 @@ static int serve_own(void *ctx, struct http_req *req, struct http_res *res, stru
 	struct submission_filter filter = { .limit = 0 };
 	struct submissions submissions;
 	struct competition competition;
-	struct team team;
+	struct team team = { .id = NULL };
 	int r;
 
 	r = door_competition(platform, req, &competition, e);

@@ -79,8 +79,10 @@ static void read_own_answer(const struct db_rows *rows, struct arena *arena, voi
 {
 	struct own_answer *own = ret_struct;
 
-	own->question_id = arena_strdup(arena, db_get_text(rows, 0));
-	own->answer = arena_strdup(arena, db_get_text(rows, 1));
+	*own = (struct own_answer){
+		.question_id = arena_strdup(arena, db_get_text(rows, 0)),
+		.answer = arena_strdup(arena, db_get_text(rows, 1)),
+	};
 }
 
 static void read_text(const struct db_rows *rows, struct arena *arena, void *ret_struct)
@@ -183,8 +185,10 @@ static void read_origin(const struct db_rows *rows, struct arena *arena, void *r
 {
 	struct origin *origin = ret_struct;
 
-	origin->team_id = arena_strdup(arena, db_get_text(rows, 0));
-	origin->instance_id = arena_strdup(arena, db_get_text(rows, 1));
+	*origin = (struct origin){
+		.team_id = arena_strdup(arena, db_get_text(rows, 0)),
+		.instance_id = arena_strdup(arena, db_get_text(rows, 1)),
+	};
 }
 
 /* Only answers made for one instance alone have a hash in the store. */
@@ -338,19 +342,21 @@ static void read_submission(const struct db_rows *rows, struct arena *arena, voi
 {
 	struct submission *s = ret_struct;
 
-	s->id = arena_strdup(arena, db_get_text(rows, 0));
-	s->competition_id = arena_strdup(arena, db_get_text(rows, 1));
-	s->challenge_id = arena_strdup(arena, db_get_text(rows, 2));
-	s->question_id = arena_strdup(arena, db_get_text(rows, 3));
-	s->team_id = arena_strdup(arena, db_get_text(rows, 4));
-	s->user_id = arena_strdup(arena, db_get_text(rows, 5));
-	s->answer = arena_strdup(arena, db_get_text(rows, 6));
-	s->verdict = arena_strdup(arena, db_get_text(rows, 7));
-	s->instance_id = arena_strdup(arena, db_get_text(rows, 8));
-	s->other_team_id = arena_strdup(arena, db_get_text(rows, 9));
-	s->other_instance_id = arena_strdup(arena, db_get_text(rows, 10));
-	s->peer = arena_strdup(arena, db_get_text(rows, 11));
-	s->submitted_at = db_get_int(rows, 12);
+	*s = (struct submission){
+		.id = arena_strdup(arena, db_get_text(rows, 0)),
+		.competition_id = arena_strdup(arena, db_get_text(rows, 1)),
+		.challenge_id = arena_strdup(arena, db_get_text(rows, 2)),
+		.question_id = arena_strdup(arena, db_get_text(rows, 3)),
+		.team_id = arena_strdup(arena, db_get_text(rows, 4)),
+		.user_id = arena_strdup(arena, db_get_text(rows, 5)),
+		.answer = arena_strdup(arena, db_get_text(rows, 6)),
+		.verdict = arena_strdup(arena, db_get_text(rows, 7)),
+		.instance_id = arena_strdup(arena, db_get_text(rows, 8)),
+		.other_team_id = arena_strdup(arena, db_get_text(rows, 9)),
+		.other_instance_id = arena_strdup(arena, db_get_text(rows, 10)),
+		.peer = arena_strdup(arena, db_get_text(rows, 11)),
+		.submitted_at = db_get_int(rows, 12),
+	};
 }
 
 int submission_list(struct db *db, struct arena *arena, const struct submission_filter *filter,

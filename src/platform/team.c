@@ -50,21 +50,25 @@ static void read_team(const struct db_rows *rows, struct arena *arena, void *ret
 {
 	struct team *team = ret_struct;
 
-	team->id = arena_strdup(arena, db_get_text(rows, 0));
-	team->competition_id = arena_strdup(arena, db_get_text(rows, 1));
-	team->name = arena_strdup(arena, db_get_text(rows, 2));
-	team->invite = arena_strdup(arena, db_get_text(rows, 3));
-	team->captain_id = arena_strdup(arena, db_get_text(rows, 4));
-	team->created_at = db_get_int(rows, 5);
+	*team = (struct team){
+		.id = arena_strdup(arena, db_get_text(rows, 0)),
+		.competition_id = arena_strdup(arena, db_get_text(rows, 1)),
+		.name = arena_strdup(arena, db_get_text(rows, 2)),
+		.invite = arena_strdup(arena, db_get_text(rows, 3)),
+		.captain_id = arena_strdup(arena, db_get_text(rows, 4)),
+		.created_at = db_get_int(rows, 5),
+	};
 }
 
 static void read_member(const struct db_rows *rows, struct arena *arena, void *ret_struct)
 {
 	struct team_member *member = ret_struct;
 
-	member->id = arena_strdup(arena, db_get_text(rows, 0));
-	member->name = arena_strdup(arena, db_get_text(rows, 1));
-	member->joined_at = db_get_int(rows, 2);
+	*member = (struct team_member){
+		.id = arena_strdup(arena, db_get_text(rows, 0)),
+		.name = arena_strdup(arena, db_get_text(rows, 1)),
+		.joined_at = db_get_int(rows, 2),
+	};
 }
 
 static int add_member(struct db *db, int64_t now, const char *competition_id, const char *user_id,

@@ -18,22 +18,25 @@ static json_t *user_json(const struct user *user)
 
 /* A new token for a user, told once, and known from the next request on. */
 static int send_token(struct platform *platform, struct http_req *req, struct http_res *res,
-		      const struct user *user, const char *name, int64_t expires_at, struct err *e)
+		      const char *user_id, const char *name, int64_t expires_at, struct err *e)
 {
 	char text[SECRET_TOKEN_SIZE];
 	struct token token;
+	struct user user;
 	json_t *json;
 	int r;
 
-	r = token_create(platform->db, http_arena(req), user->id, name, door_now(platform),
+	r = token_create(platform->db, http_arena(req), user_id, name, door_now(platform),
 			 expires_at, &token, text, e);
 	if (r == 0)
-		r = keyring_refresh_user(platform->keyring, user->id, e);
+		r = keyring_refresh_user(platform->keyring, user_id, e);
+	if (r == 0)
+		r = user_find(platform->db, http_arena(req), user_id, &user, e);
 	if (r < 0)
 		return r;
 	json = fields_encode(token_fields, &token);
 	if (!json || json_object_set_new(json, "token", json_string(text)) < 0 ||
-	    json_object_set_new(json, "user", user_json(user)) < 0) {
+	    json_object_set_new(json, "user", user_json(&user)) < 0) {
 		json_decref(json);
 		return err_memory(e);
 	}
@@ -72,6 +75,7 @@ static int serve_login(void *ctx, struct http_req *req, struct http_res *res, st
 {
 	struct platform *platform = ctx;
 	struct credentials body = { .name = NULL };
+	int64_t expires_at = door_now(platform) + days(SESSION_DAYS);
 	struct user user;
 	int r;
 
@@ -79,10 +83,7 @@ static int serve_login(void *ctx, struct http_req *req, struct http_res *res, st
 	if (r == 0)
 		r = user_login(platform->db, http_arena(req), body.name, body.password, &user, e);
 	fields_done(credentials_fields, &body);
-	if (r < 0)
-		return r;
-	return send_token(platform, req, res, &user, "session",
-			  door_now(platform) + days(SESSION_DAYS), e);
+	return r < 0 ? r : send_token(platform, req, res, user.id, "session", expires_at, e);
 }
 
 static int revoke(struct platform *platform, const char *user_id, const char *token_id,
@@ -196,17 +197,14 @@ static int serve_new_token(void *ctx, struct http_req *req, struct http_res *res
 {
 	struct platform *platform = ctx;
 	struct token_wish wish = { .name = NULL };
-	struct user user;
 	int64_t expires_at;
 	int r;
 
 	r = http_read(req, token_wish_fields, &wish, e);
-	if (r == 0)
-		r = user_find(platform->db, http_arena(req), door_principal(req)->user_id, &user,
-			      e);
 	if (r == 0) {
 		expires_at = wish.days ? door_now(platform) + days(wish.days) : 0;
-		r = send_token(platform, req, res, &user, wish.name, expires_at, e);
+		r = send_token(platform, req, res, door_principal(req)->user_id, wish.name,
+			       expires_at, e);
 	}
 	fields_done(token_wish_fields, &wish);
 	return r;

@@ -101,11 +101,13 @@ static void read_user(const struct db_rows *rows, struct arena *arena, void *ret
 {
 	struct user *user = ret_struct;
 
-	user->id = arena_strdup(arena, db_get_text(rows, 0));
-	user->name = arena_strdup(arena, db_get_text(rows, 1));
-	user->role = arena_strdup(arena, db_get_text(rows, 2));
-	user->disabled = db_get_int(rows, 3) != 0;
-	user->created_at = db_get_int(rows, 4);
+	*user = (struct user){
+		.id = arena_strdup(arena, db_get_text(rows, 0)),
+		.name = arena_strdup(arena, db_get_text(rows, 1)),
+		.role = arena_strdup(arena, db_get_text(rows, 2)),
+		.disabled = db_get_int(rows, 3) != 0,
+		.created_at = db_get_int(rows, 4),
+	};
 }
 
 int user_create(struct db *db, struct arena *arena, int64_t now, const char *name,
@@ -271,10 +273,12 @@ static void read_token(const struct db_rows *rows, struct arena *arena, void *re
 {
 	struct token *token = ret_struct;
 
-	token->id = arena_strdup(arena, db_get_text(rows, 0));
-	token->name = arena_strdup(arena, db_get_text(rows, 1));
-	token->created_at = db_get_int(rows, 2);
-	token->expires_at = db_get_int(rows, 3);
+	*token = (struct token){
+		.id = arena_strdup(arena, db_get_text(rows, 0)),
+		.name = arena_strdup(arena, db_get_text(rows, 1)),
+		.created_at = db_get_int(rows, 2),
+		.expires_at = db_get_int(rows, 3),
+	};
 }
 
 int token_list(struct db *db, struct arena *arena, const char *user_id, int64_t now,
