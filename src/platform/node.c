@@ -540,7 +540,7 @@ static int store_and_find(struct nodes *nodes, struct arena *arena, const char *
 	if (r < 0)
 		return r;
 	r = store_node(nodes, id, name, url, token, e);
-	if (r == 0)
+	if (r >= 0)
 		r = rows_one(nodes->options.db, arena,
 			     "SELECT id, name, url, token FROM node WHERE name = ?",
 			     DB_ARGS(db_text(name)), read_node, ret_stored, "node", e);

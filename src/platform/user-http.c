@@ -80,7 +80,7 @@ static int serve_login(void *ctx, struct http_req *req, struct http_res *res, st
 	int r;
 
 	r = http_read(req, credentials_fields, &body, e);
-	if (r == 0)
+	if (r >= 0)
 		r = user_login(platform->db, http_arena(req), body.name, body.password, &user, e);
 	fields_done(credentials_fields, &body);
 	return r < 0 ? r : send_token(platform, req, res, user.id, "session", expires_at, e);
