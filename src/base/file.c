@@ -79,9 +79,9 @@ int file_write(const char *path, const void *bytes, size_t len, mode_t mode, str
 		return open_error(e, path);
 	if (write_all(fd, bytes, len) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
 	    rename(beside, path) < 0) {
-		err_errno(e, ERR_INVALID, "write '%s'", path);
+		err_errno(e, ERR_INTERNAL, "write '%s'", path);
 		unlink(beside);
-		return -(int)ERR_INVALID;
+		return -(int)ERR_INTERNAL;
 	}
 	sync_parent(path);
 	return 0;

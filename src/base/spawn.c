@@ -41,13 +41,14 @@ static int spawn(const char *const *argv, int in, int out, pid_t *ret_pid)
 	return error;
 }
 
-int spawn_wait(const char *const *argv, const char *input, struct err *e)
+/* Runs to the end; ret_said, the caller's, is what it said. */
+static int run(const char *const *argv, const char *input, int *ret_status, int *ret_said,
+	       struct err *e)
 {
 	/* Files in memory are its standard streams: no pipe fills up, and nobody has to feed it. */
 	AUTO(int, closep) in = memfd_create("input", MFD_CLOEXEC);
 	AUTO(int, closep) out = memfd_create("output", MFD_CLOEXEC);
 	size_t len = input ? strlen(input) : 0;
-	int status = 0;
 	pid_t pid;
 
 	if (in < 0 || out < 0 || write(in, input ? input : "", len) != (ssize_t)len ||
@@ -56,8 +57,33 @@ int spawn_wait(const char *const *argv, const char *input, struct err *e)
 	errno = spawn(argv, in, out, &pid);
 	if (errno)
 		return err_errno(e, ERR_INTERNAL, "run %s", argv[0]);
-	while (waitpid(pid, &status, 0) < 0)
+	while (waitpid(pid, ret_status, 0) < 0)
 		if (errno != EINTR)
 			return err_errno(e, ERR_INTERNAL, "wait for %s", argv[0]);
-	return status == 0 ? 0 : describe(argv[0], status, out, e);
+	*ret_said = out;
+	out = -1;
+	return 0;
+}
+
+int spawn_wait(const char *const *argv, const char *input, struct err *e)
+{
+	AUTO(int, closep) said = -1;
+	int status = 0, r;
+
+	r = run(argv, input, &status, &said, e);
+	return r < 0 || status == 0 ? r : describe(argv[0], status, said, e);
+}
+
+int spawn_ask(const char *const *argv, int *ret_status, struct err *e)
+{
+	AUTO(int, closep) said = -1;
+	int status = 0, r;
+
+	r = run(argv, NULL, &status, &said, e);
+	if (r < 0)
+		return r;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) == 127)
+		return describe(argv[0], status, said, e);
+	*ret_status = WEXITSTATUS(status);
+	return 0;
 }

@@ -12,4 +12,7 @@ struct err;
  */
 int spawn_wait(const char *const *argv, const char *input, struct err *e);
 
+/* As spawn_wait(), for a program whose exit status is an answer: fails only when it did not run. */
+int spawn_ask(const char *const *argv, int *ret_status, struct err *e);
+
 #endif

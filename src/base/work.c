@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 enum { STACK_SIZE = 256 * 1024 };
 
@@ -41,6 +42,16 @@ static int thread_start(pthread_t *thread, void *(*run)(void *), void *cookie, b
 		return err_errno(e, ERR_INTERNAL, "start a thread");
 	}
 	return 0;
+}
+
+void cond_init_monotonic(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 int work_new(struct work **ret_work, struct err *e)

@@ -4,10 +4,14 @@
 #ifndef BASE_WORK_H
 #define BASE_WORK_H
 
+#include <pthread.h>
 #include <stddef.h>
 
 struct err;
 struct work;
+
+/* A condition whose timed waits don't care when somebody sets the clock: CLOCK_MONOTONIC. */
+void cond_init_monotonic(pthread_cond_t *cond);
 
 /* Jobs of one owner, each on a thread of its own (a small stack: 256 KiB). */
 int work_new(struct work **ret_work, struct err *e);

@@ -140,6 +140,7 @@ int compose_down(struct node *node, const char *instance_id, struct err *e)
 {
 	enum { ROUNDS = 8 };
 	struct label_filter filter;
+	struct err why = ERR_INIT;
 	int64_t pause_ms = 25;
 	int r = 0;
 
@@ -149,7 +150,7 @@ int compose_down(struct node *node, const char *instance_id, struct err *e)
 
 		r = 0;
 		for (size_t i = 0; r == 0 && i < ARRAY_SIZE(kinds); i++)
-			r = remove_kind(node, filter.labels, &kinds[i], &seen, e);
+			r = remove_kind(node, filter.labels, &kinds[i], &seen, &why);
 		/* A round that sees nothing is the proof that all is gone, not merely asked to go.
 		 */
 		if (r == 0 && seen == 0)
@@ -159,8 +160,9 @@ int compose_down(struct node *node, const char *instance_id, struct err *e)
 			pause_ms *= 2;
 		}
 	}
-	return r < 0 ? err_wrap(e, "take down '%s'", instance_id)
-		     : err_set(e, ERR_ENGINE, "take down '%s': something of it stays", instance_id);
+	if (r == 0)
+		return err_set(e, ERR_ENGINE, "take down '%s': something of it stays", instance_id);
+	return err_set(e, why.code, "take down '%s': %s", instance_id, why.msg);
 }
 
 int compose_instances(struct node *node, json_t **ret_ids, struct err *e)

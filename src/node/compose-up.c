@@ -368,8 +368,6 @@ static int bring_up(struct up *up, size_t i, struct err *e)
 	int r;
 
 	r = find_network_mode(up, service, &network_mode, e);
-	if (r == 0)
-		r = container_prepare(compose, service, e);
 	for (uint32_t replica = 0; r == 0 && replica < service->replicas; replica++)
 		r = create_container(up, i, replica, network_mode, e);
 	if (r < 0)
@@ -472,6 +470,9 @@ int compose_up(const struct compose *compose, struct err *e)
 	int r;
 
 	r = up_init(&up, compose, e);
+	/* One after the other: services may share a copy. */
+	for (size_t i = 0; r == 0 && i < plan->service_count; i++)
+		r = container_prepare(compose, &plan->services[i], e);
 	if (r == 0)
 		r = work_each(plan->network_count, plan->network_count, make_network, &up, e);
 	if (r == 0)
@@ -526,4 +527,37 @@ json_t *compose_endpoints(const struct compose *compose)
 								       *host_port++));
 	}
 	return endpoints;
+}
+
+static bool should_run(const struct engine_container *container)
+{
+	const char *one_shot =
+		json_string_value(json_object_get(container->labels, LABEL_ONE_SHOT));
+
+	return !one_shot || strcmp(one_shot, "true") != 0;
+}
+
+static bool any_runs(const struct engine_container_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i].state, "running") == 0 ||
+		    strcmp(list->items[i].state, "restarting") == 0)
+			return true;
+	return false;
+}
+
+int compose_revive(struct node *node, const char *instance_id, struct err *e)
+{
+	struct engine_container_list list = { 0 };
+	struct label_filter filter;
+	int r;
+
+	label_filter(node, instance_id, &filter);
+	r = engine_container_list(node->engine, filter.labels, &list, e);
+	if (r == 0 && !any_runs(&list))
+		for (size_t i = 0; r == 0 && i < list.count; i++)
+			if (should_run(&list.items[i]))
+				r = engine_container_start(node->engine, list.items[i].id, e);
+	engine_container_list_done(&list);
+	return r;
 }

@@ -42,9 +42,11 @@ __attribute__((format(printf, 5, 6))) static struct finding *
 find(struct examination *x, const char *name, enum finding_state state, int64_t enough_for,
      const char *fmt, ...)
 {
-	struct finding *finding = &x->diagnosis->findings[x->diagnosis->count++];
+	struct finding *finding = &x->diagnosis->findings[x->diagnosis->count];
 	va_list ap;
 
+	if (x->diagnosis->count < FINDINGS_MAX - 1)
+		x->diagnosis->count++; /* beyond, the last one is written over */
 	*finding = (struct finding){ .name = name, .state = state, .enough_for = enough_for };
 	va_start(ap, fmt);
 	vsnprintf(finding->found, sizeof(finding->found), fmt, ap);
@@ -153,6 +155,7 @@ static void examine_routes(struct examination *x)
 		advise(find(x, "routes", FINDING_FAULT, INT64_MAX, "%s on %s lies in %s", address,
 			    interface, x->node->options->subnets),
 		       "another --subnets, one that nothing else on this host uses");
+		return; /* one is enough to move */
 	}
 }
 

@@ -1,5 +1,7 @@
 #include "node/gate.h"
 
+#include "base/work.h"
+
 #include <stdint.h>
 #include <time.h>
 
@@ -14,7 +16,7 @@ void gate_init(struct gate *gate, size_t width)
 	*gate = (struct gate){ .width = width ? width : 1 };
 	gate->last = &gate->first;
 	pthread_mutex_init(&gate->lock, NULL);
-	pthread_cond_init(&gate->moved, NULL);
+	cond_init_monotonic(&gate->moved);
 }
 
 void gate_done(struct gate *gate)
@@ -40,7 +42,7 @@ static void wait_a_while(struct gate *gate)
 	const long pause_ns = 200 * 1000000L;
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += pause_ns;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;

@@ -10,6 +10,7 @@
 #include "node/instance.h"
 #include "node/node.h"
 #include "node/observe.h"
+#include "node/shell.h"
 #include "node/timeline.h"
 #include "node/traffic.h"
 #include "node/vpn.h"
@@ -344,12 +345,22 @@ static int serve_agent_runtime(void *ctx, struct http_req *req, struct http_res 
 	return r;
 }
 
-static int serve_later(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+static int serve_shell(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
-	(void)ctx;
-	(void)res;
-	return err_set(e, ERR_UNIMPLEMENTED, "%s %s is not part of this version of ctfy",
-		       http_method(req), http_path(req));
+	struct shell_spec spec = { .container = http_param(req, "container_id") };
+	int64_t columns, rows;
+	int r;
+
+	r = instance_id(req, &spec.instance_id, e);
+	if (r == 0)
+		r = http_query_int(req, "cols", 1, 1000, 80, &columns, e);
+	if (r == 0)
+		r = http_query_int(req, "rows", 1, 1000, 24, &rows, e);
+	if (r < 0)
+		return r;
+	spec.columns = (unsigned)columns;
+	spec.rows = (unsigned)rows;
+	return shell_serve(ctx, &spec, req, res, e);
 }
 
 const struct http_route instance_routes[] = {
@@ -375,6 +386,6 @@ const struct http_route instance_routes[] = {
 	{ .method = "GET", .path = "/api/v1/instances/{id}/openvpn-config", .serve = serve_vpn },
 	{ .method = "GET",
 	  .path = "/api/v1/instances/{id}/containers/{container_id}/shell",
-	  .serve = serve_later },
+	  .serve = serve_shell },
 	{ .method = NULL },
 };

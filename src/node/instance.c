@@ -180,16 +180,15 @@ static const char *ending_detail(const struct instance *inst)
 static int take_down(struct node *node, struct instance *inst, struct err *e)
 {
 	AUTO(char *, freep) dir = instance_dir(node, inst->id);
-	AUTO(char *, freep) binds = dir ? strf("%s/binds", dir) : NULL;
 	const char *detail = inst->end == FAILED ? inst->failure.msg : NULL;
 	int64_t began = clock_monotonic_us();
 	int r;
 
-	r = binds ? compose_down(node, inst->id, e) : err_memory(e);
+	r = dir ? compose_down(node, inst->id, e) : err_memory(e);
 	if (r == 0)
-		r = tree_remove(binds, e);
+		r = tree_remove(dir, e);
 	if (r == 0)
-		r = resources_release(node, &inst->resources, e);
+		r = resources_clean(node, &inst->resources, e);
 	if (r == 0)
 		r = store_set_ended(node->db, inst->id, instance_status_words[inst->end], detail,
 				    clock_now_ms(node->clock), e);
@@ -206,6 +205,7 @@ static int take_down(struct node *node, struct instance *inst, struct err *e)
 		set_idle(inst, STOPPING);
 		return r;
 	}
+	resources_release(node, &inst->resources); /* the row names them no more */
 	metrics_stop(node->metrics, clock_monotonic_us() - began);
 	metrics_outcome(node->metrics, instance_status_words[inst->end]);
 	timeline_add(node, inst->id, instance_status_words[inst->end], NULL, "%s",
@@ -243,7 +243,8 @@ static int plan_instance(struct node *node, const struct instance *inst,
 static int engine_failure(int r, struct err *e)
 {
 	if (r < 0 && e->code != ERR_ABORTED && e->code != ERR_UNAVAILABLE &&
-	    e->code != ERR_MEMORY && e->code != ERR_INVALID && e->code != ERR_POLICY) {
+	    e->code != ERR_MEMORY && e->code != ERR_INVALID && e->code != ERR_POLICY &&
+	    e->code != ERR_STORE && e->code != ERR_INTERNAL) {
 		e->code = ERR_ENGINE;
 		return -(int)ERR_ENGINE;
 	}
@@ -257,7 +258,8 @@ static int record_running(struct node *node, struct instance *inst, const struct
 	json_t *services = compose_services(compose->plan);
 	AUTO(char *, freep) endpoints_text = endpoints ? json_dumps(endpoints, JSON_COMPACT) : NULL;
 	AUTO(char *, freep) services_text = services ? json_dumps(services, JSON_COMPACT) : NULL;
-	int64_t now = clock_now_ms(node->clock), expires_at;
+	int64_t now = clock_now_ms(node->clock);
+	int r;
 
 	pthread_mutex_lock(&inst->lock);
 	json_decref(inst->endpoints);
@@ -265,14 +267,15 @@ static int record_running(struct node *node, struct instance *inst, const struct
 	inst->endpoints = endpoints;
 	inst->services = services;
 	/* The time to live is the player's: what a build or a queue took does not count. */
-	inst->expires_at += now - inst->started_at;
+	if (!inst->extended)
+		inst->expires_at += now - inst->started_at;
 	inst->started_at = now;
-	expires_at = inst->expires_at;
+	r = endpoints_text && services_text
+		    ? store_set_running(node->db, inst->id, endpoints_text, services_text, now,
+					inst->expires_at, e)
+		    : err_memory(e);
 	pthread_mutex_unlock(&inst->lock);
-	if (!endpoints_text || !services_text)
-		return err_memory(e);
-	return store_set_running(node->db, inst->id, endpoints_text, services_text, now, expires_at,
-				 e);
+	return r;
 }
 
 static int reserve(struct node *node, struct instance *inst, const struct plan *plan, struct err *e)
@@ -346,17 +349,33 @@ static int start_in_turn(struct node *node, struct instance *inst, const struct 
 	return r;
 }
 
+/* What an earlier life of the id, or of the node, left of it goes first. */
+static int start_clean(struct node *node, struct instance *inst, struct err *e)
+{
+	AUTO(char *, freep) dir = instance_dir(node, inst->id);
+	int r;
+
+	r = dir ? tree_remove(dir, e) : err_memory(e);
+	if (r < 0 || !inst->resumed)
+		return r;
+	r = compose_down(node, inst->id, e);
+	if (r == 0)
+		r = resources_clean(node, &inst->resources, e);
+	if (r == 0)
+		r = store_set_resources(node->db, inst->id, NULL, e);
+	if (r == 0)
+		resources_release(node, &inst->resources);
+	return r;
+}
+
 static int start_now(struct node *node, struct instance *inst, struct err *e)
 {
 	AUTO(struct challenge_ref *, challenge_unrefp) challenge = NULL;
 	AUTO(struct plan *, plan_freep) plan = NULL;
 	int64_t began = clock_monotonic_us();
-	int r = 0;
+	int r;
 
-	if (inst->resumed) /* what there is of it goes first */
-		r = compose_down(node, inst->id, e);
-	if (r == 0)
-		r = resources_release(node, &inst->resources, e);
+	r = start_clean(node, inst, e);
 	if (r == 0)
 		r = catalogue_get(node->catalogue, inst->challenge_id, &challenge, e);
 	if (r == 0)
@@ -421,32 +440,59 @@ static int run_start(struct node *node, struct instance *inst, struct err *e)
 	return -(int)e->code;
 }
 
+bool instance_is_due(const struct instance *inst, int64_t now)
+{
+	return (inst->status == RUNNING && inst->expires_at <= now) ||
+	       (inst->status == STOPPING && inst->retry_at <= now);
+}
+
 /* Makes the instance STOPPING and takes it down, or waits for whoever is at it. */
 static int stop(struct node *node, struct instance *inst, enum instance_status end, struct err *e)
 {
-	int r;
+	bool ran;
 
-	atomic_store(&inst->cancelled, true);
+	if (end != EXPIRED)
+		atomic_store(&inst->cancelled, true);
 	lock_idle(inst);
-	if (inst->status == STOPPED || inst->status == EXPIRED || inst->status == FAILED) {
-		pthread_mutex_unlock(&inst->lock);
+	ran = inst->status == RUNNING;
+	if (inst->status > STOPPING ||
+	    (end == EXPIRED && !instance_is_due(inst, clock_now_ms(node->clock)))) {
+		pthread_mutex_unlock(&inst->lock); /* ended, or extended, by somebody else */
 		return 0;
 	}
-	if (inst->status == RUNNING) {
+	if (ran) {
 		inst->status = STOPPING;
 		inst->end = end;
 		inst->failure = (struct err)ERR_INIT;
 	}
 	inst->busy = true;
 	pthread_mutex_unlock(&inst->lock);
-	timeline_add(node, inst->id, "stopping", NULL, "%s", end == EXPIRED ? "expired" : "");
-	r = store_set_status(node->db, inst->id, instance_status_words[STOPPING],
-			     ending_detail(inst), e);
-	if (r < 0) {
-		set_idle(inst, STOPPING);
-		return r;
-	}
+	if (ran)
+		timeline_add(node, inst->id, "stopping", NULL, "%s",
+			     end == EXPIRED ? "expired" : "");
+	/* What runs is taken down even if that can't be written: a row without containers is lost.
+	 */
+	if (store_set_status(node->db, inst->id, instance_status_words[STOPPING],
+			     ending_detail(inst), e) < 0)
+		log_error("instance '%s': %s; stopping it all the same", inst->id, e->msg);
 	return engine_failure(take_down(node, inst, e), e);
+}
+
+/* Starts containers again that ended with the engine or the host, not by themselves. */
+static void revive(struct node *node, struct instance *inst)
+{
+	struct err e = ERR_INIT;
+
+	lock_idle(inst);
+	if (inst->status != RUNNING) {
+		pthread_mutex_unlock(&inst->lock);
+		return;
+	}
+	inst->busy = true;
+	pthread_mutex_unlock(&inst->lock);
+	if (compose_revive(node, inst->id, &e) < 0)
+		log_warn("instance '%s': start it again: %s", inst->id, e.msg);
+	set_idle(inst, RUNNING);
 }
 
 /* An instance and the use of it that a job has taken over. */
@@ -460,12 +506,21 @@ static void run_job(void *cookie)
 {
 	struct job *job = cookie;
 	struct instance *inst = job->inst;
+	static const atomic_bool never;
 	struct err e = ERR_INIT;
 
 	/* What fails here is logged where it happens, and kept in the row. */
 	switch (job->kind) {
 	case INSTANCE_START: run_start(job->node, inst, &e); break;
-	case INSTANCE_EXPIRE: stop(job->node, inst, EXPIRED, &e); break;
+	case INSTANCE_EXPIRE:
+		gate_enter(&job->node->stops, inst, &never);
+		stop(job->node, inst, EXPIRED, &e);
+		gate_leave(&job->node->stops);
+		pthread_mutex_lock(&inst->lock);
+		inst->reaping = false;
+		pthread_mutex_unlock(&inst->lock);
+		break;
+	case INSTANCE_REVIVE: revive(job->node, inst); break;
 	}
 	instance_unref(inst);
 	free(job);
@@ -499,12 +554,17 @@ static int share_start(struct instance *inst, bool respond_async, struct ctfy_in
 		pthread_cond_wait(&inst->changed, &inst->lock);
 	if (inst->status == STARTING || inst->status == RUNNING) {
 		r = row_of_locked(inst, ret_row, e);
-	} else {
+		if (r == 0 && respond_async) /* this caller, too, was told that the start goes on */
+			r = store_set_acknowledged(inst->node->db, inst->id, e);
+		r = r < 0 ? r : INSTANCE_EXISTING;
+	} else if (inst->failure.code != ERR_NONE) {
 		*e = inst->failure;
 		r = -(int)e->code;
+	} else {
+		r = INSTANCE_ENDED; /* it was stopped while we waited */
 	}
 	pthread_mutex_unlock(&inst->lock);
-	return r < 0 ? r : INSTANCE_EXISTING;
+	return r;
 }
 
 /* Somebody has the id. One that is on its way out is helped out first. */
@@ -573,12 +633,19 @@ int instance_start(struct node *node, const struct instance_spec *spec, bool res
 		   struct ctfy_instance *ret_row, struct err *e)
 {
 	AUTO(struct instance *, instance_unrefp) inst = NULL;
+	AUTO(struct instance *, instance_unrefp) existing = NULL;
 	AUTO(struct challenge_ref *, challenge_unrefp) challenge = NULL;
 	AUTO(char *, freep) text = spec_text(spec);
 	int r;
 
-	r = text ? catalogue_get(node->catalogue, spec->challenge_id, &challenge, e)
-		 : err_memory(e);
+	if (!text)
+		return err_memory(e);
+	existing = roster_find(node->roster, spec->instance_id);
+	r = existing ? answer_existing(node, existing, text, respond_async, ret_row, e)
+		     : INSTANCE_ENDED;
+	if (r != INSTANCE_ENDED)
+		return r;
+	r = catalogue_get(node->catalogue, spec->challenge_id, &challenge, e);
 	if (r < 0)
 		return r;
 	inst = instance_new(node, spec->instance_id, spec->challenge_id, text);
@@ -652,6 +719,7 @@ int instance_extend(struct node *node, const char *instance_id, int64_t ttl,
 		r = store_set_expiry(node->db, inst->id, expires_at, e);
 		if (r == 0) {
 			inst->expires_at = expires_at;
+			inst->extended = true;
 			r = row_of_locked(inst, ret_row, e);
 			timeline_add(node, inst->id, "extended", NULL, "to %lld s", (long long)ttl);
 		}

@@ -60,11 +60,15 @@ int instance_services(struct node *node, const char *instance_id, json_t **ret_s
 
 enum instance_job {
 	INSTANCE_START,  /* of a busy instance that is STARTING */
+	INSTANCE_REVIVE, /* its containers may have ended with the engine */
 	INSTANCE_EXPIRE, /* its time is over, or its teardown is due again */
 };
 
 /* Goes on in the background; the caller's use of the instance is the job's, unless this fails. */
 int instance_begin(struct node *node, struct instance *inst, enum instance_job kind, struct err *e);
+
+/* Over its time, or a teardown that is to be tried again; its lock is held. */
+bool instance_is_due(const struct instance *inst, int64_t now);
 
 /* The instance's own directory; the caller's to free(). NULL: out of memory. */
 char *instance_dir(const struct node *node, const char *instance_id);

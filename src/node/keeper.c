@@ -3,8 +3,10 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/work.h"
 #include "engine/engine.h"
 #include "node/compose.h"
+#include "node/firewall.h"
 #include "node/instance.h"
 #include "node/node.h"
 #include "node/pool.h"
@@ -13,6 +15,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <string.h>
 #include <time.h>
 
 enum {
@@ -33,14 +36,15 @@ struct keeper {
 	int64_t next_ping, next_sweep; /* monotonic */
 };
 
-/* Over its time, or a teardown that is to be tried again. */
-static bool is_due(struct instance *inst, int64_t now)
+/* Whether a job is to be begun for it now; one at a time. */
+static bool claim_due(struct instance *inst, int64_t now)
 {
 	bool due;
 
 	pthread_mutex_lock(&inst->lock);
-	due = !inst->busy && ((inst->status == RUNNING && inst->expires_at <= now) ||
-			      (inst->status == STOPPING && inst->retry_at <= now));
+	due = !inst->busy && !inst->reaping && instance_is_due(inst, now);
+	if (due)
+		inst->reaping = true;
 	pthread_mutex_unlock(&inst->lock);
 	return due;
 }
@@ -54,7 +58,7 @@ static void reap(struct node *node)
 	if (roster_roll(node->roster, &roll, &e) < 0)
 		log_error("end what is over its time: %s", e.msg);
 	for (size_t i = 0; i < roll.count; i++) {
-		if (!is_due(roll.instances[i], now))
+		if (!claim_due(roll.instances[i], now))
 			continue;
 		if (instance_begin(node, roll.instances[i], INSTANCE_EXPIRE, &e) < 0)
 			log_error("end what is over its time: %s", e.msg);
@@ -62,6 +66,34 @@ static void reap(struct node *node)
 			roll.instances[i] = NULL; /* the job's now */
 	}
 	roll_done(&roll);
+}
+
+/* Nobody may start an instance of that id while what is left of the last one is removed. */
+static void remove_orphan(struct node *node, const char *id)
+{
+	struct instance *stand_in = instance_new(node, id, "", ""), *owner = NULL;
+	struct err e = ERR_INIT;
+
+	if (!stand_in)
+		return;
+	stand_in->status = STOPPING;
+	stand_in->busy = true;
+	if (roster_enter(node->roster, stand_in, SIZE_MAX, &owner, &e) < 0 || owner) {
+		instance_unref(owner);
+		instance_unref(stand_in);
+		instance_unref(stand_in);
+		return;
+	}
+	log_warn("removing what is left of instance '%s', which has ended", id);
+	if (compose_down(node, id, &e) < 0)
+		log_warn("%s", e.msg);
+	roster_leave(stand_in);
+	pthread_mutex_lock(&stand_in->lock);
+	stand_in->status = STOPPED;
+	stand_in->busy = false;
+	pthread_cond_broadcast(&stand_in->changed);
+	pthread_mutex_unlock(&stand_in->lock);
+	instance_unref(stand_in);
 }
 
 static void sweep(struct node *node)
@@ -73,18 +105,27 @@ static void sweep(struct node *node)
 
 	if (compose_instances(node, &ids, &e) < 0)
 		log_warn("look for orphans: %s", e.msg);
-	json_object_foreach (ids, id, unused) {
-		struct instance *owner = roster_find(node->roster, id);
-
-		if (!owner) {
-			log_warn("removing what is left of instance '%s', which has ended", id);
-			if (compose_down(node, id, &e) < 0)
-				log_warn("%s", e.msg);
-		}
-		instance_unref(owner);
-	}
+	json_object_foreach (ids, id, unused)
+		remove_orphan(node, id);
+	if (pool_sweep(node->pool, &e) < 0)
+		log_warn("look for orphaned networks: %s", e.msg);
+	if (strcmp(node->options->isolation, "firewall") == 0 && firewall_install(&e) < 0)
+		log_error("%s", e.msg); /* somebody may have flushed it */
 	if (store_forget(node->db, clock_now_ms(node->clock) - RETENTION_MS, &e) < 0)
 		log_warn("forget ended instances: %s", e.msg);
+}
+
+static void revive_all(struct node *node)
+{
+	struct roll roll = { 0 };
+	struct err e = ERR_INIT;
+
+	if (roster_roll(node->roster, &roll, &e) < 0)
+		log_error("look after instances: %s", e.msg);
+	for (size_t i = 0; i < roll.count; i++)
+		if (instance_begin(node, roll.instances[i], INSTANCE_REVIVE, &e) == 0)
+			roll.instances[i] = NULL; /* the job's now */
+	roll_done(&roll);
 }
 
 static void ping(struct node *node)
@@ -97,6 +138,8 @@ static void ping(struct node *node)
 			log_error("the engine does not answer: %s", e.msg);
 		else
 			log_info("the engine answers again");
+		if (!lost)
+			revive_all(node);
 	}
 }
 
@@ -131,7 +174,7 @@ static bool wait_round(struct keeper *keeper)
 	struct timespec until;
 	bool go_on;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += REAP_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
@@ -162,7 +205,7 @@ int keeper_start(struct node *node, struct keeper **ret_keeper, struct err *e)
 	keeper->node = node;
 	keeper->next_sweep = clock_monotonic_ms() + FIRST_SWEEP_MS;
 	pthread_mutex_init(&keeper->lock, NULL);
-	pthread_cond_init(&keeper->stop_asked, NULL);
+	cond_init_monotonic(&keeper->stop_asked);
 	if (pthread_create(&keeper->thread, NULL, keep, keeper) != 0) {
 		free(keeper);
 		return err_set(e, ERR_INTERNAL, "start the keeper's thread");

@@ -180,6 +180,7 @@ int node_new(const struct node_options *options, const struct clock *clock, stru
 	node->clock = clock;
 	promises_init(&node->promises);
 	pthread_rwlock_init(&node->config, NULL);
+	gate_init(&node->stops, 16);
 	gate_init(&node->starts, (size_t)options->parallel_starts);
 	r = node_open(node, e);
 	if (r < 0)
@@ -221,6 +222,7 @@ void node_free(struct node *node)
 	work_free(node->work);
 	warm_free(node->warm);
 	gate_done(&node->starts);
+	gate_done(&node->stops);
 	promises_done(&node->promises);
 	timings_free(node->timings);
 	roster_free(node->roster);

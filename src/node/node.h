@@ -50,6 +50,7 @@ struct node {
 	struct roster *roster; /* instances that have not ended */
 	struct work *work;     /* jobs that outlive the request that began them */
 	struct gate starts;
+	struct gate stops; /* of what is over its time */
 	struct promises promises;
 	struct metrics *metrics;
 	struct timings *timings; /* of starts, by challenge */

@@ -54,16 +54,45 @@ size_t pool_ready(struct pool *pool)
 	return count;
 }
 
-bool pool_take(struct pool *pool, struct pooled_network *ret_network)
+/* Nobody is in it any more, by the engine's own account. */
+static int is_empty(struct pool *pool, const struct pooled_network *network, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) inspected = NULL;
+	int r;
+
+	r = engine_network_inspect(pool->node->engine, network->id, &inspected, e);
+	return r < 0 ? r : json_object_size(json_object_get(inspected, "Containers")) == 0;
+}
+
+static bool take_oldest(struct pool *pool, struct pooled_network *ret_network)
 {
 	bool found;
 
 	pthread_mutex_lock(&pool->lock);
 	found = pool->count > 0;
-	if (found)
-		*ret_network = pool->ready[--pool->count];
+	if (found) {
+		*ret_network = pool->ready[0];
+		memmove(&pool->ready[0], &pool->ready[1], --pool->count * sizeof(pool->ready[0]));
+	}
 	pthread_mutex_unlock(&pool->lock);
 	return found;
+}
+
+bool pool_take(struct pool *pool, struct pooled_network *ret_network)
+{
+	while (take_oldest(pool, ret_network)) {
+		int r = is_empty(pool, ret_network, NULL);
+
+		if (r > 0)
+			return true;
+		if (r == -ERR_NOT_FOUND) /* somebody pruned the engine's networks */
+			subnets_release(pool->node->subnets, ret_network->subnet);
+		else
+			log_warn("network '%s' of the pool is not as it was left: out of use",
+				 ret_network->id);
+	}
+	*ret_network = (struct pooled_network){ .id = "" };
+	return false;
 }
 
 static bool put(struct pool *pool, const struct pooled_network *network)
@@ -78,59 +107,53 @@ static bool put(struct pool *pool, const struct pooled_network *network)
 	return fits;
 }
 
-/* Nobody is in it any more, by the engine's own account. */
-static int is_empty(struct pool *pool, const struct pooled_network *network, struct err *e)
-{
-	AUTO(json_t *, json_decrefp) inspected = NULL;
-	int r;
-
-	r = engine_network_inspect(pool->node->engine, network->id, &inspected, e);
-	return r < 0 ? r : json_object_size(json_object_get(inspected, "Containers")) == 0;
-}
-
 /*
  * The kernel remembers connections of containers that are gone. The next one to have an address
  * must not be reached through them. conntrack exits with 1 when there was nothing to forget.
  */
-static void forget_connections(const struct pooled_network *network)
+static int forget_connections(const struct pooled_network *network, struct err *e)
 {
 	const char *const from[] = { "conntrack", "-D", "-s", network->subnet, NULL };
 	const char *const to[] = { "conntrack", "-D", "-d", network->subnet, NULL };
+	int status, r;
 
-	spawn_wait(from, NULL, NULL);
-	spawn_wait(to, NULL, NULL);
+	r = spawn_ask(from, &status, e);
+	return r < 0 ? r : spawn_ask(to, &status, e);
 }
 
-static int remove_network(struct pool *pool, const struct pooled_network *network, struct err *e)
+int pool_clean(struct pool *pool, struct pooled_network *network, struct err *e)
 {
-	int r;
-
-	r = engine_network_remove(pool->node->engine, network->id, e);
-	if (r < 0 && r != -ERR_NOT_FOUND)
-		return r;
-	subnets_release(pool->node->subnets, network->subnet);
-	return 0;
-}
-
-int pool_give(struct pool *pool, const struct pooled_network *network, struct err *e)
-{
+	struct err unforgotten = ERR_INIT;
 	int r;
 
 	r = is_empty(pool, network, e);
 	if (r == 0)
-		r = network_evict(pool->node->engine, network->id, e);
-	if (r == 0)
-		r = is_empty(pool, network, e);
-	if (r == -ERR_NOT_FOUND) {
-		subnets_release(pool->node->subnets, network->subnet);
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	if (r == 0)
 		return err_set(e, ERR_ENGINE, "network '%s' still has containers", network->id);
-	forget_connections(network);
-	return put(pool, network) ? 0 : remove_network(pool, network, e);
+	if (r > 0) {
+		if (forget_connections(network, &unforgotten) == 0)
+			return 0;
+		r = engine_network_remove(pool->node->engine, network->id, e);
+	}
+	if (r < 0 && r != -ERR_NOT_FOUND)
+		return r;
+	network->id[0] = '\0';
+	return 0;
+}
+
+void pool_put(struct pool *pool, const struct pooled_network *network)
+{
+	struct err e = ERR_INIT;
+
+	if (network->id[0]) {
+		int r;
+
+		if (put(pool, network))
+			return;
+		r = engine_network_remove(pool->node->engine, network->id, &e);
+		if (r < 0 && r != -ERR_NOT_FOUND)
+			log_warn("a network too many: %s; the sweep will remove it", e.msg);
+	}
+	subnets_release(pool->node->subnets, network->subnet);
 }
 
 static int make_network(struct pool *pool, struct pooled_network *network, struct err *e)
@@ -178,9 +201,8 @@ int pool_fill(struct pool *pool, struct err *e)
 			subnets_release(pool->node->subnets, network.subnet);
 		return r;
 	}
-	if (put(pool, &network))
-		return 1;
-	return remove_network(pool, &network, e);
+	pool_put(pool, &network);
+	return 1;
 }
 
 static bool is_held(const struct roll *roll, const char *network_id)
@@ -203,20 +225,43 @@ static void recover_one(struct pool *pool, const struct engine_network *found)
 	snprintf(network.id, sizeof(network.id), "%s", found->id);
 	snprintf(network.subnet, sizeof(network.subnet), "%s", found->subnet ? found->subnet : "");
 	subnets_claim(pool->node->subnets, network.subnet);
-	if (pool_give(pool, &network, &e) < 0)
+	if (pool_clean(pool, &network, &e) < 0)
 		log_warn("network '%s' of the pool stays out of use: %s", found->name, e.msg);
+	else
+		pool_put(pool, &network);
+}
+
+static int list_networks(struct pool *pool, struct engine_network_list *ret_list, struct err *e)
+{
+	char ours[96];
+	const char *const labels[] = { ours, LABEL_POOL, NULL };
+
+	snprintf(ours, sizeof(ours), LABEL_NODE "=%s", pool->node->id);
+	return engine_network_list(pool->node->engine, labels, ret_list, e);
+}
+
+/* What is ready or held has its subnet reserved; what has not is nobody's. */
+int pool_sweep(struct pool *pool, struct err *e)
+{
+	struct engine_network_list list = { 0 };
+	int r;
+
+	r = list_networks(pool, &list, e);
+	for (size_t i = 0; r == 0 && i < list.count; i++)
+		if (list.items[i].subnet &&
+		    !subnets_is_taken(pool->node->subnets, list.items[i].subnet))
+			r = engine_network_remove(pool->node->engine, list.items[i].id, e);
+	engine_network_list_done(&list);
+	return r == -ERR_NOT_FOUND ? 0 : r;
 }
 
 int pool_recover(struct pool *pool, struct err *e)
 {
-	char ours[96];
-	const char *const labels[] = { ours, LABEL_POOL, NULL };
 	struct engine_network_list list = { 0 };
 	struct roll roll = { 0 };
 	int r;
 
-	snprintf(ours, sizeof(ours), LABEL_NODE "=%s", pool->node->id);
-	r = engine_network_list(pool->node->engine, labels, &list, e);
+	r = list_networks(pool, &list, e);
 	if (r == 0)
 		r = roster_roll(pool->node->roster, &roll, e);
 	for (size_t i = 0; r == 0 && i < list.count; i++)

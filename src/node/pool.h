@@ -31,20 +31,27 @@ struct pooled_network {
 int pool_new(struct node *node, size_t most, struct pool **ret_pool, struct err *e);
 void pool_free(struct pool *pool);
 
-/* Takes one out; false: none is ready. */
+/* Takes one out that is still there and empty; false: none is ready. */
 bool pool_take(struct pool *pool, struct pooled_network *ret_network);
 
 /*
- * Gives one back that its instance has left. One that is not clean, or one too many, is removed
- * from the engine instead. Fails with ENGINE when neither could be done; the caller still has it.
+ * Sees that an instance has left a network, and makes the kernel forget its connections. One that
+ * can't be made clean is removed from the engine, or was: its id is "" then, and only the subnet is
+ * left of it. Fails with ENGINE: it must not be used by anybody else yet.
  */
-int pool_give(struct pool *pool, const struct pooled_network *network, struct err *e);
+int pool_clean(struct pool *pool, struct pooled_network *network, struct err *e);
+
+/* A clean one is ready again, or, where there are enough, removed. The last step: can't fail. */
+void pool_put(struct pool *pool, const struct pooled_network *network);
 
 /* Makes one more if one is wanted: 1 when it did, 0 when there are enough, or a failure. */
 int pool_fill(struct pool *pool, struct err *e);
 
 /* After a restart: what the engine has of the pool and no instance holds is ready again. */
 int pool_recover(struct pool *pool, struct err *e);
+
+/* Removes networks that the engine made after we had given up waiting for them. */
+int pool_sweep(struct pool *pool, struct err *e);
 
 size_t pool_ready(struct pool *pool);
 

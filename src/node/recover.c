@@ -100,11 +100,10 @@ int recover_instances(struct node *node, struct err *e)
 
 		if (inst->status == RUNNING && !has_container(&list, inst->id))
 			lose(node, inst);
-		if (inst->status != STARTING)
-			continue; /* adopted, or the reaper's to take down */
-		inst->busy = true;
-		inst->resumed = true;
-		r = instance_begin(node, inst, INSTANCE_START, e);
+		if (inst->status == STOPPING)
+			continue; /* the keeper's to take down */
+		inst->busy = inst->resumed = inst->status == STARTING;
+		r = instance_begin(node, inst, inst->resumed ? INSTANCE_START : INSTANCE_REVIVE, e);
 		if (r == 0)
 			roll.instances[i] = NULL; /* the job's now */
 	}

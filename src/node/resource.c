@@ -84,30 +84,26 @@ static void forget_port(uint16_t port)
 	spawn_wait(udp, NULL, NULL);
 }
 
-static int release_network(struct node *node, const struct pooled_network *network, struct err *e)
+int resources_clean(struct node *node, struct resources *resources, struct err *e)
 {
-	if (network->id[0])
-		return pool_give(node->pool, network, e);
-	subnets_release(node->subnets, network->subnet);
-	return 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < resources->network_count; i++)
+		if (resources->networks[i].id[0])
+			r = pool_clean(node->pool, &resources->networks[i], e);
+	return r;
 }
 
-int resources_release(struct node *node, struct resources *resources, struct err *e)
+void resources_release(struct node *node, struct resources *resources)
 {
-	for (; resources->port_count > 0; resources->port_count--) {
-		forget_port(resources->ports[resources->port_count - 1]);
-		ports_release(node->ports, resources->ports[resources->port_count - 1]);
+	for (size_t i = 0; i < resources->port_count; i++) {
+		forget_port(resources->ports[i]);
+		ports_release(node->ports, resources->ports[i]);
 	}
-	for (; resources->network_count > 0; resources->network_count--) {
-		int r = release_network(node, &resources->networks[resources->network_count - 1],
-					e);
-
-		if (r < 0)
-			return r;
-	}
+	for (size_t i = 0; i < resources->network_count; i++)
+		pool_put(node->pool, &resources->networks[i]);
 	promise(&node->promises, -resources->memory, -resources->nano_cpus);
 	resources_done(resources);
-	return 0;
 }
 
 static int make_room(struct resources *resources, size_t networks, size_t ports, struct err *e)
@@ -165,12 +161,11 @@ static int take_all(struct node *node, const struct plan *plan, struct resources
 int resources_take(struct node *node, const struct plan *plan, struct resources *ret_resources,
 		   struct err *e)
 {
-	struct err ignored = ERR_INIT;
 	int r;
 
 	r = take_all(node, plan, ret_resources, e);
 	if (r < 0)
-		resources_release(node, ret_resources, &ignored); /* unused, so clean */
+		resources_release(node, ret_resources); /* unused, so clean */
 	return r;
 }
 
@@ -215,6 +210,9 @@ int resources_claim(struct node *node, const char *text, struct resources *ret_r
 	r = make_room(resources, json_array_size(networks), json_array_size(ports), e);
 	if (r < 0)
 		return r;
+	resources->memory = json_integer_value(json_object_get(json, "memory"));
+	resources->nano_cpus = json_integer_value(json_object_get(json, "nano_cpus"));
+	promise(&node->promises, resources->memory, resources->nano_cpus);
 	json_array_foreach (networks, i, value)
 		claim_network(node, value, &resources->networks[resources->network_count++]);
 	json_array_foreach (ports, i, value) {

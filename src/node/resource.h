@@ -39,10 +39,16 @@ struct resources {
 int resources_take(struct node *node, const struct plan *plan, struct resources *ret_resources,
 		   struct err *e);
 /*
- * Gives all back and empties the struct; what the instance had on the engine is gone before. Fails
- * with ENGINE when a network isn't clean: what is not given back is still held.
+ * Sees that nothing uses the networks any more, now that what the instance had on the engine is
+ * gone. Fails with ENGINE: then nothing may be given back yet.
  */
-int resources_release(struct node *node, struct resources *resources, struct err *e);
+int resources_clean(struct node *node, struct resources *resources, struct err *e);
+
+/*
+ * Gives all back and empties the struct. To be called when the store no longer names them: another
+ * instance may have them the next moment, and two rows that claim one network are one too many.
+ */
+void resources_release(struct node *node, struct resources *resources);
 void resources_done(struct resources *resources); /* frees the memory only */
 
 /* As kept in the store; NULL: out of memory. */

@@ -43,6 +43,8 @@ struct instance {
 	json_t *endpoints, *services;
 	struct resources resources; /* of whoever is busy */
 	int64_t started_at, expires_at;
+	bool extended;            /* somebody has said when it ends: that stands */
+	bool reaping;             /* the keeper has begun a job for it */
 	enum instance_status end; /* STOPPING: what it will be then */
 	int64_t retry_at;         /* STOPPING and not busy: when the teardown is tried again */
 	int64_t retry_pause;

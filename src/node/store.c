@@ -130,6 +130,12 @@ int store_set_running(struct db *db, const char *instance_id, const char *endpoi
 		      e);
 }
 
+int store_set_acknowledged(struct db *db, const char *instance_id, struct err *e)
+{
+	return db_run(db, "UPDATE instance SET acknowledged = 1 WHERE id = ?",
+		      DB_ARGS(db_text(instance_id)), e);
+}
+
 int store_set_expiry(struct db *db, const char *instance_id, int64_t expires_at, struct err *e)
 {
 	return db_run(db, "UPDATE instance SET expires_at = ? WHERE id = ?",

@@ -42,6 +42,7 @@ int store_set_resources(struct db *db, const char *instance_id, const char *reso
 			struct err *e);
 int store_set_running(struct db *db, const char *instance_id, const char *endpoints,
 		      const char *services, int64_t started_at, int64_t expires_at, struct err *e);
+int store_set_acknowledged(struct db *db, const char *instance_id, struct err *e);
 int store_set_expiry(struct db *db, const char *instance_id, int64_t expires_at, struct err *e);
 /* The end of an instance: it holds nothing any more. */
 int store_set_ended(struct db *db, const char *instance_id, const char *status, const char *detail,

@@ -116,18 +116,41 @@ int subnets_take(struct subnets *subnets, uint32_t prefix, char cidr[SUBNET_TEXT
 	return 0;
 }
 
-static void mark_cidr(struct subnets *subnets, const char *cidr, bool taken)
+/* The units of a subnet of ours; false: it is none. */
+static bool find_units(const struct subnets *subnets, const char *cidr, uint32_t *ret_at,
+		       uint32_t *ret_units)
 {
-	uint32_t first, prefix, at;
+	uint32_t first, prefix;
 
 	if (!parse_cidr(cidr, &first, &prefix) || prefix > SUBNET_PREFIX || first < subnets->first)
-		return;
-	at = (first - subnets->first) >> (32 - SUBNET_PREFIX);
-	if (at >= subnets->count || (UINT32_C(1) << (SUBNET_PREFIX - prefix)) > subnets->count - at)
+		return false;
+	*ret_at = (first - subnets->first) >> (32 - SUBNET_PREFIX);
+	*ret_units = UINT32_C(1) << (SUBNET_PREFIX - prefix);
+	return *ret_at < subnets->count && *ret_units <= subnets->count - *ret_at;
+}
+
+static void mark_cidr(struct subnets *subnets, const char *cidr, bool taken)
+{
+	uint32_t at, units;
+
+	if (!find_units(subnets, cidr, &at, &units))
 		return;
 	pthread_mutex_lock(&subnets->lock);
-	mark(subnets, at, UINT32_C(1) << (SUBNET_PREFIX - prefix), taken);
+	mark(subnets, at, units, taken);
 	pthread_mutex_unlock(&subnets->lock);
+}
+
+bool subnets_is_taken(struct subnets *subnets, const char *cidr)
+{
+	uint32_t at, units;
+	bool taken;
+
+	if (!find_units(subnets, cidr, &at, &units))
+		return false;
+	pthread_mutex_lock(&subnets->lock);
+	taken = !is_free(subnets, at, units);
+	pthread_mutex_unlock(&subnets->lock);
+	return taken;
 }
 
 void subnets_claim(struct subnets *subnets, const char *cidr)

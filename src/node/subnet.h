@@ -29,6 +29,7 @@ int subnets_take(struct subnets *subnets, uint32_t prefix, char cidr[SUBNET_TEXT
 /* Marks one as in use: it was taken in an earlier life of the node. Others' subnets are ignored. */
 void subnets_claim(struct subnets *subnets, const char *cidr);
 void subnets_release(struct subnets *subnets, const char *cidr);
+bool subnets_is_taken(struct subnets *subnets, const char *cidr);
 size_t subnets_left(struct subnets *subnets);
 
 /* Whether a network of the host's (address and mask in host byte order) shares addresses with ours.

@@ -82,7 +82,7 @@ struct watch {
 	struct node *node;
 	pthread_t thread;
 	atomic_bool stopping;
-	int64_t since_ms; /* up to where the engine's events are known */
+	int64_t last_ns; /* up to where the engine's events are known */
 };
 
 static const char *attribute(const struct engine_event *event, const char *name)
@@ -126,8 +126,8 @@ static int happened(void *cookie, const struct engine_event *event, struct err *
 	struct watch *watch = cookie;
 
 	(void)e;
-	if (event->time_ns / 1000000 >= watch->since_ms) {
-		watch->since_ms = event->time_ns / 1000000 + 1;
+	if (event->time_ns > watch->last_ns) { /* a reconnection tells the last millisecond again */
+		watch->last_ns = event->time_ns;
 		record(watch->node, event);
 	}
 	return 0;
@@ -148,7 +148,7 @@ static void *follow(void *cookie)
 	while (filters && !atomic_load(&watch->stopping)) {
 		struct engine_event_options options = {
 			.filters = filters,
-			.since_ms = watch->since_ms,
+			.since_ms = watch->last_ns / 1000000,
 			.cancelled = &watch->stopping,
 		};
 
@@ -166,7 +166,7 @@ int watch_start(struct node *node, struct watch **ret_watch, struct err *e)
 	if (!watch)
 		return err_memory(e);
 	watch->node = node;
-	watch->since_ms = clock_now_ms(&clock_real);
+	watch->last_ns = clock_now_ms(&clock_real) * 1000000;
 	if (pthread_create(&watch->thread, NULL, follow, watch) != 0) {
 		free(watch);
 		return err_set(e, ERR_INTERNAL, "start the watch's thread");
