@@ -544,7 +544,11 @@ static int store_and_find(struct nodes *nodes, struct arena *arena, const char *
 		r = rows_one(nodes->options.db, arena,
 			     "SELECT id, name, url, token FROM node WHERE name = ?",
 			     DB_ARGS(db_text(name)), read_node, ret_stored, "node", e);
-	return rows_end(nodes->options.db, r, e);
+	if (r < 0) {
+		db_rollback(nodes->options.db);
+		return r;
+	}
+	return db_commit(nodes->options.db, e);
 }
 
 int nodes_put(struct nodes *nodes, struct arena *arena, const char *name, const char *url,
