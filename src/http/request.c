@@ -57,6 +57,7 @@ void request_drop(struct http_req *req)
 	if (req->res.ready)
 		MHD_destroy_response(req->res.ready);
 	stream_free(req->res.stream);
+	websocket_free(req->res.socket);
 	json_decref(req->problems);
 	buf_done(&req->body);
 	arena_free(req->arena);

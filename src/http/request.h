@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 
 struct stream;
+struct websocket;
 
 enum { REQUEST_ID_SIZE = 64 };
 
@@ -37,6 +38,7 @@ struct http_res {
 	bool header_lost;      /* one could not be set: better no answer than half of one */
 	bool silent;           /* to a HEAD nothing is sent but headers */
 	struct stream *stream; /* set by http_begin(): the answer is on its way */
+	struct websocket *socket; /* set by websocket_accept(): the connection is its own */
 };
 
 enum stage {
@@ -80,6 +82,13 @@ int request_keep(struct http_req *req, struct err *e);
 
 /* Whether the query can be decoded. */
 bool request_query_valid(const struct http_req *req);
+
+/* Takes the response, NULL where making it failed: the answer is 101. */
+int respond_upgrade(struct http_res *res, struct MHD_Response *response);
+
+/* Of a WebSocket's connection: it is over, opened or not. */
+void websocket_gone(struct websocket *socket);
+void websocket_free(struct websocket *socket);
 
 /* Makes the error the answer, unless one is on its way; then that is cut off. */
 void respond_error(struct http_req *req, const struct err *e);

@@ -61,6 +61,11 @@ static int answer(struct http_res *res, int status, const char *type, struct MHD
 	return 0;
 }
 
+int respond_upgrade(struct http_res *res, struct MHD_Response *response)
+{
+	return answer(res, MHD_HTTP_SWITCHING_PROTOCOLS, NULL, response);
+}
+
 /* MHD doesn't write to what it borrows. */
 static void *borrowed(const void *bytes)
 {
@@ -344,7 +349,7 @@ void respond_error(struct http_req *req, const struct err *e)
 	struct http_res *res = &req->res;
 
 	log_failure(req, e);
-	if (res->stream)
+	if (res->stream || res->socket)
 		return;
 	if (res->ready)
 		MHD_destroy_response(TAKE(res->ready));

@@ -98,7 +98,7 @@ static void serve(struct http_req *req)
 	r = req->match.route->serve(req->server->options.ctx, req, &req->res, &e);
 	if (r < 0 && e.code == ERR_NONE)
 		r = err_set(&e, (enum err_code)(-r), "the answer can't be sent");
-	if (r >= 0 && !req->res.stream && !req->res.ready)
+	if (r >= 0 && !req->res.stream && !req->res.socket && !req->res.ready)
 		r = err_set(&e, ERR_INTERNAL, "the handler gave no answer");
 	if (r < 0)
 		respond_error(req, &e);
@@ -112,7 +112,7 @@ static void serve_on_worker(struct task *task)
 	struct http_req *req = request_of(task);
 
 	serve(req);
-	if (!req->res.stream)
+	if (!req->res.stream && !req->res.socket)
 		MHD_resume_connection(req->connection);
 	request_drop(req);
 }
@@ -349,6 +349,8 @@ static void on_completed(void *cookie, struct MHD_Connection *connection, void *
 		return;
 	if (req->res.stream)
 		stream_gone(req->res.stream);
+	if (req->res.socket)
+		websocket_gone(req->res.socket);
 	*req_cookie = NULL;
 	request_drop(req);
 }
@@ -386,7 +388,7 @@ static unsigned connection_limit(void)
 static int start_daemon(struct http_server *server, struct err *e)
 {
 	const struct http_server_options *options = &server->options;
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
 			 MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
 	struct MHD_OptionItem items[] = {
 		{ MHD_OPTION_CONNECTION_LIMIT, connection_limit(), NULL },

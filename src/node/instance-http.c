@@ -16,6 +16,8 @@
 #include "node/vpn.h"
 #include "wire/instance.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -54,21 +56,34 @@ static bool is_plain_path(const char *path)
 	return true;
 }
 
+/* A link on the way may lead out: what exists of the path is looked at where it really is. */
+static bool is_really_below(const char *path, const char *root)
+{
+	AUTO(char *, freep) part = strdup(path);
+	AUTO(char *, freep) real = NULL;
+
+	while (part && !(real = realpath(part, NULL)) && errno == ENOENT && strrchr(part, '/'))
+		*strrchr(part, '/') = '\0';
+	return real && is_below(real, root);
+}
+
+/* What decoding can't know of; every fault is told. Members that are absent are told already. */
 static int check_spec(struct node *node, struct http_req *req, const struct instance_spec *spec,
 		      struct err *e)
 {
-	const char *pattern = "string does not match [A-Za-z0-9][A-Za-z0-9_.-]{0,62}";
-	const char *type = "value_error.str.regex";
+	static const char pattern[] = "string does not match [A-Za-z0-9][A-Za-z0-9_.-]{0,62}";
+	const char *dir = spec->proxy_output_dir;
+	int r = 0;
 
-	if (!id_valid(spec->challenge_id))
-		return http_refuse_field(req, "challenge_id", type, pattern, e);
-	if (!id_valid(spec->instance_id))
-		return http_refuse_field(req, "instance_id", type, pattern, e);
-	if (spec->proxy_output_dir && (!is_plain_path(spec->proxy_output_dir) ||
-				       !is_below(spec->proxy_output_dir, node->evidence_dir)))
-		return http_refuse_field(req, "proxy_output_dir", "value_error",
-					 "the path is outside the node's evidence directory", e);
-	return 0;
+	if (spec->challenge_id && !id_valid(spec->challenge_id))
+		r = http_refuse_field(req, "challenge_id", "value_error.str.regex", pattern, e);
+	if (spec->instance_id && !id_valid(spec->instance_id))
+		r = http_refuse_field(req, "instance_id", "value_error.str.regex", pattern, e);
+	if (dir && (!is_plain_path(dir) || !is_below(dir, node->evidence_dir) ||
+		    !is_really_below(dir, node->evidence_dir)))
+		r = http_refuse_field(req, "proxy_output_dir", "value_error",
+				      "the path is outside the node's evidence directory", e);
+	return r;
 }
 
 static bool prefers_async(const struct http_req *req)
@@ -104,8 +119,8 @@ static int serve_start(void *ctx, struct http_req *req, struct http_res *res, st
 	int r;
 
 	r = http_read(req, instance_spec_fields, &spec, e);
-	if (r == 0)
-		r = check_spec(node, req, &spec, e);
+	if ((r == 0 || r == -ERR_VALIDATION) && check_spec(node, req, &spec, e) < 0)
+		r = -ERR_VALIDATION;
 	if (r == 0)
 		r = instance_start(node, &spec, prefers_async(req), &row, e);
 	if (r > 0)

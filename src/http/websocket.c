@@ -1,0 +1,603 @@
+#include "http/websocket.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "http/request.h"
+#include "http/sha1.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum {
+	LOOK_UP_MS = 500,       /* how often who waits asks whether it should go on */
+	PING_MS = 20 * 1000,    /* silence before a ping */
+	SILENCE_MS = 60 * 1000, /* and before the client is taken for gone */
+	GOODBYE_MS = 2000,      /* what the client gets to answer ours */
+	CONTROL_MAX = 125,
+	INPUT_SIZE = 16 << 10,
+	HEAD_MAX = 10, /* of a frame of ours */
+	KEY_LEN = 24,  /* 16 bytes in base64 */
+	ACCEPT_SIZE = 29,
+};
+
+enum opcode {
+	CONTINUATION = 0,
+	TEXT = 1,
+	BINARY = 2,
+	CLOSE = 8,
+	PING = 9,
+	PONG = 10,
+};
+
+enum state {
+	OPENING, /* the 101 is on its way */
+	OPEN,
+	GONE, /* the connection ended before it was open */
+};
+
+/* The frame that is being received. */
+struct frame {
+	bool begun, final;
+	unsigned opcode;
+	uint64_t left, done; /* bytes of its payload */
+	unsigned char mask[4];
+};
+
+struct websocket {
+	struct http_server *server;
+	pthread_mutex_t lock; /* of state */
+	pthread_cond_t changed;
+	enum state state;
+	int fd;
+	struct MHD_UpgradeResponseHandle *handle;
+
+	char *input;
+	size_t input_at, input_len;
+	struct frame frame;
+	unsigned message;   /* TEXT or BINARY: the one that a continuation goes on with; 0: none */
+	struct buf text;    /* the message, */
+	struct buf control; /* the control frame that is being received */
+	atomic_int_fast64_t heard_at, pinged_at; /* monotonic ms */
+
+	pthread_mutex_t sending; /* a frame is sent whole */
+	bool said_close, heard_close;
+	atomic_int_fast64_t closing_at; /* when it was said; 0: not yet */
+	atomic_bool hung_up;
+};
+
+/* --- waiting ------------------------------------------------------------------------------ */
+
+static int check_over(const struct websocket *ws, struct err *e)
+{
+	int64_t closing_at = atomic_load(&ws->closing_at);
+
+	if (atomic_load(&ws->hung_up))
+		return err_set(e, ERR_ABORTED, "the WebSocket was hung up");
+	if (server_stopping(ws->server))
+		return err_set(e, ERR_ABORTED, "the server is stopping");
+	if (closing_at && clock_monotonic_ms() - closing_at > GOODBYE_MS)
+		return err_set(e, ERR_TIMEOUT, "the client did not answer our goodbye");
+	return 0;
+}
+
+static int wait_readable(const struct websocket *ws, struct err *e)
+{
+	struct pollfd fd = { .fd = ws->fd, .events = POLLIN };
+	int r;
+
+	while ((r = check_over(ws, e)) == 0 && poll(&fd, 1, LOOK_UP_MS) <= 0)
+		if (clock_monotonic_ms() - atomic_load(&ws->heard_at) > SILENCE_MS)
+			return err_set(e, ERR_TIMEOUT, "the client answers no ping");
+	return r;
+}
+
+static int wait_writable(const struct websocket *ws, struct err *e)
+{
+	struct pollfd fd = { .fd = ws->fd, .events = POLLOUT };
+	int64_t begin = clock_monotonic_ms();
+	int r;
+
+	while ((r = check_over(ws, e)) == 0 && poll(&fd, 1, LOOK_UP_MS) <= 0)
+		if (clock_monotonic_ms() - begin > SILENCE_MS)
+			return err_set(e, ERR_TIMEOUT, "the client takes nothing any more");
+	return r;
+}
+
+/* --- sending ------------------------------------------------------------------------------ */
+
+static size_t put_head(unsigned char *head, enum opcode opcode, size_t len)
+{
+	size_t bytes = len < 126 ? 0 : len <= UINT16_MAX ? 2 : 8;
+
+	head[0] = (unsigned char)(0x80 | opcode);
+	head[1] = (unsigned char)(bytes == 0 ? len : bytes == 2 ? 126 : 127);
+	for (size_t i = 0; i < bytes; i++)
+		head[2 + i] = (unsigned char)((uint64_t)len >> (8 * (bytes - 1 - i)));
+	return 2 + bytes;
+}
+
+static int send_parts(const struct websocket *ws, struct iovec *parts, size_t count, struct err *e)
+{
+	while (count > 0) {
+		struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
+		ssize_t n = sendmsg(ws->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return err_set(e, ERR_TRANSPORT, "the client hung up");
+		if (n < 0 && wait_writable(ws, e) < 0)
+			return -(int)e->code;
+		for (; n > 0 && count > 0; parts++, count--) {
+			size_t took = (size_t)n < parts->iov_len ? (size_t)n : parts->iov_len;
+
+			parts->iov_base = (char *)parts->iov_base + took;
+			parts->iov_len -= took;
+			n -= (ssize_t)took;
+			if (parts->iov_len > 0)
+				break;
+		}
+		for (; count > 0 && parts->iov_len == 0; count--)
+			parts++;
+	}
+	return 0;
+}
+
+static int send_locked(struct websocket *ws, enum opcode opcode, const void *bytes, size_t len,
+		       struct err *e)
+{
+	unsigned char head[HEAD_MAX];
+	struct iovec parts[] = {
+		{ head, put_head(head, opcode, len) },
+		{ (void *)(uintptr_t)bytes, len },
+	};
+
+	if (ws->said_close)
+		return err_set(e, ERR_ABORTED, "the WebSocket is being closed");
+	return send_parts(ws, parts, ARRAY_SIZE(parts), e);
+}
+
+static int send_frame(struct websocket *ws, enum opcode opcode, const void *bytes, size_t len,
+		      struct err *e)
+{
+	int r;
+
+	pthread_mutex_lock(&ws->sending);
+	r = send_locked(ws, opcode, bytes, len, e);
+	pthread_mutex_unlock(&ws->sending);
+	return r;
+}
+
+int websocket_send_binary(struct websocket *ws, const void *bytes, size_t len, struct err *e)
+{
+	return send_frame(ws, BINARY, bytes, len, e);
+}
+
+int websocket_send_text(struct websocket *ws, const char *text, struct err *e)
+{
+	return send_frame(ws, TEXT, text, strlen(text), e);
+}
+
+int websocket_keep_alive(struct websocket *ws, struct err *e)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (now - atomic_load(&ws->heard_at) < PING_MS ||
+	    now - atomic_load(&ws->pinged_at) < PING_MS)
+		return 0;
+	atomic_store(&ws->pinged_at, now);
+	return send_frame(ws, PING, "", 0, e);
+}
+
+void websocket_say_close(struct websocket *ws, enum websocket_code code, const char *reason)
+{
+	unsigned char payload[CONTROL_MAX];
+	size_t len = strnlen(reason, sizeof(payload) - 2);
+	struct err lost = ERR_INIT; /* it has gone already: then nobody is there to be told */
+
+	payload[0] = (unsigned char)(code >> 8);
+	payload[1] = (unsigned char)code;
+	memcpy(payload + 2, reason, len);
+	pthread_mutex_lock(&ws->sending);
+	send_locked(ws, CLOSE, payload, len + 2, &lost);
+	ws->said_close = true;
+	pthread_mutex_unlock(&ws->sending);
+	atomic_store(&ws->closing_at, clock_monotonic_ms());
+}
+
+/* --- receiving ---------------------------------------------------------------------------- */
+
+static int refuse(struct websocket *ws, enum websocket_code code, struct err *e, const char *why)
+{
+	websocket_say_close(ws, code, why);
+	return err_set(e, ERR_PROTOCOL, "the client broke the WebSocket protocol: %s", why);
+}
+
+/* At least one byte is in the input afterwards. */
+static int fill(struct websocket *ws, struct err *e)
+{
+	while (ws->input_at == ws->input_len) {
+		ssize_t n = recv(ws->fd, ws->input, INPUT_SIZE, MSG_DONTWAIT);
+
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return err_set(e, ERR_TRANSPORT, "the client hung up");
+		if (n < 0 && wait_readable(ws, e) < 0)
+			return -(int)e->code;
+		if (n > 0) {
+			atomic_store(&ws->heard_at, clock_monotonic_ms());
+			ws->input_at = 0;
+			ws->input_len = (size_t)n;
+		}
+	}
+	return 0;
+}
+
+static int take(struct websocket *ws, unsigned char *bytes, size_t len, struct err *e)
+{
+	for (size_t i = 0; i < len; i++) {
+		int r = fill(ws, e);
+
+		if (r < 0)
+			return r;
+		bytes[i] = (unsigned char)ws->input[ws->input_at++];
+	}
+	return 0;
+}
+
+/* What is wrong with the frame; NULL: nothing. */
+static const char *fault_of(const struct websocket *ws, const unsigned char head[2])
+{
+	const struct frame *frame = &ws->frame;
+	bool is_control = frame->opcode >= CLOSE;
+
+	if (head[0] & 0x70)
+		return "reserved bits are set";
+	if (!(head[1] & 0x80))
+		return "a frame is not masked";
+	if (is_control)
+		return frame->opcode > PONG             ? "an unknown control frame"
+		       : !frame->final                  ? "a control frame in parts"
+		       : (head[1] & 0x7f) > CONTROL_MAX ? "a control frame too long"
+							: NULL;
+	if (frame->opcode > BINARY)
+		return "an unknown frame";
+	if (frame->opcode == CONTINUATION)
+		return ws->message ? NULL : "a continuation of nothing";
+	return ws->message ? "a message inside another" : NULL;
+}
+
+static int begin_frame(struct websocket *ws, struct err *e)
+{
+	struct frame *frame = &ws->frame;
+	unsigned char head[2], length[8];
+	const char *fault;
+	size_t bytes;
+	int r = take(ws, head, sizeof(head), e);
+
+	if (r < 0)
+		return r;
+	*frame = (struct frame){ .final = head[0] & 0x80, .opcode = head[0] & 0x0f };
+	fault = fault_of(ws, head);
+	if (fault)
+		return refuse(ws, WEBSOCKET_PROTOCOL, e, fault);
+	frame->left = head[1] & 0x7f;
+	bytes = frame->left == 126 ? 2 : frame->left == 127 ? 8 : 0;
+	r = take(ws, length, bytes, e);
+	if (bytes)
+		frame->left = 0;
+	for (size_t i = 0; r == 0 && i < bytes; i++)
+		frame->left = frame->left << 8 | length[i];
+	if (r == 0)
+		r = take(ws, frame->mask, sizeof(frame->mask), e);
+	if (r < 0)
+		return r;
+	if (frame->opcode == TEXT || frame->opcode == BINARY)
+		ws->message = frame->opcode;
+	frame->begun = true;
+	return 0;
+}
+
+/* The next bytes of the frame's payload, unmasked in place; none where it has ended. */
+static int take_payload(struct websocket *ws, struct websocket_part *part, struct err *e)
+{
+	struct frame *frame = &ws->frame;
+	char *bytes;
+	size_t len;
+	int r;
+
+	*part = (struct websocket_part){ .kind = WEBSOCKET_BINARY, .bytes = "" };
+	if (frame->left == 0)
+		return 0;
+	r = fill(ws, e);
+	if (r < 0)
+		return r;
+	bytes = ws->input + ws->input_at;
+	len = ws->input_len - ws->input_at;
+	if (len > frame->left)
+		len = (size_t)frame->left;
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (char)((unsigned char)bytes[i] ^ frame->mask[(frame->done + i) % 4]);
+	ws->input_at += len;
+	frame->left -= len;
+	frame->done += len;
+	part->bytes = bytes;
+	part->len = len;
+	return 0;
+}
+
+/* 1: the client said goodbye. */
+static int end_control(struct websocket *ws, struct err *e)
+{
+	unsigned code = WEBSOCKET_NORMAL;
+	int r = buf_check(&ws->control, e);
+
+	if (r < 0)
+		return r;
+	switch (ws->frame.opcode) {
+	case PING: r = send_frame(ws, PONG, ws->control.data, ws->control.len, e); break;
+	case CLOSE:
+		if (ws->control.len >= 2)
+			code = (unsigned)(unsigned char)ws->control.data[0] << 8 |
+			       (unsigned char)ws->control.data[1];
+		ws->heard_close = true;
+		if (!ws->said_close)
+			websocket_say_close(ws, (enum websocket_code)code, "");
+		r = 1;
+		break;
+	case PONG: break;
+	}
+	buf_clear(&ws->control);
+	return r;
+}
+
+static bool is_utf8(const char *bytes, size_t len)
+{
+	AUTO(json_t *, json_decrefp) text = json_stringn(bytes, len);
+
+	return text;
+}
+
+static int end_text(struct websocket *ws, struct websocket_part *part, struct err *e)
+{
+	if (ws->text.over_limit)
+		return refuse(ws, WEBSOCKET_TOO_LARGE, e, "a text message too long");
+	if (buf_failed(&ws->text))
+		return err_memory(e);
+	if (!is_utf8(ws->text.data, ws->text.len))
+		return refuse(ws, WEBSOCKET_NOT_TEXT, e, "a text message that is not UTF-8");
+	*part = (struct websocket_part){ .kind = WEBSOCKET_TEXT,
+					 .bytes = ws->text.data,
+					 .len = ws->text.len };
+	return 1;
+}
+
+/* One step: 1 when there is something for the caller in part. */
+static int receive(struct websocket *ws, struct websocket_part *part, struct err *e)
+{
+	struct frame *frame = &ws->frame;
+	bool is_control, ended, is_message_end;
+	int r = frame->begun ? 0 : begin_frame(ws, e);
+
+	if (r == 0)
+		r = take_payload(ws, part, e);
+	if (r < 0)
+		return r;
+	ended = frame->left == 0;
+	frame->begun = !ended;
+	is_control = frame->opcode >= CLOSE;
+	if (is_control) {
+		buf_put(&ws->control, part->bytes, part->len);
+		part->kind = WEBSOCKET_CLOSED;
+		return ended ? end_control(ws, e) : 0;
+	}
+	is_message_end = ended && frame->final;
+	if (ws->message == TEXT) {
+		buf_put(&ws->text, part->bytes, part->len);
+		r = is_message_end ? end_text(ws, part, e) : 0;
+	} else {
+		r = part->len > 0;
+	}
+	if (is_message_end)
+		ws->message = 0;
+	return r;
+}
+
+int websocket_receive(struct websocket *ws, struct websocket_part *ret_part, struct err *e)
+{
+	int r;
+
+	if (ws->message == 0) { /* what was told last is used up */
+		buf_done(&ws->text);
+		ws->text.limit = WEBSOCKET_TEXT_MAX;
+	}
+	do
+		r = receive(ws, ret_part, e);
+	while (r == 0);
+	return r < 0 ? r : 0;
+}
+
+/* --- its life ----------------------------------------------------------------------------- */
+
+static void set_state(struct websocket *ws, enum state state)
+{
+	pthread_mutex_lock(&ws->lock);
+	if (ws->state == OPENING)
+		ws->state = state;
+	pthread_cond_broadcast(&ws->changed);
+	pthread_mutex_unlock(&ws->lock);
+}
+
+void websocket_gone(struct websocket *ws)
+{
+	set_state(ws, GONE);
+}
+
+void websocket_free(struct websocket *ws)
+{
+	if (!ws)
+		return;
+	buf_done(&ws->text);
+	buf_done(&ws->control);
+	pthread_cond_destroy(&ws->changed);
+	pthread_mutex_destroy(&ws->lock);
+	pthread_mutex_destroy(&ws->sending);
+	free(ws->input);
+	free(ws);
+}
+
+static void websocket_freep(struct websocket **ws)
+{
+	websocket_free(*ws);
+}
+
+/* libmicrohttpd has sent the 101, and hands the connection over with what came behind the request.
+ */
+static void on_upgraded(void *cookie, struct MHD_Connection *connection, void *req,
+			const char *early, size_t early_len, MHD_socket fd,
+			struct MHD_UpgradeResponseHandle *handle)
+{
+	struct websocket *ws = cookie;
+
+	(void)connection;
+	(void)req;
+	ws->fd = fd;
+	ws->handle = handle;
+	ws->input_len = early_len < INPUT_SIZE ? early_len : INPUT_SIZE;
+	memcpy(ws->input, early, ws->input_len);
+	if (early_len > INPUT_SIZE) /* more than a connection's memory holds: it can't be */
+		atomic_store(&ws->hung_up, true);
+	set_state(ws, OPEN);
+}
+
+static int websocket_new(struct http_server *server, struct websocket **ret_ws, struct err *e)
+{
+	AUTO(struct websocket *, websocket_freep) ws = calloc(1, sizeof(*ws));
+
+	if (!ws)
+		return err_memory(e);
+	ws->server = server;
+	ws->text = (struct buf)BUF_LIMITED(WEBSOCKET_TEXT_MAX);
+	ws->control = (struct buf)BUF_INIT;
+	ws->fd = -1;
+	ws->input = malloc(INPUT_SIZE);
+	atomic_store(&ws->heard_at, clock_monotonic_ms());
+	pthread_mutex_init(&ws->lock, NULL);
+	pthread_mutex_init(&ws->sending, NULL);
+	pthread_cond_init(&ws->changed, NULL);
+	if (!ws->input)
+		return err_memory(e);
+	*ret_ws = TAKE(ws);
+	return 0;
+}
+
+static bool has_word(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *c = list; c && *c; c += strcspn(c, ",")) {
+		c += strspn(c, ", \t");
+		if (strncasecmp(c, word, len) == 0 && (c[len] == '\0' || strchr(", \t", c[len])))
+			return true;
+	}
+	return false;
+}
+
+static int check_request(const struct http_req *req, struct err *e)
+{
+	const char *version = http_header(req, "Sec-WebSocket-Version");
+	const char *key = http_header(req, "Sec-WebSocket-Key");
+
+	if (!has_word(http_header(req, "Upgrade"), "websocket") ||
+	    !has_word(http_header(req, "Connection"), "upgrade") || !key ||
+	    strcmp(req->method, "GET") != 0)
+		return err_set(e, ERR_INVALID, "'%s' is a WebSocket", req->path);
+	if (!version || strcmp(version, "13") != 0)
+		return err_set(e, ERR_INVALID, "version %s of WebSockets is not spoken here: 13 is",
+			       version ? version : "(none)");
+	if (strlen(key) != KEY_LEN)
+		return err_set(e, ERR_INVALID, "the WebSocket key is not 16 bytes in base64");
+	return 0;
+}
+
+/* RFC 6455, 4.2.2. */
+static void accept_key(const struct http_req *req, char accept[ACCEPT_SIZE])
+{
+	unsigned char digest[SHA1_SIZE];
+	char text[KEY_LEN + sizeof("258EAFA5-E914-47DA-95CA-C5AB0DC85B11")];
+	int len = snprintf(text, sizeof(text), "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
+			   http_header(req, "Sec-WebSocket-Key"));
+
+	sha1(text, (size_t)len, digest);
+	sodium_bin2base64(accept, ACCEPT_SIZE, digest, sizeof(digest),
+			  sodium_base64_VARIANT_ORIGINAL);
+}
+
+static struct MHD_Response *upgrade_response(struct http_req *req, struct websocket *ws)
+{
+	struct MHD_Response *response = MHD_create_response_for_upgrade(on_upgraded, ws);
+	char accept[ACCEPT_SIZE];
+
+	if (!response)
+		return NULL;
+	accept_key(req, accept);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_UPGRADE, "websocket");
+	MHD_add_response_header(response, "Sec-WebSocket-Accept", accept);
+	return response;
+}
+
+int websocket_accept(struct http_req *req, struct http_res *res, struct websocket **ret_socket,
+		     struct err *e)
+{
+	struct MHD_Connection *connection = req->connection;
+	struct websocket *ws = NULL;
+	int r;
+
+	if (req->stage != REQUEST_WORKING)
+		return err_set(e, ERR_INTERNAL, "a quick route can't take the connection");
+	r = check_request(req, e);
+	if (r == 0)
+		r = request_keep(req, e);
+	if (r == 0)
+		r = websocket_new(req->server, &ws, e);
+	if (r < 0)
+		return r;
+	r = respond_upgrade(res, upgrade_response(req, ws));
+	if (r < 0) {
+		websocket_free(ws);
+		return err_set(e, (enum err_code) - r, "accept the WebSocket");
+	}
+	res->socket = ws;
+	MHD_resume_connection(connection);
+	pthread_mutex_lock(&ws->lock);
+	while (ws->state == OPENING)
+		pthread_cond_wait(&ws->changed, &ws->lock);
+	pthread_mutex_unlock(&ws->lock);
+	if (ws->state == GONE)
+		return err_set(e, ERR_ABORTED, "the client went away");
+	*ret_socket = ws;
+	return 0;
+}
+
+void websocket_hang_up(struct websocket *ws)
+{
+	atomic_store(&ws->hung_up, true);
+}
+
+/* What the client still says is read, so that its end doesn't lose what we said last. */
+void websocket_close(struct websocket *ws, enum websocket_code code, const char *reason)
+{
+	struct websocket_part part;
+	struct err over = ERR_INIT;
+
+	if (!ws->said_close)
+		websocket_say_close(ws, code, reason);
+	while (!ws->heard_close && websocket_receive(ws, &part, &over) == 0)
+		;
+	MHD_upgrade_action(ws->handle, MHD_UPGRADE_ACTION_CLOSE);
+}
