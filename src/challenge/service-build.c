@@ -323,9 +323,10 @@ static const char *name_image(struct service *s, struct plan_build *build)
 		return NULL;
 	}
 	build->content_hash = arena_strdup(s->p->arena, hash);
-	return arena_printf(s->p->arena, "ctfy-challenge/%s/%s:%.20s",
+	return arena_printf(s->p->arena, "ctfy-challenge/%s/%s:%.20s%s%s",
 			    image_part(s->p->arena, s->p->challenge->id),
-			    image_part(s->p->arena, s->name), hash);
+			    image_part(s->p->arena, s->name), hash, build->per_instance ? "-" : "",
+			    build->per_instance ? s->p->facts->instance_id : "");
 }
 
 bool service_stage(struct service *s, const struct yaml_node *at, const char *stage,
