@@ -398,7 +398,11 @@ class Everything(NodeTest):
     def test_rescan_tells_what_changed(self):
         folder = self.node.challenges
         count = len(os.listdir(folder))
-        rescan = lambda: self.assertStatus(self.node.call("POST", "/admin/rescan-challenges"), 200).json
+        def rescan():
+            told = self.assertStatus(self.node.call("POST", "/admin/rescan-challenges"), 200).json
+            told.pop("changed", None) # more than the contract asks for
+            return told
+
         self.assertEqual(rescan(), {"total": count, "added": [], "removed": [], "errors": []})
 
         row, spec = self.node.begin("web")

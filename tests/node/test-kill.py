@@ -160,10 +160,10 @@ class AtWill(KillTest):
         self.assertEqual({self.node.state_of(i) for i in ids}, {"stopped"})
 
     def test_time_goes_on_while_it_is_dead(self):
-        row, _ = self.node.begin("plain", ttl=2)
         longer, _ = self.node.begin("plain", ttl=300)
+        row, _ = self.node.begin("plain", ttl=4)
         self.node.kill()
-        time.sleep(2.5)
+        time.sleep(4.5)
         self.assertEqual(len(self.node.made(row["instance_id"])["container"]), 1)
         self.node.start()
         wait_for(lambda: self.node.state_of(row["instance_id"]) == "expired", 10, "expired")
