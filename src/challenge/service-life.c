@@ -152,9 +152,15 @@ void service_add_dependency(struct service *s, const char *on, enum plan_conditi
 	struct plan_service *plan = s->plan;
 	struct plan_dependency *rows;
 
-	for (size_t i = 0; i < plan->dependency_count; i++)
-		if (strcmp(plan->depends_on[i].service, on) == 0)
-			return;
+	for (size_t i = 0; i < plan->dependency_count; i++) {
+		struct plan_dependency *row = &plan->depends_on[i];
+
+		if (strcmp(row->service, on) != 0)
+			continue;
+		if (row->condition == PLAN_STARTED) /* what a link or a shared network asks for */
+			*row = (struct plan_dependency){ on, condition, required };
+		return;
+	}
 	rows = arena_array(s->p->arena, plan->dependency_count + 1, sizeof(*rows));
 	if (!rows)
 		return;

@@ -111,7 +111,7 @@ void service_finish_security(struct service *s);
 void service_finish_limits(struct service *s);
 void service_finish_environment(struct service *s);
 
-/* Adders that several keys share. A dependency or port that is there already stays. */
+/* Adders that several keys share. Of two conditions for one service, the stricter stays. */
 struct plan_port *service_add_port(struct service *s, uint16_t port, const char *protocol,
 				   bool published);
 void service_add_dependency(struct service *s, const char *on, enum plan_condition condition,

@@ -572,6 +572,25 @@ TEST(services_come_in_the_order_of_their_dependencies)
 	folder_close(&f);
 }
 
+TEST(a_link_does_not_weaken_a_dependency)
+{
+	static const char *const orders[] = {
+		"links: [db], depends_on: {db: {condition: service_healthy}}",
+		"depends_on: {db: {condition: service_healthy}}, links: [db]",
+	};
+
+	folder_open(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+		AUTO(char *, freep) text =
+			strf("services: {web: {image: i, %s}, db: {image: i}}\n", orders[i]);
+
+		plan_compose(text);
+		folder_check(f.json, "services/1/depends_on",
+			     "[{\"service\":\"db\",\"condition\":\"healthy\"}]");
+	}
+	folder_close(&f);
+}
+
 TEST(a_service_off_by_its_profile_is_left_out)
 {
 	static const char text[] =
@@ -1052,10 +1071,11 @@ RUN_TESTS(T(every_service_key_becomes_what_the_engine_calls_it), T(ports_are_rea
 	  T(a_fault_of_the_file_is_named), T(a_fault_of_the_whole_file_is_named),
 	  T(what_has_no_effect_is_a_warning), T(extensions_and_version_are_passed_over),
 	  T(services_come_in_the_order_of_their_dependencies),
-	  T(a_service_off_by_its_profile_is_left_out), T(a_container_s_fixed_name_is_only_an_alias),
-	  T(no_two_instances_have_one_project_s_name), T(a_link_makes_its_alias),
-	  T(networks_are_the_instance_s_own), T(a_bridge_s_name_and_another_driver_are_not_kept),
-	  T(volumes_are_the_instance_s_own), T(a_volume_that_reaches_out_needs_an_opt_in),
+	  T(a_link_does_not_weaken_a_dependency), T(a_service_off_by_its_profile_is_left_out),
+	  T(a_container_s_fixed_name_is_only_an_alias), T(no_two_instances_have_one_project_s_name),
+	  T(a_link_makes_its_alias), T(networks_are_the_instance_s_own),
+	  T(a_bridge_s_name_and_another_driver_are_not_kept), T(volumes_are_the_instance_s_own),
+	  T(a_volume_that_reaches_out_needs_an_opt_in),
 	  T(instances_never_share_or_dirty_the_source),
 	  T(a_symlink_out_of_the_folder_is_the_operator_s_to_allow),
 	  T(the_engine_s_socket_can_be_left_out), T(a_build_is_planned_with_its_arguments),
