@@ -87,7 +87,7 @@ static int pull_bases(const struct image_job *job, const struct plan_build *buil
 
 struct build {
 	const struct image_job *job;
-	const struct plan_service *service;
+	const struct image_need *need;
 	struct build_steps steps;
 };
 
@@ -95,7 +95,7 @@ static int take_output(void *cookie, const struct engine_progress *progress, str
 {
 	struct build *build = cookie;
 	struct build_steps *steps = &build->steps;
-	struct image_progress told = { .reference = build->service->image };
+	struct image_progress told = { .reference = build->need->reference };
 
 	(void)e;
 	build_steps_take(steps, progress->text);
@@ -126,12 +126,12 @@ static json_t *build_labels(const struct image_job *job, const struct plan_build
 
 static int run_build(struct build *build, struct err *e)
 {
-	const struct plan_build *plan = build->service->build;
+	const struct plan_build *plan = build->need->build;
 	AUTO(struct build_context *, build_context_closep) context = NULL;
 	AUTO(json_t *, json_decrefp) labels = build_labels(build->job, plan);
 	const json_t *own_args = build->steps.own_args;
 	struct engine_build request = {
-		.reference = build->service->image,
+		.reference = build->need->reference,
 		.target = plan->target,
 		.network = plan->network,
 		.platform = plan->platform,
@@ -159,22 +159,22 @@ static int run_build(struct build *build, struct err *e)
 /* --- layers ------------------------------------------------------------------------------- */
 
 /* Only for an image that is some instance's: NULL otherwise, and when out of memory. */
-static json_t *own_args(const struct plan *plan, const struct plan_service *service)
+static json_t *own_args(const struct plan *plan, const struct image_need *need)
 {
 	json_t *args;
 
-	if (!service->build->per_instance)
+	if (!need->build->per_instance)
 		return NULL;
 	args = json_object();
 	for (size_t i = 0; i < plan->answer_use_count; i++) {
 		const struct plan_answer_use *use = &plan->answer_uses[i];
 
-		if (use->service && strcmp(use->service, service->name) == 0 &&
+		if (use->service && strcmp(use->service, need->service) == 0 &&
 		    strcmp(use->way, "build-arg") == 0)
 			json_object_set_new(args, use->where, json_true());
 	}
 	if (json_object_size(args) == 0) /* answers too short to be traced: any of them */
-		json_object_update(args, service->build->args);
+		json_object_update(args, need->build->args);
 	return args;
 }
 
@@ -222,11 +222,13 @@ static int hold_layers(const struct build *build, bool built, struct err *e)
 {
 	struct engine *engine = build->job->node->engine;
 	const struct build_steps *steps = &build->steps;
-	const char *image = build->service->image;
+	const char *image = build->need->reference, *target = build->need->build->target;
 	int name_len = (int)(strrchr(image, ':') - image);
 
 	for (size_t i = 0; i <= steps->stage_count; i++) {
-		AUTO(char *, freep) tag = strf("%.*s:layers-%zu", name_len, image, i);
+		AUTO(char *, freep)
+		tag = strf("%.*s:layers-%s%s%zu", name_len, image, target ? target : "",
+			   target ? "-" : "", i);
 		const struct build_stage *stage = &steps->stages[i];
 		const char *layer = i == steps->stage_count ? ""
 				    : stage->own            ? stage->shared
@@ -265,7 +267,7 @@ static void settle_layers(const struct build *build, bool built)
 	if (build->steps.stage_count == 0)
 		return;
 	if (hold_layers(build, built, &why) < 0)
-		log_warn("keep layers of image '%s': %s", build->service->image, why.msg);
+		log_warn("keep layers of image '%s': %s", build->need->reference, why.msg);
 	drop_own_layers(build, built);
 }
 
@@ -279,7 +281,7 @@ static bool lost_a_layer(const struct err *e)
 
 static bool is_frontend_too_old(const struct build *build, const struct err *e)
 {
-	return build->service->build->needs_buildkit &&
+	return build->need->build->needs_buildkit &&
 	       (strstr(e->msg, "unknown instruction") || strstr(e->msg, "Unknown flag"));
 }
 
@@ -300,16 +302,16 @@ static int explain(const struct build *build, struct err *e)
 	return -(int)cause.code;
 }
 
-int image_build(const struct image_job *job, const struct plan *plan,
-		const struct plan_service *service, struct err *e)
+int image_build(const struct image_job *job, const struct plan *plan, const struct image_need *need,
+		struct err *e)
 {
-	AUTO(json_t *, json_decrefp) args = own_args(plan, service);
-	struct build build = { .job = job, .service = service, .steps = { .own_args = args } };
+	AUTO(json_t *, json_decrefp) args = own_args(plan, need);
+	struct build build = { .job = job, .need = need, .steps = { .own_args = args } };
 	int64_t began = clock_monotonic_ms();
 	int r;
 
-	log_info("build of image '%s' for '%s'", service->image, job->challenge_id);
-	r = pull_bases(job, service->build, e);
+	log_info("build of image '%s' for '%s'", need->reference, job->challenge_id);
+	r = pull_bases(job, need->build, e);
 	if (r < 0)
 		return r;
 	r = run_build(&build, e);
@@ -320,7 +322,7 @@ int image_build(const struct image_job *job, const struct plan *plan,
 		*job->output = build.steps.output;
 	if (r < 0)
 		return explain(&build, e);
-	log_info("build of image '%s' took %lld ms", service->image,
+	log_info("build of image '%s' took %lld ms", need->reference,
 		 (long long)(clock_monotonic_ms() - began));
 	return 0;
 }

@@ -3,7 +3,7 @@
  * can use are kept.
  *
  * An instance's own image holds its answers. It carries the instance's label and goes with it; what
- * comes before the first answer in each stage is tagged "IMAGE:layers-N" (N: the stage), so that
+ * comes before the first answer in each stage is tagged "NAME:layers-N" (N: the stage), so that
  * neither its removal nor `docker image prune` takes away what the next build begins with. What
  * comes after in the stages that are not the image itself is removed at once.
  */
@@ -14,13 +14,13 @@
 
 struct err;
 struct image_job;
+struct image_need;
 struct node;
 struct plan;
-struct plan_service;
 
-/* Builds the service's image, whether or not there is one. Fails with ENGINE, or as pulls do. */
-int image_build(const struct image_job *job, const struct plan *plan,
-		const struct plan_service *service, struct err *e);
+/* Builds an image, whether or not there is one. Fails with ENGINE, or as pulls do. */
+int image_build(const struct image_job *job, const struct plan *plan, const struct image_need *need,
+		struct err *e);
 
 /*
  * Removes what this node built for the challenge, for no instance, and is not among keep

@@ -16,114 +16,135 @@
 #include <jansson.h>
 #include <string.h>
 
-size_t images_makers(const struct plan *plan, const struct plan_service **ret_makers)
+static void add_need(struct image_need *needs, size_t *count, const struct image_need *need)
 {
-	size_t count = 0;
-
-	for (size_t i = 0; i < plan->service_count; i++) {
-		const struct plan_service *service = &plan->services[i];
-		size_t j;
-
-		if (service->built_by)
+	for (size_t i = 0; i < *count; i++) {
+		if (strcmp(needs[i].reference, need->reference) != 0)
 			continue;
-		for (j = 0; j < count; j++)
-			if (strcmp(ret_makers[j]->image, service->image) == 0)
-				break;
-		if (j == count)
-			ret_makers[count++] = service;
-		else if (service->build && !ret_makers[j]->build)
-			ret_makers[j] = service;
+		if (need->build && !needs[i].build)
+			needs[i] = *need;
+		return;
 	}
-	return count;
+	needs[(*count)++] = *need;
 }
 
-static int check_present(struct node *node, const struct plan_service *service, struct err *e)
+int images_needed(const struct plan *plan, struct image_need **ret_needs, size_t *ret_count,
+		  struct err *e)
 {
-	int r = engine_image_exists(node->engine, service->image, e);
+	struct image_need *needs =
+		calloc(plan->service_count + plan->attachment_count + 1, sizeof(*needs));
+
+	if (!needs)
+		return err_memory(e);
+	*ret_count = 0;
+	for (size_t i = 0; i < plan->service_count; i++) {
+		const struct plan_service *service = &plan->services[i];
+		const struct image_need need = { service->image, service->name, service->build,
+						 service->platform, service->pull_policy };
+
+		if (!service->built_by)
+			add_need(needs, ret_count, &need);
+	}
+	for (size_t i = 0; i < plan->attachment_count; i++) {
+		const struct plan_attachment *attachment = &plan->attachments[i];
+		const struct image_need need = { .reference = attachment->image,
+						 .service = attachment->service,
+						 .build = attachment->build };
+
+		if (attachment->build)
+			add_need(needs, ret_count, &need);
+	}
+	*ret_needs = needs;
+	return 0;
+}
+
+static int check_present(struct node *node, const char *reference, struct err *e)
+{
+	int r = engine_image_exists(node->engine, reference, e);
 
 	return r == 0 ? err_set(e, ERR_ENGINE,
 				"image '%s' is not here, and its pull_policy is \"never\"",
-				service->image)
+				reference)
 		      : r;
 }
 
-static bool is_never_pulled(const struct plan_service *service)
+static bool has_policy(const struct image_need *need, const char *policy)
 {
-	return strcmp(service->pull_policy, "never") == 0;
+	return !need->build && strcmp(need->pull_policy, policy) == 0;
 }
 
 /* again: also when there is one. */
 static int build_alone(const struct image_job *job, const struct plan *plan,
-		       const struct plan_service *service, bool again, struct err *e)
+		       const struct image_need *need, bool again, struct err *e)
 {
 	struct making *making;
-	int r = making_begin(job->node->images, service->image, job->cancelled, &making, e);
+	int r = making_begin(job->node->images, need->reference, job->cancelled, &making, e);
 
 	if (r <= 0)
 		return r;
-	r = again ? 0 : engine_image_exists(job->node->engine, service->image, e);
+	r = again ? 0 : engine_image_exists(job->node->engine, need->reference, e);
 	if (r == 0)
-		r = image_build(job, plan, service, e);
+		r = image_build(job, plan, need, e);
 	making_end(job->node->images, making, r, e);
 	return r < 0 ? r : 0;
 }
 
-static int make(const struct image_job *job, const struct plan *plan,
-		const struct plan_service *service, bool again, struct err *e)
+static int make(const struct image_job *job, const struct plan *plan, const struct image_need *need,
+		bool again, struct err *e)
 {
 	int r;
 
-	if (service->build)
-		r = build_alone(job, plan, service, again, e);
-	else if (is_never_pulled(service))
-		r = check_present(job->node, service, e);
+	if (need->build)
+		r = build_alone(job, plan, need, again, e);
+	else if (has_policy(need, "never"))
+		r = check_present(job->node, need->reference, e);
 	else
-		r = image_pull(job, service->image, service->platform, again, e);
-	return r < 0 ? err_wrap(e, "service '%s'", service->name) : 0;
+		r = image_pull(job, need->reference, need->platform, again, e);
+	return r < 0 ? err_wrap(e, "service '%s'", need->service) : 0;
 }
 
-int image_make(const struct image_job *job, const struct plan *plan,
-	       const struct plan_service *service, struct err *e)
+int image_make(const struct image_job *job, const struct plan *plan, const struct image_need *need,
+	       struct err *e)
 {
-	return make(job, plan, service, true, e);
+	return make(job, plan, need, true, e);
 }
 
 struct task {
 	const struct image_job *job;
 	const struct plan *plan;
-	const struct plan_service **makers;
+	const struct image_need *needs;
 };
 
 static int ensure_image(void *cookie, size_t i, struct err *e)
 {
 	const struct task *task = cookie;
-	const struct plan_service *service = task->makers[i];
-	bool again = !service->build &&
-		     (strcmp(service->pull_policy, "always") == 0 || image_is_own(service->image));
-	int r = again ? 0 : engine_image_exists(task->job->node->engine, service->image, e);
+	const struct image_need *need = &task->needs[i];
+	bool again = has_policy(need, "always") || (!need->build && image_is_own(need->reference));
+	int r = again ? 0 : engine_image_exists(task->job->node->engine, need->reference, e);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	return make(task->job, task->plan, service, again, e);
+	return make(task->job, task->plan, need, again, e);
 }
 
 int images_ensure(struct node *node, const char *instance_id, const struct plan *plan,
 		  const atomic_bool *cancelled, struct err *e)
 {
 	enum { AT_ONCE = 4 };
-	AUTO(const struct plan_service **, freep) makers =
-		calloc(plan->service_count + 1, sizeof(*makers));
+	AUTO(struct image_need *, freep) needs = NULL;
 	const struct image_job job = {
 		.node = node,
 		.challenge_id = plan->challenge_id,
 		.instance_id = instance_id,
 		.cancelled = cancelled,
 	};
-	struct task task = { .job = &job, .plan = plan, .makers = makers };
+	size_t count = 0;
+	int r;
 
-	if (!makers)
-		return err_memory(e);
-	return work_each(images_makers(plan, makers), AT_ONCE, ensure_image, &task, e);
+	r = images_needed(plan, &needs, &count, e);
+	if (r == 0)
+		r = work_each(count, AT_ONCE, ensure_image, &(struct task){ &job, plan, needs }, e);
+	return r;
 }
 
 /* The digest that stands behind the repository's own name, where the engine knows one. */

@@ -16,7 +16,7 @@
 struct err;
 struct node;
 struct plan;
-struct plan_service;
+struct plan_build;
 
 /* How far an image is. What isn't known, or is none of its kind, is 0. */
 struct image_progress {
@@ -48,15 +48,22 @@ struct image_job {
 int images_ensure(struct node *node, const char *instance_id, const struct plan *plan,
 		  const atomic_bool *cancelled, struct err *e);
 
-/*
- * The services of a plan whose images are made, one for each reference; the first one that builds
- * it. ret_makers has room for every service.
- */
-size_t images_makers(const struct plan *plan, const struct plan_service **ret_makers);
+/* An image that a plan needs. Borrowed from the plan. */
+struct image_need {
+	const char *reference;
+	const char *service;            /* who needs it first */
+	const struct plan_build *build; /* NULL: it is pulled */
+	const char *platform;
+	const char *pull_policy;
+};
 
-/* Builds or pulls a service's image, whether or not there is one already. */
-int image_make(const struct image_job *job, const struct plan *plan,
-	       const struct plan_service *service, struct err *e);
+/* What a plan needs, each once; the array is the caller's to free(). Fails with MEMORY. */
+int images_needed(const struct plan *plan, struct image_need **ret_needs, size_t *ret_count,
+		  struct err *e);
+
+/* Builds or pulls it, whether or not there is one already. */
+int image_make(const struct image_job *job, const struct plan *plan, const struct image_need *need,
+	       struct err *e);
 
 /* "REFERENCE@sha256:...": what a registry calls its content, or else the image's id. */
 int image_digest(struct node *node, const char *reference, char **ret_digest, struct err *e);

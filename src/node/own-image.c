@@ -103,14 +103,14 @@ static int build(const struct image_job *job, const char *name, struct plan_buil
 	AUTO(char *, freep) reference = strf("%s:latest", name);
 	AUTO(json_t *, json_decrefp) labels = json_pack("{s:s}", LABEL_CONTENT, content);
 	const struct plan plan = { .challenge_id = name };
-	const struct plan_service service = { .name = name, .image = reference, .build = build };
+	const struct image_need need = { .reference = reference, .service = name, .build = build };
 	struct image_job ours = *job; /* it is no challenge's: no rebuild of one may remove it */
 
 	if (!reference || !labels)
 		return err_memory(e);
 	ours.challenge_id = name;
 	build->labels = labels;
-	return image_build(&ours, &plan, &service, e);
+	return image_build(&ours, &plan, &need, e);
 }
 
 static int ensure(const struct image_job *job, const char *name, struct err *e)

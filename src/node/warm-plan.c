@@ -71,20 +71,19 @@ int warm_plan(struct node *node, const struct challenge *challenge, struct plan 
 	return r;
 }
 
-int warm_services(const struct plan *plan, enum warm_kind kind,
-		  const struct plan_service ***ret_services, size_t *ret_count, struct err *e)
+int warm_needs(const struct plan *plan, enum warm_kind kind, struct image_need **ret_needs,
+	       size_t *ret_count, struct err *e)
 {
-	size_t most = plan ? plan->service_count : 0, count = 0;
-	const struct plan_service **services = calloc(most + 1, sizeof(struct plan_service *));
+	struct image_need *needs = NULL;
+	size_t all = 0, count = 0;
+	int r = plan ? images_needed(plan, &needs, &all, e) : 0;
 
-	if (!services)
-		return err_memory(e);
-	if (plan)
-		most = images_makers(plan, services);
-	for (size_t i = 0; i < most; i++)
-		if ((kind == WARM_BUILD) == (services[i]->build != NULL))
-			services[count++] = services[i];
-	*ret_services = services;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < all; i++)
+		if ((kind == WARM_BUILD) == (needs[i].build != NULL))
+			needs[count++] = needs[i];
+	*ret_needs = needs;
 	*ret_count = count;
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "engine/image.h"
 #include "node/catalogue.h"
 #include "node/image-reference.h"
+#include "node/image.h"
 #include "node/node.h"
 #include "node/warm-store.h"
 
@@ -90,19 +91,19 @@ static int needs_same(struct node *node, enum warm_kind kind, const struct chall
 		      const json_t *images, struct err *e)
 {
 	AUTO(struct plan *, plan_freep) plan = NULL;
-	AUTO(const struct plan_service **, freep) services = NULL;
+	AUTO(struct image_need *, freep) needs = NULL;
 	size_t count = 0;
 	int r;
 
 	r = warm_plan(node, challenge, &plan, e);
 	if (r == 0)
-		r = warm_services(plan, kind, &services, &count, e);
+		r = warm_needs(plan, kind, &needs, &count, e);
 	if (r < 0)
 		return r;
 	if (count != json_object_size(images))
 		return 0;
 	for (size_t i = 0; i < count; i++)
-		if (!json_object_get(images, services[i]->image))
+		if (!json_object_get(images, needs[i].reference))
 			return 0;
 	return 1;
 }

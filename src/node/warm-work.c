@@ -17,15 +17,15 @@
 #include <string.h>
 
 static int make_image(const struct image_job *job, const struct plan *plan,
-		      const struct plan_service *service, json_t *images, struct err *e)
+		      const struct image_need *need, json_t *images, struct err *e)
 {
 	AUTO(char *, freep) digest = NULL;
 	int r;
 
-	r = image_make(job, plan, service, e);
+	r = image_make(job, plan, need, e);
 	if (r == 0)
-		r = image_digest(job->node, service->image, &digest, e);
-	if (r == 0 && json_object_set_new(images, service->image, json_string(digest)) < 0)
+		r = image_digest(job->node, need->reference, &digest, e);
+	if (r == 0 && json_object_set_new(images, need->reference, json_string(digest)) < 0)
 		r = err_memory(e);
 	return r;
 }
@@ -34,7 +34,7 @@ static int make_images(const struct warm_work *work, const struct challenge_ref 
 		       json_t *images, struct image_output *output, struct err *e)
 {
 	AUTO(struct plan *, plan_freep) plan = NULL;
-	AUTO(const struct plan_service **, freep) services = NULL;
+	AUTO(struct image_need *, freep) needs = NULL;
 	const struct image_job job = {
 		.node = work->node,
 		.challenge_id = work->challenge_id,
@@ -48,9 +48,9 @@ static int make_images(const struct warm_work *work, const struct challenge_ref 
 
 	r = warm_plan(work->node, challenge_of(challenge), &plan, e);
 	if (r == 0)
-		r = warm_services(plan, work->kind, &services, &count, e);
+		r = warm_needs(plan, work->kind, &needs, &count, e);
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = make_image(&job, plan, services[i], images, e);
+		r = make_image(&job, plan, &needs[i], images, e);
 	return r;
 }
 
