@@ -3,9 +3,11 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/id.h"
 #include "base/own.h"
 #include "challenge/plan.h"
 #include "engine/archive.h"
+#include "engine/container.h"
 #include "node/compose.h"
 #include "node/container.h"
 #include "node/instance.h"
@@ -51,6 +53,65 @@ static int read_from_container(const struct compose *compose,
 			 : err_memory(e);
 }
 
+/* A container for one attachment: held as tight as a service, and without a network. */
+static json_t *maker_body(const struct compose *compose, const struct plan_attachment *attachment)
+{
+	enum { MEMORY = 512 << 20, PIDS = 256 };
+	AUTO(json_t *, json_decrefp) labels = instance_labels(compose);
+	json_t *body;
+
+	json_object_set_new(labels, LABEL_ROLE, json_string("sidecar"));
+	json_object_set_new(labels, LABEL_SERVICE, json_string(attachment->service));
+	body = json_pack("{s:s,s:O,s:{s:s,s:i,s:i,s:[s],s:[s],s:b}}", "Image", attachment->image,
+			 "Labels", labels, "HostConfig", "NetworkMode", "none", "Memory", MEMORY,
+			 "PidsLimit", PIDS, "CapDrop", "ALL", "SecurityOpt",
+			 "no-new-privileges:true", "Init", 1);
+	if (attachment->command) {
+		json_object_set_new(body, "Entrypoint", json_array());
+		json_object_set(body, "Cmd", attachment->command);
+	}
+	return body;
+}
+
+static int run_maker(struct engine *engine, const char *container, const struct plan *plan,
+		     struct err *e)
+{
+	int exit_code = 0, r;
+
+	r = engine_container_start(engine, container, e);
+	if (r == 0)
+		r = engine_container_wait(engine, container, plan->health_deadline_ms, &exit_code,
+					  e);
+	if (r == 0 && exit_code != 0)
+		r = err_set(e, ERR_ENGINE, "its command exited with %d", exit_code);
+	return r;
+}
+
+/* From a container of an image of its own: a build's stage, or what a command leaves behind. */
+static int read_from_image(const struct compose *compose, const struct plan_attachment *attachment,
+			   struct buf *ret, struct err *e)
+{
+	struct engine *engine = compose->node->engine;
+	AUTO(json_t *, json_decrefp) body = maker_body(compose, attachment);
+	AUTO(char *, freep) container = NULL;
+	char name[48] = "ctfy-attachment-";
+	int r;
+
+	if (!body)
+		return err_memory(e);
+	id_random(name + strlen(name), 16);
+	r = engine_container_create(engine, name, body, &container, e);
+	if (r < 0)
+		return r;
+	if (attachment->command)
+		r = run_maker(engine, container, compose->plan, e);
+	if (r == 0)
+		r = engine_archive_read_file(engine, container, attachment->container_path, ret, e);
+	/* What fails to go now carries the instance's label, and goes with it. */
+	engine_container_remove(engine, container, true, NULL);
+	return r;
+}
+
 static int make_one(const struct compose *compose, const char *dir,
 		    const struct plan_attachment *attachment, struct err *e)
 {
@@ -64,7 +125,8 @@ static int make_one(const struct compose *compose, const char *dir,
 		return tree_copy(attachment->source, path, e);
 	if (!attachment->service)
 		return file_write(path, attachment->content, attachment->size, 0644, e);
-	r = read_from_container(compose, attachment, &built, e);
+	r = attachment->image ? read_from_image(compose, attachment, &built, e)
+			      : read_from_container(compose, attachment, &built, e);
 	if (r == 0)
 		r = file_write(path, built.data, built.len, 0644, e);
 	buf_done(&built);

@@ -240,6 +240,16 @@ static void add_first_network(const struct compose *compose, const struct plan_s
 				      container_endpoint(compose, &service->networks[0])));
 }
 
+/* The engine refuses more processors than its host has; a challenge written elsewhere may ask. */
+static void clamp_cpus(const struct compose *compose, json_t *host_config)
+{
+	int64_t asked = json_integer_value(json_object_get(host_config, "NanoCpus"));
+	int64_t most = compose->node->nano_cpus;
+
+	if (most > 0 && asked > most)
+		json_object_set_new(host_config, "NanoCpus", json_integer(most));
+}
+
 json_t *container_body(const struct compose *compose, const struct plan_service *service,
 		       const struct container_facts *facts)
 {
@@ -256,6 +266,7 @@ json_t *container_body(const struct compose *compose, const struct plan_service 
 	json_object_set_new(body, "Image", json_string(service->image));
 	add_labels(compose, service, facts->replica, body);
 	add_mounts(compose, service, host_config);
+	clamp_cpus(compose, host_config);
 	if (facts->network_mode) {
 		json_object_set_new(host_config, "NetworkMode", json_string(facts->network_mode));
 		return body;

@@ -94,6 +94,7 @@ static int open_engine(struct node *node, struct err *e)
 	if (r < 0)
 		return r;
 	json_unpack(info, "{s:s}", "DockerRootDir", &dir); /* Podman says nothing of it */
+	node->nano_cpus = json_integer_value(json_object_get(info, "NCPU")) * 1000000000;
 	node->engine_dir = strdup(dir);
 	return node->engine_dir ? 0 : err_memory(e);
 }

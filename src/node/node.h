@@ -35,6 +35,7 @@ struct node {
 	char *state_dir;    /* absolute */
 	char *evidence_dir; /* absolute: what is recorded lies below it */
 	char *engine_name;  /* "Docker 20.10.24" */
+	int64_t nano_cpus;  /* the engine's host has; 0: unknown */
 	char *engine_dir;   /* where the engine keeps its images and containers */
 	char id[ID_SIZE];
 	struct db *db;
