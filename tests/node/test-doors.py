@@ -3,6 +3,7 @@
 
 import http.client
 import json
+import os
 import socket
 
 import harness
@@ -41,21 +42,9 @@ ENDPOINTS = [
 OF_AN_INSTANCE = [
     ("DELETE", "", None), ("PATCH", "", {"ttl": 60}), ("GET", "/status", None),
     ("GET", "/health", None), ("GET", "/containers", None), ("GET", "/container-logs", None),
-    ("GET", "/attachments", None), ("GET", "/attachments/hello.txt", None),
-]
-
-# Not built yet, says issue 2: an answer of 501 that says so. Where the instance has to be known
-# first, 404 is as good for one that is not.
-LATER = [
-    ("POST", "/admin/challenges/plain/build"),
-    ("POST", "/admin/challenges/build-all"),
-    ("GET", "/admin/challenges/build-state"),
-    ("POST", "/admin/challenges/plain/pull"),
-    ("POST", "/admin/challenges/pull-all"),
-    ("GET", "/admin/challenges/pull-state"),
-]
-LATER_OF_AN_INSTANCE = [
-    "traffic", "pcap", "agent-runtime", "openvpn-config", "containers/{container}/shell",
+    ("GET", "/attachments", None), ("GET", "/attachments/hello.txt", None), ("GET", "/traffic", None),
+    ("GET", "/pcap", None), ("GET", "/agent-runtime", None), ("GET", "/openvpn-config", None),
+    ("GET", "/containers/abc/shell", None),
 ]
 
 node = None
@@ -101,12 +90,6 @@ class Door(NodeTest):
         self.assertUnauthorized(node.call("POST", "/instances", spec, token="wrong"))
         self.assertError(node.status(spec["instance_id"]), 404)
         self.assertUnauthorized(node.call("POST", "/admin/stop-all", token="wrong"))
-
-    def test_a_body_without_the_token_is_not_waited_for(self):
-        with socket.create_connection(("127.0.0.1", node.port), 10) as sock:
-            sock.sendall(b"POST /api/v1/instances HTTP/1.1\r\nHost: node\r\n"
-                         b"Content-Type: application/json\r\nContent-Length: 5\r\n\r\n")
-            self.assertIn(b" 401 ", sock.recv(4096).split(b"\r\n")[0] + b" ")
 
     def test_unknown_paths_are_404_with_a_detail(self):
         for path in ["/nothing", "/", "", "/instances/a/b/c/d", f"/instances/{ID}/nothing",
@@ -169,16 +152,53 @@ class Door(NodeTest):
                 # Whether %2F divides is the server's choice; that nothing is found is not.
                 self.assertError(node.call("GET", path), 404, 405, 422)
 
-    def test_what_is_not_built_yet_says_so(self):
-        for method, path in LATER:
-            with self.subTest(method=method, path=path):
-                self.assertError(node.call(method, path), 501)
-        row, _ = node.begin("plain")
+
+class Shapes(NodeTest):
+    """The rows of the contract's table that have suites of their own: what they look like."""
+
+    def test_images(self):
+        for verb, doing, done, undone in [("build", "building", "built", "unbuilt"),
+                                          ("pull", "pulling", "pulled", "unpulled")]:
+            with self.subTest(verb=verb):
+                state = lambda: {row["challenge_id"]: row for row in self.assertStatus(
+                    node.call("GET", f"/admin/challenges/{verb}-state"), 200).json["rows"]}
+                self.assertEqual(sorted(state()), sorted(os.listdir(harness.CHALLENGES)))
+                self.assertEqual({row["status"] for row in state().values()}, {undone})
+                row = node.call("POST", f"/admin/challenges/plain/{verb}")
+                self.assertIn(row.status, range(200, 300), row)
+                self.assertEqual((row.json["challenge_id"], row.json["status"]), ("plain", doing))
+                row = harness.wait_for(lambda: (r := state()["plain"])["status"] != doing and r, 20, "an end of it")
+                self.assertEqual((row["status"], row["error"]), (done, None), row)
+                self.assertTime(row[f"{done}_at"])
+                bulk = node.call("POST", f"/admin/challenges/{verb}-all", {"challenge_ids": []})
+                self.assertIn(bulk.status, range(200, 300), bulk)
+                self.assertEqual(bulk.json, {"queued": [], f"skipped_{done}": [], "skipped_in_progress": []})
+                for path, body in [(f"nobody/{verb}", None), (f"{verb}-all", {"challenge_ids": ["plain", "nobody"]})]:
+                    self.assertIn("nobody", self.assertError(node.call("POST", "/admin/challenges/" + path, body), 404).detail)
+                for body in [{"challenge_ids": "plain"}, {"challenge_ids": [5]}, {"challenge_ids": ["../x"]}]:
+                    self.assertError(node.call("POST", f"/admin/challenges/{verb}-all", body), 422)
+                self.assertError(node.call("POST", f"/admin/challenges/.x/{verb}"), 422)
+
+    def test_what_an_instance_without_sidecars_answers(self):
+        row, _ = node.begin("web")
+        path = f"/instances/{row['instance_id']}"
+        traffic = self.assertStatus(node.call("GET", path + "/traffic"), 200).json
+        self.assertEqual((traffic["instance_id"], traffic["flows"]), (row["instance_id"], []))
+        self.assertIn("next", traffic)
+        har = self.assertStatus(node.call("GET", path + "/traffic?format=har"), 200).json
+        self.assertEqual((har["log"]["version"], har["log"]["entries"]), ("1.2", []))
+        self.assertError(node.call("GET", path + "/pcap"), 404)
+        self.assertError(node.call("GET", path + "/openvpn-config"), 404)
+        runtime = self.assertStatus(node.call("GET", path + "/agent-runtime"), 200).json
+        self.assertEqual(runtime["provider"], "docker")
+        self.assertEqual(runtime["endpoints"], row["endpoints"])
+        self.assertIsInstance(runtime["env"], dict)
+        for key in ["proxy_url", "ca_pem"]:
+            self.assertIn(key, runtime)
+        for key in ["network", "containers"]:
+            self.assertIn(key, runtime["docker"])
         container = next(iter(node.made(row["instance_id"])["container"]))
-        for path in LATER_OF_AN_INSTANCE:
-            with self.subTest(path=path):
-                path = path.format(container=container)
-                self.assertError(node.call("GET", f"/instances/{row['instance_id']}/{path}"), 501)
+        self.assertError(node.call("GET", f"{path}/containers/{container}/shell"), 400, 426)
 
 
 class Conversation(NodeTest):
