@@ -314,6 +314,22 @@ class OwnImages(ImageTest):
             self.assertStatus(reply, 204)
         self.assertEqual([t for t in tags(name_of(challenge)) if not t.startswith("layers-")], [])
 
+    def test_the_stage_that_an_attachment_comes_from_is_built_too(self):
+        challenge = challenges.built("handout", OWN, OWN_COMPOSE)
+        challenges.write(challenge, {
+            "challenge.yml": f"name: {challenge}\nquestions:\n"
+                             "  - {id: flag, text: What?, answer: 'flag{...}'}\nattachments:\n"
+                             "  - {filename: mark, service: app, stage: make, path: /mark}\n"})
+        challenges.rescan()
+        self.begin(BUILD, node, challenge)
+        self.assertEqual(len(self.assertDone(BUILD, node, challenge)["digests"]), 2)
+        kept = tags(name_of(challenge))
+        self.assertEqual(sorted(t for t in kept if t.startswith("layers")),
+                         ["layers-0", "layers-1", "layers-make-0"])
+        _, spec = node.begin(challenge)
+        self.assertStatus(node.stop(spec["instance_id"]), 204)
+        self.assertEqual(tags(name_of(challenge)), kept)
+
     def test_a_failing_start_leaves_no_image(self):
         challenge = challenges.built("spoilt", OWN.replace("COPY --from", "RUN false\nCOPY --from"),
                                      OWN_COMPOSE)

@@ -12,6 +12,7 @@
 #include "node/image-steps.h"
 
 #include "check.h"
+#include "folder.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -368,6 +369,35 @@ TEST(images_that_a_dockerfile_begins_with)
 	check_images("FROM a\nARG V=1\nFROM b:$V\n", "{}", "a");
 }
 
+/* --- names -------------------------------------------------------------------------------- */
+
+static bool ends_with(const char *text, const char *end)
+{
+	return strlen(text) >= strlen(end) && strcmp(text + strlen(text) - strlen(end), end) == 0;
+}
+
+/* Whoever stops first would take the other's image along, or be kept from stopping by it. */
+TEST(an_image_that_holds_an_instance_s_answer_bears_its_name)
+{
+	struct folder f;
+
+	folder_open(&f);
+	folder_write(&f, "Dockerfile", "FROM x\nARG FLAG\n");
+	folder_write(&f, "compose.yml", "services: {s: {build: {context: ., args: [FLAG]}}}\n");
+	folder_write(&f, "challenge.yml",
+		     "name: x\nquestions: [{id: flag, text: q, answer: 'flag{...}'}]\n");
+	CHECK_EQ(folder_plan(&f), 0);
+	CHECK(f.plan->services[0].build->per_instance);
+	CHECK(ends_with(f.plan->services[0].image, "-i1"));
+
+	folder_write(&f, "challenge.yml",
+		     "name: x\nquestions: [{id: flag, text: q, answer: 'flag{all}'}]\n");
+	CHECK_EQ(folder_plan(&f), 0);
+	CHECK(!f.plan->services[0].build->per_instance);
+	CHECK(!ends_with(f.plan->services[0].image, "-i1"));
+	folder_close(&f);
+}
+
 /* --- makings ------------------------------------------------------------------------------ */
 
 struct waiter {
@@ -482,6 +512,7 @@ RUN_TESTS(T(a_reference_is_spelled_out), T(a_repository_has_neither_tag_nor_dige
 	  T(other_builders_tell_their_step_and_no_layers),
 	  T(a_program_that_imitates_the_builder_gets_no_further_than_its_stage),
 	  T(the_last_lines_of_the_output_are_kept), T(images_that_a_dockerfile_begins_with),
+	  T(an_image_that_holds_an_instance_s_answer_bears_its_name),
 	  T(whoever_waits_for_an_image_has_its_maker_s_result),
 	  T(whoever_is_no_longer_wanted_stops_waiting),
 	  T(a_stamp_changes_with_what_is_in_the_folder))
