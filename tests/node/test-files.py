@@ -85,6 +85,14 @@ class Content(NodeTest):
         self.assertEqual(node.call("GET", path("hello.txt")).body, hello(spec))
 
 
+class Made(NodeTest):
+    def test_a_stage_and_a_command_make_files_and_leave_nothing(self):
+        _, made = node.begin("made") # asks for more processors than many a host has, too
+        got = {name: node.call("GET", path(name, made["instance_id"])).body for name in ("stage.txt", "cmd.txt")}
+        self.assertEqual(got, {"stage.txt": b"from-stage\n", "cmd.txt": b"made\n"})
+        self.assertEqual(len(node.made(made["instance_id"])["container"]), 1)
+
+
 class Parts(NodeTest):
     def get(self, name="bytes.bin", **headers):
         return node.call("GET", path(name), headers={k.replace("_", "-"): v for k, v in headers.items()})
