@@ -388,8 +388,8 @@ static unsigned connection_limit(void)
 static int start_daemon(struct http_server *server, struct err *e)
 {
 	const struct http_server_options *options = &server->options;
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
-			 MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+			 MHD_ALLOW_UPGRADE | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
 	struct MHD_OptionItem items[] = {
 		{ MHD_OPTION_CONNECTION_LIMIT, connection_limit(), NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, NULL },
