@@ -32,6 +32,7 @@ RAW("platform", "[OPTION]...", "Run the platform.", platform_main);
 RAW("node", "[OPTION]...", "Run a node for a platform.", node_main);
 RAW("doctor", "[OPTION]...", "Say what this host can hold, and what limits it.", node_doctor_main);
 RAW("challenge", "lint|plan DIR...", "Check challenge folders; show what they would start.", cmd_challenge);
+RAW("evidence", "verify FILE", "Check a bundle of an instance's evidence.", cmd_evidence);
 RAW("version", "", "Print the version.", print_version);
 /* clang-format on */
 
@@ -43,7 +44,7 @@ static const struct {
 	  { &cmd_register, &cmd_login, &cmd_logout, &cmd_me, &cmd_password, &cmd_token, &cmd_team,
 	    &cmd_challenges, &cmd_show, &cmd_attachments, &cmd_start, &cmd_status, &cmd_renew,
 	    &cmd_stop, &cmd_submit, &cmd_submissions, &cmd_scoreboard, NULL } },
-	{ "Organise", { &cmd_admin, NULL } },
+	{ "Organise", { &cmd_admin, &raw_cmd_evidence, NULL } },
 	{ "Run",
 	  { &raw_cmd_up, &raw_platform_main, &raw_node_main, &raw_node_doctor_main, &cmd_join,
 	    NULL } },

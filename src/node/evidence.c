@@ -1,9 +1,506 @@
 #include "node/evidence.h"
 
 #include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/own.h"
+#include "base/work.h"
+#include "engine/container.h"
+#include "node/capture.h"
+#include "node/compose.h"
+#include "node/instance.h"
 #include "node/node.h"
+#include "node/observe.h"
+#include "node/roster.h"
+#include "node/sidecar.h"
+#include "node/store.h"
+#include "node/timeline.h"
+#include "node/traffic.h"
+#include "wire/instance.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	SIDECAR_GRACE_S = 5,
+	CLOSING_MAX = 64 << 20,
+	HASH_SIZE = 65, /* hex SHA-256 and a NUL */
+	COPY_SIZE = 64 << 10,
+};
 
 char *evidence_path(const struct node *node, const char *instance_id, const char *part)
 {
 	return strf("%s/%s/%s", node->evidence_dir, instance_id, part);
+}
+
+int evidence_spec(struct node *node, const char *instance_id, json_t **ret_spec, struct err *e)
+{
+	AUTO(struct instance *, instance_unrefp) inst = roster_find(node->roster, instance_id);
+	struct instance_row stored = { 0 };
+	int r = inst ? 0 : store_get_instance(node->db, instance_id, &stored, e);
+
+	if (r < 0)
+		return r;
+	*ret_spec = json_loads(inst ? inst->spec : stored.spec, 0, NULL);
+	instance_row_done(&stored);
+	return *ret_spec ? 0 : err_memory(e);
+}
+
+/* --- what only the engine knows ----------------------------------------------------------- */
+
+static int inspect_all(struct node *node, const struct engine_container_list *list,
+		       json_t **ret_containers, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) containers = json_array();
+
+	for (size_t i = 0; i < list->count; i++) {
+		json_t *inspected = NULL;
+		int r = engine_container_inspect(node->engine, list->items[i].id, &inspected, e);
+
+		if (r == -ERR_NOT_FOUND)
+			continue;
+		if (r < 0)
+			return r;
+		json_array_append_new(containers, inspected);
+	}
+	*ret_containers = TAKE(containers);
+	return *ret_containers ? 0 : err_memory(e);
+}
+
+static int list_containers(struct node *node, const char *instance_id,
+			   struct engine_container_list *ret_list, struct err *e)
+{
+	struct label_filter filter;
+
+	label_filter(node, instance_id, &filter);
+	return engine_container_list(node->engine, filter.labels, ret_list, e);
+}
+
+struct ending {
+	struct node *node;
+	const struct engine_container_list *list;
+};
+
+/* What a recorder holds in memory it writes when it is asked to end, and not when it is killed. */
+static int end_sidecar(void *cookie, size_t i, struct err *e)
+{
+	const struct ending *ending = cookie;
+	const struct engine_container *container = &ending->list->items[i];
+	int r;
+
+	if (!sidecar_is(container->labels))
+		return 0;
+	r = engine_container_stop(ending->node->engine, container->id, SIDECAR_GRACE_S, e);
+	return r == -ERR_NOT_FOUND ? 0 : r;
+}
+
+static int write_json(const char *path, const json_t *json, struct err *e)
+{
+	AUTO(char *, freep) text = json_dumps(json, JSON_INDENT(1));
+
+	return text ? file_write(path, text, strlen(text), 0600, e) : err_memory(e);
+}
+
+static int write_closing(struct node *node, const char *instance_id,
+			 const struct engine_container_list *list, struct err *e)
+{
+	AUTO(char *, freep) dir = evidence_path(node, instance_id, "closing");
+	AUTO(char *, freep) containers_path = dir ? strf("%s/containers.json", dir) : NULL;
+	AUTO(char *, freep) logs_path = dir ? strf("%s/logs.txt", dir) : NULL;
+	AUTO(json_t *, json_decrefp) containers = NULL;
+	struct buf logs = BUF_INIT;
+	int r = containers_path && logs_path ? dir_make(dir, 0700, e) : err_memory(e);
+
+	if (r == 0)
+		r = inspect_all(node, list, &containers, e);
+	if (r == 0)
+		r = write_json(containers_path, containers, e);
+	if (r == 0)
+		r = instance_logs(node, instance_id, NULL, 0, &logs, e);
+	if (r == 0)
+		r = file_write(logs_path, logs.data, logs.len, 0600, e);
+	buf_done(&logs);
+	return r;
+}
+
+int evidence_close(struct node *node, const char *instance_id, struct err *e)
+{
+	struct engine_container_list list = { 0 };
+	struct ending ending = { .node = node, .list = &list };
+	int r = list_containers(node, instance_id, &list, e);
+
+	if (r == 0)
+		r = work_each_always(list.count, list.count, end_sidecar, &ending, e);
+	if (r == 0 && list.count > 0)
+		r = write_closing(node, instance_id, &list, e);
+	engine_container_list_done(&list);
+	return r;
+}
+
+/* --- parts -------------------------------------------------------------------------------- */
+
+struct evidence {
+	struct node *node;
+	char *instance_id;
+	struct ctfy_instance row;
+	bool running;  /* the engine has it still */
+	json_t *parts; /* [{name, size, sha256}], in the archive's order */
+	struct archive *archive;
+	evidence_sink *sink;
+	void *cookie;
+	struct err failure; /* of the sink, which libarchive can't pass on */
+};
+
+static int put(void *file, const void *bytes, size_t len, struct err *e)
+{
+	return fwrite(bytes, 1, len, file) == len ? 0
+						  : err_errno(e, ERR_INTERNAL, "write evidence");
+}
+
+static int put_json(FILE *file, json_t *json, struct err *e)
+{
+	int r = json ? json_dumpf(json, file, JSON_INDENT(1)) : -1;
+
+	json_decref(json);
+	return r < 0 ? err_memory(e) : 0;
+}
+
+static int put_instance(struct evidence *ev, FILE *file, struct err *e)
+{
+	return put_json(file, fields_encode(instance_fields, &ev->row), e);
+}
+
+static int put_timeline(struct evidence *ev, FILE *file, struct err *e)
+{
+	json_t *events = NULL;
+	int r = timeline_read(ev->node, ev->instance_id, &events, e);
+
+	return r < 0 ? r : put_json(file, events, e);
+}
+
+static void hash_text(const char *text, char hash[HASH_SIZE])
+{
+	unsigned char digest[crypto_hash_sha256_BYTES];
+
+	crypto_hash_sha256(digest, (const unsigned char *)text, strlen(text));
+	sodium_bin2hex(hash, HASH_SIZE, digest, sizeof(digest));
+}
+
+/* An answer can be checked against its hash; the bundle doesn't give it away. */
+static int put_answers(struct evidence *ev, FILE *file, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) spec = NULL;
+	json_t *hashes = json_object(), *answer;
+	const char *question;
+	char hash[HASH_SIZE];
+	int r = evidence_spec(ev->node, ev->instance_id, &spec, e);
+
+	json_object_foreach (json_object_get(spec, "answers"), question, answer) {
+		hash_text(json_string_value(answer), hash);
+		json_object_set_new(hashes, question, json_string(hash));
+	}
+	if (r == 0)
+		return put_json(file, hashes, e);
+	json_decref(hashes);
+	return r;
+}
+
+/* What was written down when the instance went; nothing where nothing was. */
+static int put_closing(const struct evidence *ev, const char *name, FILE *file, struct err *e)
+{
+	AUTO(char *, freep) dir = evidence_path(ev->node, ev->instance_id, "closing");
+	AUTO(char *, freep) path = dir ? strf("%s/%s", dir, name) : NULL;
+	AUTO(char *, freep) text = NULL;
+	size_t len;
+	int r;
+
+	if (!path)
+		return err_memory(e);
+	if (!file_exists(path))
+		return 0;
+	r = file_read(path, CLOSING_MAX, &text, &len, e);
+	return r < 0 ? r : put(file, text, len, e);
+}
+
+static int put_containers(struct evidence *ev, FILE *file, struct err *e)
+{
+	struct engine_container_list list = { 0 };
+	json_t *containers = NULL;
+	int r;
+
+	if (!ev->running)
+		return put_closing(ev, "containers.json", file, e);
+	r = list_containers(ev->node, ev->instance_id, &list, e);
+	if (r == 0)
+		r = inspect_all(ev->node, &list, &containers, e);
+	engine_container_list_done(&list);
+	return r < 0 ? r : put_json(file, containers, e);
+}
+
+static int put_logs(struct evidence *ev, FILE *file, struct err *e)
+{
+	struct buf logs = BUF_INIT;
+	int r;
+
+	if (!ev->running)
+		return put_closing(ev, "logs.txt", file, e);
+	r = instance_logs(ev->node, ev->instance_id, NULL, 0, &logs, e);
+	if (r == 0)
+		r = put(file, logs.data, logs.len, e);
+	buf_done(&logs);
+	return r;
+}
+
+static int put_flows(struct evidence *ev, FILE *file, struct err *e)
+{
+	AUTO(struct traffic *, traffic_closep) traffic = NULL;
+	const char *line = NULL;
+	size_t len = 0;
+	int r = traffic_open(ev->node, ev->instance_id, &traffic, e);
+
+	if (r < 0)
+		return r;
+	while ((r = traffic_next(traffic, &line, &len, e)) > 0) {
+		r = put(file, line, len, e);
+		if (r == 0)
+			r = put(file, "\n", 1, e);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+static int put_har(struct evidence *ev, FILE *file, struct err *e)
+{
+	AUTO(struct traffic *, traffic_closep) traffic = NULL;
+	int r = traffic_open(ev->node, ev->instance_id, &traffic, e);
+
+	return r < 0 ? r : traffic_har(traffic, put, file, e);
+}
+
+static int put_capture(struct evidence *ev, FILE *file, struct err *e)
+{
+	AUTO(struct capture *, capture_closep) capture = NULL;
+	struct err why = ERR_INIT;
+	int r = capture_open(ev->node, ev->instance_id, &capture, &why);
+
+	if (r == -ERR_NOT_FOUND)
+		return 0;
+	if (r < 0)
+		return err_set(e, why.code, "%s", why.msg);
+	return capture_read(capture, put, file, e);
+}
+
+static const struct {
+	const char *name;
+	int (*put)(struct evidence *ev, FILE *file, struct err *e);
+} parts[] = {
+	{ "instance.json", put_instance }, { "timeline.json", put_timeline },
+	{ "answers.json", put_answers },   { "containers.json", put_containers },
+	{ "logs.txt", put_logs },          { "flows.jsonl", put_flows },
+	{ "flows.har", put_har },          { "capture.pcap", put_capture },
+};
+
+/* --- the archive -------------------------------------------------------------------------- */
+
+static int archive_failure(struct evidence *ev, struct err *e)
+{
+	if (ev->failure.code != ERR_NONE) {
+		*e = ev->failure;
+		return -(int)e->code;
+	}
+	return err_set(e, ERR_INTERNAL, "pack evidence: %s", archive_error_string(ev->archive));
+}
+
+static la_ssize_t give(struct archive *archive, void *cookie, const void *bytes, size_t len)
+{
+	struct evidence *ev = cookie;
+
+	(void)archive;
+	return ev->sink(ev->cookie, bytes, len, &ev->failure) < 0 ? -1 : (la_ssize_t)len;
+}
+
+static int open_archive(struct evidence *ev, struct err *e)
+{
+	ev->archive = archive_write_new();
+	if (!ev->archive)
+		return err_memory(e);
+	archive_write_set_bytes_in_last_block(ev->archive, 1); /* zeros behind zstd are damage */
+	if (archive_write_add_filter_zstd(ev->archive) != ARCHIVE_OK ||
+	    archive_write_set_format_pax_restricted(ev->archive) != ARCHIVE_OK ||
+	    archive_write_open(ev->archive, ev, NULL, give, NULL) != ARCHIVE_OK)
+		return archive_failure(ev, e);
+	return 0;
+}
+
+static int begin_entry(struct evidence *ev, const char *name, int64_t size, struct err *e)
+{
+	struct archive_entry *entry = archive_entry_new();
+	int r;
+
+	if (!entry)
+		return err_memory(e);
+	archive_entry_set_pathname(entry, name);
+	archive_entry_set_size(entry, size);
+	archive_entry_set_filetype(entry, AE_IFREG);
+	archive_entry_set_perm(entry, 0644);
+	archive_entry_set_mtime(entry, clock_now_ms(ev->node->clock) / 1000, 0);
+	r = archive_write_header(ev->archive, entry);
+	archive_entry_free(entry);
+	return r == ARCHIVE_OK ? 0 : archive_failure(ev, e);
+}
+
+/* Copies the file into the archive, and tells its hash. */
+static int copy_entry(struct evidence *ev, FILE *file, char hash[HASH_SIZE], struct err *e)
+{
+	unsigned char digest[crypto_hash_sha256_BYTES];
+	AUTO(unsigned char *, freep) part = malloc(COPY_SIZE);
+	crypto_hash_sha256_state state;
+	size_t len;
+
+	if (!part)
+		return err_memory(e);
+	crypto_hash_sha256_init(&state);
+	while ((len = fread(part, 1, COPY_SIZE, file)) > 0) {
+		crypto_hash_sha256_update(&state, part, len);
+		if (archive_write_data(ev->archive, part, len) != (la_ssize_t)len)
+			return archive_failure(ev, e);
+	}
+	if (ferror(file))
+		return err_errno(e, ERR_INTERNAL, "read evidence");
+	crypto_hash_sha256_final(&state, digest);
+	sodium_bin2hex(hash, HASH_SIZE, digest, sizeof(digest));
+	return 0;
+}
+
+/* A file without a name, gone when it is closed: a tar wants an entry's size before its bytes. */
+static int open_spool(const struct evidence *ev, FILE **ret_file, struct err *e)
+{
+	int fd = open(ev->node->state_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_errno(e, ERR_INTERNAL, "make a file in '%s'", ev->node->state_dir);
+	*ret_file = fdopen(fd, "w+");
+	if (*ret_file)
+		return 0;
+	close(fd);
+	return err_memory(e);
+}
+
+static int pack(struct evidence *ev, size_t i, struct err *e)
+{
+	AUTO(FILE *, fclosep) file = NULL;
+	char hash[HASH_SIZE];
+	off_t size;
+	int r = open_spool(ev, &file, e);
+
+	if (r == 0)
+		r = parts[i].put(ev, file, e);
+	if (r < 0)
+		return err_wrap(e, "evidence '%s'", parts[i].name);
+	if (fflush(file) != 0 || (size = ftello(file)) < 0)
+		return err_errno(e, ERR_INTERNAL, "write evidence '%s'", parts[i].name);
+	if (size == 0)
+		return 0; /* there is none of this kind */
+	rewind(file);
+	r = begin_entry(ev, parts[i].name, size, e);
+	if (r == 0)
+		r = copy_entry(ev, file, hash, e);
+	if (r == 0)
+		json_array_append_new(ev->parts,
+				      json_pack("{s:s,s:I,s:s}", "name", parts[i].name, "size",
+						(json_int_t)size, "sha256", hash));
+	return r;
+}
+
+/* Over all parts' hashes and names, as sha256sum prints them. */
+static void hash_whole(const json_t *list, char hash[HASH_SIZE])
+{
+	struct buf text = BUF_INIT;
+	const json_t *part;
+	size_t i;
+
+	json_array_foreach (list, i, part)
+		buf_printf(&text, "%s  %s\n", json_string_value(json_object_get(part, "sha256")),
+			   json_string_value(json_object_get(part, "name")));
+	hash_text(text.data, hash);
+	buf_done(&text);
+}
+
+static int pack_manifest(struct evidence *ev, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) manifest = NULL;
+	AUTO(char *, freep) text = NULL;
+	char made_at[CLOCK_TEXT_SIZE], whole[HASH_SIZE];
+	int r;
+
+	hash_whole(ev->parts, whole);
+	manifest = json_pack("{s:i,s:s,s:s,s:s,s:O,s:s}", "version", 1, "instance_id",
+			     ev->instance_id, "challenge_id", ev->row.challenge_id, "made_at",
+			     clock_format(clock_now_ms(ev->node->clock), made_at), "parts",
+			     ev->parts, "sha256", whole);
+	text = manifest ? json_dumps(manifest, JSON_INDENT(1)) : NULL;
+	if (!text)
+		return err_memory(e);
+	r = begin_entry(ev, "manifest.json", (int64_t)strlen(text), e);
+	if (r == 0 &&
+	    archive_write_data(ev->archive, text, strlen(text)) != (la_ssize_t)strlen(text))
+		r = archive_failure(ev, e);
+	return r;
+}
+
+int evidence_open(struct node *node, const char *instance_id, struct evidence **ret_evidence,
+		  struct err *e)
+{
+	AUTO(struct evidence *, evidence_freep) ev = calloc(1, sizeof(*ev));
+	int r;
+
+	if (!ev)
+		return err_memory(e);
+	ev->node = node;
+	ev->instance_id = strdup(instance_id);
+	ev->parts = json_array();
+	if (!ev->instance_id || !ev->parts)
+		return err_memory(e);
+	r = instance_row(node, instance_id, &ev->row, e);
+	if (r < 0)
+		return r;
+	ev->running =
+		strcmp(ev->row.status, "running") == 0 || strcmp(ev->row.status, "starting") == 0;
+	*ret_evidence = TAKE(ev);
+	return 0;
+}
+
+int evidence_write(struct evidence *ev, evidence_sink *sink, void *cookie, struct err *e)
+{
+	int r;
+
+	ev->sink = sink;
+	ev->cookie = cookie;
+	r = open_archive(ev, e);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
+		r = pack(ev, i, e);
+	if (r == 0)
+		r = pack_manifest(ev, e);
+	if (r == 0 && archive_write_close(ev->archive) != ARCHIVE_OK)
+		r = archive_failure(ev, e);
+	return r;
+}
+
+void evidence_free(struct evidence *ev)
+{
+	if (!ev)
+		return;
+	if (ev->archive) {
+		archive_write_fail(ev->archive); /* no more is written of one that was cut short */
+		archive_write_free(ev->archive);
+	}
+	fields_done(instance_fields, &ev->row);
+	json_decref(ev->parts);
+	free(ev->instance_id);
+	free(ev);
 }

@@ -1,17 +1,47 @@
 /*
- * What is kept of an instance beyond its end: directories below --evidence, one for each instance,
- * that go when the instance's row is forgotten.
+ * What is kept of an instance beyond its end: directories below --evidence, one for each instance.
  *
  *	EVIDENCE/ID/capture/    packets: see node/capture.h
  *	EVIDENCE/ID/traffic/    HTTP flows, unless the start named another directory: node/traffic.h
+ *	EVIDENCE/ID/closing/    what only the engine knew, written down before the instance went
+ *
+ * A bundle is all of that in one archive (tar, zstd), with a manifest that `ctfy evidence verify`
+ * checks it by. It can be had at any time, of a running instance too.
  */
 #ifndef NODE_EVIDENCE_H
 #define NODE_EVIDENCE_H
+
+#include <jansson.h>
+#include <stddef.h>
 
 struct err;
 struct node;
 
 /* "EVIDENCE/ID/part", the caller's to free(); not made. NULL: out of memory. */
 char *evidence_path(const struct node *node, const char *instance_id, const char *part);
+
+/* The body of the instance's start: a new reference. Fails with NOT_FOUND. */
+int evidence_spec(struct node *node, const char *instance_id, json_t **ret_spec, struct err *e);
+
+/*
+ * The instance is about to go: ends its recordings, so that nothing of them is lost, and writes
+ * down its containers and logs. Fine when it has none.
+ */
+int evidence_close(struct node *node, const char *instance_id, struct err *e);
+
+/* Receives a part of the bundle. A failure ends it with that error. */
+typedef int evidence_sink(void *cookie, const void *bytes, size_t len, struct err *e);
+
+struct evidence;
+
+/* Fails with NOT_FOUND. */
+int evidence_open(struct node *node, const char *instance_id, struct evidence **ret_evidence,
+		  struct err *e);
+int evidence_write(struct evidence *evidence, evidence_sink *sink, void *cookie, struct err *e);
+void evidence_free(struct evidence *evidence);
+static inline void evidence_freep(struct evidence **evidence)
+{
+	evidence_free(*evidence);
+}
 
 #endif

@@ -7,6 +7,7 @@
 #include "node/agent.h"
 #include "node/attachment.h"
 #include "node/capture.h"
+#include "node/evidence.h"
 #include "node/instance.h"
 #include "node/node.h"
 #include "node/observe.h"
@@ -360,6 +361,20 @@ static int serve_agent_runtime(void *ctx, struct http_req *req, struct http_res 
 	return r;
 }
 
+static int serve_evidence(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct evidence *, evidence_freep) evidence = NULL;
+	const char *id;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = evidence_open(ctx, id, &evidence, e);
+	if (r == 0)
+		r = http_begin(res, 200, "application/zstd", e);
+	return r < 0 ? r : evidence_write(evidence, send_part, res, e);
+}
+
 static int serve_shell(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct shell_spec spec = { .container = http_param(req, "container_id") };
@@ -394,6 +409,7 @@ const struct http_route instance_routes[] = {
 	  .path = "/api/v1/instances/{id}/attachments/{filename}",
 	  .serve = serve_attachment },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/traffic", .serve = serve_traffic },
+	{ .method = "GET", .path = "/api/v1/instances/{id}/evidence", .serve = serve_evidence },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/pcap", .serve = serve_capture },
 	{ .method = "GET",
 	  .path = "/api/v1/instances/{id}/agent-runtime",

@@ -12,6 +12,7 @@
 #include "node/attachment.h"
 #include "node/catalogue.h"
 #include "node/compose.h"
+#include "node/evidence.h"
 #include "node/image.h"
 #include "node/metrics.h"
 #include "node/node.h"
@@ -182,8 +183,11 @@ static int take_down(struct node *node, struct instance *inst, struct err *e)
 	AUTO(char *, freep) dir = instance_dir(node, inst->id);
 	const char *detail = inst->end == FAILED ? inst->failure.msg : NULL;
 	int64_t began = clock_monotonic_us();
+	struct err lost = ERR_INIT;
 	int r;
 
+	if (evidence_close(node, inst->id, &lost) < 0)
+		log_warn("evidence of instance '%s': %s", inst->id, lost.msg);
 	r = dir ? compose_down(node, inst->id, e) : err_memory(e);
 	if (r == 0)
 		r = tree_remove(dir, e);

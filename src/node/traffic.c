@@ -8,12 +8,9 @@
 #include "node/compose.h"
 #include "node/container.h"
 #include "node/evidence.h"
-#include "node/instance.h"
 #include "node/node.h"
 #include "node/own-image.h"
-#include "node/roster.h"
 #include "node/sidecar.h"
-#include "node/store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,20 +31,14 @@ enum {
 /* What the start said, or the instance's own. */
 static int find_dir(struct node *node, const char *instance_id, char **ret_dir, struct err *e)
 {
-	AUTO(struct instance *, instance_unrefp) inst = roster_find(node->roster, instance_id);
 	AUTO(json_t *, json_decrefp) spec = NULL;
-	struct instance_row stored = { 0 };
 	const char *dir;
-	int r = 0;
+	int r = evidence_spec(node, instance_id, &spec, e);
 
-	if (!inst)
-		r = store_get_instance(node->db, instance_id, &stored, e);
 	if (r < 0)
 		return r;
-	spec = json_loads(inst ? inst->spec : stored.spec, 0, NULL);
 	dir = json_string_value(json_object_get(spec, "proxy_output_dir"));
 	*ret_dir = dir ? strdup(dir) : evidence_path(node, instance_id, "traffic");
-	instance_row_done(&stored);
 	return *ret_dir ? 0 : err_memory(e);
 }
 

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""The evidence bundle: all of an instance in one file, and `ctfy evidence verify` about it."""
+
+import json
+import os
+import subprocess
+import tempfile
+
+from evidence import begin_first, harness, new_node
+from harness import CTFY, NodeTest, fetch_soon, sha256
+
+node = None
+row = None
+spec = None
+directory = None
+
+
+def setUpModule():
+    global node, row, spec, directory
+    node = new_node()
+    row, spec = begin_first(node, "recorded")
+    fetch_soon("127.0.0.1", row["endpoints"][0]["port"], "/flag", seconds=60)
+    directory = tempfile.TemporaryDirectory(prefix="ctfy-bundle-")
+
+
+def tearDownModule():
+    directory.cleanup()
+
+
+def bundle(name, instance_id=None):
+    """Saved under that name; its path."""
+    reply = node.call("GET", f"/instances/{instance_id or row['instance_id']}/evidence")
+    assert reply.status == 200, reply
+    path = os.path.join(directory.name, name)
+    with open(path, "wb") as file:
+        file.write(reply.body)
+    return path
+
+
+def verify(path):
+    done = subprocess.run([CTFY, "evidence", "verify", path], capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def unpack(path):
+    """{name: bytes}, by the system's own tar."""
+    names = subprocess.run(["tar", "--zstd", "-tf", path], check=True, capture_output=True, text=True).stdout.split()
+    return {name: subprocess.run(["tar", "--zstd", "-xOf", path, name], check=True, capture_output=True).stdout
+            for name in names}
+
+
+class Bundle(NodeTest):
+    def check_parts(self, parts):
+        manifest = json.loads(parts["manifest.json"])
+        self.assertEqual(manifest["instance_id"], row["instance_id"])
+        self.assertEqual([(p["name"], p["size"], p["sha256"]) for p in manifest["parts"]],
+                         [(name, len(data), sha256(data)) for name, data in parts.items() if name != "manifest.json"])
+        self.assertEqual(manifest["sha256"], sha256("".join(f"{p['sha256']}  {p['name']}\n"
+                                                            for p in manifest["parts"]).encode()))
+        self.assertEqual(json.loads(parts["answers.json"])["flag"], sha256(spec["answers"]["flag"].encode()))
+        self.assertIn("/flag", [line["request"]["url"] for line in map(json.loads, parts["flows.jsonl"].splitlines())][0])
+        self.assertEqual(json.loads(parts["flows.har"])["log"]["version"], "1.2")
+        self.assertIn(b"web | serving", parts["logs.txt"].replace(b"  ", b" "))
+        self.assertIn("web", [c["Config"]["Labels"][harness.LABEL_SERVICE] for c in json.loads(parts["containers.json"])])
+        self.assertIn("starting", [event["event"] for event in json.loads(parts["timeline.json"])])
+        subprocess.run(["tcpdump", "-nr", "-"], input=parts["capture.pcap"], check=True, capture_output=True)
+
+    def test_it_has_everything_and_is_as_it_was_packed(self):
+        path = bundle("running")
+        self.check_parts(unpack(path))
+        code, words = verify(path)
+        self.assertEqual(code, 0, words)
+        self.assertIn(row["instance_id"], words)
+
+    def test_it_can_be_had_after_the_end(self):
+        begun, _ = node.begin("recorded")
+        fetch_soon("127.0.0.1", begun["endpoints"][0]["port"], "/last", seconds=60)
+        self.assertStatus(node.stop(begun["instance_id"]), 204)
+        self.assertGone(node, begun["instance_id"])
+        path = bundle("ended", begun["instance_id"])
+        self.assertEqual(verify(path)[0], 0, verify(path)[1])
+        parts = unpack(path)
+        self.assertIn(b"serving", parts["logs.txt"])
+        self.assertIn(b"packets captured", parts["logs.txt"])
+        self.assertIn(b"/last", parts["flows.jsonl"])
+        self.assertEqual(json.loads(parts["instance.json"])["status"], "stopped")
+
+    def test_an_unknown_instance_has_none(self):
+        self.assertError(node.call("GET", "/instances/never-known/evidence"), 404)
+
+
+class Verify(NodeTest):
+    def test_a_flipped_byte_is_found(self):
+        path = bundle("flipped")
+        with open(path, "rb") as file:
+            data = file.read()
+        for at in range(0, len(data), max(1, len(data) // 20)):
+            with open(path, "wb") as file:
+                file.write(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])
+            code, words = verify(path)
+            self.assertEqual(code, 1, f"byte {at} of {len(data)}: {words}")
+
+    def repack(self, change):
+        path = bundle("changed")
+        parts = unpack(path)
+        change(parts)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in parts.items():
+                with open(os.path.join(folder, name), "wb") as file:
+                    file.write(content)
+            subprocess.run(["tar", "--zstd", "-cf", path, "-C", folder, *parts], check=True)
+        return verify(path)
+
+    def test_what_is_packed_anew_the_same_is_fine(self):
+        self.assertEqual(self.repack(lambda parts: None)[0], 0)
+
+    def test_a_changed_part_is_named(self):
+        code, words = self.repack(lambda parts: parts.update({"logs.txt": parts["logs.txt"] + b"more\n"}))
+        self.assertEqual(code, 1)
+        self.assertIn("'logs.txt'", words)
+
+    def test_a_missing_or_added_part_is_named(self):
+        self.assertIn("'flows.jsonl' is missing", self.repack(lambda parts: parts.pop("flows.jsonl"))[1])
+        self.assertIn("'more' was added", self.repack(lambda parts: parts.update(more=b"x"))[1])
+
+    def test_a_manifest_that_was_changed_is_found(self):
+        def forge(parts):
+            parts["logs.txt"] = b"forged\n"
+            manifest = json.loads(parts["manifest.json"])
+            for part in manifest["parts"]:
+                if part["name"] == "logs.txt":
+                    part.update(size=7, sha256=sha256(b"forged\n"))
+            parts["manifest.json"] = json.dumps(manifest).encode()
+        code, words = self.repack(forge)
+        self.assertEqual(code, 1)
+        self.assertIn("manifest", words)
+
+    def test_what_is_no_bundle_is_refused(self):
+        for content in (b"", b"hello", os.urandom(1000)):
+            path = os.path.join(directory.name, "nonsense")
+            with open(path, "wb") as file:
+                file.write(content)
+            self.assertEqual(verify(path)[0], 1)
+        self.assertEqual(verify("/nowhere")[0], 1)
+
+
+if __name__ == "__main__":
+    harness.main()
