@@ -83,7 +83,7 @@ static int show_instances(struct cli *cli, char **argv, struct err *e)
 		char span[SPAN_SIZE];
 
 		table_add(table, text_of(row, "id"), text_of(row, "challenge_id"),
-			  text_of(row, "team_id"), text_of(row, "node_id"), text_of(row, "status"),
+			  text_of(row, "team"), text_of(row, "node"), text_of(row, "status"),
 			  span_of(row, "expires_at", span), text_of(first, "command"),
 			  text_of(row, "cause"));
 	}
@@ -155,10 +155,10 @@ static int show_submissions(struct cli *cli, char **argv, struct err *e)
 	json_array_foreach (json_object_get(all, "submissions"), i, row) {
 		char span[SPAN_SIZE];
 
-		table_add(table, span_of(row, "submitted_at", span), text_of(row, "team_id"),
+		table_add(table, span_of(row, "submitted_at", span), text_of(row, "team"),
 			  text_of(row, "challenge_id"), text_of(row, "question_id"),
 			  text_of(row, "verdict"), text_of(row, "answer"),
-			  text_of(row, "other_team_id"));
+			  text_of(row, "other_team"));
 	}
 	table_print(table, "Nothing was handed in yet.");
 	return CLI_OK;

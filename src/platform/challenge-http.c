@@ -40,7 +40,6 @@ static int read_progress(const struct platform *platform, struct http_req *req,
 			 const struct competition *competition, struct progress *progress,
 			 struct err *e)
 {
-	struct instance_filter filter = { .live = true };
 	struct team team;
 	int r;
 
@@ -49,8 +48,7 @@ static int read_progress(const struct platform *platform, struct http_req *req,
 		return 0;
 	if (r < 0)
 		return r;
-	filter.team_id = team.id;
-	r = instances_list(platform->db, http_arena(req), &filter, &progress->live, e);
+	r = instances_all_of_team(platform->db, http_arena(req), team.id, &progress->live, e);
 	if (r < 0)
 		return r;
 	return rows_all(platform->db, http_arena(req),

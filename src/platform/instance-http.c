@@ -80,6 +80,8 @@ static int may_start(const struct platform *platform, const struct entry *entry,
 {
 	int r = competition_check_running(&entry->competition, door_now(platform), e);
 
+	if (r == 0 && atomic_load(&platform->ending))
+		return err_set(e, ERR_UNAVAILABLE, "the platform is being stopped");
 	if (r == 0 && !challenge_has_instance(entry->challenge))
 		return err_set(e, ERR_CONFLICT, "'%s' has nothing to start: answer it as it is",
 			       entry->challenge->id);
@@ -255,7 +257,6 @@ static int serve_own(void *ctx, struct http_req *req, struct http_res *res, stru
 {
 	AUTO(struct instances, instances_done) instances = { .rows = NULL };
 	struct platform *platform = ctx;
-	struct instance_filter filter = { .live = true };
 	struct competition competition;
 	struct team team = { .id = NULL };
 	int r;
@@ -265,8 +266,7 @@ static int serve_own(void *ctx, struct http_req *req, struct http_res *res, stru
 		r = door_team(platform, req, &competition, &team, e);
 	if (r < 0)
 		return r;
-	filter.team_id = team.id;
-	r = instances_list(platform->db, http_arena(req), &filter, &instances, e);
+	r = instances_all_of_team(platform->db, http_arena(req), team.id, &instances, e);
 	return r < 0 ? r : send_list(res, &instances, instances_json, e);
 }
 
@@ -363,20 +363,22 @@ static int serve_stop(void *ctx, struct http_req *req, struct http_res *res, str
 
 /* For organisers */
 
+/* The live ones; with ?all=true the last ones there were. */
 static int serve_all(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct instances, instances_done) instances = { .rows = NULL };
 	struct platform *platform = ctx;
 	const char *all = http_query(req, "all");
-	const struct instance_filter filter = {
-		.competition_id = http_query(req, "competition"),
-		.team_id = http_query(req, "team"),
-		.node_id = http_query(req, "node"),
-		.live = !all || strcmp(all, "true") != 0,
-	};
+	int64_t limit;
 	int r;
 
-	r = instances_list(platform->db, http_arena(req), &filter, &instances, e);
+	r = http_query_int(req, "limit", 1, 10000, 1000, &limit, e);
+	if (r < 0)
+		return r;
+	if (all && strcmp(all, "true") == 0)
+		r = instances_history(platform->db, http_arena(req), limit, &instances, e);
+	else
+		r = instances_live(platform->db, http_arena(req), &instances, e);
 	return r < 0 ? r : send_list(res, &instances, instances_admin_json, e);
 }
 

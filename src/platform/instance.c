@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-enum { INSTANCE_ID_LENGTH = 20 };
-
 void instances_row_done(struct instance *instance)
 {
 	json_decref(instance->endpoints);
@@ -36,10 +34,12 @@ bool instances_is(const struct instance *instance, const char *status)
 
 /* Reading */
 
-#define INSTANCE_SELECT                                                                  \
-	"SELECT id, competition_id, challenge_id, team_id, account_id, node_id, status," \
-	" live, ends_as, detail, cause, ttl, endpoints, created_at, started_at,"         \
-	" expires_at, ended_at FROM instance"
+#define INSTANCE_SELECT                                                                      \
+	"SELECT i.id, i.competition_id, i.challenge_id, i.team_id, i.account_id, i.node_id," \
+	" i.status, i.live, i.ends_as, i.detail, i.cause, i.ttl, i.endpoints,"               \
+	" i.created_at, i.started_at, i.expires_at, i.ended_at, team.name, node.name"        \
+	" FROM instance AS i JOIN team ON team.id = i.team_id"                               \
+	" LEFT JOIN node ON node.id = i.node_id"
 
 static void read_instance(const struct db_rows *rows, struct arena *arena, void *ret_struct)
 {
@@ -63,6 +63,8 @@ static void read_instance(const struct db_rows *rows, struct arena *arena, void 
 		.started_at = db_get_int(rows, 14),
 		.expires_at = db_get_int(rows, 15),
 		.ended_at = db_get_int(rows, 16),
+		.team = arena_strdup(arena, db_get_text(rows, 17)),
+		.node = arena_strdup(arena, db_get_text(rows, 18)),
 	};
 }
 
@@ -76,7 +78,7 @@ static int list(struct db *db, struct arena *arena, const char *sql, const struc
 int instances_find(struct db *db, struct arena *arena, const char *id,
 		   struct instance *ret_instance, struct err *e)
 {
-	return rows_one(db, arena, INSTANCE_SELECT " WHERE id = ?", DB_ARGS(db_text(id)),
+	return rows_one(db, arena, INSTANCE_SELECT " WHERE i.id = ?", DB_ARGS(db_text(id)),
 			read_instance, ret_instance, "instance", e);
 }
 
@@ -84,8 +86,8 @@ int instances_of_team(struct db *db, struct arena *arena, const char *team_id,
 		      const char *challenge_id, struct instance *ret_instance, struct err *e)
 {
 	int r = rows_one(db, arena,
-			 INSTANCE_SELECT " WHERE team_id = ? AND challenge_id = ?"
-					 " ORDER BY live DESC, created_at DESC, id LIMIT 1",
+			 INSTANCE_SELECT " WHERE i.team_id = ? AND i.challenge_id = ?"
+					 " ORDER BY i.live DESC, i.created_at DESC, i.id LIMIT 1",
 			 DB_ARGS(db_text(team_id), db_text(challenge_id)), read_instance,
 			 ret_instance, "instance", e);
 
@@ -94,27 +96,45 @@ int instances_of_team(struct db *db, struct arena *arena, const char *team_id,
 	return r;
 }
 
-int instances_list(struct db *db, struct arena *arena, const struct instance_filter *filter,
-		   struct instances *ret_instances, struct err *e)
+int instances_live_of_team(struct db *db, struct arena *arena, const char *team_id,
+			   const char *challenge_id, struct instance *ret_instance, struct err *e)
 {
-	struct db_value competition = db_text(filter->competition_id);
-	struct db_value team = db_text(filter->team_id);
-	struct db_value node = db_text(filter->node_id);
+	return rows_one(db, arena,
+			INSTANCE_SELECT
+			" WHERE i.team_id = ? AND i.challenge_id = ? AND i.live = 1",
+			DB_ARGS(db_text(team_id), db_text(challenge_id)), read_instance,
+			ret_instance, "instance", e);
+}
 
+int instances_all_of_team(struct db *db, struct arena *arena, const char *team_id,
+			  struct instances *ret_instances, struct err *e)
+{
 	return list(db, arena,
-		    INSTANCE_SELECT " WHERE live >= ? AND (? IS NULL OR competition_id = ?)"
-				    " AND (? IS NULL OR team_id = ?) AND (? IS NULL OR node_id = ?)"
-				    " ORDER BY created_at DESC, id",
-		    DB_ARGS(db_int(filter->live), competition, competition, team, team, node, node),
+		    INSTANCE_SELECT
+		    " WHERE i.team_id = ? AND i.live = 1 ORDER BY i.created_at DESC",
+		    DB_ARGS(db_text(team_id)), ret_instances, e);
+}
+
+int instances_live(struct db *db, struct arena *arena, struct instances *ret_instances,
+		   struct err *e)
+{
+	return list(db, arena, INSTANCE_SELECT " WHERE i.live = 1 ORDER BY i.created_at DESC", NULL,
 		    ret_instances, e);
+}
+
+int instances_history(struct db *db, struct arena *arena, int64_t limit,
+		      struct instances *ret_instances, struct err *e)
+{
+	return list(db, arena, INSTANCE_SELECT " ORDER BY i.created_at DESC LIMIT ?",
+		    DB_ARGS(db_int(limit)), ret_instances, e);
 }
 
 int instances_overdue(struct db *db, struct arena *arena, int64_t now,
 		      struct instances *ret_instances, struct err *e)
 {
 	return list(db, arena,
-		    INSTANCE_SELECT
-		    " WHERE live = 1 AND status = 'running' AND expires_at <= ? ORDER BY id",
+		    INSTANCE_SELECT " WHERE i.live = 1 AND i.status = 'running'"
+				    " AND i.expires_at <= ? ORDER BY i.expires_at",
 		    DB_ARGS(db_int(now)), ret_instances, e);
 }
 
@@ -122,9 +142,9 @@ int instances_unsettled(struct db *db, struct arena *arena, const char *node_id,
 			struct instances *ret_instances, struct err *e)
 {
 	return list(db, arena,
-		    INSTANCE_SELECT " WHERE live = 1 AND status <> 'running'"
-				    " AND (? IS NULL OR node_id = ?) ORDER BY created_at, id",
-		    DB_ARGS(db_text(node_id), db_text(node_id)), ret_instances, e);
+		    INSTANCE_SELECT " WHERE i.live = 1 AND i.status <> 'running'"
+				    " AND i.node_id = ? ORDER BY i.created_at",
+		    DB_ARGS(db_text(node_id)), ret_instances, e);
 }
 
 static void read_answer(const struct db_rows *rows, struct arena *arena, void *ret_struct)
@@ -145,198 +165,6 @@ int instances_answers(struct db *db, struct arena *arena, const char *id,
 			" ORDER BY position",
 			DB_ARGS(db_text(id)), read_answer, sizeof(struct ctfy_answer), ret_answers,
 			ret_count, e);
-}
-
-/* Promising */
-
-struct promise_count {
-	char *node_id;
-	int64_t live;
-};
-
-static void read_promise_count(const struct db_rows *rows, struct arena *arena, void *ret_struct)
-{
-	struct promise_count *count = ret_struct;
-
-	*count = (struct promise_count){
-		.node_id = arena_strdup(arena, db_get_text(rows, 0)),
-		.live = db_get_int(rows, 1),
-	};
-}
-
-/*
- * What the nodes last said, brought up to date by what has been promised since; a node that was
- * removed meanwhile is full.
- */
-static int count_promises(struct db *db, struct arena *arena, const struct node_load *nodes,
-			  size_t count, struct node_load **ret_loads, struct err *e)
-{
-	struct node_load *loads = arena_array(arena, count + 1, sizeof(*loads));
-	struct promise_count *promises;
-	size_t promise_count;
-	int r;
-
-	if (!loads)
-		return err_memory(e);
-	r = rows_all(db, arena,
-		     "SELECT node.id, COUNT(instance.id) FROM node LEFT JOIN instance"
-		     " ON instance.node_id = node.id AND instance.live = 1 GROUP BY node.id",
-		     NULL, read_promise_count, sizeof(*promises), &promises, &promise_count, e);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < count; i++) {
-		loads[i] = nodes[i];
-		loads[i].healthy = false;
-		for (size_t j = 0; j < promise_count; j++) {
-			if (strcmp(promises[j].node_id, nodes[i].id) != 0)
-				continue;
-			loads[i].healthy = nodes[i].healthy;
-			if (promises[j].live > loads[i].running)
-				loads[i].running = promises[j].live;
-		}
-	}
-	*ret_loads = loads;
-	return 0;
-}
-
-static int check_quota(struct db *db, const struct instance_wish *wish, struct err *e)
-{
-	int64_t most = wish->competition->max_instances, live;
-	int r;
-
-	if (most == 0)
-		return 0;
-	r = rows_count(db, "SELECT COUNT(*) FROM instance WHERE team_id = ? AND live = 1",
-		       DB_ARGS(db_text(wish->team_id)), &live, e);
-	if (r == 0 && live >= most)
-		return err_set(e, ERR_RATE_LIMITED,
-			       "your team has %lld instances, the most it may have at once: stop "
-			       "one first",
-			       (long long)live);
-	return r;
-}
-
-/* Whether no other instance has this answer: it is known again by its hash. */
-static bool is_unique(const struct challenge *challenge, const char *question_id,
-		      const char *answer)
-{
-	for (size_t i = 0; i < challenge->question_count; i++) {
-		const struct question *question = &challenge->questions[i];
-
-		if (strcmp(question->id, question_id) == 0)
-			return question->kind == ANSWER_GENERATED &&
-			       strcmp(question->answer, answer) != 0;
-	}
-	return false;
-}
-
-static int insert_answers(struct db *db, const char *id, const struct instance_wish *wish,
-			  struct err *e)
-{
-	int64_t position = 0;
-	const char *question;
-	json_t *answer;
-	int r = 0;
-
-	json_object_foreach ((json_t *)(uintptr_t)wish->answers, question, answer) {
-		const char *text = json_string_value(answer);
-		char hash[SECRET_HASH_SIZE];
-		bool unique = is_unique(wish->challenge, question, text);
-
-		secret_hash(text, hash);
-		r = db_run(db,
-			   "INSERT INTO answer (instance_id, question_id, position, answer,"
-			   " answer_hash) VALUES (?, ?, ?, ?, ?)",
-			   DB_ARGS(db_text(id), db_text(question), db_int(position++),
-				   db_text(text), db_text(unique ? hash : NULL)),
-			   e);
-		if (r < 0)
-			return r;
-	}
-	return r;
-}
-
-static int insert_instance(struct db *db, int64_t now, const struct instance_wish *wish,
-			   const char *id, const char *node_id, struct err *e)
-{
-	int r = db_run(db,
-		       "INSERT INTO instance (id, competition_id, challenge_id, team_id,"
-		       " account_id, node_id, status, live, ttl, endpoints, created_at,"
-		       " started_at, expires_at, ended_at)"
-		       " VALUES (?, ?, ?, ?, ?, ?, 'starting', 1, ?, '[]', ?, 0, 0, 0)",
-		       DB_ARGS(db_text(id), db_text(wish->competition->id),
-			       db_text(wish->challenge->id), db_text(wish->team_id),
-			       db_text(wish->user_id), db_text(node_id), db_int(wish->ttl),
-			       db_int(now)),
-		       e);
-
-	return r < 0 ? r : insert_answers(db, id, wish, e);
-}
-
-static int promise_new(struct db *db, struct arena *arena, int64_t now,
-		       const struct instance_wish *wish, const struct node_load *nodes,
-		       size_t node_count, const char *id, struct err *e)
-{
-	const struct scheduler_want anywhere = { .avoid = NULL };
-	const struct node_load *picked;
-	struct node_load *loads;
-	int r;
-
-	r = check_quota(db, wish, e);
-	if (r < 0)
-		return r;
-	r = count_promises(db, arena, nodes, node_count, &loads, e);
-	if (r < 0)
-		return r;
-	r = scheduler_pick(loads, node_count, &anywhere, &picked, e);
-	return r < 0 ? r : insert_instance(db, now, wish, id, picked->id, e);
-}
-
-static int promise(struct db *db, struct arena *arena, int64_t now,
-		   const struct instance_wish *wish, const struct node_load *nodes,
-		   size_t node_count, struct instance *ret_instance, bool *ret_is_new,
-		   struct err *e)
-{
-	char id[INSTANCE_ID_LENGTH + 1];
-	int r;
-
-	*ret_is_new = false;
-	r = rows_one(db, arena,
-		     INSTANCE_SELECT " WHERE team_id = ? AND challenge_id = ? AND live = 1",
-		     DB_ARGS(db_text(wish->team_id), db_text(wish->challenge->id)), read_instance,
-		     ret_instance, "instance", e);
-	if (r == 0 && instances_is(ret_instance, "stopping")) {
-		instances_row_done(ret_instance);
-		return err_set(e, ERR_CONFLICT,
-			       "your team's instance of '%s' is still being stopped: try again "
-			       "in a moment",
-			       wish->challenge->id);
-	}
-	if (r != -ERR_NOT_FOUND)
-		return r;
-	id_random(id, INSTANCE_ID_LENGTH);
-	r = promise_new(db, arena, now, wish, nodes, node_count, id, e);
-	if (r < 0)
-		return r;
-	*ret_is_new = true;
-	return instances_find(db, arena, id, ret_instance, e);
-}
-
-int instances_promise(struct db *db, struct arena *arena, int64_t now,
-		      const struct instance_wish *wish, const struct node_load *nodes,
-		      size_t node_count, struct instance *ret_instance, bool *ret_is_new,
-		      struct err *e)
-{
-	int r;
-
-	r = db_begin(db, e);
-	if (r < 0)
-		return r;
-	r = promise(db, arena, now, wish, nodes, node_count, ret_instance, ret_is_new, e);
-	if (r < 0 || *ret_is_new)
-		return rows_end(db, r, e);
-	db_rollback(db); /* nothing was written */
-	return 0;
 }
 
 /* Changing */
@@ -404,14 +232,6 @@ int instances_renewed(struct db *db, const char *id, int64_t expires_at, bool *r
 		      DB_ARGS(db_int(expires_at), db_text(id)), ret_changed, e);
 }
 
-static int add_leftover(struct db *db, const struct instance *instance, struct err *e)
-{
-	return db_run(db,
-		      "INSERT INTO leftover (node_id, instance_id) VALUES (?, ?)"
-		      " ON CONFLICT DO NOTHING",
-		      DB_ARGS(db_text(instance->node_id), db_text(instance->id)), e);
-}
-
 int instances_failed(struct db *db, const struct instance *instance,
 		     const struct instance_failure *failure, int64_t now, struct err *e)
 {
@@ -428,7 +248,7 @@ int instances_failed(struct db *db, const struct instance *instance,
 			   db_text(instance->id)),
 		   &changed, e);
 	if (r == 0 && changed && failure->leftover)
-		r = add_leftover(db, instance, e);
+		r = leftover_add(db, instance, e);
 	return rows_end(db, r, e);
 }
 
@@ -441,7 +261,7 @@ int instances_abandon(struct db *db, const struct instance *instance, int64_t no
 		return r;
 	r = instances_ended(db, instance, now, e);
 	if (r == 0)
-		r = add_leftover(db, instance, e);
+		r = leftover_add(db, instance, e);
 	return rows_end(db, r, e);
 }
 
@@ -450,74 +270,20 @@ static void read_id(const struct db_rows *rows, struct arena *arena, void *ret_s
 	*(char **)ret_struct = arena_strdup(arena, db_get_text(rows, 0));
 }
 
-/* The nodes to avoid, and those that may still hold a copy: a sweep there would end the new one. */
-static int avoid_leftovers(struct db *db, struct arena *arena, const char *instance_id,
-			   const struct scheduler_want *want, struct scheduler_want *ret_want,
-			   struct err *e)
-{
-	const char **avoid;
-	char **holders;
-	size_t count;
-	int r;
-
-	r = rows_all(db, arena, "SELECT node_id FROM leftover WHERE instance_id = ?",
-		     DB_ARGS(db_text(instance_id)), read_id, sizeof(char *), &holders, &count, e);
-	if (r < 0)
-		return r;
-	avoid = arena_array(arena, want->avoid_count + count + 1, sizeof(char *));
-	if (!avoid)
-		return err_memory(e);
-	for (size_t i = 0; i < want->avoid_count; i++)
-		avoid[i] = want->avoid[i];
-	for (size_t i = 0; i < count; i++)
-		avoid[want->avoid_count + i] = holders[i];
-	*ret_want = (struct scheduler_want){ avoid, want->avoid_count + count };
-	return 0;
-}
-
-static int move(struct db *db, struct arena *arena, const struct instance *instance,
-		const struct scheduler_want *want, const struct node_load *nodes, size_t node_count,
-		struct err *e)
-{
-	const struct node_load *picked;
-	struct scheduler_want elsewhere;
-	struct node_load *loads;
-	int r;
-
-	r = avoid_leftovers(db, arena, instance->id, want, &elsewhere, e);
-	if (r < 0)
-		return r;
-	r = count_promises(db, arena, nodes, node_count, &loads, e);
-	if (r < 0)
-		return r;
-	r = scheduler_pick(loads, node_count, &elsewhere, &picked, e);
-	if (r < 0)
-		return r;
-	return change(db, "UPDATE instance SET node_id = ? WHERE id = ? AND status = 'starting'",
-		      DB_ARGS(db_text(picked->id), db_text(instance->id)), NULL, e);
-}
-
-int instances_move(struct db *db, struct arena *arena, const struct instance *instance,
-		   const struct scheduler_want *want, const struct node_load *nodes,
-		   size_t node_count, bool leftover, struct err *e)
-{
-	int r;
-
-	r = db_begin(db, e);
-	if (r < 0)
-		return r;
-	r = move(db, arena, instance, want, nodes, node_count, e);
-	if (r == 0 && leftover)
-		r = add_leftover(db, instance, e);
-	return rows_end(db, r, e);
-}
-
 int leftovers_on(struct db *db, struct arena *arena, const char *node_id, char ***ret_ids,
 		 size_t *ret_count, struct err *e)
 {
 	return rows_all(db, arena,
 			"SELECT instance_id FROM leftover WHERE node_id = ? ORDER BY instance_id",
 			DB_ARGS(db_text(node_id)), read_id, sizeof(char *), ret_ids, ret_count, e);
+}
+
+int leftover_add(struct db *db, const struct instance *instance, struct err *e)
+{
+	return db_run(db,
+		      "INSERT INTO leftover (node_id, instance_id) VALUES (?, ?)"
+		      " ON CONFLICT DO NOTHING",
+		      DB_ARGS(db_text(instance->node_id), db_text(instance->id)), e);
 }
 
 int leftover_forget(struct db *db, const char *node_id, const char *instance_id, struct err *e)
@@ -576,9 +342,9 @@ json_t *instances_json(const struct instance *instance)
 json_t *instances_admin_json(const struct instance *instance)
 {
 	AUTO(json_t *, json_decrefp) more =
-		json_pack("{s:s, s:s, s:s, s:s?}", "team_id", instance->team_id, "user_id",
-			  instance->user_id, "node_id", instance->node_id, "cause",
-			  instance->cause);
+		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?}", "team_id", instance->team_id, "team",
+			  instance->team, "user_id", instance->user_id, "node_id",
+			  instance->node_id, "node", instance->node, "cause", instance->cause);
 	json_t *json = instances_json(instance);
 
 	if (json && json_object_update(json, more) < 0) {

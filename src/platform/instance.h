@@ -30,7 +30,8 @@ struct instance {
 	char *team_id;
 	char *user_id;
 	char *node_id;
-	char *status; /* "starting", "running", "stopping", "stopped", "expired" or "failed" */
+	char *team, *node; /* their names; node NULL: it was removed */
+	char *status;      /* "starting", "running", "stopping", "stopped", "expired" or "failed" */
 	bool live;
 	char *ends_as;     /* what "stopping" will become */
 	char *detail;      /* why it failed; for the player */
@@ -77,16 +78,17 @@ int instances_find(struct db *db, struct arena *arena, const char *id,
 int instances_of_team(struct db *db, struct arena *arena, const char *team_id,
 		      const char *challenge_id, struct instance *ret_instance, struct err *e);
 
-/* Which rows; NULL means any. */
-struct instance_filter {
-	const char *competition_id;
-	const char *team_id;
-	const char *node_id;
-	bool live; /* only live ones */
-};
+/* The live one alone. Fails with NOT_FOUND. */
+int instances_live_of_team(struct db *db, struct arena *arena, const char *team_id,
+			   const char *challenge_id, struct instance *ret_instance, struct err *e);
 
-int instances_list(struct db *db, struct arena *arena, const struct instance_filter *filter,
-		   struct instances *ret_instances, struct err *e);
+/* The team's live ones, everybody's live ones, the last so many of all; the newest first. */
+int instances_all_of_team(struct db *db, struct arena *arena, const char *team_id,
+			  struct instances *ret_instances, struct err *e);
+int instances_live(struct db *db, struct arena *arena, struct instances *ret_instances,
+		   struct err *e);
+int instances_history(struct db *db, struct arena *arena, int64_t limit,
+		      struct instances *ret_instances, struct err *e);
 
 /* The running ones whose time is over. */
 int instances_overdue(struct db *db, struct arena *arena, int64_t now,
@@ -124,13 +126,15 @@ int instances_move(struct db *db, struct arena *arena, const struct instance *in
 /* The stop of an instance on a node that is lost: it is over, but for what the node may hold. */
 int instances_abandon(struct db *db, const struct instance *instance, int64_t now, struct err *e);
 
-/* Ids of the instances that are starting or stopping on a node (NULL: on any). */
+/* Those that are starting or stopping on a node. */
 int instances_unsettled(struct db *db, struct arena *arena, const char *node_id,
 			struct instances *ret_instances, struct err *e);
 
 /* Ids of what a node may still hold though it isn't meant to be there. */
 int leftovers_on(struct db *db, struct arena *arena, const char *node_id, char ***ret_ids,
 		 size_t *ret_count, struct err *e);
+/* Its node may hold something of it. */
+int leftover_add(struct db *db, const struct instance *instance, struct err *e);
 int leftover_forget(struct db *db, const char *node_id, const char *instance_id, struct err *e);
 
 /* For its players; NULL when out of memory. */

@@ -138,6 +138,7 @@ static int open_parts(struct platform *platform, struct err *e)
 				       .clock = platform->clock,
 				       .heartbeat_ms = options->heartbeat,
 				       .heartbeat_timeout_ms = options->heartbeat_timeout,
+				       .ca_file = options->node_ca,
 				       .beaten = settler_node_beaten };
 	int r;
 
@@ -272,7 +273,6 @@ static int begin_stop_of_all(struct platform *platform, const struct instances *
 int platform_daemon_stop_all(struct platform_daemon *daemon, int64_t timeout_ms, size_t *ret_left,
 			     struct err *e)
 {
-	const struct instance_filter all_live = { .live = true };
 	int64_t until = clock_monotonic_ms() + timeout_ms;
 	AUTO(struct arena *, arena_freep) arena = arena_new();
 	AUTO(struct instances, instances_done) live = { .rows = NULL };
@@ -282,7 +282,8 @@ int platform_daemon_stop_all(struct platform_daemon *daemon, int64_t timeout_ms,
 
 	if (!arena)
 		return err_memory(e);
-	r = instances_list(platform->db, arena, &all_live, &live, e);
+	atomic_store(&platform->ending, true);
+	r = instances_live(platform->db, arena, &live, e);
 	if (r == 0)
 		r = begin_stop_of_all(platform, &live, e);
 	for (size_t i = 0; r == 0 && i < live.count; i++) {
@@ -292,7 +293,7 @@ int platform_daemon_stop_all(struct platform_daemon *daemon, int64_t timeout_ms,
 			settler_wait(platform->settler, live.rows[i].id, remaining);
 	}
 	if (r == 0)
-		r = instances_list(platform->db, arena, &all_live, &left, e);
+		r = instances_live(platform->db, arena, &left, e);
 	*ret_left = left.count;
 	return r;
 }

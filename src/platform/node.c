@@ -111,6 +111,7 @@ static int make_node(struct nodes *nodes, const char *id, const char *name, cons
 		     const char *token, struct node **ret_node, struct err *e)
 {
 	AUTO(struct node *, node_dropp) node = calloc(1, sizeof(*node));
+	const struct ctfy_node_options options = { .ca_file = nodes->options.ca_file };
 	struct ctfy_error error = CTFY_ERROR_INIT;
 
 	if (!node)
@@ -123,7 +124,7 @@ static int make_node(struct nodes *nodes, const char *id, const char *name, cons
 	node->url = strdup(url);
 	if (!node->id || !node->name || !node->url)
 		return err_memory(e);
-	if (ctfy_node_client_new(url, token, NULL, &node->client, &error) < 0) {
+	if (ctfy_node_client_new(url, token, &options, &node->client, &error) < 0) {
 		err_set(e, ERR_VALIDATION, "node '%s': %s", name, error.detail);
 		ctfy_error_done(&error);
 		return -(int)ERR_VALIDATION;

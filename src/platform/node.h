@@ -47,6 +47,7 @@ struct nodes_options {
 	const struct clock *clock;
 	int64_t heartbeat_ms;         /* between two heartbeats of a node */
 	int64_t heartbeat_timeout_ms; /* most time for one */
+	const char *ca_file;          /* PEM, for nodes with https; NULL: the system's */
 	/* After each heartbeat, on the node's own thread. */
 	void (*beaten)(void *cookie, const char *node_id, enum node_state state);
 	void *cookie;

@@ -17,6 +17,7 @@
 	ROW(heartbeat, DURATION, "TIME", "5s", "Time between two heartbeats of a node.") \
 	ROW(heartbeat_timeout, DURATION, "TIME", "5s", "Longest time a heartbeat may take.") \
 	ROW(call_timeout, DURATION, "TIME", "60s", "Longest time to wait for a node's answer before asking again.") \
+	ROW(node_ca, STRING, "FILE", NULL, "Authorities accepted for nodes with https (PEM); unset: the system's.") \
 	ROW(cert, STRING, "FILE", NULL, "TLS certificate chain (PEM); with --key the API is https.") \
 	ROW(key, STRING, "FILE", NULL, "TLS private key (PEM).") \
 	ROW(log_format, STRING, "FORMAT", "auto", "\"text\", \"json\", or \"auto\": text on a terminal.") \

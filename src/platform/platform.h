@@ -31,6 +31,7 @@ struct platform {
 	char join_secret_hash[SECRET_HASH_SIZE];
 	bool registration_open;
 	atomic_int waiters; /* requests that wait for an instance */
+	atomic_bool ending; /* nothing new is started */
 };
 
 /* For http_server_options: every route of the platform, and who may take it. */

@@ -90,58 +90,55 @@ static int serve_submit(void *ctx, struct http_req *req, struct http_res *res, s
 	return r < 0 ? r : send_verdict(platform, res, &entry, &submission, e);
 }
 
-static int list(struct platform *platform, struct http_req *req, struct submission_filter *filter,
-		struct submissions *ret_submissions, struct err *e)
+static int read_filter(const struct http_req *req, struct submission_filter *filter, struct err *e)
 {
-	int r;
-
-	filter->challenge_id = http_query(req, "challenge");
-	r = http_query_int(req, "limit", 1, 1000, 100, &filter->limit, e);
-	return r < 0 ? r
-		     : submission_list(platform->db, http_arena(req), filter, ret_submissions, e);
+	*filter = (struct submission_filter){ .challenge_id = http_query(req, "challenge"),
+					      .verdict = http_query(req, "verdict") };
+	return http_query_int(req, "limit", 1, 10000, 100, &filter->limit, e);
 }
 
 static int serve_own(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct platform *platform = ctx;
-	struct submission_filter filter = { .limit = 0 };
-	struct submissions submissions;
+	struct submission_filter filter;
+	struct submissions own = { .submissions = NULL };
 	struct competition competition;
 	struct team team = { .id = NULL };
 	int r;
 
-	r = door_competition(platform, req, &competition, e);
+	r = read_filter(req, &filter, e);
+	if (r == 0)
+		r = door_competition(platform, req, &competition, e);
 	if (r == 0)
 		r = door_team(platform, req, &competition, &team, e);
+	if (r == 0)
+		r = submission_list_of_team(platform->db, http_arena(req), team.id, &filter, &own,
+					    e);
 	if (r < 0)
 		return r;
-	filter.team_id = team.id;
-	r = list(platform, req, &filter, &submissions, e);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < submissions.submission_count; i++) {
-		struct submission *s = &submissions.submissions[i];
+	for (size_t i = 0; i < own.submission_count; i++) {
+		struct submission *s = &own.submissions[i];
 
 		s->verdict = arena_strdup(http_arena(req), submission_verdict_shown(s));
 	}
-	return http_send(res, 200, submissions_fields, &submissions);
+	return http_send(res, 200, submissions_fields, &own);
 }
 
 static int serve_all(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct platform *platform = ctx;
-	struct submission_filter filter = { .verdict = http_query(req, "verdict"),
-					    .team_id = http_query(req, "team") };
-	struct submissions submissions;
+	struct submission_filter filter;
+	struct submissions all;
 	struct competition competition;
 	int r;
 
-	r = door_competition(platform, req, &competition, e);
-	if (r < 0)
-		return r;
-	filter.competition_id = competition.id;
-	r = list(platform, req, &filter, &submissions, e);
-	return r < 0 ? r : http_send(res, 200, submissions_admin_fields, &submissions);
+	r = read_filter(req, &filter, e);
+	if (r == 0)
+		r = door_competition(platform, req, &competition, e);
+	if (r == 0)
+		r = submission_list(platform->db, http_arena(req), competition.id, &filter, &all,
+				    e);
+	return r < 0 ? r : http_send(res, 200, submissions_admin_fields, &all);
 }
 
 const struct http_route platform_submission_routes[] = {

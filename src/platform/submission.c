@@ -27,11 +27,13 @@ static const struct field admin_fields[] = {
 	FIELD(struct submission, STRING, challenge_id, 0),
 	FIELD(struct submission, STRING, question_id, 0),
 	FIELD(struct submission, STRING, team_id, 0),
+	FIELD(struct submission, STRING, team, 0),
 	FIELD(struct submission, STRING, user_id, 0),
 	FIELD(struct submission, STRING, answer, 0),
 	FIELD(struct submission, STRING, verdict, 0),
 	FIELD(struct submission, STRING, instance_id, 0),
 	FIELD(struct submission, STRING, other_team_id, 0),
+	FIELD(struct submission, STRING, other_team, 0),
 	FIELD(struct submission, STRING, other_instance_id, 0),
 	FIELD(struct submission, STRING, peer, 0),
 	FIELD(struct submission, TIME, submitted_at, 0),
@@ -356,25 +358,46 @@ static void read_submission(const struct db_rows *rows, struct arena *arena, voi
 		.other_instance_id = arena_strdup(arena, db_get_text(rows, 10)),
 		.peer = arena_strdup(arena, db_get_text(rows, 11)),
 		.submitted_at = db_get_int(rows, 12),
+		.team = arena_strdup(arena, db_get_text(rows, 13)),
+		.other_team = arena_strdup(arena, db_get_text(rows, 14)),
 	};
 }
 
-int submission_list(struct db *db, struct arena *arena, const struct submission_filter *filter,
-		    struct submissions *ret_submissions, struct err *e)
+#define SUBMISSION_SELECT                                                                        \
+	"SELECT s.id, s.competition_id, s.challenge_id, s.question_id, s.team_id, s.account_id," \
+	" s.answer, s.verdict, s.instance_id, s.other_team_id, s.other_instance_id, s.peer,"     \
+	" s.submitted_at, team.name, other.name FROM submission AS s"                            \
+	" JOIN team ON team.id = s.team_id LEFT JOIN team AS other ON other.id = s.other_team_id"
+
+int submission_list_of_team(struct db *db, struct arena *arena, const char *team_id,
+			    const struct submission_filter *filter,
+			    struct submissions *ret_submissions, struct err *e)
 {
-	struct db_value competition = db_text(filter->competition_id);
-	struct db_value team = db_text(filter->team_id);
+	struct db_value challenge = db_text(filter->challenge_id);
+
+	return rows_all(db, arena,
+			SUBMISSION_SELECT " WHERE s.team_id = ?"
+					  " AND (? IS NULL OR s.challenge_id = ?)"
+					  " ORDER BY s.submitted_at DESC, s.id LIMIT ?",
+			DB_ARGS(db_text(team_id), challenge, challenge, db_int(filter->limit)),
+			read_submission, sizeof(struct submission), &ret_submissions->submissions,
+			&ret_submissions->submission_count, e);
+}
+
+int submission_list(struct db *db, struct arena *arena, const char *competition_id,
+		    const struct submission_filter *filter, struct submissions *ret_submissions,
+		    struct err *e)
+{
 	struct db_value challenge = db_text(filter->challenge_id);
 	struct db_value verdict = db_text(filter->verdict);
 
 	return rows_all(db, arena,
-			"SELECT id, competition_id, challenge_id, question_id, team_id, account_id,"
-			" answer, verdict, instance_id, other_team_id, other_instance_id, peer,"
-			" submitted_at FROM submission WHERE (? IS NULL OR competition_id = ?)"
-			" AND (? IS NULL OR team_id = ?) AND (? IS NULL OR challenge_id = ?)"
-			" AND (? IS NULL OR verdict = ?) ORDER BY submitted_at DESC, id LIMIT ?",
-			DB_ARGS(competition, competition, team, team, challenge, challenge, verdict,
-				verdict, db_int(filter->limit)),
+			SUBMISSION_SELECT " WHERE s.competition_id = ?"
+					  " AND (? IS NULL OR s.challenge_id = ?)"
+					  " AND (? IS NULL OR s.verdict = ?)"
+					  " ORDER BY s.submitted_at DESC, s.id LIMIT ?",
+			DB_ARGS(db_text(competition_id), challenge, challenge, verdict, verdict,
+				db_int(filter->limit)),
 			read_submission, sizeof(struct submission), &ret_submissions->submissions,
 			&ret_submissions->submission_count, e);
 }

@@ -49,6 +49,7 @@ struct submission {
 	char *instance_id;       /* the team's own, live then; NULL: none */
 	char *other_team_id;     /* foreign: whose it is, */
 	char *other_instance_id; /* and of which of its instances */
+	char *team, *other_team; /* names; in lists only */
 	char *peer;
 	int64_t submitted_at;
 	bool first_blood;
@@ -75,14 +76,16 @@ const char *submission_verdict_shown(const struct submission *submission);
 
 /* Which ones; NULL means any. The newest first. */
 struct submission_filter {
-	const char *competition_id;
-	const char *team_id;
 	const char *challenge_id;
-	const char *verdict;
+	const char *verdict; /* not among a team's own */
 	int64_t limit;
 };
 
-int submission_list(struct db *db, struct arena *arena, const struct submission_filter *filter,
-		    struct submissions *ret_submissions, struct err *e);
+int submission_list_of_team(struct db *db, struct arena *arena, const char *team_id,
+			    const struct submission_filter *filter,
+			    struct submissions *ret_submissions, struct err *e);
+int submission_list(struct db *db, struct arena *arena, const char *competition_id,
+		    const struct submission_filter *filter, struct submissions *ret_submissions,
+		    struct err *e);
 
 #endif

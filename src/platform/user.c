@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <string.h>
 
 static const char *const role_words[] = { "player", "organiser", "admin" };
@@ -53,8 +54,13 @@ const struct field tokens_fields[] = {
 	FIELDS_END,
 };
 
-/* A hash takes 64 MiB and a core: a crowd at the login waits its turn instead of taking both. */
-enum { HASHES_AT_ONCE = 4 };
+/*
+ * A hash takes 64 MiB and a core: a crowd at the login waits its turn instead of taking both, and
+ * is sent away before it takes every thread there is.
+ */
+enum { HASHES_AT_ONCE = 4, HASHES_WAITING_MAX = 64 };
+
+static atomic_int hashes_waiting;
 
 static sem_t hash_seats;
 static pthread_once_t hash_seats_once = PTHREAD_ONCE_INIT;
@@ -64,11 +70,19 @@ static void make_hash_seats(void)
 	sem_init(&hash_seats, 0, HASHES_AT_ONCE);
 }
 
-static void take_hash_seat(void)
+static int take_hash_seat(struct err *e)
 {
+	int waiting = atomic_fetch_add(&hashes_waiting, 1);
+
 	pthread_once(&hash_seats_once, make_hash_seats);
-	while (sem_wait(&hash_seats) < 0)
-		continue;
+	if (waiting < HASHES_WAITING_MAX)
+		while (sem_wait(&hash_seats) < 0)
+			continue;
+	atomic_fetch_sub(&hashes_waiting, 1);
+	if (waiting >= HASHES_WAITING_MAX)
+		return err_set(e, ERR_UNAVAILABLE,
+			       "too many are logging in at once: try again in a moment");
+	return 0;
 }
 
 static int hash_password(const char *password, char hash[SECRET_PASSWORD_SIZE], struct err *e)
@@ -79,20 +93,23 @@ static int hash_password(const char *password, char hash[SECRET_PASSWORD_SIZE], 
 	if (len < PASSWORD_MIN || len > PASSWORD_MAX)
 		return err_set(e, ERR_VALIDATION, "a password has %d to %d bytes", PASSWORD_MIN,
 			       PASSWORD_MAX);
-	take_hash_seat();
+	r = take_hash_seat(e);
+	if (r < 0)
+		return r;
 	r = password_hash(password, hash, e);
 	sem_post(&hash_seats);
 	return r;
 }
 
-static bool check_password(const char *password, const char *hash)
+static int check_password(const char *password, const char *hash, bool *ret_right, struct err *e)
 {
-	bool right;
+	int r = take_hash_seat(e);
 
-	take_hash_seat();
-	right = password_verify(password, hash);
+	if (r < 0)
+		return r;
+	*ret_right = password_verify(password, hash);
 	sem_post(&hash_seats);
-	return right;
+	return 0;
 }
 
 #define USER_COLUMNS "account.id, account.name, account.role, account.disabled, account.created_at"
@@ -157,7 +174,7 @@ int user_login(struct db *db, struct arena *arena, const char *name, const char 
 {
 	struct login login = { .password = NULL };
 	const char *shown, *key;
-	bool right;
+	bool right = false;
 	int r;
 
 	r = name_read(arena, "a name", name, &shown, &key, e);
@@ -168,7 +185,9 @@ int user_login(struct db *db, struct arena *arena, const char *name, const char 
 		     DB_ARGS(db_text(key)), read_login, &login, "account", e);
 	if (r < 0 && r != -ERR_NOT_FOUND)
 		return r;
-	right = check_password(password, login.password ? login.password : nobodys_hash);
+	r = check_password(password, login.password ? login.password : nobodys_hash, &right, e);
+	if (r < 0)
+		return r;
 	if (!right || !login.password || login.user.disabled)
 		return err_set(e, ERR_UNAUTHORIZED, "the name or the password is wrong");
 	*ret_user = login.user;
@@ -249,6 +268,11 @@ int token_create(struct db *db, struct arena *arena, const char *user_id, const 
 	int r;
 
 	r = name_read(arena, "a token's name", name, &shown, &key, e);
+	if (r < 0)
+		return r;
+	r = db_run(db,
+		   "DELETE FROM token WHERE account_id = ? AND expires_at > 0 AND expires_at <= ?",
+		   DB_ARGS(db_text(user_id), db_int(now)), e);
 	if (r < 0)
 		return r;
 	secret_token(text);

@@ -853,10 +853,10 @@ TEST(an_answer_that_is_none_is_not_kept)
 	begin_world(&w);
 	CHECK_EQ(submit(&w, &w.red, &web, NULL, " \n", &s, &e), -ERR_VALIDATION);
 	CHECK_EQ(submit(&w, &w.red, &web, "nope", "x", &s, &e), -ERR_NOT_FOUND);
-	CHECK_EQ(submission_list(w.db, w.arena, &all, &kept, &e), 0);
+	CHECK_EQ(submission_list(w.db, w.arena, "ctf", &all, &kept, &e), 0);
 	CHECK_EQ(kept.submission_count, 0);
 	CHECK_EQ(submit(&w, &w.red, &web, NULL, "wrong", &s, &e), 0);
-	CHECK_EQ(submission_list(w.db, w.arena, &all, &kept, &e), 0);
+	CHECK_EQ(submission_list(w.db, w.arena, "ctf", &all, &kept, &e), 0);
 	CHECK_EQ(kept.submission_count, 1);
 }
 

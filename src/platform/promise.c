@@ -1,0 +1,272 @@
+#include "platform/instance.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "base/secret.h"
+#include "challenge/challenge.h"
+#include "platform/competition.h"
+#include "platform/rows.h"
+
+#include <string.h>
+
+/* Where an instance goes, decided and written down in one transaction. */
+
+enum { INSTANCE_ID_LENGTH = 20 };
+
+struct promise_count {
+	char *node_id;
+	int64_t live;
+};
+
+static void read_promise_count(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	struct promise_count *count = ret_struct;
+
+	*count = (struct promise_count){
+		.node_id = arena_strdup(arena, db_get_text(rows, 0)),
+		.live = db_get_int(rows, 1),
+	};
+}
+
+/*
+ * What the nodes last said, brought up to date by what has been promised since; a node that was
+ * removed meanwhile is full.
+ */
+static int count_promises(struct db *db, struct arena *arena, const struct node_load *nodes,
+			  size_t count, struct node_load **ret_loads, struct err *e)
+{
+	struct node_load *loads = arena_array(arena, count + 1, sizeof(*loads));
+	struct promise_count *promises;
+	size_t promise_count;
+	int r;
+
+	if (!loads)
+		return err_memory(e);
+	r = rows_all(db, arena,
+		     "SELECT node.id, COUNT(instance.id) FROM node LEFT JOIN instance"
+		     " ON instance.node_id = node.id AND instance.live = 1 GROUP BY node.id",
+		     NULL, read_promise_count, sizeof(*promises), &promises, &promise_count, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		loads[i] = nodes[i];
+		loads[i].healthy = false;
+		for (size_t j = 0; j < promise_count; j++) {
+			if (strcmp(promises[j].node_id, nodes[i].id) != 0)
+				continue;
+			loads[i].healthy = nodes[i].healthy;
+			if (promises[j].live > loads[i].running)
+				loads[i].running = promises[j].live;
+		}
+	}
+	*ret_loads = loads;
+	return 0;
+}
+
+static int check_quota(struct db *db, const struct instance_wish *wish, struct err *e)
+{
+	int64_t most = wish->competition->max_instances, live;
+	int r;
+
+	if (most == 0)
+		return 0;
+	r = rows_count(db, "SELECT COUNT(*) FROM instance WHERE team_id = ? AND live = 1",
+		       DB_ARGS(db_text(wish->team_id)), &live, e);
+	if (r == 0 && live >= most)
+		return err_set(e, ERR_RATE_LIMITED,
+			       "your team has %lld instances, the most it may have at once: stop "
+			       "one first",
+			       (long long)live);
+	return r;
+}
+
+/* Whether no other instance has this answer: it is known again by its hash. */
+static bool is_unique(const struct challenge *challenge, const char *question_id,
+		      const char *answer)
+{
+	for (size_t i = 0; i < challenge->question_count; i++) {
+		const struct question *question = &challenge->questions[i];
+
+		if (strcmp(question->id, question_id) == 0)
+			return question->kind == ANSWER_GENERATED &&
+			       strcmp(question->answer, answer) != 0;
+	}
+	return false;
+}
+
+static int insert_answers(struct db *db, const char *id, const struct instance_wish *wish,
+			  struct err *e)
+{
+	int64_t position = 0;
+	const char *question;
+	json_t *answer;
+	int r = 0;
+
+	json_object_foreach ((json_t *)(uintptr_t)wish->answers, question, answer) {
+		const char *text = json_string_value(answer);
+		char hash[SECRET_HASH_SIZE];
+		bool unique = is_unique(wish->challenge, question, text);
+
+		secret_hash(text, hash);
+		r = db_run(db,
+			   "INSERT INTO answer (instance_id, question_id, position, answer,"
+			   " answer_hash) VALUES (?, ?, ?, ?, ?)",
+			   DB_ARGS(db_text(id), db_text(question), db_int(position++),
+				   db_text(text), db_text(unique ? hash : NULL)),
+			   e);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+static int insert_instance(struct db *db, int64_t now, const struct instance_wish *wish,
+			   const char *id, const char *node_id, struct err *e)
+{
+	int r = db_run(db,
+		       "INSERT INTO instance (id, competition_id, challenge_id, team_id,"
+		       " account_id, node_id, status, live, ttl, endpoints, created_at,"
+		       " started_at, expires_at, ended_at)"
+		       " VALUES (?, ?, ?, ?, ?, ?, 'starting', 1, ?, '[]', ?, 0, 0, 0)",
+		       DB_ARGS(db_text(id), db_text(wish->competition->id),
+			       db_text(wish->challenge->id), db_text(wish->team_id),
+			       db_text(wish->user_id), db_text(node_id), db_int(wish->ttl),
+			       db_int(now)),
+		       e);
+
+	return r < 0 ? r : insert_answers(db, id, wish, e);
+}
+
+static int promise_new(struct db *db, struct arena *arena, int64_t now,
+		       const struct instance_wish *wish, const struct node_load *nodes,
+		       size_t node_count, const char *id, struct err *e)
+{
+	const struct scheduler_want anywhere = { .avoid = NULL };
+	const struct node_load *picked;
+	struct node_load *loads;
+	int r;
+
+	r = check_quota(db, wish, e);
+	if (r < 0)
+		return r;
+	r = count_promises(db, arena, nodes, node_count, &loads, e);
+	if (r < 0)
+		return r;
+	r = scheduler_pick(loads, node_count, &anywhere, &picked, e);
+	return r < 0 ? r : insert_instance(db, now, wish, id, picked->id, e);
+}
+
+static int promise(struct db *db, struct arena *arena, int64_t now,
+		   const struct instance_wish *wish, const struct node_load *nodes,
+		   size_t node_count, struct instance *ret_instance, bool *ret_is_new,
+		   struct err *e)
+{
+	char id[INSTANCE_ID_LENGTH + 1];
+	int r;
+
+	*ret_is_new = false;
+	r = instances_live_of_team(db, arena, wish->team_id, wish->challenge->id, ret_instance, e);
+	if (r == 0 && instances_is(ret_instance, "stopping")) {
+		instances_row_done(ret_instance);
+		return err_set(e, ERR_CONFLICT,
+			       "your team's instance of '%s' is still being stopped: try again "
+			       "in a moment",
+			       wish->challenge->id);
+	}
+	if (r != -ERR_NOT_FOUND)
+		return r;
+	id_random(id, INSTANCE_ID_LENGTH);
+	r = promise_new(db, arena, now, wish, nodes, node_count, id, e);
+	if (r < 0)
+		return r;
+	*ret_is_new = true;
+	return instances_find(db, arena, id, ret_instance, e);
+}
+
+int instances_promise(struct db *db, struct arena *arena, int64_t now,
+		      const struct instance_wish *wish, const struct node_load *nodes,
+		      size_t node_count, struct instance *ret_instance, bool *ret_is_new,
+		      struct err *e)
+{
+	int r;
+
+	r = db_begin(db, e);
+	if (r < 0)
+		return r;
+	r = promise(db, arena, now, wish, nodes, node_count, ret_instance, ret_is_new, e);
+	if (r < 0 || *ret_is_new)
+		return rows_end(db, r, e);
+	db_rollback(db); /* nothing was written */
+	return 0;
+}
+
+/* Moving */
+
+static void read_node_id(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	*(char **)ret_struct = arena_strdup(arena, db_get_text(rows, 0));
+}
+
+/* The nodes to avoid, and those that may still hold a copy: a sweep there would end the new one. */
+static int avoid_leftovers(struct db *db, struct arena *arena, const char *instance_id,
+			   const struct scheduler_want *want, struct scheduler_want *ret_want,
+			   struct err *e)
+{
+	const char **avoid;
+	char **holders;
+	size_t count;
+	int r;
+
+	r = rows_all(db, arena, "SELECT node_id FROM leftover WHERE instance_id = ?",
+		     DB_ARGS(db_text(instance_id)), read_node_id, sizeof(char *), &holders, &count,
+		     e);
+	if (r < 0)
+		return r;
+	avoid = arena_array(arena, want->avoid_count + count + 1, sizeof(char *));
+	if (!avoid)
+		return err_memory(e);
+	for (size_t i = 0; i < want->avoid_count; i++)
+		avoid[i] = want->avoid[i];
+	for (size_t i = 0; i < count; i++)
+		avoid[want->avoid_count + i] = holders[i];
+	*ret_want = (struct scheduler_want){ avoid, want->avoid_count + count };
+	return 0;
+}
+
+static int move(struct db *db, struct arena *arena, const struct instance *instance,
+		const struct scheduler_want *want, const struct node_load *nodes, size_t node_count,
+		struct err *e)
+{
+	const struct node_load *picked;
+	struct scheduler_want elsewhere;
+	struct node_load *loads;
+	int r;
+
+	r = avoid_leftovers(db, arena, instance->id, want, &elsewhere, e);
+	if (r < 0)
+		return r;
+	r = count_promises(db, arena, nodes, node_count, &loads, e);
+	if (r < 0)
+		return r;
+	r = scheduler_pick(loads, node_count, &elsewhere, &picked, e);
+	if (r < 0)
+		return r;
+	return db_run(db, "UPDATE instance SET node_id = ? WHERE id = ? AND status = 'starting'",
+		      DB_ARGS(db_text(picked->id), db_text(instance->id)), e);
+}
+
+int instances_move(struct db *db, struct arena *arena, const struct instance *instance,
+		   const struct scheduler_want *want, const struct node_load *nodes,
+		   size_t node_count, bool leftover, struct err *e)
+{
+	int r;
+
+	r = db_begin(db, e);
+	if (r < 0)
+		return r;
+	r = move(db, arena, instance, want, nodes, node_count, e);
+	if (r == 0 && leftover)
+		r = leftover_add(db, instance, e);
+	return rows_end(db, r, e);
+}
