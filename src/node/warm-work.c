@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "challenge/plan.h"
@@ -90,11 +91,13 @@ static int record_failed(const struct warm_work *work, const struct err *why,
 {
 	AUTO(char *, freep) text =
 		output->len > 0 ? strf("%s\n%s", why->msg, output->text) : strdup(why->msg);
+	/* What was cut may begin or end in the middle of a character. */
+	AUTO(json_t *, json_decrefp) clean = text ? json_text(text) : NULL;
 
-	if (!text)
+	if (!clean)
 		return err_memory(e);
 	return warm_store_failed(work->node->db, warm_kind_names[work->kind], work->challenge_id,
-				 text, clock_now_ms(work->node->clock), e);
+				 json_string_value(clean), clock_now_ms(work->node->clock), e);
 }
 
 static int do_work(const struct warm_work *work, json_t *images, struct image_output *output,

@@ -72,6 +72,16 @@ class Single(ImageTest):
         self.assertNotIn("line 1000 of the noise", row["error"])
         self.assertLess(len(row["error"]), 5000)
 
+    def test_last_lines_that_were_cut_within_a_character(self):
+        loop = "i=0; while [ $i -lt 2000 ]; do printf '%s'; i=$((i+1)); done; exit 7"
+        made = [challenges.built("cut", f"FROM ctfy/busybox\nRUN {loop % ('x' * pad + 'ü€')}\n")
+                for pad in range(3)]
+        challenges.rescan()
+        for challenge in made:
+            self.begin(BUILD, node, challenge)
+        for challenge in made:
+            self.assertFailed(BUILD, node, challenge, "ü€")
+
     def test_a_faulty_dockerfile_and_a_missing_base(self):
         bad = challenges.built("bad", "FROM ctfy/busybox\nRUM echo\n")
         missing = challenges.built("missing", "FROM 127.0.0.1:9/no/such:image\n")
