@@ -69,9 +69,9 @@ start_up() {
 	[[ ${LISTEN:-} ]] || port_is_free 8000 || listen=127.0.0.1:0
 	mkdir -p "$run/config"
 	: >"$run/out" # not the address of last time
-	# In a session of its own: Ctrl-C is ours to pass on.
+	# In a session of its own: Ctrl-C is ours to pass on. No networks ahead: none stays behind.
 	setsid "$ctfy" up --listen "$listen" --node-listen 127.0.0.1:0 --challenges challenges \
-		--state "$run/state" --log-format text >"$run/out" 2>"$run/log" </dev/null &
+		--state "$run/state" --log-format text -- --ready-networks 0 >"$run/out" 2>"$run/log" </dev/null &
 	up=$!
 	until url=$(grep -om 1 'http://[^ ]*' "$run/out"); do
 		is_up || fail "ctfy up did not start"
