@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/id.h"
 #include "base/own.h"
 #include "base/work.h"
 #include "engine/container.h"
@@ -20,10 +21,12 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
 	SIDECAR_GRACE_S = 5,
@@ -139,6 +142,64 @@ int evidence_close(struct node *node, const char *instance_id, struct err *e)
 		r = write_closing(node, instance_id, &list, e);
 	engine_container_list_done(&list);
 	return r;
+}
+
+/* --- its end ------------------------------------------------------------------------------ */
+
+/* 1: nobody knows the instance any more. */
+static int is_forgotten(struct node *node, const char *instance_id, struct err *e)
+{
+	AUTO(struct instance *, instance_unrefp) inst = roster_find(node->roster, instance_id);
+	struct instance_row stored = { 0 };
+	struct err why = ERR_INIT;
+	int r = inst ? 0 : store_get_instance(node->db, instance_id, &stored, &why);
+
+	instance_row_done(&stored);
+	if (r == 0 || r == -ERR_NOT_FOUND)
+		return r < 0;
+	*e = why;
+	return r;
+}
+
+/* Only what is of our own making; a directory that holds something else stays. */
+static int remove_of(struct node *node, const char *instance_id, struct err *e)
+{
+	static const char *const own[] = { "capture", "traffic", "closing" };
+	AUTO(char *, freep) dir = strf("%s/%s", node->evidence_dir, instance_id);
+	int r = dir ? 0 : err_memory(e);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(own); i++) {
+		AUTO(char *, freep) path = evidence_path(node, instance_id, own[i]);
+
+		r = path ? tree_remove(path, e) : err_memory(e);
+	}
+	if (r == 0)
+		rmdir(dir);
+	return r;
+}
+
+static bool is_older(int dir, const char *name, int64_t before)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+	       (int64_t)st.st_mtime * 1000 < before;
+}
+
+int evidence_sweep(struct node *node, int64_t before, struct err *e)
+{
+	AUTO(DIR *, closedirp) dir = opendir(node->evidence_dir);
+	struct dirent *entry;
+	int r = dir ? 0 : err_errno(e, ERR_INTERNAL, "read '%s'", node->evidence_dir);
+
+	while (r >= 0 && (entry = readdir(dir))) {
+		if (!id_valid(entry->d_name) || !is_older(dirfd(dir), entry->d_name, before))
+			continue;
+		r = is_forgotten(node, entry->d_name, e);
+		if (r > 0)
+			r = remove_of(node, entry->d_name, e);
+	}
+	return r < 0 ? r : 0;
 }
 
 /* --- parts -------------------------------------------------------------------------------- */

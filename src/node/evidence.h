@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct err;
 struct node;
@@ -28,6 +29,12 @@ int evidence_spec(struct node *node, const char *instance_id, json_t **ret_spec,
  * down its containers and logs. Fine when it has none.
  */
 int evidence_close(struct node *node, const char *instance_id, struct err *e);
+
+/*
+ * Removes what is kept of instances that the node has forgotten, and that is older than then (Unix
+ * ms): a store that was lost doesn't take the evidence with it at once.
+ */
+int evidence_sweep(struct node *node, int64_t before, struct err *e);
 
 /* Receives a part of the bundle. A failure ends it with that error. */
 typedef int evidence_sink(void *cookie, const void *bytes, size_t len, struct err *e);

@@ -6,6 +6,7 @@
 #include "base/work.h"
 #include "engine/engine.h"
 #include "node/compose.h"
+#include "node/evidence.h"
 #include "node/firewall.h"
 #include "node/instance.h"
 #include "node/node.h"
@@ -113,6 +114,8 @@ static void sweep(struct node *node)
 		log_error("%s", e.msg); /* somebody may have flushed it */
 	if (store_forget(node->db, clock_now_ms(node->clock) - RETENTION_MS, &e) < 0)
 		log_warn("forget ended instances: %s", e.msg);
+	if (evidence_sweep(node, clock_now_ms(node->clock) - RETENTION_MS, &e) < 0)
+		log_warn("remove old evidence: %s", e.msg);
 }
 
 static void revive_all(struct node *node)

@@ -5,9 +5,10 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 
 from evidence import begin_first, harness, new_node
-from harness import CTFY, NodeTest, fetch_soon, sha256
+from harness import CTFY, NodeTest, fetch_soon, sha256, wait_for
 
 node = None
 row = None
@@ -87,6 +88,25 @@ class Bundle(NodeTest):
 
     def test_an_unknown_instance_has_none(self):
         self.assertError(node.call("GET", "/instances/never-known/evidence"), 404)
+
+
+class Retention(NodeTest):
+    def test_what_is_forgotten_goes_and_nothing_else(self):
+        other = new_node()
+        self.addCleanup(other.close)
+        def place(name, part, age):
+            path = os.path.join(other.evidence, name)
+            os.makedirs(os.path.join(path, part))
+            os.utime(path, (time.time() - age, time.time() - age))
+            return path
+        week = 7 * 24 * 3600
+        old = place("long-ago", "capture", week + 60)
+        young = place("lately", "capture", week - 3600)
+        strange = place("of-somebody", "flows", week + 60)
+        other.restart() # it sweeps when it starts, or a minute later
+        wait_for(lambda: not os.path.exists(old), 90, "the old one gone")
+        self.assertTrue(os.path.exists(young))
+        self.assertTrue(os.path.exists(strange))
 
 
 class Verify(NodeTest):
