@@ -151,11 +151,13 @@ static const struct ctfy_call ask_call = { .timeout = ASK_TIMEOUT_S };
 static int lose(struct platform *platform, struct http_req *req, struct instance *instance,
 		struct err *e)
 {
+	/* A node ends by its own clock what is over: it may be a moment ahead of us. */
+	bool over = instance->expires_at <= door_now(platform);
 	char *id = instance->id;
 	int r;
 
-	r = instances_begin_stop(platform->db, id, "failed", "the node no longer has the instance",
-				 NULL, e);
+	r = instances_begin_stop(platform->db, id, over ? "expired" : "failed",
+				 over ? NULL : "the node no longer has the instance", NULL, e);
 	if (r < 0)
 		return r;
 	settler_kick(platform->settler, id, instance->node_id);

@@ -42,6 +42,7 @@ struct fake_node {
 	const char *words; /* starts fail with these; NULL: they don't */
 	int status;        /* of such a failure */
 	int64_t lifetime;  /* milliseconds an instance lives; 0: its ttl */
+	bool forgets;      /* it has ended by itself what it has just started */
 
 	/* What it has seen. */
 	int beats, starts, stops;
@@ -134,7 +135,7 @@ static int start_on(struct fake_node *node, const struct instance_spec *spec, st
 	if (!room)
 		room = find_live(node, "");
 	CHECK(room);
-	snprintf(room, sizeof(node->live[0]), "%s", spec->instance_id);
+	snprintf(room, sizeof(node->live[0]), "%s", node->forgets ? "" : spec->instance_id);
 	return 0;
 }
 
@@ -750,6 +751,22 @@ TEST(an_instance_ends_when_its_time_is_over)
 	CHECK_EQ(count_live(&node), 0);
 }
 
+TEST(an_instance_that_its_node_ended_in_time_has_expired_not_failed)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	node.lifetime = 1;
+	node.forgets = true;
+	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT), 201);
+	EXPECT(call(&w, w.alice, "GET", "/challenges/web/instance?check=true", NULL, NULL), 200);
+	wait_for_status(&w, "expired");
+}
+
 TEST(a_renewed_instance_has_its_whole_time_again)
 {
 	AUTO(struct fake_node, end_node) node;
@@ -1292,6 +1309,7 @@ int main(void)
 		T(starts_at_once_by_one_team_start_one_instance),
 		T(a_stop_during_a_start_leaves_nothing),
 		T(an_instance_ends_when_its_time_is_over),
+		T(an_instance_that_its_node_ended_in_time_has_expired_not_failed),
 		T(a_renewed_instance_has_its_whole_time_again),
 		T(an_instance_that_its_node_lost_is_not_shown_as_running),
 		T(a_slow_node_delays_no_other),
