@@ -87,8 +87,8 @@ bool request_query_valid(const struct http_req *req);
 int respond_upgrade(struct http_res *res, struct MHD_Response *response);
 
 /* Of a WebSocket's connection: it is over, opened or not. */
-void websocket_gone(struct websocket *socket);
-void websocket_free(struct websocket *socket);
+void websocket_gone(struct websocket *ws);
+void websocket_free(struct websocket *ws);
 
 /* Makes the error the answer, unless one is on its way; then that is cut off. */
 void respond_error(struct http_req *req, const struct err *e);

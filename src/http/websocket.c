@@ -551,7 +551,7 @@ static struct MHD_Response *upgrade_response(struct http_req *req, struct websoc
 	return response;
 }
 
-int websocket_accept(struct http_req *req, struct http_res *res, struct websocket **ret_socket,
+int websocket_accept(struct http_req *req, struct http_res *res, struct websocket **ret_ws,
 		     struct err *e)
 {
 	struct MHD_Connection *connection = req->connection;
@@ -563,8 +563,9 @@ int websocket_accept(struct http_req *req, struct http_res *res, struct websocke
 	r = check_request(req, e);
 	if (r == 0)
 		r = request_keep(req, e);
-	if (r == 0)
-		r = websocket_new(req->server, &ws, e);
+	if (r < 0)
+		return r;
+	r = websocket_new(req->server, &ws, e);
 	if (r < 0)
 		return r;
 	r = respond_upgrade(res, upgrade_response(req, ws));
@@ -580,7 +581,7 @@ int websocket_accept(struct http_req *req, struct http_res *res, struct websocke
 	pthread_mutex_unlock(&ws->lock);
 	if (ws->state == GONE)
 		return err_set(e, ERR_ABORTED, "the client went away");
-	*ret_socket = ws;
+	*ret_ws = ws;
 	return 0;
 }
 

@@ -32,7 +32,7 @@ enum websocket_code {
  * client went away). The socket is the request's; websocket_close() is due before the handler
  * returns.
  */
-int websocket_accept(struct http_req *req, struct http_res *res, struct websocket **ret_socket,
+int websocket_accept(struct http_req *req, struct http_res *res, struct websocket **ret_ws,
 		     struct err *e);
 
 enum websocket_kind {
@@ -53,22 +53,22 @@ enum { WEBSOCKET_TEXT_MAX = 4096 };
  * Waits for what comes next. Fails with PROTOCOL (then told to the client), TIMEOUT (the client
  * answers no ping), TRANSPORT (it hung up) or ABORTED (the server stops, or websocket_hang_up()).
  */
-int websocket_receive(struct websocket *socket, struct websocket_part *ret_part, struct err *e);
+int websocket_receive(struct websocket *ws, struct websocket_part *ret_part, struct err *e);
 
 /* Sends a message; waits while the client is slow. Fails with TIMEOUT, TRANSPORT or ABORTED. */
-int websocket_send_binary(struct websocket *socket, const void *bytes, size_t len, struct err *e);
-int websocket_send_text(struct websocket *socket, const char *text, struct err *e);
+int websocket_send_binary(struct websocket *ws, const void *bytes, size_t len, struct err *e);
+int websocket_send_text(struct websocket *ws, const char *text, struct err *e);
 
 /* Sends a ping to a client that has been silent for a while. To be called every second or so. */
-int websocket_keep_alive(struct websocket *socket, struct err *e);
+int websocket_keep_alive(struct websocket *ws, struct err *e);
 
 /* Says goodbye, once; receiving goes on until the client has said it too, or some seconds. */
-void websocket_say_close(struct websocket *socket, enum websocket_code code, const char *reason);
+void websocket_say_close(struct websocket *ws, enum websocket_code code, const char *reason);
 
 /* From any thread: a receive or send under way fails soon. */
-void websocket_hang_up(struct websocket *socket);
+void websocket_hang_up(struct websocket *ws);
 
 /* Ends the connection, with a goodbye where none was said. */
-void websocket_close(struct websocket *socket, enum websocket_code code, const char *reason);
+void websocket_close(struct websocket *ws, enum websocket_code code, const char *reason);
 
 #endif

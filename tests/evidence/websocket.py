@@ -1,6 +1,7 @@
 """A WebSocket client of a few lines, that shows every frame."""
 
 import base64
+import hashlib
 import os
 import socket
 import struct
@@ -18,8 +19,9 @@ class WebSocket:
     def __init__(self, host, port, path, headers=None, timeout=20):
         self.sock = socket.create_connection((host, port), timeout)
         self.rest = b""
+        key = base64.b64encode(os.urandom(16)).decode()
         lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "Connection: Upgrade", "Upgrade: websocket",
-                 "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: " + base64.b64encode(os.urandom(16)).decode(),
+                 "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}",
                  *(f"{name}: {value}" for name, value in (headers or {}).items())]
         self.sock.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         head = b""
@@ -31,6 +33,9 @@ class WebSocket:
         status = int(head.split()[1])
         if status != 101:
             raise Refused(status, head, self.sock.recv(65536))
+        accept = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest())
+        if b"Sec-WebSocket-Accept: " + accept not in head:
+            raise ConnectionError(f"the server did not mean us: {head!r}")
 
     def send(self, data, opcode=BINARY, final=True):
         head = bytes([(0x80 if final else 0) | opcode])
