@@ -87,8 +87,8 @@ static const char *find_absent(const json_t *present, const json_t *images)
 
 /* --- what the challenge needs ------------------------------------------------------------- */
 
-static int needs_same(struct node *node, enum warm_kind kind, const struct challenge *challenge,
-		      const json_t *images, struct err *e)
+int warm_needs_same(struct node *node, enum warm_kind kind, const struct challenge *challenge,
+		    const json_t *images, struct err *e)
 {
 	AUTO(struct plan *, plan_freep) plan = NULL;
 	AUTO(struct image_need *, freep) needs = NULL;
@@ -133,7 +133,8 @@ static int review_files(const struct review *review, const struct warm_record *r
 
 	if (record->stamp && strcmp(record->stamp, challenge_stamp(challenge)) == 0)
 		return 1;
-	r = needs_same(review->node, review->kind, challenge_of(challenge), record->images, &why);
+	r = warm_needs_same(review->node, review->kind, challenge_of(challenge), record->images,
+			    &why);
 	if (r < 0)
 		return forget(review, record, why.msg, e);
 	if (r == 0)

@@ -207,6 +207,12 @@ int warm_store_forget(struct db *db, const char *kind, const char *challenge_id,
 		      DB_ARGS(db_text(kind), db_text(challenge_id)), e);
 }
 
+int warm_store_discard(struct db *db, const char *kind, const char *challenge_id, struct err *e)
+{
+	return db_run(db, "DELETE FROM warming WHERE kind = ? AND challenge_id = ?",
+		      DB_ARGS(db_text(kind), db_text(challenge_id)), e);
+}
+
 int warm_store_put_back(struct db *db, const char *kind, const char *challenge_id, struct err *e)
 {
 	return db_run(db,

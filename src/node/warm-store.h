@@ -60,6 +60,9 @@ int warm_store_set_stamp(struct db *db, const char *kind, const char *challenge_
 			 const char *stamp, struct err *e);
 int warm_store_forget(struct db *db, const char *kind, const char *challenge_id, struct err *e);
 
+/* Work whose result is no longer what is asked for: there is no record of it. */
+int warm_store_discard(struct db *db, const char *kind, const char *challenge_id, struct err *e);
+
 /* Work that ended with the node, in order: it goes back to the head of the list. */
 int warm_store_put_back(struct db *db, const char *kind, const char *challenge_id, struct err *e);
 

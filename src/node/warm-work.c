@@ -15,6 +15,7 @@
 #include "node/warm-store.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <string.h>
 
 static int make_image(const struct image_job *job, const struct plan *plan,
@@ -65,25 +66,38 @@ static void remove_superseded(const struct warm_work *work, const json_t *images
 		log_warn("remove earlier images of '%s': %s", work->challenge_id, why.msg);
 }
 
-/* 1: the challenge's files were changed meanwhile. */
+static bool is_changed(const struct warm_work *work, const char *stamp,
+		       struct challenge_ref **ret_now)
+{
+	return catalogue_get(work->node->catalogue, work->challenge_id, ret_now, NULL) == 0 &&
+	       strcmp(challenge_stamp(*ret_now), stamp) != 0;
+}
+
+/* 1: the challenge's files were changed, and nobody has looked whether this is still of use. */
 static int record_done(const struct warm_work *work, const struct challenge_ref *challenge,
 		       json_t *images, struct err *e)
 {
+	const char *name = warm_kind_names[work->kind], *stamp = challenge_stamp(challenge);
 	AUTO(struct challenge_ref *, challenge_unrefp) now = NULL;
-	const struct warm_record record = {
+	AUTO(struct challenge_ref *, challenge_unrefp) later = NULL;
+	struct warm_record record = {
 		.challenge_id = (char *)(uintptr_t)work->challenge_id,
 		.ended_at = clock_now_ms(work->node->clock),
 		.images = images,
-		.stamp = (char *)(uintptr_t)challenge_stamp(challenge),
 	};
 	int r;
 
-	r = warm_store_done(work->node->db, &record, warm_kind_names[work->kind], e);
-	if (r < 0)
-		return r;
-	if (catalogue_get(work->node->catalogue, work->challenge_id, &now, NULL) < 0)
-		return 0;
-	return strcmp(challenge_stamp(now), record.stamp) != 0;
+	if (is_changed(work, stamp, &now)) {
+		stamp = challenge_stamp(now);
+		r = warm_needs_same(work->node, work->kind, challenge_of(now), images, e);
+		if (r <= 0) {
+			log_info("'%s' was changed during its %s", work->challenge_id, name);
+			return warm_store_discard(work->node->db, name, work->challenge_id, e);
+		}
+	}
+	record.stamp = (char *)(uintptr_t)stamp;
+	r = warm_store_done(work->node->db, &record, name, e);
+	return r < 0 ? r : is_changed(work, stamp, &later);
 }
 
 static int record_failed(const struct warm_work *work, const struct err *why,
