@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env -S --default-signal=INT bash
 # The main job on this machine: platform and node, and a player who gets instances, solves them and
 # stands on the scoreboard, through the same commands and API as any player.
 #
@@ -6,7 +6,9 @@
 #
 # Serves on until Ctrl-C, which stops every instance; --once ends after the walk instead. State is
 # kept in BUILD-DIR/run. LISTEN says where the platform answers (127.0.0.1:8000, or a free port where
-# that one is taken).
+# that one is taken). Started in the background of a script it would be deaf to Ctrl-C, but for env.
+#
+# shellcheck shell=bash
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -27,7 +27,7 @@ run_cppcheck() {
 }
 
 list_scripts() {
-	git -c safe.directory='*' grep -lE '^#!/bin/(ba)?sh' -- ':!challenges'
+	git -c safe.directory='*' grep -lE '^#!.*[ /](ba)?sh$' -- ':!challenges'
 }
 
 echo "lint: clang-tidy"
