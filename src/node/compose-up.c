@@ -48,6 +48,8 @@ static int check_cancelled(const struct compose *compose, struct err *e)
 	return is_cancelled(compose) ? err_set(e, ERR_ABORTED, "the start was called off") : 0;
 }
 
+enum { SUBNETS_TRIED = 8 };
+
 static int make_network(void *cookie, size_t i, struct err *e)
 {
 	struct up *up = cookie;
@@ -56,26 +58,37 @@ static int make_network(void *cookie, size_t i, struct err *e)
 	AUTO(char *, freep) name = project_network_name(compose, network->name);
 	AUTO(json_t *, json_decrefp) labels = instance_labels(compose);
 	AUTO(char *, freep) id = NULL;
-	const struct pooled_network *held = &compose->resources->networks[i];
+	struct pooled_network *held = &compose->resources->networks[i];
 	char gateway[SUBNET_TEXT_SIZE], bridge[BRIDGE_NAME_SIZE];
 	struct engine_network_options options = {
 		.name = name,
 		.bridge = bridge,
-		.subnet = held->subnet,
+		.subnet = held->subnet, /* as it is at each try */
 		.gateway = gateway,
 		.options = network->options,
 		.labels = labels,
 		.internal = network->internal,
 	};
 
+	int r;
+
 	if (held->id[0])
 		return 0; /* one of the pool */
 	if (!name || !labels)
 		return err_memory(e);
-	subnet_address(held->subnet, network->gateway_offset ? network->gateway_offset : 1,
-		       gateway);
 	firewall_bridge_name(compose->node->id, name, network->egress, bridge);
-	return engine_network_create(compose->node->engine, &options, &id, e);
+	for (int tries = 0;; tries++) {
+		subnet_address(held->subnet, network->gateway_offset ? network->gateway_offset : 1,
+			       gateway);
+		r = engine_network_create(compose->node->engine, &options, &id, e);
+		if (r != -ERR_CONFLICT || tries == SUBNETS_TRIED)
+			return r;
+		/* Something else on this host has it: it stays reserved, so that nobody tries it
+		 * again. */
+		r = subnets_take(compose->node->subnets, network->prefix, held->subnet, e);
+		if (r < 0)
+			return r;
+	}
 }
 
 static int make_volume(void *cookie, size_t i, struct err *e)

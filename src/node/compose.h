@@ -21,6 +21,7 @@ struct plan;
 #define LABEL_NODE	"ctfy.node"
 #define LABEL_INSTANCE	"ctfy.instance"
 #define LABEL_CHALLENGE	"ctfy.challenge"
+#define LABEL_EXPIRES	"ctfy.expires"  /* RFC 3339; a later PATCH is in the store alone */
 #define LABEL_ROLE	"ctfy.role"     /* "service" or "sidecar" */
 #define LABEL_ONE_SHOT	"ctfy.one-shot" /* "true": exiting with 0 is this container's healthy end */
 #define LABEL_PORTS	"ctfy.ports"    /* published TCP ports, "80,443": what a probe connects to */
@@ -34,7 +35,8 @@ struct compose {
 	struct node *node;
 	const char *instance_id;
 	const struct plan *plan;
-	const struct resources *resources;
+	struct resources *resources;  /* a subnet that somebody else has is exchanged */
+	int64_t expires_at;           /* as known when it is made */
 	const char *dir;              /* the instance's own directory */
 	const atomic_bool *cancelled; /* a start in progress gives up soon after it is set */
 };

@@ -33,9 +33,12 @@ char *project_container_name(const struct compose *compose, const struct plan_se
 
 json_t *instance_labels(const struct compose *compose)
 {
-	return json_pack("{s:s,s:s,s:s,s:s}", LABEL_NODE, compose->node->id, LABEL_INSTANCE,
+	char expires[CLOCK_TEXT_SIZE];
+
+	return json_pack("{s:s,s:s,s:s,s:s,s:s}", LABEL_NODE, compose->node->id, LABEL_INSTANCE,
 			 compose->instance_id, LABEL_CHALLENGE, compose->plan->challenge_id,
-			 LABEL_PROJECT, compose->plan->project);
+			 LABEL_EXPIRES, clock_format(compose->expires_at, expires), LABEL_PROJECT,
+			 compose->plan->project);
 }
 
 static char *slot_path(const struct compose *compose, const struct plan_bind *bind)

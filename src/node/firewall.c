@@ -26,11 +26,15 @@ void firewall_bridge_name(const char *project, const char *network, bool egress,
  * For iptables-restore --noflush: a chain that is declared is emptied first, all in one commit.
  * Addresses that lead to the host's own networks: private, shared, link-local (cloud metadata).
  */
-static const char rules_head[] = "*filter\n"
-				 ":CTFY-INPUT - [0:0]\n"
-				 ":CTFY-FORWARD - [0:0]\n"
-				 "-A CTFY-INPUT -j DROP\n"
-				 "-A CTFY-FORWARD -o cfy+ -j RETURN\n";
+static const char rules_head[] =
+	"*filter\n"
+	":CTFY-INPUT - [0:0]\n"
+	"-A CTFY-INPUT -j DROP\n"
+	"COMMIT\n"
+	"*mangle\n"
+	":CTFY-FORWARD - [0:0]\n"
+	"-A CTFY-FORWARD -o cfy+ -m physdev --physdev-is-bridged -j RETURN\n"
+	"-A CTFY-FORWARD -o cfy+ -j DROP\n";
 static const char *const not_public[] = {
 	"0.0.0.0/8",      "10.0.0.0/8",    "100.64.0.0/10",  "127.0.0.0/8",
 	"169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
@@ -42,31 +46,36 @@ static const char rules_tail[] = "-A CTFY-FORWARD -i cfyo+ -j RETURN\n"
 /* Instances have no IPv6; a privileged one that gives itself some gets nowhere with it. */
 static const char rules_v6[] = "*filter\n"
 			       ":CTFY-INPUT - [0:0]\n"
-			       ":CTFY-FORWARD - [0:0]\n"
 			       "-A CTFY-INPUT -j DROP\n"
+			       "COMMIT\n"
+			       "*mangle\n"
+			       ":CTFY-FORWARD - [0:0]\n"
 			       "-A CTFY-FORWARD -j DROP\n"
 			       "COMMIT\n";
 
 static const char rules_none[] = "*filter\n"
 				 ":CTFY-INPUT - [0:0]\n"
-				 ":CTFY-FORWARD - [0:0]\n"
 				 "-X CTFY-INPUT\n"
+				 "COMMIT\n"
+				 "*mangle\n"
+				 ":CTFY-FORWARD - [0:0]\n"
 				 "-X CTFY-FORWARD\n"
 				 "COMMIT\n";
 
 /*
- * Where our chains are entered from. The engine makes DOCKER-USER, in IPv4, and leaves what is in
- * it alone.
+ * Where our chains are entered from. Forwarding is judged in the mangle table: in its own table the
+ * engine takes rules out and puts them back whenever it makes a network, and through such a gap an
+ * instance reaches everything.
  */
 struct jump {
-	const char *program, *from, *to;
+	const char *program, *table, *from, *to;
 };
 
 static const struct jump jumps[] = {
-	{ "iptables", "INPUT", "CTFY-INPUT" },
-	{ "iptables", "DOCKER-USER", "CTFY-FORWARD" },
-	{ "ip6tables", "INPUT", "CTFY-INPUT" },
-	{ "ip6tables", "FORWARD", "CTFY-FORWARD" },
+	{ "iptables", "filter", "INPUT", "CTFY-INPUT" },
+	{ "iptables", "mangle", "FORWARD", "CTFY-FORWARD" },
+	{ "ip6tables", "filter", "INPUT", "CTFY-INPUT" },
+	{ "ip6tables", "mangle", "FORWARD", "CTFY-FORWARD" },
 };
 
 static int jump_do(const char *action, const struct jump *jump, struct err *e)
@@ -74,6 +83,8 @@ static int jump_do(const char *action, const struct jump *jump, struct err *e)
 	const char *const argv[] = { jump->program,
 				     "-w",
 				     "10",
+				     "-t",
+				     jump->table,
 				     action,
 				     jump->from,
 				     "-i",
@@ -139,14 +150,11 @@ static int restore_v4(struct err *e)
 
 int firewall_install(struct err *e)
 {
-	const char *const make_user_chain[] = { "iptables", "-w", "10", "-N", "DOCKER-USER", NULL };
 	int r;
 
 	r = restore_v4(e);
 	if (r == 0)
 		r = restore("ip6tables-restore", rules_v6, e);
-	/* There already, unless the engine has not run yet: then it adopts ours. */
-	spawn_wait(make_user_chain, NULL, NULL);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(jumps); i++)
 		if (jump_do("-C", &jumps[i], NULL) < 0)
 			r = jump_do("-I", &jumps[i], e);

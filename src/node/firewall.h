@@ -6,12 +6,11 @@
  * and every network the host routes to. The node's bridges carry a name prefix, so a handful of
  * rules set once covers all of them, now and later, without a firewall call per instance:
  *
- *   INPUT        new connections from a bridge of ours to the host are dropped
- *   DOCKER-USER  new connections that leave through anything but a bridge of ours are dropped,
- *                unless the bridge is an open one and the target is a public address
+ *   INPUT    what is new or belongs to no connection, from a bridge of ours to the host, is dropped
+ *   FORWARD  the same where it leaves its bridge, unless the bridge is an open one and the target
+ *            is a public address or a name server of the host's; between two of our bridges always
  *
- * Between two of our bridges Docker's own isolation drops. Published ports go on working: their
- * connections come from outside.
+ * Published ports go on working: their connections come from outside.
  */
 #ifndef NODE_FIREWALL_H
 #define NODE_FIREWALL_H

@@ -282,18 +282,21 @@ static int record_running(struct node *node, struct instance *inst, const struct
 	return r;
 }
 
+static int record_resources(struct node *node, struct instance *inst, struct err *e)
+{
+	AUTO(char *, freep) text = resources_text(&inst->resources);
+
+	return text ? store_set_resources(node->db, inst->id, text, e) : err_memory(e);
+}
+
 static int reserve(struct node *node, struct instance *inst, const struct plan *plan, struct err *e)
 {
-	AUTO(char *, freep) text = NULL;
 	int r;
 
 	r = pressure_check(node, e);
 	if (r == 0)
 		r = resources_take(node, plan, &inst->resources, e);
-	if (r < 0)
-		return r;
-	text = resources_text(&inst->resources);
-	return text ? store_set_resources(node->db, inst->id, text, e) : err_memory(e);
+	return r < 0 ? r : record_resources(node, inst, e);
 }
 
 static void set_phase(struct instance *inst, const char *phase)
@@ -313,6 +316,7 @@ static int start_planned(struct node *node, struct instance *inst, const struct 
 		.instance_id = inst->id,
 		.plan = plan,
 		.resources = &inst->resources,
+		.expires_at = inst->expires_at,
 		.dir = dir,
 		.cancelled = &inst->cancelled,
 	};
@@ -324,6 +328,8 @@ static int start_planned(struct node *node, struct instance *inst, const struct 
 		r = reserve(node, inst, plan, e);
 	if (r == 0)
 		r = compose_up(&compose, e);
+	if (r == 0)
+		r = record_resources(node, inst, e); /* a subnet may have been exchanged */
 	if (r == 0)
 		r = attachments_make(&compose, e);
 	if (r == 0)

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,14 @@ static struct buf *partial_of(struct log_source *source, enum engine_stream stre
 	return partial;
 }
 
+enum { TIME_SIZE = sizeof("2026-11-23T01:16:56.123456789Z ") - 1 };
+
+static bool starts_with_time(const char *text, size_t len)
+{
+	return len >= TIME_SIZE && text[4] == '-' && text[10] == 'T' && text[13] == ':' &&
+	       text[19] == '.' && text[29] == 'Z' && text[30] == ' ';
+}
+
 int log_take(void *cookie, enum engine_stream stream, const void *bytes, size_t len, struct err *e)
 {
 	struct log_source *source = cookie;
@@ -42,6 +51,11 @@ int log_take(void *cookie, enum engine_stream stream, const void *bytes, size_t 
 	const char *text = bytes;
 	const char *newline;
 
+	/* The engine cuts a line after 16 KiB, and leads each piece by its time. */
+	if (partial->len > 0 && starts_with_time(text, len)) {
+		text += TIME_SIZE;
+		len -= TIME_SIZE;
+	}
 	while ((newline = memchr(text, '\n', len))) {
 		buf_put(partial, text, (size_t)(newline - text));
 		add_line(source, partial->data, partial->len);
