@@ -235,11 +235,12 @@ static int next_listed(struct warm *warm, enum warm_kind kind, struct job *job, 
 	if (!atomic_load(&warm->stopping))
 		r = warm_store_next(warm->node->db, warm_kind_names[kind], challenge_id, e);
 	if (r > 0) {
-		r = warm_store_work(warm->node->db, warm_kind_names[kind], challenge_id, e);
-		if (r == 0) {
+		int begun = warm_store_work(warm->node->db, warm_kind_names[kind], challenge_id, e);
+
+		if (begun < 0)
+			r = begun;
+		else
 			job_enter(job, warm, kind, challenge_id);
-			r = 1;
-		}
 	}
 	if (r <= 0)
 		warm->draining[kind] = false;

@@ -86,8 +86,7 @@ TEST(only_a_busy_or_broken_registry_is_asked_again)
 		"received unexpected HTTP status: 503 Service Unavailable",
 		"error parsing HTTP 502 response body: invalid character '<'",
 		"unexpected status code 429 Too Many Requests",
-		"Head \"http://r/v2/x\": received unexpected HTTP status: 500 Internal Server "
-		"Error",
+		"Head \"http://r/v2/x\": received unexpected HTTP status: 500 Oh no",
 	};
 	static const char *const never[] = {
 		"pull access denied for x, repository does not exist or may require 'docker login'",
@@ -267,7 +266,13 @@ TEST(output_that_comes_in_pieces_says_the_same)
 	build_steps_take(whole, two_stages);
 	for (size_t i = 0; two_stages[i]; i++)
 		build_steps_take(pieces, (char[]){ two_stages[i], '\0' });
-	CHECK_EQ(memcmp(whole, pieces, sizeof(*whole)), 0);
+	CHECK_EQ(pieces->stage_count, whole->stage_count);
+	for (size_t i = 0; i < whole->stage_count; i++) {
+		CHECK_STR(pieces->stages[i].shared, whole->stages[i].shared);
+		CHECK_STR(pieces->stages[i].last, whole->stages[i].last);
+	}
+	CHECK_STR(pieces->words, whole->words);
+	CHECK_STR(pieces->output.text, whole->output.text);
 }
 
 TEST(a_stage_on_an_own_one_is_own_and_numbers_name_stages)
