@@ -8,6 +8,7 @@ Every instance id begins with a prefix of this process, so that tests of several
 an engine; what carries the label of a node that was started here is removed at the end.
 """
 
+import glob
 import hashlib
 import http.client
 import ipaddress
@@ -323,6 +324,44 @@ def free_ports(count=100):
             return first, first + count - 1
 
 
+def labels_within(subnets):
+    """{"ctfy.node=..."} of whoever has networks there."""
+    base = ipaddress.ip_network(subnets)
+    found = set()
+    for network in engine.json("GET", "/networks"):
+        for config in network["IPAM"].get("Config") or []:
+            subnet = ipaddress.ip_network(config.get("Subnet", "::/0"))
+            if LABEL_NODE in network["Labels"] and subnet.version == 4 and subnet.subnet_of(base):
+                found.add(f"{LABEL_NODE}={network['Labels'][LABEL_NODE]}")
+    return found
+
+
+def is_process(pid, word):
+    """Whether there is one of that id, with that word in its command line."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return word.encode() in file.read()
+    except OSError:
+        return False
+
+
+def sweep_the_dead():
+    """Removes what tests left behind that were killed before they could: their nodes, too."""
+    for directory in glob.glob(os.path.join(tempfile.gettempdir(), "ctfy-node-test-*")):
+        try:
+            with open(os.path.join(directory, "owner")) as file:
+                owner = json.load(file)
+        except (OSError, ValueError):
+            continue # not a node's, or not there yet
+        if is_process(owner["test"], ""):
+            continue
+        if is_process(owner["node"], directory):
+            os.kill(owner["node"], signal.SIGKILL)
+        for label in labels_within(owner["subnets"]):
+            engine.remove(engine.objects(label))
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def port_is_free(port):
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -343,6 +382,7 @@ class Node:
     def __init__(self, listen="127.0.0.1", challenges=CHALLENGES, ports=None, subnets=None,
                  engine_url=None, bind="127.0.0.1", public_host="127.0.0.1", start=True, **options):
         self.dir = tempfile.mkdtemp(prefix="ctfy-node-test-")
+        self.process = None
         self.challenges = os.path.join(self.dir, "challenges")
         self.state = os.path.join(self.dir, "state")
         self.evidence = os.path.join(self.dir, "evidence")
@@ -366,9 +406,9 @@ class Node:
         }
         if engine_url:
             self.options["engine"] = engine_url
+        self._sign()
         self.log_path = os.path.join(self.dir, "log")
         self.log_file = open(self.log_path, "ab")
-        self.process = None
         self.labels = set() # "ctfy.node=..." of what it made; one
         self.ids = set() # of instances it was asked for
         _nodes.append(self)
@@ -383,12 +423,19 @@ class Node:
             argv += ["--" + name, value]
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         stdout=self.log_file)
+        self._sign()
         ready, self.listens = threading.Event(), False
         self.reader = threading.Thread(target=self._read, args=[self.process.stderr, ready], daemon=True)
         self.reader.start()
         if not ready.wait(30) or not self.listens:
             raise AssertionError(f"the node did not say 'listening on port N' within 30 s\n{self.log()}")
         return self
+
+    def _sign(self):
+        """Leaves word for sweep_the_dead(), should this process be killed."""
+        with open(os.path.join(self.dir, "owner"), "w") as file:
+            json.dump({"test": os.getpid(), "node": getattr(self.process, "pid", 0),
+                       "subnets": self.options["subnets"]}, file)
 
     def _read(self, pipe, ready):
         for line in pipe:
@@ -459,14 +506,7 @@ class Node:
             for labels in objects.values():
                 if labels.get(LABEL_INSTANCE) in self.ids:
                     self.labels.add(f"{LABEL_NODE}={labels[LABEL_NODE]}")
-        for network in engine.json("GET", "/networks"):
-            for config in network["IPAM"].get("Config") or []:
-                if LABEL_NODE in network["Labels"] and self._is_mine(config.get("Subnet", "::/0")):
-                    self.labels.add(f"{LABEL_NODE}={network['Labels'][LABEL_NODE]}")
-
-    def _is_mine(self, subnet):
-        subnet = ipaddress.ip_network(subnet)
-        return subnet.version == 4 and subnet.subnet_of(ipaddress.ip_network(self.options["subnets"]))
+        self.labels |= labels_within(self.options["subnets"])
 
     def label(self):
         """'ctfy.node=...' of this node; it must have an instance running."""
@@ -678,6 +718,7 @@ def require_engine():
     if problem:
         print(f"skipped: {problem}")
         sys.exit(77)
+    sweep_the_dead()
 
 
 def close_all():

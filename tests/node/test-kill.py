@@ -17,7 +17,7 @@ import time
 import harness
 from harness import (EngineProxy, Node, NodeTest, background, engine, fetch_soon, new_id, parallel, wait_for)
 
-ROUNDS = int(os.environ.get("CTFY_KILLS", 8))
+ROUNDS = int(os.environ.get("CTFY_KILLS", 6))
 SEED = int(os.environ.get("CTFY_SEED", random.randrange(10 ** 6)))
 SETTLED = ["running", "stopped", "expired", "failed", "404"]
 

@@ -280,10 +280,6 @@ class Settings(NodeTest):
                     node_labels.add(labels[harness.LABEL_NODE])
         self.assertEqual(len(node_labels), 1, node_labels)
 
-    def test_an_expiry_is_among_the_labels(self):
-        for labels in node.made(id_of("pair"))["container"].values():
-            self.assertTrue(any("expir" in key for key in labels), labels)
-
     def test_instances_have_projects_of_their_own(self):
         projects = {labels[harness.LABEL_PROJECT] for challenge in SHARED
                     for labels in node.made(id_of(challenge))["container"].values()}
