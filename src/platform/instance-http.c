@@ -147,12 +147,14 @@ enum { ASK_TIMEOUT_S = 10 };
 
 static const struct ctfy_call ask_call = { .timeout = ASK_TIMEOUT_S };
 
+enum { CLOCKS_APART_MS = 2000 };
+
 /* What the node knows nothing of any more isn't running, whatever we thought. */
 static int lose(struct platform *platform, struct http_req *req, struct instance *instance,
 		struct err *e)
 {
-	/* A node ends by its own clock what is over: it may be a moment ahead of us. */
-	bool over = instance->expires_at <= door_now(platform);
+	/* A node ends by its own clock what is over: it may be ahead of us. */
+	bool over = instance->expires_at <= door_now(platform) + CLOCKS_APART_MS;
 	char *id = instance->id;
 	int r;
 
