@@ -10,7 +10,9 @@ set -euo pipefail
 pid_file=/run/ctfy-dockerd.pid
 lock_file=/run/ctfy-dockerd.lock
 log=/var/log/ctfy-dockerd.log
-patience=60 # seconds for dockerd to answer
+# Seconds for dockerd to answer. It restores what an engine that was killed left behind first, and
+# was seen to take 0.2 s for each network of that.
+patience=600
 
 # Debian's client by its path: another one may come first in PATH, too new for this engine.
 docker=/usr/bin/docker
@@ -40,14 +42,18 @@ start_dockerd() {
 }
 
 wait_for_engine() {
-	local deadline=$((SECONDS + patience)) pid
+	local deadline=$((SECONDS + patience)) told=$((SECONDS + 10)) pid
 	pid=$(cat "$pid_file" 2>/dev/null || true)
 	until version=$(engine_version); do
 		if [[ $pid ]] && ! kill -0 "$pid" 2>/dev/null; then
 			tail -n 8 "$log" >&2
 			fail "dockerd exited (its last lines above; the whole log: $log)"
 		fi
-		((SECONDS < deadline)) || fail "no answer within $patience s: $version"
+		((SECONDS < deadline)) || fail "no answer within $patience s: $version (its log: $log)"
+		if ((SECONDS >= told)); then
+			echo "engine: dockerd is not ready yet ($((patience - deadline + SECONDS)) s)"
+			told=$((SECONDS + 10))
+		fi
 		sleep 0.1
 	done
 }
