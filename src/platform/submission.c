@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/secret.h"
+#include "challenge/answer-match.h"
 #include "platform/rows.h"
 #include "platform/schema.h"
 

@@ -17,14 +17,6 @@ struct err;
 
 enum { ANSWER_MAX = 4096 }; /* bytes */
 
-/*
- * Whether the answer is right for a question. own: the answers made for this team's instances of
- * it. Which candidate matched, or how far, doesn't show in the time it takes. Fails with INVALID:
- * the question's pattern is no regular expression.
- */
-int answer_matches(const struct question *question, const char *const *own, size_t own_count,
-		   const char *answer, bool *ret_matches, struct err *e);
-
 /* What is handed in; strings are borrowed. */
 struct attempt {
 	const char *competition_id;

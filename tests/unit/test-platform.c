@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "base/own.h"
 #include "base/secret.h"
+#include "challenge/answer-match.h"
 #include "platform/access.h"
 #include "platform/competition.h"
 #include "platform/instance.h"

@@ -1,9 +1,10 @@
-#include "platform/submission.h"
+#include "challenge/answer-match.h"
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/own.h"
 #include "base/secret.h"
+#include "challenge/challenge.h"
 
 #include <ctype.h>
 #include <regex.h>
