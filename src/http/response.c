@@ -113,6 +113,11 @@ int http_send_static(struct http_res *res, int status, const char *type, const v
 						      MHD_RESPMEM_PERSISTENT));
 }
 
+int http_sent_status(const struct http_res *res)
+{
+	return res->ready || res->stream || res->socket ? res->status : 0;
+}
+
 int http_send_nothing(struct http_res *res, int status)
 {
 	return http_send_static(res, status, NULL, "", 0);

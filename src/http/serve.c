@@ -88,6 +88,15 @@ static struct http_req *request_of(struct task *task)
 	return (struct http_req *)(void *)((char *)task - offsetof(struct http_req, task));
 }
 
+static int run(struct http_req *req, struct err *e)
+{
+	const struct http_server_options *options = &req->server->options;
+	const struct http_route *route = req->match.route;
+
+	return options->run ? options->run(options->ctx, route, req, &req->res, e)
+			    : route->serve(options->ctx, req, &req->res, e);
+}
+
 /* The handler answers, or its error does. */
 static void serve(struct http_req *req)
 {
@@ -95,7 +104,7 @@ static void serve(struct http_req *req)
 	int r;
 
 	log_set_request(http_req_id(req));
-	r = req->match.route->serve(req->server->options.ctx, req, &req->res, &e);
+	r = run(req, &e);
 	if (r < 0 && e.code == ERR_NONE)
 		r = err_set(&e, (enum err_code)(-r), "the answer can't be sent");
 	if (r >= 0 && !req->res.stream && !req->res.socket && !req->res.ready)

@@ -47,6 +47,9 @@ struct http_server_options {
 	 */
 	int (*authorize)(void *ctx, struct http_req *req, const struct http_route *route,
 			 struct err *e);
+	/* Calls the handler of a route, and may act before and after; NULL: nothing but the call. */
+	int (*run)(void *ctx, const struct http_route *route, struct http_req *req,
+		   struct http_res *res, struct err *e);
 	unsigned listeners; /* network threads; 0: 2 */
 	unsigned workers;   /* most worker threads; 0: 512; idle ones end after a while */
 	size_t max_body;    /* bytes of a request body; 0: 1 MiB; more is 413 */
@@ -116,6 +119,9 @@ int http_send_nothing(struct http_res *res, int status);
  * without quotes; NULL: no name.
  */
 int http_send_file(struct http_res *res, int fd, const char *content_type, const char *etag);
+
+/* The status of the answer that is ready or on its way; 0: there is none yet. */
+int http_sent_status(const struct http_res *res);
 
 /* One more header of the answer to come; copies. An answer that says an error goes without. */
 void http_set_header(struct http_res *res, const char *name, const char *value);

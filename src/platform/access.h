@@ -31,6 +31,7 @@ struct principal {
 	const char *user_id;  /* NULL: a node */
 	const char *token_id; /* of a user */
 	const char *node_id;  /* NULL: a user */
+	const char *note;     /* for the audit log; see door_note() */
 };
 
 struct keyring;

@@ -3,11 +3,16 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "platform/options.h"
+
+#include <string.h>
 
 const struct http_route *const platform_route_tables[] = {
-	platform_user_routes,       platform_team_routes,     platform_competition_routes,
-	platform_challenge_routes,  platform_instance_routes, platform_attachment_routes,
-	platform_submission_routes, platform_node_routes,     NULL,
+	platform_user_routes,        platform_team_routes,
+	platform_competition_routes, platform_challenge_routes,
+	platform_instance_routes,    platform_attachment_routes,
+	platform_submission_routes,  platform_node_routes,
+	platform_audit_routes,       NULL,
 };
 
 /* On a listening thread: from memory only. What no route serves is told to anybody. */
@@ -39,6 +44,19 @@ int platform_authorize(void *ctx, struct http_req *req, const struct http_route 
 int64_t door_now(const struct platform *platform)
 {
 	return clock_now_ms(platform->clock);
+}
+
+/* Each proxy adds whom it heard: the last is what our own one says. */
+const char *door_peer(const struct platform *platform, const struct http_req *req)
+{
+	const char *chain = http_header(req, "X-Forwarded-For");
+	const char *last;
+
+	if (!platform->options->behind_proxy || !chain || !*chain)
+		return http_peer(req);
+	last = strrchr(chain, ',');
+	last = last ? last + 1 : chain;
+	return last + strspn(last, " ");
 }
 
 const struct principal *door_principal(const struct http_req *req)

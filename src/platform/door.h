@@ -17,6 +17,12 @@ struct http_req;
 
 int64_t door_now(const struct platform *platform);
 
+/* The client's address; behind a proxy of ours, what that says it is. The request's. */
+const char *door_peer(const struct platform *platform, const struct http_req *req);
+
+/* What the audit log tells of an organiser's act besides its path; at most 511 bytes. */
+__attribute__((format(printf, 2, 3))) void door_note(struct http_req *req, const char *format, ...);
+
 /* Who asks. Never NULL on a route that isn't HTTP_OPEN. */
 const struct principal *door_principal(const struct http_req *req);
 bool door_is_organiser(const struct http_req *req);

@@ -1,6 +1,7 @@
 #include "platform/main.h"
 
 #include "base/arena.h"
+#include "base/claim.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -109,6 +110,8 @@ static int open_store(struct platform *platform, struct err *e)
 	int r;
 
 	r = dir_make(platform->options->state, 0700, e);
+	if (r == 0)
+		r = claim_dir(platform->options->state, &platform->state_claim, e);
 	if (r < 0)
 		return r;
 	if (snprintf(path, sizeof(path), "%s/platform.db", platform->options->state) >= PATH_MAX)
@@ -185,6 +188,7 @@ static int serve(struct platform_daemon *daemon, struct err *e)
 		.tables = platform_route_tables,
 		.ctx = &daemon->platform,
 		.authorize = platform_authorize,
+		.run = platform_run,
 		.cert_file = options->cert,
 		.key_file = options->key,
 	};
@@ -213,6 +217,7 @@ int platform_daemon_new(const struct platform_options *options, struct platform_
 	pthread_cond_init(&daemon->wake, NULL);
 	daemon->platform.options = options;
 	daemon->platform.clock = &clock_real;
+	daemon->platform.state_claim = -1;
 	daemon->platform.registration_open = strcmp(options->registration, "open") == 0;
 	r = open_platform(&daemon->platform, e);
 	if (r < 0)
@@ -317,6 +322,7 @@ void platform_daemon_free(struct platform_daemon *daemon)
 	keyring_free(platform->keyring);
 	challenges_free(platform->challenges);
 	db_close(platform->db);
+	closep(&platform->state_claim);
 	pthread_cond_destroy(&daemon->wake);
 	pthread_mutex_destroy(&daemon->lock);
 	free(daemon);

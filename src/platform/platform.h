@@ -22,6 +22,7 @@ struct settler;
 struct platform {
 	const struct platform_options *options;
 	const struct clock *clock;
+	int state_claim; /* base/claim.h; -1: none */
 	struct db *db;
 	struct keyring *keyring;
 	struct challenges *challenges;
@@ -34,11 +35,15 @@ struct platform {
 	atomic_bool ending; /* nothing new is started */
 };
 
-/* For http_server_options: every route of the platform, and who may take it. */
+/* For http_server_options: every route of the platform, who may take it, what is written of it. */
 extern const struct http_route *const platform_route_tables[];
 int platform_authorize(void *ctx, struct http_req *req, const struct http_route *route,
 		       struct err *e);
 
+int platform_run(void *ctx, const struct http_route *route, struct http_req *req,
+		 struct http_res *res, struct err *e);
+
+extern const struct http_route platform_audit_routes[];
 extern const struct http_route platform_user_routes[];
 extern const struct http_route platform_team_routes[];
 extern const struct http_route platform_competition_routes[];

@@ -147,6 +147,20 @@ static const char *const migrations[] = {
 	"	question_id TEXT NOT NULL,"
 	"	team_id TEXT NOT NULL,"
 	"	PRIMARY KEY (competition_id, challenge_id, question_id));",
+
+	/* What organisers did. `account` is the name as it was then; `status` 0: cut short. */
+	"CREATE TABLE audit ("
+	"	id TEXT PRIMARY KEY,"
+	"	account_id TEXT,"
+	"	account TEXT,"
+	"	action TEXT NOT NULL,"
+	"	object TEXT,"
+	"	note TEXT,"
+	"	status BIGINT NOT NULL,"
+	"	peer TEXT,"
+	"	request_id TEXT,"
+	"	at BIGINT NOT NULL);"
+	"CREATE INDEX audit_by_age ON audit (at, id);",
 	NULL,
 };
 

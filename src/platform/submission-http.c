@@ -60,7 +60,7 @@ static int hand_in(struct platform *platform, struct http_req *req, const struct
 		.team_id = entry->team.id,
 		.user_id = door_principal(req)->user_id,
 		.answer = body->answer,
-		.peer = http_peer(req),
+		.peer = door_peer(platform, req),
 	};
 	int r;
 

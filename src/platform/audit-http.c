@@ -1,0 +1,95 @@
+#include "platform/audit.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "platform/door.h"
+#include "platform/page.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+static bool is_reading(const char *method)
+{
+	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+/* Who may do it is more than a player, and it changes something. */
+static bool is_an_organisers_act(const struct http_route *route)
+{
+	return !(route->flags & HTTP_OPEN) && !is_reading(route->method) &&
+	       (route->access == ACCESS_ORGANISER || route->access == ACCESS_ADMIN);
+}
+
+static int begin_entry(struct platform *platform, const struct http_route *route,
+		       struct http_req *req, char **ret_id, struct err *e)
+{
+	const struct audit_entry entry = {
+		.user_id = door_principal(req)->user_id,
+		.action = arena_printf(http_arena(req), "%s %s", route->method, route->path),
+		.object = http_path(req),
+		.peer = door_peer(platform, req),
+		.request_id = http_req_id(req),
+	};
+
+	return entry.action ? audit_record(platform->db, http_arena(req), door_now(platform),
+					   &entry, ret_id, e)
+			    : err_memory(e);
+}
+
+/* The act is done, or refused: that its end is not on paper changes nothing of it. */
+static void end_entry(struct platform *platform, struct http_req *req, const char *id, int status)
+{
+	struct err e = ERR_INIT;
+
+	if (audit_finish(platform->db, id, status, door_principal(req)->note, &e) < 0)
+		log_error("how '%s' ended is not in the audit log: %s", http_path(req), e.msg);
+}
+
+int platform_run(void *ctx, const struct http_route *route, struct http_req *req,
+		 struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	char *id;
+	int r;
+
+	if (!is_an_organisers_act(route))
+		return route->serve(ctx, req, res, e);
+	r = begin_entry(platform, route, req, &id, e);
+	if (r < 0)
+		return r;
+	r = route->serve(ctx, req, res, e);
+	end_entry(platform, req, id,
+		  r < 0 ? err_status((enum err_code)(-r)) : http_sent_status(res));
+	return r;
+}
+
+void door_note(struct http_req *req, const char *format, ...)
+{
+	struct principal *who = http_user(req);
+	char words[512];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(words, sizeof(words), format, ap);
+	va_end(ap);
+	who->note = arena_strdup(http_arena(req), words);
+}
+
+static int serve_audit(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	struct audit audit;
+	struct page page;
+	int r;
+
+	r = page_read(req, &page, e);
+	if (r == 0)
+		r = audit_list(platform->db, http_arena(req), &page, &audit, e);
+	return r < 0 ? r : http_send(res, 200, audit_fields, &audit);
+}
+
+const struct http_route platform_audit_routes[] = {
+	{ "GET", "/api/v1/admin/audit", serve_audit, 0, ACCESS_ORGANISER },
+	{ .method = NULL },
+};
