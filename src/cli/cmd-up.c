@@ -8,8 +8,6 @@
 #include "node/main.h"
 #include "platform/main.h"
 
-#include <ctfy/node_client.h>
-
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -197,7 +195,6 @@ static void *leave_at_once(void *cookie)
 
 static int stop_instances(struct up *up, struct err *e)
 {
-	struct ctfy_stopped stopped = { 0 };
 	size_t left;
 	int r;
 
@@ -209,9 +206,7 @@ static int stop_instances(struct up *up, struct err *e)
 		return err_set(e, ERR_NODE,
 			       "%zu instances are not stopped yet; the next start goes on", left);
 	/* And whatever the platform knows nothing of. */
-	r = node_daemon_stop_all(up->node, &stopped, e);
-	ctfy_stopped_done(&stopped);
-	return r;
+	return node_daemon_clear(up->node, e);
 }
 
 static int end(struct up *up, const struct up_options *options, sigset_t *signals, struct err *e)

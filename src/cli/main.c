@@ -5,6 +5,7 @@
 #include "cli/api.h"
 #include "cli/cmd-challenge.h"
 #include "cli/commands.h"
+#include "node/clean.h"
 #include "platform/main.h"
 
 #include <signal.h>
@@ -31,6 +32,7 @@ RAW("up", "[OPTION]...", "Run platform and node on this machine, in one process.
 RAW("platform", "[OPTION]...", "Run the platform.", platform_main);
 RAW("node", "[OPTION]...", "Run a node for a platform.", node_main);
 RAW("doctor", "[OPTION]...", "Say what this host can hold, and what limits it.", node_doctor_main);
+RAW("clean", "[--all | NODE...]", "Remove what nodes left on this engine.", node_clean_main);
 RAW("challenge", "lint|plan DIR...", "Check challenge folders; show what they would start.", cmd_challenge);
 RAW("evidence", "verify FILE", "Check a bundle of an instance's evidence.", cmd_evidence);
 RAW("version", "", "Print the version.", print_version);
@@ -46,8 +48,8 @@ static const struct {
 	    &cmd_stop, &cmd_submit, &cmd_submissions, &cmd_scoreboard, NULL } },
 	{ "Organise", { &cmd_admin, &raw_cmd_evidence, NULL } },
 	{ "Run",
-	  { &raw_cmd_up, &raw_platform_main, &raw_node_main, &raw_node_doctor_main, &cmd_join,
-	    NULL } },
+	  { &raw_cmd_up, &raw_platform_main, &raw_node_main, &raw_node_doctor_main,
+	    &raw_node_clean_main, &cmd_join, NULL } },
 	{ "Make challenges", { &raw_cmd_challenge, NULL } },
 	{ "About", { &raw_print_version, NULL } },
 };

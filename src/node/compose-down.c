@@ -2,17 +2,10 @@
 
 #include "base/err.h"
 #include "base/own.h"
-#include "base/work.h"
-#include "engine/container.h"
-#include "engine/image.h"
-#include "engine/network.h"
-#include "engine/volume.h"
-#include "node/evict.h"
+#include "node/labelled.h"
 #include "node/node.h"
 
 #include <stdio.h>
-#include <string.h>
-#include <time.h>
 
 void label_filter(const struct node *node, const char *instance_id, struct label_filter *filter)
 {
@@ -27,142 +20,12 @@ void label_filter(const struct node *node, const char *instance_id, struct label
 	}
 }
 
-/* What the engine has of ours, of one kind: {name: instance id}. */
-typedef int list_objects(struct engine *engine, const char *const *labels, json_t *found,
-			 struct err *e);
-typedef int remove_object(struct engine *engine, const char *name, struct err *e);
-
-static int found_one(json_t *found, const char *name, const json_t *labels, struct err *e)
-{
-	json_t *owner = json_object_get(labels, LABEL_INSTANCE);
-
-	return json_object_set(found, name, owner ? owner : json_null()) < 0 ? err_memory(e) : 0;
-}
-
-/* The engine room's four lists differ in their types alone. */
-#define LIST_OBJECTS(kind, name_member)                                                            \
-	static int list_##kind##s(struct engine *engine, const char *const *labels, json_t *found, \
-				  struct err *e)                                                   \
-	{                                                                                          \
-		struct engine_##kind##_list list = { 0 };                                          \
-		int r = engine_##kind##_list(engine, labels, &list, e);                            \
-                                                                                                   \
-		for (size_t i = 0; r == 0 && i < list.count; i++)                                  \
-			r = found_one(found, list.items[i].name_member, list.items[i].labels, e);  \
-		engine_##kind##_list_done(&list);                                                  \
-		return r;                                                                          \
-	}
-
-LIST_OBJECTS(container, id)
-LIST_OBJECTS(network, id)
-LIST_OBJECTS(volume, name)
-LIST_OBJECTS(image, id)
-
-static int kill_and_remove(struct engine *engine, const char *container, struct err *e)
-{
-	return engine_container_remove(engine, container, true, e);
-}
-
-static int empty_and_remove(struct engine *engine, const char *network, struct err *e)
-{
-	int r = engine_network_remove(engine, network, e);
-
-	if (r != -ERR_CONFLICT)
-		return r;
-	r = network_evict(engine, network, e);
-	return r < 0 ? r : engine_network_remove(engine, network, e);
-}
-
-static int remove_image(struct engine *engine, const char *image, struct err *e)
-{
-	return engine_image_remove(engine, image, true, e);
-}
-
-/* In the order in which they can go: a network or volume is held by its containers. */
-static const struct kind {
-	list_objects *list;
-	remove_object *remove;
-} kinds[] = {
-	{ list_containers, kill_and_remove },
-	{ list_networks, empty_and_remove },
-	{ list_volumes, engine_volume_remove },
-	{ list_images, remove_image },
-};
-
-struct removal {
-	struct engine *engine;
-	const struct kind *kind;
-	const char **names;
-};
-
-static int remove_one(void *cookie, size_t i, struct err *e)
-{
-	const struct removal *removal = cookie;
-	int r = removal->kind->remove(removal->engine, removal->names[i], e);
-
-	/* Gone already is as good; what is in use or being removed shows in the next round. */
-	return r == -ERR_NOT_FOUND || r == -ERR_CONFLICT ? 0 : r;
-}
-
-static int remove_kind(struct node *node, const char *const *labels, const struct kind *kind,
-		       size_t *seen, struct err *e)
-{
-	enum { AT_ONCE = 8 };
-	AUTO(json_t *, json_decrefp) found = json_object();
-	AUTO(const char **, freep) names = NULL;
-	struct removal removal = { .engine = node->engine, .kind = kind };
-	size_t count = 0;
-	const char *name;
-	json_t *owner;
-	int r;
-
-	r = found ? kind->list(node->engine, labels, found, e) : err_memory(e);
-	if (r < 0)
-		return r;
-	names = calloc(json_object_size(found) + 1, sizeof(*names));
-	if (!names)
-		return err_memory(e);
-	json_object_foreach (found, name, owner)
-		names[count++] = name;
-	removal.names = names;
-	*seen += count;
-	return work_each_always(count, AT_ONCE, remove_one, &removal, e);
-}
-
-static void sleep_ms(int64_t ms)
-{
-	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
-
-	nanosleep(&ts, NULL);
-}
-
 int compose_down(struct node *node, const char *instance_id, struct err *e)
 {
-	enum { ROUNDS = 8 };
 	struct label_filter filter;
-	struct err why = ERR_INIT;
-	int64_t pause_ms = 25;
-	int r = 0;
 
 	label_filter(node, instance_id, &filter);
-	for (int round = 0; round < ROUNDS; round++) {
-		size_t seen = 0;
-
-		r = 0;
-		for (size_t i = 0; r == 0 && i < ARRAY_SIZE(kinds); i++)
-			r = remove_kind(node, filter.labels, &kinds[i], &seen, &why);
-		/* A round that sees nothing is the proof that all is gone, not merely asked to go.
-		 */
-		if (r == 0 && seen == 0)
-			return 0;
-		if (r < 0 || round > 0) {
-			sleep_ms(pause_ms);
-			pause_ms *= 2;
-		}
-	}
-	if (r == 0)
-		return err_set(e, ERR_ENGINE, "take down '%s': something of it stays", instance_id);
-	return err_set(e, why.code, "take down '%s': %s", instance_id, why.msg);
+	return labelled_remove(node->engine, filter.labels, instance_id, e);
 }
 
 int compose_instances(struct node *node, json_t **ret_ids, struct err *e)
@@ -172,14 +35,14 @@ int compose_instances(struct node *node, json_t **ret_ids, struct err *e)
 	int r = ids ? 0 : err_memory(e);
 
 	label_filter(node, NULL, &filter);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(kinds); i++) {
-		AUTO(json_t *, json_decrefp) found = json_object();
+	for (int kind = 0; r == 0 && kind < LABELLED_KINDS; kind++) {
+		AUTO(json_t *, json_decrefp) found = NULL;
 		const char *name, *id;
-		json_t *owner;
+		json_t *labels;
 
-		r = found ? kinds[i].list(node->engine, filter.labels, found, e) : err_memory(e);
-		json_object_foreach (found, name, owner) {
-			id = json_string_value(owner);
+		r = labelled_list(node->engine, kind, filter.labels, &found, e);
+		json_object_foreach (found, name, labels) {
+			id = json_string_value(json_object_get(labels, LABEL_INSTANCE));
 			if (id && json_object_set_new(ids, id, json_true()) < 0)
 				return err_memory(e);
 		}

@@ -14,6 +14,7 @@
 #include "node/keeper.h"
 #include "node/node-http.h"
 #include "node/node.h"
+#include "node/pool.h"
 #include "node/recover.h"
 #include "node/timeline.h"
 #include "node/warm-http.h"
@@ -112,10 +113,18 @@ uint16_t node_daemon_port(const struct node_daemon *daemon)
 	return http_server_port(daemon->server);
 }
 
-int node_daemon_stop_all(struct node_daemon *daemon, struct ctfy_stopped *ret_stopped,
-			 struct err *e)
+int node_daemon_clear(struct node_daemon *daemon, struct err *e)
 {
-	return instance_stop_all(daemon->node, ret_stopped, e);
+	struct ctfy_stopped stopped = { 0 };
+	int r;
+
+	r = instance_stop_all(daemon->node, &stopped, e);
+	fields_done(stopped_fields, &stopped);
+	if (r < 0)
+		return r;
+	log_info("removing %zu networks that were ready", pool_ready(daemon->node->pool));
+	pool_drain(daemon->node->pool);
+	return 0;
 }
 
 void node_daemon_free(struct node_daemon *daemon)

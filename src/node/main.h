@@ -19,9 +19,8 @@ struct node_daemon;
 int node_daemon_start(const struct node_options *options, const char *token,
 		      struct node_daemon **ret_daemon, struct err *e);
 uint16_t node_daemon_port(const struct node_daemon *daemon);
-/* Stops every instance; for a node that is not coming back. */
-int node_daemon_stop_all(struct node_daemon *daemon, struct ctfy_stopped *ret_stopped,
-			 struct err *e);
+/* Stops every instance and removes what was kept ready: nothing of it stays on the engine. */
+int node_daemon_clear(struct node_daemon *daemon, struct err *e);
 /* Stops listening and waits for work in progress. Instances go on running. */
 void node_daemon_free(struct node_daemon *daemon);
 

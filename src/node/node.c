@@ -1,6 +1,7 @@
 #include "node/node.h"
 
 #include "base/buf.h"
+#include "base/claim.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include "db/db.h"
 #include "engine/engine.h"
 #include "node/catalogue.h"
+#include "node/clean.h"
 #include "node/firewall.h"
 #include "node/image.h"
 #include "node/metrics.h"
@@ -57,6 +59,21 @@ static int open_directories(struct node *node, struct err *e)
 	return node->state_dir && node->evidence_dir
 		       ? 0
 		       : err_errno(e, ERR_INVALID, "find '%s'", options->state);
+}
+
+/* A second node on the same state would run, end and sweep the same instances. */
+static int claim_state(struct node *node, struct err *e)
+{
+	return node->options->check ? 0 : claim_dir(node->state_dir, &node->state_claim, e);
+}
+
+static int claim_id(struct node *node, struct err *e)
+{
+	AUTO(char *, freep) name = strf(NODE_CLAIM "%s", node->id);
+
+	if (node->options->check)
+		return 0;
+	return name ? claim_name(name, &node->id_claim, e) : err_memory(e);
 }
 
 static int load_policy(const struct node_options *options, struct policy **ret_policy,
@@ -157,6 +174,8 @@ static int node_open(struct node *node, struct err *e)
 	if (r == 0)
 		r = open_directories(node, e);
 	if (r == 0)
+		r = claim_state(node, e);
+	if (r == 0)
 		r = load_policy(node->options, &node->policy, e);
 	if (r == 0)
 		r = open_engine(node, e);
@@ -164,6 +183,8 @@ static int node_open(struct node *node, struct err *e)
 		r = firewall_install(e);
 	if (r == 0)
 		r = open_stores(node, e);
+	if (r == 0)
+		r = claim_id(node, e);
 	if (r == 0)
 		r = scan_challenges(node, e);
 	return r;
@@ -179,6 +200,7 @@ int node_new(const struct node_options *options, const struct clock *clock, stru
 		return err_memory(e);
 	node->options = options;
 	node->clock = clock;
+	node->state_claim = node->id_claim = -1;
 	promises_init(&node->promises);
 	pthread_rwlock_init(&node->config, NULL);
 	gate_init(&node->stops, 16);
@@ -237,6 +259,8 @@ void node_free(struct node *node)
 	engine_close(node->engine);
 	db_close(node->db);
 	metrics_free(node->metrics);
+	closep(&node->id_claim);
+	closep(&node->state_claim);
 	free(node->engine_dir);
 	free(node->engine_name);
 	free(node->evidence_dir);

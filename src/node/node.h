@@ -32,11 +32,12 @@ struct node {
 	const struct node_options *options;
 	const struct clock *clock;
 	char *token;
-	char *state_dir;    /* absolute */
-	char *evidence_dir; /* absolute: what is recorded lies below it */
-	char *engine_name;  /* "Docker 20.10.24" */
-	int64_t nano_cpus;  /* the engine's host has; 0: unknown */
-	char *engine_dir;   /* where the engine keeps its images and containers */
+	char *state_dir;           /* absolute */
+	char *evidence_dir;        /* absolute: what is recorded lies below it */
+	int state_claim, id_claim; /* base/claim.h; -1: none */
+	char *engine_name;         /* "Docker 20.10.24" */
+	int64_t nano_cpus;         /* the engine's host has; 0: unknown */
+	char *engine_dir;          /* where the engine keeps its images and containers */
 	char id[ID_SIZE];
 	struct db *db;
 	struct engine *engine;

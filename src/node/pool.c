@@ -156,6 +156,27 @@ void pool_put(struct pool *pool, const struct pooled_network *network)
 	subnets_release(pool->node->subnets, network->subnet);
 }
 
+void pool_drain(struct pool *pool)
+{
+	struct pooled_network network;
+
+	pthread_mutex_lock(&pool->lock);
+	pool->most = 0;
+	pthread_mutex_unlock(&pool->lock);
+	while (take_oldest(pool, &network))
+		pool_put(pool, &network);
+}
+
+static bool wants_more(struct pool *pool)
+{
+	bool wants;
+
+	pthread_mutex_lock(&pool->lock);
+	wants = pool->count < pool->most;
+	pthread_mutex_unlock(&pool->lock);
+	return wants;
+}
+
 static int make_network(struct pool *pool, struct pooled_network *network, struct err *e)
 {
 	struct node *node = pool->node;
@@ -189,7 +210,7 @@ int pool_fill(struct pool *pool, struct err *e)
 	struct pooled_network network = { .id = "" };
 	int r;
 
-	if (pool_ready(pool) >= pool->most)
+	if (!wants_more(pool))
 		return 0;
 	r = subnets_take(pool->node->subnets, SUBNET_PREFIX, network.subnet, e);
 	if (r < 0)

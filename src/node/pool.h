@@ -55,4 +55,7 @@ int pool_sweep(struct pool *pool, struct err *e);
 
 size_t pool_ready(struct pool *pool);
 
+/* Removes what is ready, and makes no more: the node is not coming back. */
+void pool_drain(struct pool *pool);
+
 #endif

@@ -334,11 +334,12 @@ static json_t *har_request(const json_t *request)
 			  headers_of(request), "queryString", har_query(text_of(request, "url")),
 			  "headersSize", -1, "bodySize", body_size(request));
 
+	/* "_encoding": HAR has no name for what is no text here. */
 	if (body_size(request) > 0)
 		json_object_set_new(har, "postData",
 				    json_pack("{s:s,s:s,s:s*}", "mimeType",
 					      header_of(request, "content-type"), "text",
-					      binary ? binary : text_of(body, "text"), "encoding",
+					      binary ? binary : text_of(body, "text"), "_encoding",
 					      binary ? "base64" : NULL));
 	return har;
 }
@@ -393,19 +394,28 @@ static json_t *har_messages(const json_t *flow)
 	return har;
 }
 
+/* Of "address:port", in which an IPv6 address is in brackets. */
+static json_t *har_address(const char *server)
+{
+	const char *port = strrchr(server, ':');
+	size_t len = port ? (size_t)(port - server) : 0;
+	bool is_bracketed = len > 2 && *server == '[';
+
+	return is_bracketed ? json_stringn(server + 1, len - 2) : json_stringn(server, len);
+}
+
 static json_t *har_entry(const json_t *flow)
 {
 	json_t *timings = json_object_get(flow, "timings");
-	const char *server = text_of(flow, "server");
 	json_t *entry =
-		json_pack("{s:s,s:f,s:o,s:o,s:{},s:o,s:s%,s:s,s:o*}", "startedDateTime",
+		json_pack("{s:s,s:f,s:o,s:o,s:{},s:o,s:o,s:s,s:o*}", "startedDateTime",
 			  text_of(flow, "started_at"), "time",
 			  json_number_value(json_object_get(flow, "duration_ms")), "request",
 			  har_request(json_object_get(flow, "request")), "response",
 			  har_response(flow), "cache", "timings",
 			  timings ? json_incref(timings)
 				  : json_pack("{s:i,s:i,s:i}", "send", 0, "wait", 0, "receive", 0),
-			  "serverIPAddress", server, strcspn(server, ":"), "_clientAddress",
+			  "serverIPAddress", har_address(text_of(flow, "server")), "_clientAddress",
 			  text_of(flow, "client"), "_webSocketMessages", har_messages(flow));
 
 	return entry;
