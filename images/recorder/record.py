@@ -17,6 +17,7 @@ import json
 import os
 import sys
 from datetime import datetime, timezone
+from ipaddress import ip_address
 
 from mitmproxy import ctx
 from mitmproxy.net import encoding
@@ -154,6 +155,7 @@ class Flow:
                 "method": clean(request.method), "url": clean(request.pretty_url),
                 "http_version": request.http_version, "headers": headers_list(request),
                 "body": self.body(request, with_content)},
+            "websocket": None, "error": clean(error) if error else None,
         }
         end = request.timestamp_end or request.timestamp_start
         if response:
@@ -173,8 +175,6 @@ class Flow:
                 "close_code": flow.websocket.close_code,
                 "closed_by_client": flow.websocket.closed_by_client}
         record["duration_ms"] = milliseconds(request.timestamp_start, end)
-        if error:
-            record["error"] = clean(error)
         return record
 
 
@@ -204,6 +204,11 @@ class Record:
         handle = ctx.master.addons.get("proxyserver").handle_tcp_connection
         for port in PORTS:
             self.servers.append(await asyncio.start_server(handle, "0.0.0.0", port))
+
+    def client_connected(self, client):
+        """Whoever asks the proxy for the proxy would have it ask itself, again and again, until its memory ends."""
+        if client.peername[0] == client.sockname[0] or ip_address(client.peername[0]).is_loopback:
+            client.error = "the recorder speaks to itself"
 
     def next_layer(self, next_layer):
         context = next_layer.context

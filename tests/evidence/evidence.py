@@ -1,7 +1,10 @@
 """What the tests of evidence stand on: the node's harness, with challenges of their own."""
 
+import json
 import os
 import sys
+
+import jsonschema
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../node"))
@@ -22,3 +25,9 @@ def begin_first(node, challenge):
     if reply.status != 201:
         raise AssertionError(f"starting '{challenge}' gave {reply}")
     return reply.json, spec
+
+
+def check_har(har):
+    """It is HTTP Archive 1.2, by a schema of that specification."""
+    with open(os.path.join(HERE, "har-1.2.schema.json")) as file:
+        jsonschema.Draft7Validator(json.load(file)).validate(har)

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Agents: a container that is attached as /agent-runtime says, and what is recorded of it."""
 
-import io
 import os
 import shutil
-import tarfile
 
+from agent import Agent, ready_runtime
 from evidence import begin_first, harness, new_node
-from harness import NodeTest, engine, wait_for
+from harness import NodeTest, engine
 
 node = None
 row = None
@@ -25,48 +24,9 @@ def runtime(instance_id=None):
     return node.call("GET", f"/instances/{instance_id or row['instance_id']}/agent-runtime")
 
 
-def ready_runtime():
-    return wait_for(lambda: (r := runtime()).status == 200 and r, 30, "the recorder's keys").json
-
-
-class Agent:
-    """A container of somebody else's, which only does what it was told by the node."""
-
-    def __init__(self, told, labels=None):
-        made = engine.json("POST", f"/containers/create?name={harness.new_id('agent')}", {
-            "Image": "ctfy/recorder", "Entrypoint": ["sleep", "600"],
-            "Env": [f"{name}={value}" for name, value in told["env"].items()],
-            "Labels": labels or {},
-            "HostConfig": {"Init": True, "NetworkMode": told["docker"]["network"]}})
-        self.id = made["Id"]
-        if told["ca_pem"]:
-            self.put(told["docker"]["ca_path"], told["ca_pem"].encode())
-        engine.json("POST", f"/containers/{self.id}/start")
-
-    def put(self, path, data):
-        tar = io.BytesIO()
-        with tarfile.open(fileobj=tar, mode="w") as archive:
-            entry = tarfile.TarInfo(path.lstrip("/"))
-            entry.size = len(data)
-            archive.addfile(entry, io.BytesIO(data))
-        conn = harness.UnixConnection(engine.socket, 30)
-        conn.request("PUT", f"/containers/{self.id}/archive?path=/", tar.getvalue(), {"Content-Type": "application/x-tar"})
-        assert conn.getresponse().status == 200
-        conn.close()
-
-    def fetch(self, url):
-        code = ("import ssl, sys, urllib.request\n"
-                "context = ssl.create_default_context()\n"
-                "print(urllib.request.urlopen(sys.argv[1], timeout=10, context=context).read().decode(), end='')")
-        return engine.exec(self.id, ["python3", "-c", code, url])
-
-    def close(self):
-        engine.call("DELETE", f"/containers/{self.id}?force=1")
-
-
 class Attach(NodeTest):
     def test_an_agents_http_and_https_are_recorded(self):
-        told = ready_runtime()
+        told = ready_runtime(node, row["instance_id"])
         self.assertEqual(told["provider"], "docker")
         self.assertEqual(told["endpoints"], row["endpoints"])
         self.assertIn("BEGIN CERTIFICATE", told["ca_pem"])
@@ -84,7 +44,7 @@ class Attach(NodeTest):
             self.assertEqual(flow["response"]["body"]["text"], flag)
 
     def test_the_proxy_is_no_way_out(self):
-        told = ready_runtime()
+        told = ready_runtime(node, row["instance_id"])
         agent = Agent(told)
         self.addCleanup(agent.close)
         place = engine.inspect(agent.id)["NetworkSettings"]["Networks"]

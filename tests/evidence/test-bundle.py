@@ -7,8 +7,9 @@ import subprocess
 import tempfile
 import time
 
+from bundle import unpack, verify
 from evidence import begin_first, harness, new_node
-from harness import CTFY, NodeTest, fetch_soon, sha256, wait_for
+from harness import NodeTest, fetch_soon, sha256, wait_for
 
 node = None
 row = None
@@ -36,18 +37,6 @@ def bundle(name, instance_id=None):
     with open(path, "wb") as file:
         file.write(reply.body)
     return path
-
-
-def verify(path):
-    done = subprocess.run([CTFY, "evidence", "verify", path], capture_output=True, text=True)
-    return done.returncode, done.stdout + done.stderr
-
-
-def unpack(path):
-    """{name: bytes}, by the system's own tar."""
-    names = subprocess.run(["tar", "--zstd", "-tf", path], check=True, capture_output=True, text=True).stdout.split()
-    return {name: subprocess.run(["tar", "--zstd", "-xOf", path, name], check=True, capture_output=True).stdout
-            for name in names}
 
 
 class Bundle(NodeTest):

@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """HTTP recording: what curl and players said is in /traffic, whole, in order, and as HAR."""
 
+import asyncio
 import base64
 import gzip
 import hashlib
 import http.client
 import os
 import shutil
+import urllib.parse
 import urllib.request
 
-from evidence import begin_first, harness, new_node
-from harness import NodeTest, engine, fetch, fetch_soon, parallel, wait_for
+from agent import ready_runtime
+from evidence import begin_first, check_har, harness, new_node
+from harness import NodeTest, engine, fetch, fetch_soon, wait_for
 from websocket import TEXT, WebSocket
 
 node = None
@@ -40,6 +43,14 @@ def flows(query=""):
     return reply.json["flows"]
 
 
+def post(path, data):
+    conn = http.client.HTTPConnection("127.0.0.1", port(), timeout=20)
+    conn.request("POST", path, data)
+    answer = conn.getresponse().read()
+    conn.close()
+    return answer
+
+
 def flows_of(part, count=1):
     """Those whose URL has the part, once there are so many."""
     def found():
@@ -64,10 +75,7 @@ class Recorded(NodeTest):
 
     def test_bytes_that_are_no_text_survive(self):
         data = bytes(range(256)) * 3
-        conn = http.client.HTTPConnection("127.0.0.1", port(), timeout=20)
-        conn.request("POST", "/echo?binary", data)
-        self.assertEqual(conn.getresponse().read(), data)
-        conn.close()
+        self.assertEqual(post("/echo?binary", data), data)
         flow, = flows_of("binary")
         for side in ("request", "response"):
             self.assertEqual(flow[side]["body"]["size"], len(data))
@@ -103,18 +111,22 @@ class Recorded(NodeTest):
         self.assertEqual([(m["from_client"], m["text"]) for m in flow["websocket"]["messages"]],
                          [(True, "one"), (False, "one"), (True, "zwei"), (False, "zwei"), (True, "три"), (False, "три")])
 
-    def test_nothing_is_lost_under_load(self):
-        def ask(i):
-            conn = http.client.HTTPConnection("127.0.0.1", port(), timeout=60)
-            for j in range(20):
-                conn.request("GET", f"/load?{i}.{j}.")
-                self.assertEqual(conn.getresponse().read().decode(), f"/load?{i}.{j}.")
-            conn.close()
-        parallel([lambda i=i: ask(i) for i in range(100)])
+    def test_nothing_is_lost_of_2000_requests_at_once(self):
+        proxy = urllib.parse.urlsplit(ready_runtime(node, row["instance_id"])["proxy_url"])
+        async def ask(reader, writer, i):
+            writer.write(f"GET http://web:8080/load?{i}. HTTP/1.1\r\nHost: web:8080\r\nConnection: close\r\n\r\n".encode())
+            answer = await reader.read(-1)
+            writer.close()
+            return answer.endswith(f"\r\n\r\n/load?{i}.".encode())
+        async def ask_all(count):
+            connections = [await asyncio.open_connection(proxy.hostname, proxy.port) for _ in range(count)]
+            return await asyncio.gather(*[ask(*connections[i], i) for i in range(count)])
+        self.assertEqual(asyncio.run(ask_all(2000)), [True] * 2000)
         some = flows_of("/load?", 2000)
         self.assertEqual(len(some), 2000)
         self.assertEqual(len({flow["request"]["url"] for flow in some}), 2000)
         self.assertEqual(len({flow["id"] for flow in some}), 2000)
+        self.assertEqual({flow["response"]["status"] for flow in some}, {200})
 
 
 class Pages(NodeTest):
@@ -149,9 +161,11 @@ class Pages(NodeTest):
 
     def test_the_har_has_all_flows(self):
         fetch("127.0.0.1", port(), "/har?a=1&b=%20&c")
-        flows_of("/har")
-        log = self.assertStatus(traffic(query="?format=har"), 200).json["log"]
-        self.assertEqual(log["version"], "1.2")
+        post("/echo?har", b"\xff\0")
+        flows_of("har", 2)
+        har = self.assertStatus(traffic(query="?format=har"), 200).json
+        check_har(har)
+        log = har["log"]
         self.assertEqual(len(log["entries"]), len(flows()))
         entry, = [e for e in log["entries"] if "/har?" in e["request"]["url"]]
         for name in ("startedDateTime", "time", "request", "response", "cache", "timings"):
@@ -173,12 +187,65 @@ class Place(NodeTest):
         self.assertGone(node, begun["instance_id"])
         self.assertIn("/here", traffic(begun["instance_id"]).json["flows"][0]["request"]["url"])
 
-    def test_nothing_of_it_is_in_reach_of_a_service(self):
-        containers = node.containers(row["instance_id"])
-        self.assertEqual(containers["web"]["Mounts"], [])
-        code, text = engine.exec(containers["web"]["Id"],
-                                 ["sh", "-c", "find / -xdev -name 'flows.jsonl' -o -xdev -name 'mitmproxy-ca.pem'"])
-        self.assertEqual(text, "")
+
+class Inside(NodeTest):
+    """What a service tries that wants to read the recording, or to end it. It is root in there."""
+
+    def setUp(self):
+        self.containers = node.containers(row["instance_id"])
+
+    def run_inside(self, *argv):
+        return engine.exec(self.containers["web"]["Id"], list(argv), timeout=120)
+
+    def address_of(self, service):
+        return next(iter(self.containers[service]["NetworkSettings"]["Networks"].values()))["IPAddress"]
+
+    def test_no_file_of_it_is_there(self):
+        self.assertEqual(self.containers["web"]["Mounts"], [])
+        names = ["flows.jsonl", "mitmproxy-ca*", "*.pcap*", "docker.sock"]
+        test = sum([["-o", "-name", name] for name in names], [])[1:]
+        self.assertEqual(self.run_inside("find", "/", "-path", "/proc", "-prune", "-o", "(", *test, ")", "-print"), (0, ""))
+
+    def test_the_recorder_has_no_door_but_its_own(self):
+        code, text = self.run_inside("python3", "-c", "\n".join((
+            "import socket, sys",
+            "for port in range(1, 65536):",
+            "    with socket.socket() as s:",
+            "        s.settimeout(5)",
+            "        if s.connect_ex((sys.argv[1], port)) == 0: print(port)")), self.address_of("ctfy-recorder"))
+        self.assertEqual((code, text.split()), (0, ["8080", "9000"]), "the proxy's and the players'")
+
+    def test_the_recorder_does_not_tell_its_own(self):
+        own = self.address_of("ctfy-recorder")
+        for url in (f"http://{own}:8080/", f"http://{own}:9000/flag", "http://127.0.0.1:8080/",
+                    "http://127.0.0.1:9000/traffic/flows.jsonl", "file:///traffic/flows.jsonl",
+                    "http://127.0.0.1:9000/../../root/.mitmproxy/mitmproxy-ca.pem"):
+            with self.subTest(url):
+                code, text = self.run_inside("python3", "-c", "\n".join((
+                    "import http.client, sys",
+                    "proxy = http.client.HTTPConnection(sys.argv[1], 8080, timeout=20)",
+                    "proxy.request('GET', sys.argv[2], headers={'Host': sys.argv[2].split('/')[2]})",
+                    "answer = proxy.getresponse()",
+                    "print(answer.status, answer.read().decode(errors='replace'))")), own, url)
+                self.assertEqual(code, 0, text)
+                self.assertRegex(text, r"^(400|502) ")
+                self.assertNotIn("PRIVATE KEY", text)
+                self.assertNotIn("CERTIFICATE", text)
+                self.assertNotIn("started_at", text)
+
+    def test_none_of_its_processes_can_be_seen_or_ended(self):
+        sidecars = {name: c["State"]["Pid"] for name, c in self.containers.items() if name != "web"}
+        self.assertEqual(sorted(sidecars), ["ctfy-capture", "ctfy-recorder"])
+        code, text = self.run_inside("sh", "-c", "cat /proc/[0-9]*/comm; kill -9 " + " ".join(map(str, sidecars.values())))
+        self.assertNotIn("mitmdump", text)
+        self.assertNotIn("tcpdump", text)
+        self.assertNotEqual(code, 0)
+        self.assertNotEqual(self.run_inside("ip", "link", "set", "eth0", "down")[0], 0)
+        fetch("127.0.0.1", port(), "/still?here")
+        flows_of("still?here")
+        self.assertEqual({name: c["State"]["Pid"] for name, c in node.containers(row["instance_id"]).items()
+                          if name != "web"}, sidecars)
+        wait_for(lambda: b"/still?here" in node.call("GET", f"/instances/{row['instance_id']}/pcap").body, 20, "its packets")
 
 
 if __name__ == "__main__":

@@ -2,74 +2,20 @@
 """OpenVPN: the profile out of the instance, and a real client that comes in with it."""
 
 import os
-import secrets
 import shutil
 import subprocess
-import tempfile
-import unittest
 
+import player
 from evidence import harness, new_node
 from harness import NodeTest, engine, wait_for
 
 node = None
-host = f"10.99.{secrets.randbelow(250)}.1" # as players see it
+host = player.new_host()
 
 
 def setUpModule():
     global node
     node = new_node(listen="0.0.0.0", bind="0.0.0.0", public_host=host)
-
-
-def run(*argv, **more):
-    return subprocess.run(argv, check=True, capture_output=True, text=True, **more).stdout
-
-
-class Player:
-    """A machine of a player's: a network namespace with a wire to the host and nothing else."""
-
-    def __init__(self):
-        self.name = "ctfy-" + secrets.token_hex(3)
-        self.wire = "cw" + secrets.token_hex(3)
-        self.client = None
-        self.dir = tempfile.mkdtemp(prefix="ctfy-player-")
-        run("ip", "netns", "add", self.name)
-        run("ip", "link", "add", self.wire, "type", "veth", "peer", "name", "eth0", "netns", self.name)
-        run("ip", "addr", "add", f"{host}/24", "dev", self.wire)
-        run("ip", "link", "set", self.wire, "up")
-        for command in ("addr add %s/24 dev eth0" % (host[:-1] + "2"), "link set eth0 up", "link set lo up"):
-            self.run("ip", *command.split())
-
-    def argv(self, *argv):
-        return ["nsenter", f"--net=/run/netns/{self.name}", *argv]
-
-    def run(self, *argv, **more):
-        return run(*self.argv(*argv), **more)
-
-    def connect(self, profile):
-        path = os.path.join(self.dir, "client.ovpn")
-        with open(path, "wb") as file:
-            file.write(profile)
-        self.log = os.path.join(self.dir, "log")
-        self.client = subprocess.Popen(self.argv("openvpn", "--config", path, "--log", self.log))
-        wait_for(lambda: "Initialization Sequence Completed" in self.words(), 20, self.words)
-
-    def words(self):
-        try:
-            with open(self.log, errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
-
-    def fetch(self, url):
-        return self.run("curl", "-sS", "--max-time", "5", url)
-
-    def close(self):
-        if self.client:
-            self.client.terminate()
-            self.client.wait()
-        run("ip", "link", "del", self.wire)
-        run("ip", "netns", "del", self.name)
-        shutil.rmtree(self.dir)
 
 
 def profile_of(instance_id):
@@ -107,7 +53,7 @@ class Profile(NodeTest):
 
 class Way(NodeTest):
     def setUp(self):
-        if not shutil.which("openvpn") or not os.path.exists("/dev/net/tun") or os.geteuid() != 0:
+        if not player.can_be():
             self.skipTest("needs root, openvpn and /dev/net/tun")
 
     def test_a_player_comes_in_and_no_further(self):
@@ -118,19 +64,19 @@ class Way(NodeTest):
         self.assertIn(f"remote {host} {row['endpoints'][0]['port']}\n", reply.body.decode())
         network = target_network(row["instance_id"])
         target = f"http://{network['IPAddress']}/"
-        player = Player()
-        self.addCleanup(player.close)
+        somebody = player.Player(host)
+        self.addCleanup(somebody.close)
         with self.assertRaises(subprocess.CalledProcessError):
-            player.fetch(target)
-        player.connect(reply.body)
-        self.assertEqual(player.fetch(target), spec["answers"]["flag"])
+            somebody.fetch(target)
+        somebody.connect(reply.body)
+        self.assertEqual(somebody.fetch(target), spec["answers"]["flag"])
         with self.assertRaises(subprocess.CalledProcessError): # the node, by the bridge's own address
-            player.fetch(f"http://{network['Gateway']}:{node.port}/")
+            somebody.fetch(f"http://{network['Gateway']}:{node.port}/")
 
         self.assertStatus(node.stop(row["instance_id"]), 204)
         self.assertGone(node, row["instance_id"])
         with self.assertRaises(subprocess.CalledProcessError):
-            player.fetch(target)
+            somebody.fetch(target)
 
 
 if __name__ == "__main__":

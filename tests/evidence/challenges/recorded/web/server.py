@@ -1,6 +1,7 @@
 """HTTP on 8080, HTTPS on 8443 with a certificate of its own: echoes, long answers, a WebSocket.
 
-GET /flag, POST /echo, GET /long?N (N bytes), GET /gzip, GET /ws (a WebSocket that echoes).
+GET /flag, POST /echo, GET /long?N (N bytes), GET /gzip, GET /ws (a WebSocket that echoes), GET /log?LINE
+(into its log).
 """
 
 import base64
@@ -35,6 +36,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(gzip.compress(b"small and plain"), Content_Encoding="gzip")
         elif path == "/ws":
             self.websocket()
+        elif path == "/log":
+            print(query, flush=True)
+            self.answer(b"logged")
         else:
             self.answer(os.environ["FLAG"].encode() if path == "/flag" else self.path.encode())
 
