@@ -15,11 +15,15 @@ enum { BUCKETS = 16384 };
 struct key {
 	struct key *next;
 	char hash[SECRET_HASH_SIZE];
-	char *owner; /* the id of the user or node */
-	char *token_id;
+	const char *owner; /* the id of the user or node */
+	const char *token_id;
 	bool is_node;
 	enum role role;
-	int64_t expires_at; /* 0: never */
+	bool is_agent;
+	struct agent agent;
+	const char *csrf_hash; /* NULL: it is no browser's */
+	int64_t expires_at;    /* 0: never */
+	char texts[];
 };
 
 struct keyring {
@@ -33,13 +37,20 @@ struct keyring {
 struct key_row {
 	char *hash, *owner, *token_id, *role;
 	int64_t expires_at;
+	char *scope, *csrf_hash;
+	struct agent agent;
 };
 
-#define USER_KEYS                                                                 \
-	"SELECT token.hash, account.id, token.id, account.role, token.expires_at" \
-	" FROM token JOIN account ON account.id = token.account_id"               \
-	" WHERE account.disabled = 0"
-#define NODE_KEYS "SELECT token_hash, id, id, 'node', 0 FROM node"
+#define USER_KEYS                                                                  \
+	"SELECT token.hash, account.id, token.id, account.role, token.expires_at," \
+	" token.scope, token.csrf_hash, instance.id, instance.competition_id,"     \
+	" instance.challenge_id, instance.team_id"                                 \
+	" FROM token JOIN account ON account.id = token.account_id"                \
+	" LEFT JOIN instance ON instance.id = token.instance_id"                   \
+	" WHERE account.disabled = 0"                                              \
+	" AND (token.scope <> 'instance' OR instance.id IS NOT NULL)"
+#define NODE_KEYS \
+	"SELECT token_hash, id, id, 'node', 0, 'node', NULL, NULL, NULL, NULL, NULL FROM node"
 
 static void read_key(const struct db_rows *rows, struct arena *arena, void *ret_struct)
 {
@@ -51,33 +62,69 @@ static void read_key(const struct db_rows *rows, struct arena *arena, void *ret_
 		.token_id = arena_strdup(arena, db_get_text(rows, 2)),
 		.role = arena_strdup(arena, db_get_text(rows, 3)),
 		.expires_at = db_get_int(rows, 4),
+		.scope = arena_strdup(arena, db_get_text(rows, 5)),
+		.csrf_hash = arena_strdup(arena, db_get_text(rows, 6)),
+		.agent = { .instance_id = arena_strdup(arena, db_get_text(rows, 7)),
+			   .competition_id = arena_strdup(arena, db_get_text(rows, 8)),
+			   .challenge_id = arena_strdup(arena, db_get_text(rows, 9)),
+			   .team_id = arena_strdup(arena, db_get_text(rows, 10)) },
 	};
 }
 
-static void key_free(struct key *key)
+/* The account's role, or less where the token's scope is less. */
+static void read_scope(const struct key_row *row, struct key *key)
 {
-	if (!key)
+	enum role most;
+
+	key->is_node = !role_parse(row->role, &key->role);
+	key->is_agent = row->agent.instance_id != NULL;
+	if (key->is_node)
 		return;
-	free(key->owner);
-	free(key->token_id);
-	free(key);
+	if (!role_parse(row->scope, &most))
+		most = ROLE_PLAYER;
+	if (most < key->role)
+		key->role = most;
 }
+
+/* What a key keeps of its row, one text after the other. */
+enum { OWNER, TOKEN_ID, CSRF_HASH, INSTANCE, COMPETITION, CHALLENGE, TEAM, TEXTS };
 
 static struct key *key_new(const struct key_row *row)
 {
-	struct key *key = calloc(1, sizeof(*key));
+	const char *const texts[TEXTS] = {
+		[OWNER] = row->owner,
+		[TOKEN_ID] = row->token_id,
+		[CSRF_HASH] = row->csrf_hash,
+		[INSTANCE] = row->agent.instance_id,
+		[COMPETITION] = row->agent.competition_id,
+		[CHALLENGE] = row->agent.challenge_id,
+		[TEAM] = row->agent.team_id,
+	};
+	const char *kept[TEXTS] = { NULL };
+	struct key *key;
+	size_t size = 0;
+	char *at;
 
+	for (size_t i = 0; i < TEXTS; i++)
+		size += texts[i] ? strlen(texts[i]) + 1 : 0;
+	key = calloc(1, sizeof(*key) + size);
 	if (!key)
 		return NULL;
-	memcpy(key->hash, row->hash, SECRET_HASH_SIZE);
-	key->owner = strdup(row->owner);
-	key->token_id = strdup(row->token_id);
-	key->is_node = !role_parse(row->role, &key->role);
-	key->expires_at = row->expires_at;
-	if (!key->owner || !key->token_id) {
-		key_free(key);
-		return NULL;
+	at = key->texts;
+	for (size_t i = 0; i < TEXTS; i++) {
+		if (!texts[i])
+			continue;
+		kept[i] = at;
+		at = stpcpy(at, texts[i]) + 1;
 	}
+	memcpy(key->hash, row->hash, SECRET_HASH_SIZE);
+	key->owner = kept[OWNER];
+	key->token_id = kept[TOKEN_ID];
+	key->csrf_hash = kept[CSRF_HASH];
+	key->agent =
+		(struct agent){ kept[INSTANCE], kept[COMPETITION], kept[CHALLENGE], kept[TEAM] };
+	key->expires_at = row->expires_at;
+	read_scope(row, key);
 	return key;
 }
 
@@ -104,7 +151,7 @@ static void drop_keys_of(struct keyring *keyring, const char *owner)
 				continue;
 			}
 			*at = key->next;
-			key_free(key);
+			free(key);
 		}
 	}
 }
@@ -181,7 +228,7 @@ void keyring_free(struct keyring *keyring)
 			struct key *key = keyring->buckets[i];
 
 			keyring->buckets[i] = key->next;
-			key_free(key);
+			free(key);
 		}
 	}
 	pthread_rwlock_destroy(&keyring->lock);
@@ -199,14 +246,29 @@ int keyring_refresh_node(struct keyring *keyring, const char *node_id, struct er
 	return load(keyring, node_id, NODE_KEYS " WHERE id = ?", e);
 }
 
-static void read_principal(const struct key *key, struct arena *arena, struct principal *principal)
+static int read_principal(const struct key *key, struct arena *arena, struct principal *principal)
 {
 	const char *owner = arena_strdup(arena, key->owner);
+	struct agent *agent = NULL;
 
+	if (key->is_agent) {
+		agent = arena_alloc(arena, sizeof(*agent));
+		if (!agent)
+			return -ERR_MEMORY;
+		*agent = (struct agent){
+			.instance_id = arena_strdup(arena, key->agent.instance_id),
+			.competition_id = arena_strdup(arena, key->agent.competition_id),
+			.challenge_id = arena_strdup(arena, key->agent.challenge_id),
+			.team_id = arena_strdup(arena, key->agent.team_id),
+		};
+	}
 	*principal = (struct principal){ .role = key->role,
 					 .user_id = key->is_node ? NULL : owner,
 					 .node_id = key->is_node ? owner : NULL,
-					 .token_id = arena_strdup(arena, key->token_id) };
+					 .token_id = arena_strdup(arena, key->token_id),
+					 .csrf_hash = arena_strdup(arena, key->csrf_hash),
+					 .agent = agent };
+	return arena_failed(arena) ? -ERR_MEMORY : 0;
 }
 
 int keyring_find(struct keyring *keyring, struct arena *arena, const char *token, int64_t now,
@@ -214,6 +276,7 @@ int keyring_find(struct keyring *keyring, struct arena *arena, const char *token
 {
 	char hash[SECRET_HASH_SIZE];
 	bool found = false;
+	int r = 0;
 
 	secret_hash(token, hash);
 	pthread_rwlock_rdlock(&keyring->lock);
@@ -221,21 +284,37 @@ int keyring_find(struct keyring *keyring, struct arena *arena, const char *token
 		found = strcmp(key->hash, hash) == 0 &&
 			(key->expires_at == 0 || key->expires_at > now);
 		if (found)
-			read_principal(key, arena, ret_principal);
+			r = read_principal(key, arena, ret_principal);
 	}
 	pthread_rwlock_unlock(&keyring->lock);
 	if (!found)
 		return err_set(e, ERR_UNAUTHORIZED, "the token is unknown or expired: log in");
-	return arena_failed(arena) ? err_memory(e) : 0;
+	return r < 0 ? err_memory(e) : 0;
 }
 
-int access_check(const struct principal *principal, enum access access, struct err *e)
+static int check_agent(const struct agent *agent, enum access access, const char *challenge_id,
+		       struct err *e)
+{
+	if (access == ACCESS_AGENT &&
+	    (!challenge_id || strcmp(challenge_id, agent->challenge_id) == 0))
+		return 0;
+	return err_set(e, ERR_FORBIDDEN,
+		       "this token is good for the instance '%s' of '%s', and for nothing else",
+		       agent->instance_id, agent->challenge_id);
+}
+
+int access_check(const struct principal *principal, enum access access, const char *challenge_id,
+		 struct err *e)
 {
 	bool is_user = principal->user_id != NULL;
 	bool may = false;
 
+	if (principal->agent)
+		return check_agent(principal->agent, access, challenge_id, e);
+
 	switch (access) {
-	case ACCESS_USER: may = is_user; break;
+	case ACCESS_USER:
+	case ACCESS_AGENT: may = is_user; break;
 	case ACCESS_ORGANISER: may = is_user && principal->role >= ROLE_ORGANISER; break;
 	case ACCESS_ADMIN: may = is_user && principal->role == ROLE_ADMIN; break;
 	case ACCESS_NODE: may = !is_user; break;

@@ -7,17 +7,11 @@
 #include "platform/page.h"
 
 #include <stdarg.h>
-#include <string.h>
-
-static bool is_reading(const char *method)
-{
-	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-}
 
 /* Who may do it is more than a player, and it changes something. */
 static bool is_an_organisers_act(const struct http_route *route)
 {
-	return !(route->flags & HTTP_OPEN) && !is_reading(route->method) &&
+	return !(route->flags & HTTP_OPEN) && !door_is_reading(route->method) &&
 	       (route->access == ACCESS_ORGANISER || route->access == ACCESS_ADMIN);
 }
 

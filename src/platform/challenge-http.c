@@ -219,6 +219,6 @@ static int serve_challenge(void *ctx, struct http_req *req, struct http_res *res
 
 const struct http_route platform_challenge_routes[] = {
 	{ "GET", "/api/v1/challenges", serve_challenges, 0, ACCESS_USER },
-	{ "GET", "/api/v1/challenges/{id}", serve_challenge, 0, ACCESS_USER },
+	{ "GET", "/api/v1/challenges/{id}", serve_challenge, 0, ACCESS_AGENT },
 	{ .method = NULL },
 };

@@ -3,29 +3,70 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/secret.h"
 #include "platform/options.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 const struct http_route *const platform_route_tables[] = {
-	platform_user_routes,        platform_team_routes,
-	platform_competition_routes, platform_challenge_routes,
-	platform_instance_routes,    platform_attachment_routes,
-	platform_submission_routes,  platform_node_routes,
-	platform_audit_routes,       NULL,
+	platform_session_routes,
+	platform_user_routes,
+	platform_team_routes,
+	platform_competition_routes,
+	platform_challenge_routes,
+	platform_instance_routes,
+	platform_attachment_routes,
+	platform_submission_routes,
+	platform_node_routes,
+	platform_relay_routes,
+	platform_audit_routes,
+	NULL,
 };
+
+/* The token of a request, and whether a browser sent it by itself. */
+static const char *find_token(struct http_req *req, bool *ret_by_cookie)
+{
+	const char *bearer = http_bearer(req);
+
+	*ret_by_cookie = !bearer;
+	return bearer ? bearer : door_cookie(req, SESSION_COOKIE);
+}
+
+/*
+ * A browser sends its cookie along with whatever another site makes it ask for, and to every
+ * service of this host, whatever its port: to change something takes a word that only our own pages
+ * know.
+ */
+static int check_csrf(const struct http_req *req, const struct principal *principal, struct err *e)
+{
+	const char *word = http_header(req, "X-CSRF-Token");
+	char hash[SECRET_HASH_SIZE];
+
+	if (door_is_reading(http_method(req)))
+		return 0;
+	if (word)
+		secret_hash(word, hash);
+	if (!word || !principal->csrf_hash || !secret_equal(hash, principal->csrf_hash))
+		return err_set(
+			e, ERR_FORBIDDEN,
+			"with a session cookie this call needs X-CSRF-Token, as told at login");
+	return 0;
+}
 
 /* On a listening thread: from memory only. What no route serves is told to anybody. */
 int platform_authorize(void *ctx, struct http_req *req, const struct http_route *route,
 		       struct err *e)
 {
 	struct platform *platform = ctx;
-	const char *token = http_bearer(req);
 	struct principal *principal;
+	bool by_cookie;
+	const char *token;
 	int r;
 
 	if (!route)
 		return 0;
+	token = find_token(req, &by_cookie);
 	if (!token)
 		return err_set(e, ERR_UNAUTHORIZED, "this call needs Authorization: Bearer TOKEN");
 	principal = arena_alloc(http_arena(req), sizeof(*principal));
@@ -33,12 +74,43 @@ int platform_authorize(void *ctx, struct http_req *req, const struct http_route 
 		return err_memory(e);
 	r = keyring_find(platform->keyring, http_arena(req), token, door_now(platform), principal,
 			 e);
+	if (r == 0 && by_cookie)
+		r = check_csrf(req, principal, e);
 	if (r == 0)
-		r = access_check(principal, (enum access)route->access, e);
+		r = access_check(principal, (enum access)route->access, http_param(req, "id"), e);
 	if (r < 0)
 		return r;
 	http_set_user(req, principal);
 	return 0;
+}
+
+bool door_is_reading(const char *method)
+{
+	return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+const char *door_cookie(struct http_req *req, const char *name)
+{
+	const char *at = http_header(req, "Cookie");
+	size_t len = strlen(name);
+
+	while (at && *at) {
+		at += strspn(at, " ;");
+		if (strncmp(at, name, len) == 0 && at[len] == '=')
+			return arena_strndup(http_arena(req), at + len + 1,
+					     strcspn(at + len + 1, "; "));
+		at = strchr(at, ';');
+	}
+	return NULL;
+}
+
+bool door_is_https(const struct platform *platform, const struct http_req *req)
+{
+	const char *scheme = http_header(req, "X-Forwarded-Proto");
+
+	if (platform->options->behind_proxy && scheme)
+		return strcmp(scheme, "https") == 0;
+	return platform->options->cert != NULL;
 }
 
 int64_t door_now(const struct platform *platform)
@@ -72,7 +144,9 @@ bool door_is_organiser(const struct http_req *req)
 int door_competition(const struct platform *platform, struct http_req *req,
 		     struct competition *ret_competition, struct err *e)
 {
-	const char *id = http_query(req, "competition");
+	const struct principal *who = door_principal(req);
+	const char *id =
+		who && who->agent ? who->agent->competition_id : http_query(req, "competition");
 
 	if (id)
 		return competition_find(platform->db, http_arena(req), id, ret_competition, e);
@@ -83,8 +157,24 @@ int door_competition(const struct platform *platform, struct http_req *req,
 int door_team(const struct platform *platform, struct http_req *req,
 	      const struct competition *competition, struct team *ret_team, struct err *e)
 {
-	return team_of(platform->db, http_arena(req), competition->id, door_principal(req)->user_id,
-		       ret_team, e);
+	const struct principal *who = door_principal(req);
+	int r;
+
+	r = team_of(platform->db, http_arena(req), competition->id, who->user_id, ret_team, e);
+	if (r == 0 && who->agent && strcmp(who->agent->team_id, ret_team->id) != 0)
+		return err_set(e, ERR_FORBIDDEN,
+			       "this token's instance is of a team that its account has left");
+	return r;
+}
+
+int door_check_instance(const struct http_req *req, const char *instance_id, struct err *e)
+{
+	const struct agent *agent = door_principal(req)->agent;
+
+	if (!agent || strcmp(agent->instance_id, instance_id) == 0)
+		return 0;
+	return err_set(e, ERR_NOT_FOUND, "the instance '%s' of this token is not there any more",
+		       agent->instance_id);
 }
 
 bool door_shows(const struct competition *competition, const struct challenge *challenge)

@@ -17,6 +17,16 @@ struct http_req;
 
 int64_t door_now(const struct platform *platform);
 
+/* The cookie that a browser's session is in. */
+#define SESSION_COOKIE "ctfy_session"
+
+/* GET and HEAD change nothing. */
+bool door_is_reading(const char *method);
+/* The request's; NULL: it isn't sent. */
+const char *door_cookie(struct http_req *req, const char *name);
+/* Whether the client came by https, to us or to a proxy of ours. */
+bool door_is_https(const struct platform *platform, const struct http_req *req);
+
 /* The client's address; behind a proxy of ours, what that says it is. The request's. */
 const char *door_peer(const struct platform *platform, const struct http_req *req);
 
@@ -31,9 +41,15 @@ bool door_is_organiser(const struct http_req *req);
 int door_competition(const struct platform *platform, struct http_req *req,
 		     struct competition *ret_competition, struct err *e);
 
-/* The asker's team in it. Fails with CONFLICT where there is none. */
+/*
+ * The asker's team in it. Fails with CONFLICT where there is none, and with FORBIDDEN for a token
+ * of another team's instance.
+ */
 int door_team(const struct platform *platform, struct http_req *req,
 	      const struct competition *competition, struct team *ret_team, struct err *e);
+
+/* A token for one instance alone sees no other. Fails with NOT_FOUND. */
+int door_check_instance(const struct http_req *req, const char *instance_id, struct err *e);
 
 /* A player before a challenge. End it with door_leave(). */
 struct entry {

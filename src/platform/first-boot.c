@@ -49,6 +49,7 @@ static int make_admin(struct platform *platform, struct arena *arena, struct err
 {
 	int64_t now = clock_now_ms(platform->clock);
 	char password[PASSWORD_LENGTH + 1], text[SECRET_TOKEN_SIZE];
+	struct token_wish wish = { .name = "first start", .scope = role_word(ROLE_ADMIN) };
 	struct token token;
 	struct user user;
 	int r;
@@ -56,8 +57,9 @@ static int make_admin(struct platform *platform, struct arena *arena, struct err
 	id_random(password, PASSWORD_LENGTH);
 	r = user_create(platform->db, arena, now, "admin", password, ROLE_ADMIN, &user, e);
 	if (r == 0)
-		r = token_create(platform->db, arena, user.id, "first start", now, 0, &token, text,
-				 e);
+		wish.user_id = user.id;
+	if (r == 0)
+		r = token_create(platform->db, arena, now, &wish, &token, text, e);
 	/* Written before the commit: an admin without a way in would be worse than none. */
 	if (r == 0)
 		r = write_secret(platform, "admin-token", text, e);

@@ -131,8 +131,9 @@ static int find_own(struct platform *platform, struct http_req *req, struct entr
 	r = door_enter_playing(platform, req, entry, e);
 	if (r < 0)
 		return r;
-	return instances_of_team(platform->db, http_arena(req), entry->team.id,
-				 entry->challenge->id, ret_instance, e);
+	r = instances_of_team(platform->db, http_arena(req), entry->team.id, entry->challenge->id,
+			      ret_instance, e);
+	return r < 0 ? r : door_check_instance(req, ret_instance->id, e);
 }
 
 static int find_node(struct platform *platform, const struct instance *instance,
@@ -408,7 +409,7 @@ static int serve_admin_stop(void *ctx, struct http_req *req, struct http_res *re
 const struct http_route platform_instance_routes[] = {
 	{ "GET", "/api/v1/instances", serve_own, 0, ACCESS_USER },
 	{ "POST", OWN, serve_start, 0, ACCESS_USER },
-	{ "GET", OWN, serve_look, 0, ACCESS_USER },
+	{ "GET", OWN, serve_look, 0, ACCESS_AGENT },
 	{ "PATCH", OWN, serve_renew, 0, ACCESS_USER },
 	{ "DELETE", OWN, serve_stop, 0, ACCESS_USER },
 	{ "GET", "/api/v1/admin/instances", serve_all, 0, ACCESS_ORGANISER },

@@ -12,6 +12,7 @@
 #include "platform/challenges.h"
 #include "platform/first-boot.h"
 #include "platform/instance.h"
+#include "platform/limit.h"
 #include "platform/node.h"
 #include "platform/platform.h"
 #include "platform/schema.h"
@@ -148,6 +149,8 @@ static int open_parts(struct platform *platform, struct err *e)
 	r = challenges_new(options->challenges, &platform->challenges, e);
 	if (r == 0)
 		r = keyring_new(platform->db, &platform->keyring, e);
+	if (r == 0)
+		r = limiter_new(&platform->limiter, e);
 	if (r == 0)
 		r = scoreboards_new(platform->db, platform->challenges, platform->clock,
 				    &platform->boards, e);
@@ -319,6 +322,7 @@ void platform_daemon_free(struct platform_daemon *daemon)
 	settler_free(platform->settler);
 	nodes_free(platform->nodes);
 	scoreboards_free(platform->boards);
+	limiter_free(platform->limiter);
 	keyring_free(platform->keyring);
 	challenges_free(platform->challenges);
 	db_close(platform->db);

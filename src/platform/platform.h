@@ -14,6 +14,7 @@ struct challenges;
 struct clock;
 struct db;
 struct keyring;
+struct limiter;
 struct nodes;
 struct platform_options;
 struct scoreboards;
@@ -25,6 +26,7 @@ struct platform {
 	int state_claim; /* base/claim.h; -1: none */
 	struct db *db;
 	struct keyring *keyring;
+	struct limiter *limiter;
 	struct challenges *challenges;
 	struct scoreboards *boards;
 	struct settler *settler;
@@ -44,6 +46,7 @@ int platform_run(void *ctx, const struct http_route *route, struct http_req *req
 		 struct http_res *res, struct err *e);
 
 extern const struct http_route platform_audit_routes[];
+extern const struct http_route platform_session_routes[];
 extern const struct http_route platform_user_routes[];
 extern const struct http_route platform_team_routes[];
 extern const struct http_route platform_competition_routes[];
@@ -52,5 +55,6 @@ extern const struct http_route platform_instance_routes[];
 extern const struct http_route platform_attachment_routes[];
 extern const struct http_route platform_submission_routes[];
 extern const struct http_route platform_node_routes[];
+extern const struct http_route platform_relay_routes[];
 
 #endif

@@ -161,6 +161,14 @@ static const char *const migrations[] = {
 	"	request_id TEXT,"
 	"	at BIGINT NOT NULL);"
 	"CREATE INDEX audit_by_age ON audit (at, id);",
+
+	/*
+	 * What a token may do at most: a role's word, or "instance": that one alone. `csrf_hash` is
+	 * of what a browser says beside its cookie.
+	 */
+	"ALTER TABLE token ADD COLUMN scope TEXT NOT NULL DEFAULT 'admin';"
+	"ALTER TABLE token ADD COLUMN instance_id TEXT REFERENCES instance (id);"
+	"ALTER TABLE token ADD COLUMN csrf_hash TEXT;",
 	NULL,
 };
 

@@ -142,7 +142,7 @@ static int serve_all(void *ctx, struct http_req *req, struct http_res *res, stru
 }
 
 const struct http_route platform_submission_routes[] = {
-	{ "POST", "/api/v1/challenges/{id}/submissions", serve_submit, 0, ACCESS_USER },
+	{ "POST", "/api/v1/challenges/{id}/submissions", serve_submit, 0, ACCESS_AGENT },
 	{ "GET", "/api/v1/submissions", serve_own, 0, ACCESS_USER },
 	{ "GET", "/api/v1/admin/submissions", serve_all, 0, ACCESS_ORGANISER },
 	{ .method = NULL },

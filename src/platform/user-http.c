@@ -1,47 +1,7 @@
-#include "base/clock.h"
 #include "base/err.h"
 #include "platform/door.h"
 
 #include <string.h>
-
-enum { SESSION_DAYS = 30 };
-
-static int64_t days(int64_t count)
-{
-	return count * 24 * 60 * 60 * 1000;
-}
-
-static json_t *user_json(const struct user *user)
-{
-	return fields_encode(user_fields, user);
-}
-
-/* A new token for a user, told once, and known from the next request on. */
-static int send_token(struct platform *platform, struct http_req *req, struct http_res *res,
-		      const char *user_id, const char *name, int64_t expires_at, struct err *e)
-{
-	char text[SECRET_TOKEN_SIZE];
-	struct token token;
-	struct user user;
-	json_t *json;
-	int r;
-
-	r = token_create(platform->db, http_arena(req), user_id, name, door_now(platform),
-			 expires_at, &token, text, e);
-	if (r == 0)
-		r = keyring_refresh_user(platform->keyring, user_id, e);
-	if (r == 0)
-		r = user_find(platform->db, http_arena(req), user_id, &user, e);
-	if (r < 0)
-		return r;
-	json = fields_encode(token_fields, &token);
-	if (!json || json_object_set_new(json, "token", json_string(text)) < 0 ||
-	    json_object_set_new(json, "user", user_json(&user)) < 0) {
-		json_decref(json);
-		return err_memory(e);
-	}
-	return http_send_json(res, 201, json);
-}
 
 struct credentials {
 	char *name;
@@ -69,65 +29,6 @@ static int serve_register(void *ctx, struct http_req *req, struct http_res *res,
 				body.password, ROLE_PLAYER, &user, e);
 	fields_done(credentials_fields, &body);
 	return r < 0 ? r : http_send(res, 201, user_fields, &user);
-}
-
-static int serve_login(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
-{
-	struct platform *platform = ctx;
-	struct credentials body = { .name = NULL };
-	int64_t expires_at = door_now(platform) + days(SESSION_DAYS);
-	struct user user;
-	int r;
-
-	r = http_read(req, credentials_fields, &body, e);
-	if (r >= 0)
-		r = user_login(platform->db, http_arena(req), body.name, body.password, &user, e);
-	fields_done(credentials_fields, &body);
-	return r < 0 ? r : send_token(platform, req, res, user.id, "session", expires_at, e);
-}
-
-static int revoke(struct platform *platform, const char *user_id, const char *token_id,
-		  struct err *e)
-{
-	int r = token_revoke(platform->db, user_id, token_id, e);
-
-	return r < 0 ? r : keyring_refresh_user(platform->keyring, user_id, e);
-}
-
-static int serve_logout(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
-{
-	const struct principal *who = door_principal(req);
-	int r = revoke(ctx, who->user_id, who->token_id, e);
-
-	return r < 0 ? r : http_send_nothing(res, 204);
-}
-
-/* The user, and the team in the competition that is meant. */
-static int serve_me(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
-{
-	struct platform *platform = ctx;
-	struct competition competition;
-	struct team team = { .id = NULL };
-	struct user user;
-	json_t *json, *team_json;
-	int r;
-
-	r = user_find(platform->db, http_arena(req), door_principal(req)->user_id, &user, e);
-	if (r < 0)
-		return r;
-	r = door_competition(platform, req, &competition, e);
-	if (r == 0)
-		r = door_team(platform, req, &competition, &team, e);
-	if (r < 0 && r != -ERR_NOT_FOUND && r != -ERR_CONFLICT)
-		return r;
-	team_json =
-		team.id ? json_pack("{s:s, s:s}", "id", team.id, "name", team.name) : json_null();
-	json = user_json(&user);
-	if (!json || json_object_set_new(json, "team", team_json) < 0) {
-		json_decref(json);
-		return err_memory(e);
-	}
-	return http_send_json(res, 200, json);
 }
 
 struct password_change {
@@ -168,52 +69,6 @@ static int serve_password(void *ctx, struct http_req *req, struct http_res *res,
 	if (r == 0)
 		r = change_password(ctx, req, &body, e);
 	fields_done(password_change_fields, &body);
-	return r < 0 ? r : http_send_nothing(res, 204);
-}
-
-static int serve_tokens(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
-{
-	struct platform *platform = ctx;
-	struct tokens tokens;
-	int r;
-
-	r = token_list(platform->db, http_arena(req), door_principal(req)->user_id,
-		       door_now(platform), &tokens, e);
-	return r < 0 ? r : http_send(res, 200, tokens_fields, &tokens);
-}
-
-struct token_wish {
-	char *name;
-	int64_t days;
-};
-
-static const struct field token_wish_fields[] = {
-	FIELD(struct token_wish, STRING, name, FIELD_REQUIRED),
-	FIELD_RANGE(struct token_wish, days, 0, 1, 3650),
-	FIELDS_END,
-};
-
-static int serve_new_token(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
-{
-	struct platform *platform = ctx;
-	struct token_wish wish = { .name = NULL };
-	int64_t expires_at;
-	int r;
-
-	r = http_read(req, token_wish_fields, &wish, e);
-	if (r == 0) {
-		expires_at = wish.days ? door_now(platform) + days(wish.days) : 0;
-		r = send_token(platform, req, res, door_principal(req)->user_id, wish.name,
-			       expires_at, e);
-	}
-	fields_done(token_wish_fields, &wish);
-	return r;
-}
-
-static int serve_revoke(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
-{
-	int r = revoke(ctx, door_principal(req)->user_id, http_param(req, "token"), e);
-
 	return r < 0 ? r : http_send_nothing(res, 204);
 }
 
@@ -294,13 +149,7 @@ static int serve_admin_register(void *ctx, struct http_req *req, struct http_res
 
 const struct http_route platform_user_routes[] = {
 	{ "POST", "/api/v1/users", serve_register, HTTP_OPEN, 0 },
-	{ "POST", "/api/v1/sessions", serve_login, HTTP_OPEN, 0 },
-	{ "DELETE", "/api/v1/sessions", serve_logout, 0, ACCESS_USER },
-	{ "GET", "/api/v1/me", serve_me, 0, ACCESS_USER },
 	{ "PUT", "/api/v1/me/password", serve_password, 0, ACCESS_USER },
-	{ "GET", "/api/v1/me/tokens", serve_tokens, 0, ACCESS_USER },
-	{ "POST", "/api/v1/me/tokens", serve_new_token, 0, ACCESS_USER },
-	{ "DELETE", "/api/v1/me/tokens/{token}", serve_revoke, 0, ACCESS_USER },
 	{ "GET", "/api/v1/admin/users", serve_users, 0, ACCESS_ORGANISER },
 	{ "POST", "/api/v1/admin/users", serve_admin_register, 0, ACCESS_ORGANISER },
 	{ "PATCH", "/api/v1/admin/users/{user}", serve_change_user, 0, ACCESS_ADMIN },

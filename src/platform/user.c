@@ -44,6 +44,8 @@ const struct field users_fields[] = {
 const struct field token_fields[] = {
 	FIELD(struct token, STRING, id, 0),
 	FIELD(struct token, STRING, name, 0),
+	FIELD(struct token, STRING, scope, 0),
+	FIELD(struct token, STRING, instance_id, 0),
 	FIELD(struct token, TIME, created_at, 0),
 	FIELD(struct token, TIME, expires_at, 0),
 	FIELDS_END,
@@ -259,37 +261,42 @@ int user_set_role(struct db *db, const char *id, enum role role, bool disabled, 
 	return rows_end(db, r, e);
 }
 
-int token_create(struct db *db, struct arena *arena, const char *user_id, const char *name,
-		 int64_t now, int64_t expires_at, struct token *ret_token,
-		 char text[SECRET_TOKEN_SIZE], struct err *e)
+int token_create(struct db *db, struct arena *arena, int64_t now, const struct token_wish *wish,
+		 struct token *ret_token, char text[SECRET_TOKEN_SIZE], struct err *e)
 {
-	char id[ROW_ID_SIZE], hash[SECRET_HASH_SIZE];
+	char id[ROW_ID_SIZE], hash[SECRET_HASH_SIZE], csrf_hash[SECRET_HASH_SIZE];
 	const char *shown, *key;
 	int r;
 
-	r = name_read(arena, "a token's name", name, &shown, &key, e);
+	r = name_read(arena, "a token's name", wish->name, &shown, &key, e);
 	if (r < 0)
 		return r;
 	r = db_run(db,
 		   "DELETE FROM token WHERE account_id = ? AND expires_at > 0 AND expires_at <= ?",
-		   DB_ARGS(db_text(user_id), db_int(now)), e);
+		   DB_ARGS(db_text(wish->user_id), db_int(now)), e);
 	if (r < 0)
 		return r;
 	secret_token(text);
 	secret_hash(text, hash);
+	if (wish->csrf)
+		secret_hash(wish->csrf, csrf_hash);
 	id_random(id, ROW_ID_SIZE - 1);
 	r = db_run(db,
-		   "INSERT INTO token (hash, id, account_id, name, created_at, expires_at)"
-		   " VALUES (?, ?, ?, ?, ?, ?)",
-		   DB_ARGS(db_text(hash), db_text(id), db_text(user_id), db_text(shown),
-			   db_int(now), db_int(expires_at)),
+		   "INSERT INTO token (hash, id, account_id, name, scope, instance_id, csrf_hash,"
+		   " created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		   DB_ARGS(db_text(hash), db_text(id), db_text(wish->user_id), db_text(shown),
+			   db_text(wish->scope), db_text(wish->instance_id),
+			   db_text(wish->csrf ? csrf_hash : NULL), db_int(now),
+			   db_int(wish->expires_at)),
 		   e);
 	if (r < 0)
 		return r;
 	*ret_token = (struct token){ .id = arena_strdup(arena, id),
 				     .name = arena_strdup(arena, shown),
+				     .scope = arena_strdup(arena, wish->scope),
+				     .instance_id = arena_strdup(arena, wish->instance_id),
 				     .created_at = now,
-				     .expires_at = expires_at };
+				     .expires_at = wish->expires_at };
 	return arena_failed(arena) ? err_memory(e) : 0;
 }
 
@@ -300,8 +307,10 @@ static void read_token(const struct db_rows *rows, struct arena *arena, void *re
 	*token = (struct token){
 		.id = arena_strdup(arena, db_get_text(rows, 0)),
 		.name = arena_strdup(arena, db_get_text(rows, 1)),
-		.created_at = db_get_int(rows, 2),
-		.expires_at = db_get_int(rows, 3),
+		.scope = arena_strdup(arena, db_get_text(rows, 2)),
+		.instance_id = arena_strdup(arena, db_get_text(rows, 3)),
+		.created_at = db_get_int(rows, 4),
+		.expires_at = db_get_int(rows, 5),
 	};
 }
 
@@ -309,7 +318,8 @@ int token_list(struct db *db, struct arena *arena, const char *user_id, int64_t 
 	       struct tokens *ret_tokens, struct err *e)
 {
 	return rows_all(db, arena,
-			"SELECT id, name, created_at, expires_at FROM token WHERE account_id = ?"
+			"SELECT id, name, scope, instance_id, created_at, expires_at FROM token"
+			" WHERE account_id = ?"
 			" AND (expires_at = 0 OR expires_at > ?) ORDER BY created_at",
 			DB_ARGS(db_text(user_id), db_int(now)), read_token, sizeof(struct token),
 			&ret_tokens->tokens, &ret_tokens->token_count, e);

@@ -62,6 +62,8 @@ int user_set_role(struct db *db, const char *id, enum role role, bool disabled, 
 struct token {
 	char *id;
 	char *name;
+	char *scope;       /* a role's word: no more than that role may; or "instance" */
+	char *instance_id; /* the one it is for; NULL: for no one alone */
 	int64_t created_at;
 	int64_t expires_at; /* 0: never */
 };
@@ -74,10 +76,19 @@ struct tokens {
 extern const struct field token_fields[];
 extern const struct field tokens_fields[];
 
-/* A new token; its text is told once and never again. */
-int token_create(struct db *db, struct arena *arena, const char *user_id, const char *name,
-		 int64_t now, int64_t expires_at, struct token *ret_token,
-		 char text[SECRET_TOKEN_SIZE], struct err *e);
+/* What is asked for; strings are borrowed. */
+struct token_wish {
+	const char *user_id;
+	const char *name;
+	const char *scope;       /* of struct token */
+	const char *instance_id; /* with the scope "instance" */
+	const char *csrf;        /* what a browser says beside its cookie; NULL: it is no cookie */
+	int64_t expires_at;      /* 0: never */
+};
+
+/* A new token; its text is told once and never again. Fails with VALIDATION (the name). */
+int token_create(struct db *db, struct arena *arena, int64_t now, const struct token_wish *wish,
+		 struct token *ret_token, char text[SECRET_TOKEN_SIZE], struct err *e);
 
 int token_list(struct db *db, struct arena *arena, const char *user_id, int64_t now,
 	       struct tokens *ret_tokens, struct err *e);

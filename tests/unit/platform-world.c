@@ -347,7 +347,8 @@ const struct reply *call(struct world *w, const char *token, const char *method,
 			 const char *body, const char *header)
 {
 	char authorization[128], full[512];
-	const char *headers[3] = { NULL };
+	const char *headers[8] = { NULL };
+	char lines[1024] = "", *rest = lines;
 	size_t count = 0;
 	struct http_reply raw = HTTP_REPLY_INIT;
 	struct http_call request = { .method = method,
@@ -364,7 +365,9 @@ const struct reply *call(struct world *w, const char *token, const char *method,
 		snprintf(authorization, sizeof(authorization), "Authorization: Bearer %s", token);
 		headers[count++] = authorization;
 	}
-	headers[count] = header;
+	snprintf(lines, sizeof(lines), "%s", header ? header : "");
+	while (rest && *rest && count + 1 < ARRAY_SIZE(headers))
+		headers[count++] = strsep(&rest, "\n");
 	if (http_call(w->http, &request, &raw, &e) < 0)
 		fail_msg("%s %s: %s", method, path, e.msg);
 	has_last = true;
@@ -496,4 +499,23 @@ void wait_for_status(struct world *w, const char *status)
 			fail_msg("not %s: %s", status, reply->body.data);
 		nanosleep(&pause, NULL);
 	}
+}
+
+void make_agent(struct world *w, const char *player, const char *challenge,
+		char token[SECRET_TOKEN_SIZE])
+{
+	char path[128], body[160];
+
+	snprintf(path, sizeof(path), "/challenges/%s/instance", challenge);
+	snprintf(body, sizeof(body), "{\"name\":\"agent\",\"instance_id\":\"%s\"}",
+		 text(call(w, player, "POST", path, NULL, WAIT), "id"));
+	snprintf(token, SECRET_TOKEN_SIZE, "%s",
+		 text(call(w, player, "POST", "/me/tokens", body, NULL), "token"));
+}
+
+bool reply_header(const struct reply *reply, const char *name, char *value, size_t size)
+{
+	const struct http_reply raw = { .headers = reply->headers };
+
+	return http_reply_header(&raw, name, value, size) != NULL;
 }

@@ -86,8 +86,8 @@ int world_setup(void **state);
 int world_teardown(void **state);
 /* A thread's last reply is its own to end. */
 void forget_reply(void);
-/* A call of the API: path "/me" stands for "/api/v1/me". The reply is the thread's until its next
- * one. */
+/* A call of the API: path "/me" stands for "/api/v1/me"; header may be several lines. The reply is
+ * the thread's until its next one. */
 const struct reply *call(struct world *w, const char *token, const char *method, const char *path,
 			 const char *body, const char *header);
 /* A member of the reply that has to be a string. */
@@ -104,5 +104,9 @@ void add_node(struct world *w, const char *name, struct fake_node *node);
 void wait_for_state(struct world *w, const char *state);
 /* Of alice's instance of "web". */
 void wait_for_status(struct world *w, const char *status);
+/* Starts the player's instance of a challenge: a token for it alone. */
+void make_agent(struct world *w, const char *player, const char *challenge,
+		char token[SECRET_TOKEN_SIZE]);
+bool reply_header(const struct reply *reply, const char *name, char *value, size_t size);
 
 #endif

@@ -616,9 +616,12 @@ TEST(where_registration_is_closed_only_organisers_make_accounts)
 
 /* Routes and roles */
 
-enum { AS_NOBODY, AS_PLAYER, AS_ORGANISER, AS_ADMIN, AS_NODE, ROLES };
+/* An agent has a token for one instance alone. */
+enum { AS_NOBODY, AS_AGENT, AS_PLAYER, AS_ORGANISER, AS_ADMIN, AS_NODE, ROLES };
 
-static const char *const role_names[] = { "nobody", "player", "organiser", "admin", "node" };
+static const char *const role_names[] = {
+	"nobody", "agent", "player", "organiser", "admin", "node"
+};
 
 /* The least that each route takes; written down twice, so that no slip of a row goes unseen. */
 static const struct expectation {
@@ -628,7 +631,7 @@ static const struct expectation {
 	{ "POST", "/users", AS_NOBODY },
 	{ "POST", "/sessions", AS_NOBODY },
 	{ "DELETE", "/sessions", AS_PLAYER },
-	{ "GET", "/me", AS_PLAYER },
+	{ "GET", "/me", AS_AGENT },
 	{ "PUT", "/me/password", AS_PLAYER },
 	{ "GET", "/me/tokens", AS_PLAYER },
 	{ "POST", "/me/tokens", AS_PLAYER },
@@ -648,17 +651,27 @@ static const struct expectation {
 	{ "POST", "/admin/competitions", AS_ORGANISER },
 	{ "GET", "/admin/competitions/{competition}", AS_ORGANISER },
 	{ "GET", "/challenges", AS_PLAYER },
-	{ "GET", "/challenges/{id}", AS_PLAYER },
+	{ "GET", "/challenges/{id}", AS_AGENT },
 	{ "GET", "/instances", AS_PLAYER },
 	{ "POST", "/challenges/{id}/instance", AS_PLAYER },
-	{ "GET", "/challenges/{id}/instance", AS_PLAYER },
+	{ "GET", "/challenges/{id}/instance", AS_AGENT },
 	{ "PATCH", "/challenges/{id}/instance", AS_PLAYER },
 	{ "DELETE", "/challenges/{id}/instance", AS_PLAYER },
 	{ "GET", "/admin/instances", AS_ORGANISER },
 	{ "DELETE", "/admin/instances/{instance}", AS_ORGANISER },
-	{ "GET", "/challenges/{id}/attachments", AS_PLAYER },
-	{ "GET", "/challenges/{id}/attachments/{name}", AS_PLAYER },
-	{ "POST", "/challenges/{id}/submissions", AS_PLAYER },
+	{ "GET", "/challenges/{id}/openvpn-config", AS_PLAYER },
+	{ "GET", "/admin/instances/{instance}/containers", AS_ORGANISER },
+	{ "GET", "/admin/instances/{instance}/container-logs", AS_ORGANISER },
+	{ "GET", "/admin/instances/{instance}/traffic", AS_ORGANISER },
+	{ "GET", "/admin/instances/{instance}/pcap", AS_ORGANISER },
+	{ "GET", "/admin/instances/{instance}/evidence", AS_ORGANISER },
+	{ "GET", "/admin/instances/{instance}/timeline", AS_ORGANISER },
+	{ "GET", "/admin/instances/{instance}/agent-runtime", AS_ORGANISER },
+	{ "GET", "/admin/instances/{instance}/openvpn-config", AS_ORGANISER },
+	{ "GET", "/admin/instances/{instance}/containers/{container}/shell", AS_ORGANISER },
+	{ "GET", "/challenges/{id}/attachments", AS_AGENT },
+	{ "GET", "/challenges/{id}/attachments/{name}", AS_AGENT },
+	{ "POST", "/challenges/{id}/submissions", AS_AGENT },
 	{ "GET", "/submissions", AS_PLAYER },
 	{ "GET", "/admin/submissions", AS_ORGANISER },
 	{ "POST", "/nodes/register", AS_NOBODY },
@@ -689,18 +702,20 @@ static bool may(const struct http_route *route, int role)
 	return role >= least && role <= AS_ADMIN;
 }
 
-/* The route's path, with "none" for each of its parameters. */
+/* The route's path, with "none" for each of its parameters but a challenge's id. */
 static void fill_path(const char *route, char *path, size_t size)
 {
 	size_t len = 0;
 
 	for (; *route && len + 5 < size; route++) {
+		const char *value = strncmp(route, "{id}", 4) == 0 ? "web" : "none";
+
 		if (*route != '{') {
 			path[len++] = *route;
 			continue;
 		}
-		memcpy(path + len, "none", 4);
-		len += 4;
+		memcpy(path + len, value, strlen(value));
+		len += strlen(value);
 		route = strchr(route, '}');
 	}
 	path[len] = '\0';
@@ -726,7 +741,7 @@ static void walk_route(struct world *w, const struct http_route *route,
 		const struct reply *reply;
 		int expected = role == AS_NOBODY ? 401 : 403;
 
-		if (role == AS_NODE)
+		if (role == AS_NODE || role == AS_AGENT)
 			snprintf(token, sizeof(token), "%s", masters[role]);
 		else if (role != AS_NOBODY)
 			fresh_token(w, masters[role], token);
@@ -743,7 +758,10 @@ TEST(every_route_is_open_to_its_roles_and_to_no_other)
 	AUTO(struct fake_node, end_node) node;
 	AUTO(struct world, end_platform) w;
 	char organiser[SECRET_TOKEN_SIZE], path[128];
-	const char *const masters[ROLES] = { NULL, w.alice, organiser, w.admin, "node-token" };
+	char agent[SECRET_TOKEN_SIZE];
+	const char *const masters[ROLES] = {
+		NULL, agent, w.alice, organiser, w.admin, "node-token"
+	};
 	const struct reply *reply;
 	struct err e = ERR_INIT;
 	size_t walked = 0;
@@ -751,6 +769,8 @@ TEST(every_route_is_open_to_its_roles_and_to_no_other)
 	begin_node(&node);
 	begin_world(&w);
 	CHECK_EQ(platform_daemon_add_node(w.daemon, "n1", node.url, "node-token", &e), 0);
+	wait_for_state(&w, "healthy");
+	make_agent(&w, w.bob, "web", agent);
 	make_player(&w, "olga", NULL, organiser);
 	reply = call(&w, organiser, "GET", "/me", NULL, NULL);
 	snprintf(path, sizeof(path), "/admin/users/%s", text(reply, "id"));

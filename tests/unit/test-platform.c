@@ -521,6 +521,7 @@ TEST(an_unknown_name_costs_a_hash_too)
 TEST(a_disabled_account_neither_logs_in_nor_speaks_by_its_tokens)
 {
 	AUTO(struct world, end_world) w;
+	struct token_wish wish = { .name = "t", .scope = "player", .expires_at = 100 };
 	struct keyring *keyring;
 	struct principal who;
 	struct token token;
@@ -529,8 +530,9 @@ TEST(a_disabled_account_neither_logs_in_nor_speaks_by_its_tokens)
 	struct err e = ERR_INIT;
 
 	begin_world(&w);
+	wish.user_id = w.alice.id;
 	CHECK_EQ(keyring_new(w.db, &keyring, &e), 0);
-	CHECK_EQ(token_create(w.db, w.arena, w.alice.id, "t", 1, 100, &token, text, &e), 0);
+	CHECK_EQ(token_create(w.db, w.arena, 1, &wish, &token, text, &e), 0);
 	CHECK_EQ(keyring_find(keyring, w.arena, text, 50, &who, &e), -ERR_UNAUTHORIZED);
 	CHECK_EQ(keyring_refresh_user(keyring, w.alice.id, &e), 0);
 	CHECK_EQ(keyring_find(keyring, w.arena, text, 50, &who, &e), 0);

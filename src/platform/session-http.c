@@ -1,0 +1,345 @@
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "platform/door.h"
+#include "platform/instance.h"
+#include "platform/limit.h"
+
+#include <string.h>
+
+/* Coming in and going out: sessions of browsers and programs, and tokens with less power. */
+
+enum { SESSION_DAYS = 30 };
+
+/*
+ * Wrong passwords: of one account from one address, and of one address. A hall full of players has
+ * one address; a guesser behind it is stopped by the first.
+ */
+static const struct rate guesses_at_one = { .burst = 10, .period_ms = 10000 };
+static const struct rate guesses_from_one = { .burst = 200, .period_ms = 1000 };
+
+static int64_t days(int64_t count)
+{
+	return count * 24 * 60 * 60 * 1000;
+}
+
+/* Makes a token, known from the next request on, and tells of it and its user. */
+static int make_token(struct platform *platform, struct http_req *req,
+		      const struct token_wish *wish, char text[SECRET_TOKEN_SIZE],
+		      json_t **ret_json, struct err *e)
+{
+	struct token token;
+	struct user user;
+	int r;
+
+	r = token_create(platform->db, http_arena(req), door_now(platform), wish, &token, text, e);
+	if (r == 0)
+		r = keyring_refresh_user(platform->keyring, wish->user_id, e);
+	if (r == 0)
+		r = user_find(platform->db, http_arena(req), wish->user_id, &user, e);
+	if (r < 0)
+		return r;
+	*ret_json = fields_encode(token_fields, &token);
+	if (!*ret_json ||
+	    json_object_set_new(*ret_json, "user", fields_encode(user_fields, &user)) < 0) {
+		json_decref(*ret_json);
+		return err_memory(e);
+	}
+	return 0;
+}
+
+/* Logging in */
+
+struct login {
+	char *name;
+	char *password;
+	bool cookie;
+};
+
+static const struct field login_fields[] = {
+	FIELD(struct login, STRING, name, FIELD_REQUIRED),
+	FIELD(struct login, STRING, password, FIELD_REQUIRED),
+	FIELD(struct login, BOOL, cookie, 0),
+	FIELDS_END,
+};
+
+static int refuse_guesser(struct http_res *res, int64_t wait_ms, struct err *e)
+{
+	unsigned seconds = (unsigned)((wait_ms + 999) / 1000);
+
+	http_set_retry_after(res, seconds);
+	return err_set(e, ERR_RATE_LIMITED, "too many wrong passwords: try again in %u s", seconds);
+}
+
+/* Whoever is over the limit isn't even looked at: a guess costs us a hash. */
+static int check_password(struct platform *platform, struct http_req *req, struct http_res *res,
+			  const struct login *login, struct user *ret_user, struct err *e)
+{
+	const char *peer = door_peer(platform, req);
+	const char *both = arena_printf(http_arena(req), "%s %s", peer, login->name);
+	int64_t now = door_now(platform), wait, wait_of_peer;
+	int r;
+
+	if (!both)
+		return err_memory(e);
+	wait = limiter_wait(platform->limiter, both, &guesses_at_one, now);
+	wait_of_peer = limiter_wait(platform->limiter, peer, &guesses_from_one, now);
+	if (wait > 0 || wait_of_peer > 0)
+		return refuse_guesser(res, wait > wait_of_peer ? wait : wait_of_peer, e);
+	r = user_login(platform->db, http_arena(req), login->name, login->password, ret_user, e);
+	if (r == -ERR_UNAUTHORIZED) {
+		limiter_count(platform->limiter, both, &guesses_at_one, now);
+		limiter_count(platform->limiter, peer, &guesses_from_one, now);
+	}
+	return r;
+}
+
+static int set_cookie(struct platform *platform, struct http_req *req, struct http_res *res,
+		      const char *value, int64_t seconds, struct err *e)
+{
+	const char *cookie = arena_printf(http_arena(req),
+					  SESSION_COOKIE "=%s; Path=/api; Max-Age=%lld; HttpOnly;"
+							 " SameSite=Strict%s",
+					  value, (long long)seconds,
+					  door_is_https(platform, req) ? "; Secure" : "");
+
+	if (!cookie)
+		return err_memory(e);
+	http_set_header(res, "Set-Cookie", cookie);
+	return 0;
+}
+
+static int begin_session(struct platform *platform, struct http_req *req, struct http_res *res,
+			 const struct login *login, const struct user *user, struct err *e)
+{
+	char text[SECRET_TOKEN_SIZE], csrf[SECRET_TOKEN_SIZE];
+	const struct token_wish wish = {
+		.user_id = user->id,
+		.name = "session",
+		.scope = role_word(ROLE_ADMIN),
+		.csrf = login->cookie ? csrf : NULL,
+		.expires_at = door_now(platform) + days(SESSION_DAYS),
+	};
+	json_t *json;
+	int r;
+
+	secret_token(csrf);
+	r = make_token(platform, req, &wish, text, &json, e);
+	if (r < 0)
+		return r;
+	if (login->cookie)
+		r = set_cookie(platform, req, res, text, days(SESSION_DAYS) / 1000, e);
+	if (r == 0 && json_object_set_new(json, login->cookie ? "csrf_token" : "token",
+					  json_string(login->cookie ? csrf : text)) < 0)
+		r = err_memory(e);
+	if (r < 0) {
+		json_decref(json);
+		return r;
+	}
+	return http_send_json(res, 201, json);
+}
+
+static int serve_login(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	struct login login = { .name = NULL };
+	struct user user;
+	int r;
+
+	r = http_read(req, login_fields, &login, e);
+	if (r == 0)
+		r = check_password(platform, req, res, &login, &user, e);
+	if (r == 0)
+		r = begin_session(platform, req, res, &login, &user, e);
+	fields_done(login_fields, &login);
+	return r;
+}
+
+static int end_token(struct platform *platform, const char *user_id, const char *token_id,
+		  struct err *e)
+{
+	int r = token_revoke(platform->db, user_id, token_id, e);
+
+	return r < 0 ? r : keyring_refresh_user(platform->keyring, user_id, e);
+}
+
+static int serve_logout(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	const struct principal *who = door_principal(req);
+	int r = end_token(ctx, who->user_id, who->token_id, e);
+
+	if (r == 0 && who->csrf_hash)
+		r = set_cookie(ctx, req, res, "", 0, e);
+	return r < 0 ? r : http_send_nothing(res, 204);
+}
+
+/* Who am I */
+
+static json_t *scope_json(const struct principal *who)
+{
+	const struct agent *agent = who->agent;
+
+	if (!agent)
+		return json_pack("{s:s}", "scope", role_word(who->role));
+	return json_pack("{s:s, s:s, s:s, s:s}", "scope", "instance", "instance_id",
+			 agent->instance_id, "challenge_id", agent->challenge_id, "competition_id",
+			 agent->competition_id);
+}
+
+/* The user, what the token may, and the team in the competition that is meant. */
+static int serve_me(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	struct competition competition;
+	struct team team = { .id = NULL };
+	struct user user;
+	json_t *json;
+	int r;
+
+	r = user_find(platform->db, http_arena(req), door_principal(req)->user_id, &user, e);
+	if (r < 0)
+		return r;
+	r = door_competition(platform, req, &competition, e);
+	if (r == 0)
+		r = door_team(platform, req, &competition, &team, e);
+	if (r < 0 && r != -ERR_NOT_FOUND && r != -ERR_CONFLICT)
+		return r;
+	json = fields_encode(user_fields, &user);
+	if (!json ||
+	    json_object_set_new(json, "team",
+				team.id ? json_pack("{s:s, s:s}", "id", team.id, "name", team.name)
+					: json_null()) < 0 ||
+	    json_object_set_new(json, "token", scope_json(door_principal(req))) < 0) {
+		json_decref(json);
+		return err_memory(e);
+	}
+	return http_send_json(res, 200, json);
+}
+
+/* Tokens */
+
+static int serve_tokens(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	struct tokens tokens;
+	int r;
+
+	r = token_list(platform->db, http_arena(req), door_principal(req)->user_id,
+		       door_now(platform), &tokens, e);
+	return r < 0 ? r : http_send(res, 200, tokens_fields, &tokens);
+}
+
+struct new_token {
+	char *name;
+	char *scope;
+	char *instance_id;
+	int64_t days;
+};
+
+static const struct field new_token_fields[] = {
+	FIELD(struct new_token, STRING, name, FIELD_REQUIRED),
+	FIELD(struct new_token, STRING, scope, 0),
+	FIELD(struct new_token, STRING, instance_id, 0),
+	FIELD_RANGE(struct new_token, days, 0, 1, 3650),
+	FIELDS_END,
+};
+
+/* The asker's team has it, and it lives. */
+static int check_own_instance(struct platform *platform, struct http_req *req, const char *id,
+			      struct err *e)
+{
+	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
+	struct team team;
+	int r;
+
+	r = instances_find(platform->db, http_arena(req), id, &instance, e);
+	if (r == 0)
+		r = team_of(platform->db, http_arena(req), instance.competition_id,
+			    door_principal(req)->user_id, &team, e);
+	if (r < 0 && r != -ERR_NOT_FOUND && r != -ERR_CONFLICT)
+		return r;
+	if (r < 0 || strcmp(team.id, instance.team_id) != 0)
+		return err_set(e, ERR_NOT_FOUND, "your team has no instance '%s'", id);
+	return instance.live ? 0 : err_set(e, ERR_CONFLICT, "the instance '%s' has ended", id);
+}
+
+/* No token makes one that may more than itself. */
+static int choose_scope(struct platform *platform, struct http_req *req,
+			const struct new_token *body, const char **ret_scope, struct err *e)
+{
+	const struct principal *who = door_principal(req);
+	enum role role = who->role;
+
+	if (body->instance_id || (body->scope && strcmp(body->scope, "instance") == 0)) {
+		*ret_scope = "instance";
+		if (body->scope && strcmp(body->scope, "instance") != 0)
+			return http_refuse_field(req, "scope", "value_error",
+						 "with an instance_id it can only be instance", e);
+		return body->instance_id
+			       ? check_own_instance(platform, req, body->instance_id, e)
+			       : http_refuse_field(req, "instance_id", "value_error.missing",
+						   "which instance is it for?", e);
+	}
+	if (body->scope && !role_parse(body->scope, &role))
+		return http_refuse_field(req, "scope", "value_error",
+					 "player, organiser, admin or instance expected", e);
+	*ret_scope = role_word(role);
+	return role <= who->role
+		       ? 0
+		       : err_set(e, ERR_FORBIDDEN, "you can't make a token with the scope '%s'",
+				 body->scope);
+}
+
+static int make_wished_token(struct platform *platform, struct http_req *req, struct http_res *res,
+			     const struct new_token *body, struct err *e)
+{
+	struct token_wish wish = {
+		.user_id = door_principal(req)->user_id,
+		.name = body->name,
+		.instance_id = body->instance_id,
+		.expires_at = body->days ? door_now(platform) + days(body->days) : 0,
+	};
+	char text[SECRET_TOKEN_SIZE];
+	json_t *json;
+	int r;
+
+	r = choose_scope(platform, req, body, &wish.scope, e);
+	if (r == 0)
+		r = make_token(platform, req, &wish, text, &json, e);
+	if (r < 0)
+		return r;
+	if (json_object_set_new(json, "token", json_string(text)) < 0) {
+		json_decref(json);
+		return err_memory(e);
+	}
+	return http_send_json(res, 201, json);
+}
+
+static int serve_new_token(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct new_token body = { .name = NULL };
+	int r;
+
+	r = http_read(req, new_token_fields, &body, e);
+	if (r == 0)
+		r = make_wished_token(ctx, req, res, &body, e);
+	fields_done(new_token_fields, &body);
+	return r;
+}
+
+static int serve_revoke(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	int r = end_token(ctx, door_principal(req)->user_id, http_param(req, "token"), e);
+
+	return r < 0 ? r : http_send_nothing(res, 204);
+}
+
+const struct http_route platform_session_routes[] = {
+	{ "POST", "/api/v1/sessions", serve_login, HTTP_OPEN, 0 },
+	{ "DELETE", "/api/v1/sessions", serve_logout, 0, ACCESS_USER },
+	{ "GET", "/api/v1/me", serve_me, 0, ACCESS_AGENT },
+	{ "GET", "/api/v1/me/tokens", serve_tokens, 0, ACCESS_USER },
+	{ "POST", "/api/v1/me/tokens", serve_new_token, 0, ACCESS_USER },
+	{ "DELETE", "/api/v1/me/tokens/{token}", serve_revoke, 0, ACCESS_USER },
+	{ .method = NULL },
+};
