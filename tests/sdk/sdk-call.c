@@ -4,8 +4,9 @@
  *	sdk-call [OPTION...] URL TOKEN CALL [ARG...] [, CALL [ARG...]]...
  *
  * All calls go through one client. A typed result is printed as JSON, encoded anew from the struct
- * (--json: the node's own text); bytes as they are, after a line with their type when streamed.
- * A failure prints "KIND STATUS DETAIL" on stderr and ends with exit status 1.
+ * (--json: the node's own text; --both: that, and the struct on the next line); bytes as they are,
+ * after a line with their type when streamed. A failure prints "KIND STATUS DETAIL" on stderr and
+ * ends with exit status 1.
  */
 #include "base/own.h"
 #include "wire/instance.h"
@@ -24,6 +25,7 @@ struct context {
 	struct ctfy_log_query logs;
 	const char *output_dir;
 	bool async;
+	bool both;
 	uint64_t stop_at; /* bytes after which our sink has had enough */
 	uint64_t sunk;
 	struct ctfy_error error;
@@ -31,12 +33,21 @@ struct context {
 
 typedef int command(struct context *c, char **args, int count);
 
+static void print_text(struct context *c, const json_t *encoded)
+{
+	AUTO(char *, freep) text = json_dumps(encoded, JSON_COMPACT);
+
+	if (c->json)
+		puts(c->json);
+	if (!c->json || c->both)
+		puts(text);
+}
+
 static void print_json(struct context *c, const struct field *fields, const void *obj)
 {
 	AUTO(json_t *, json_decrefp) json = fields_encode(fields, obj);
-	AUTO(char *, freep) text = json_dumps(json, JSON_COMPACT);
 
-	puts(c->json ? c->json : text);
+	print_text(c, json);
 }
 
 static void print_bytes(const struct ctfy_bytes *bytes)
@@ -312,9 +323,8 @@ static int list_containers(struct context *c, char **args, int count)
 	(void)count;
 	if (r == 0) {
 		AUTO(json_t *, json_decrefp) json = containers_encode(&containers);
-		AUTO(char *, freep) text = json_dumps(json, JSON_COMPACT);
 
-		puts(c->json ? c->json : text);
+		print_text(c, json);
 	}
 	ctfy_containers_done(&containers);
 	return r;
@@ -390,6 +400,11 @@ static int get_agent_runtime(struct context *c, char **args, int count)
 	(void)count;
 	if (r < 0)
 		return r;
+	if (c->json) {
+		puts(c->json);
+		ctfy_agent_runtime_done(&runtime);
+		return r;
+	}
 	printf("%s %s %s\n", runtime.provider, runtime.proxy_url, runtime.ca_pem);
 	for (size_t i = 0; i < runtime.env_count; i++)
 		printf("%s=%s\n", runtime.env[i].name, runtime.env[i].value);
@@ -536,6 +551,7 @@ int main(int argc, char **argv)
 		{ "body-max", required_argument, NULL, 'm' },
 		{ "request-id", required_argument, NULL, 'r' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "both", no_argument, NULL, 'b' },
 		{ "ca", required_argument, NULL, 'c' },
 		{ "output-dir", required_argument, NULL, 'o' },
 		{ "async", no_argument, NULL, 'a' },
@@ -557,6 +573,10 @@ int main(int argc, char **argv)
 		case 'm': c.call.body_max = strtoull(optarg, NULL, 10); break;
 		case 'r': c.call.request_id = optarg; break;
 		case 'j': c.call.ret_json = &c.json; break;
+		case 'b':
+			c.call.ret_json = &c.json;
+			c.both = true;
+			break;
 		case 'c': client_options.ca_file = optarg; break;
 		case 'o': c.output_dir = optarg; break;
 		case 'a': c.async = true; break;
