@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/own.h"
+#include "base/work.h"
+#include "http/call.h"
 #include "http/request.h"
 #include "http/sha1.h"
 
@@ -21,6 +23,7 @@ enum {
 	PING_MS = 20 * 1000,    /* silence before a ping */
 	SILENCE_MS = 60 * 1000, /* and before the client is taken for gone */
 	GOODBYE_MS = 2000,      /* what the client gets to answer ours */
+	RELAY_OPEN_MS = 10 * 1000,
 	CONTROL_MAX = 125,
 	INPUT_SIZE = 16 << 10,
 	HEAD_MAX = 10, /* of a frame of ours */
@@ -69,6 +72,7 @@ struct websocket {
 
 	pthread_mutex_t sending; /* a frame is sent whole */
 	bool said_close, heard_close;
+	bool relayed;                   /* pings are another server's to send */
 	atomic_int_fast64_t closing_at; /* when it was said; 0: not yet */
 	atomic_bool hung_up;
 };
@@ -94,7 +98,7 @@ static int wait_readable(const struct websocket *ws, struct err *e)
 	int r;
 
 	while ((r = check_over(ws, e)) == 0 && poll(&fd, 1, LOOK_UP_MS) <= 0)
-		if (clock_monotonic_ms() - atomic_load(&ws->heard_at) > SILENCE_MS)
+		if (!ws->relayed && clock_monotonic_ms() - atomic_load(&ws->heard_at) > SILENCE_MS)
 			return err_set(e, ERR_TIMEOUT, "the client answers no ping");
 	return r;
 }
@@ -601,4 +605,93 @@ void websocket_close(struct websocket *ws, enum websocket_code code, const char 
 	while (!ws->heard_close && websocket_receive(ws, &part, &over) == 0)
 		;
 	MHD_upgrade_action(ws->handle, MHD_UPGRADE_ACTION_CLOSE);
+}
+
+/* --- on to another server ----------------------------------------------------------------- */
+
+struct relay {
+	struct websocket *ws;
+	struct http_tunnel *tunnel;
+};
+
+static int relay_to_server(struct relay *relay, struct err *e)
+{
+	struct websocket *ws = relay->ws;
+	int r;
+
+	while ((r = fill(ws, e)) == 0) {
+		size_t at = ws->input_at;
+
+		ws->input_at = ws->input_len;
+		r = http_tunnel_write(relay->tunnel, ws->input + at, ws->input_len - at, e);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+static int relay_to_client(struct relay *relay, struct err *e)
+{
+	char bytes[INPUT_SIZE];
+	size_t len = 1;
+	int r = 0;
+
+	while (r == 0 && len > 0) {
+		struct iovec part = { .iov_base = bytes };
+
+		r = http_tunnel_read(relay->tunnel, bytes, sizeof(bytes), LOOK_UP_MS, &len, e);
+		part.iov_len = len;
+		if (r == 0 && len > 0)
+			r = send_parts(relay->ws, &part, 1, e);
+		else if (r == -ERR_TIMEOUT)
+			r = check_over(relay->ws, e);
+	}
+	return r;
+}
+
+/* A direction that has ended ends the other. */
+static int relay_direction(void *cookie, size_t i, struct err *e)
+{
+	struct relay *relay = cookie;
+	int r = i == 0 ? relay_to_server(relay, e) : relay_to_client(relay, e);
+
+	websocket_hang_up(relay->ws);
+	http_tunnel_stop(relay->tunnel);
+	return r;
+}
+
+static int open_relay(const struct http_req *req, struct http_client *client, const char *path,
+		      struct http_tunnel **ret_tunnel, struct http_reply *ret_reply, struct err *e)
+{
+	static const char name[] = "Sec-WebSocket-Key: ";
+	char key[sizeof(name) + KEY_LEN];
+	const char *const headers[] = { key, "Sec-WebSocket-Version: 13", NULL };
+	const struct http_call call = {
+		.method = "GET", .path = path, .headers = headers, .timeout_ms = RELAY_OPEN_MS
+	};
+
+	snprintf(key, sizeof(key), "%s%s", name, http_header(req, "Sec-WebSocket-Key"));
+	return http_tunnel_open(client, &call, "websocket", ret_tunnel, ret_reply, e);
+}
+
+int websocket_relay(struct http_req *req, struct http_res *res, struct http_client *client,
+		    const char *path, struct http_reply *ret_reply, struct err *e)
+{
+	struct relay relay = { .ws = NULL };
+	struct err over = ERR_INIT;
+	int r;
+
+	r = check_request(req, e);
+	if (r == 0)
+		r = open_relay(req, client, path, &relay.tunnel, ret_reply, e);
+	if (r < 0)
+		return r;
+	r = websocket_accept(req, res, &relay.ws, e);
+	if (r == 0) {
+		relay.ws->relayed = true;
+		work_each_always(2, 2, relay_direction, &relay, &over);
+		MHD_upgrade_action(relay.ws->handle, MHD_UPGRADE_ACTION_CLOSE);
+	}
+	http_tunnel_close(relay.tunnel);
+	return r;
 }

@@ -13,6 +13,8 @@
 #include <stdint.h>
 
 struct err;
+struct http_client;
+struct http_reply;
 struct http_req;
 struct http_res;
 struct websocket;
@@ -70,5 +72,14 @@ void websocket_hang_up(struct websocket *ws);
 
 /* Ends the connection, with a goodbye where none was said. */
 void websocket_close(struct websocket *ws, enum websocket_code code, const char *reason);
+
+/*
+ * The WebSocket is another server's, at that path: what either side says goes to the other as it
+ * comes, a part at a time, until one of them hangs up. Returns then; how it ended is no failure.
+ * Fails as websocket_accept() does, and as http_tunnel_open() does where the other server can't be
+ * had: with PROTOCOL its refusal is in ret_reply.
+ */
+int websocket_relay(struct http_req *req, struct http_res *res, struct http_client *client,
+		    const char *path, struct http_reply *ret_reply, struct err *e);
 
 #endif

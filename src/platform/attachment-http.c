@@ -1,11 +1,10 @@
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/own.h"
-#include "http/call.h"
 #include "platform/door.h"
 #include "platform/instance.h"
 #include "platform/node.h"
+#include "platform/relay.h"
 #include "wire/instance.h"
 
 #include <errno.h>
@@ -21,7 +20,7 @@
  * those that are the same for everybody, from the challenge's folder.
  */
 
-enum { LIST_TIMEOUT_S = 10, DOWNLOAD_TIMEOUT_S = 600 };
+enum { LIST_TIMEOUT_S = 10 };
 
 /* The node that runs the team's instance; ret_node NULL: no instance runs. */
 static int find_running(struct platform *platform, struct http_req *req, struct entry *entry,
@@ -37,6 +36,9 @@ static int find_running(struct platform *platform, struct http_req *req, struct 
 	if (r == -ERR_NOT_FOUND)
 		return 0;
 	if (r < 0 || !instances_is(ret_instance, "running"))
+		return r;
+	r = door_check_instance(req, ret_instance->id, e);
+	if (r < 0)
 		return r;
 	*ret_node = nodes_take(platform->nodes, ret_instance->node_id);
 	return *ret_node ? 0 : err_set(e, ERR_NODE, "the node of this instance is gone");
@@ -105,18 +107,6 @@ static int send_list_of_folder(struct http_req *req, struct http_res *res,
 	return r < 0 ? r : http_send(res, 200, attachments_fields, &list);
 }
 
-/* Browsers save it under its name, whatever its type. */
-static void set_filename(struct http_res *res, const char *filename)
-{
-	struct buf value = BUF_INIT;
-
-	buf_puts(&value, "attachment; filename*=UTF-8''");
-	http_escape(&value, filename);
-	if (!buf_failed(&value))
-		http_set_header(res, "Content-Disposition", value.data);
-	buf_done(&value);
-}
-
 static int send_of_folder(struct http_res *res, const struct challenge *challenge,
 			  const char *filename, struct err *e)
 {
@@ -130,7 +120,7 @@ static int send_of_folder(struct http_res *res, const struct challenge *challeng
 		r = open_in_folder(challenge->dir, a->source, &fd, &st, e);
 		if (r < 0)
 			return r;
-		set_filename(res, filename);
+		relay_name(res, filename);
 		return http_send_file(res, fd, "application/octet-stream", NULL);
 	}
 	return err_set(e, ERR_NOT_FOUND, "'%s' has no file '%s'%s", challenge->id, filename,
@@ -156,47 +146,17 @@ static int send_list_of_node(struct http_res *res, const struct node *node, cons
 	return r;
 }
 
-/* A file on its way from the node to the player. */
-struct download {
-	struct http_res *res;
-	const char *filename;
-	struct err *e;
-	int failure; /* of our client's side */
-};
-
-static int begin_download(void *cookie, const char *content_type, int64_t size)
-{
-	struct download *download = cookie;
-
-	(void)size;
-	set_filename(download->res, download->filename);
-	download->failure = http_begin(download->res, 200, content_type, download->e);
-	return download->failure;
-}
-
-static int write_download(void *cookie, const void *bytes, size_t size)
-{
-	struct download *download = cookie;
-
-	download->failure = http_write(download->res, bytes, size, download->e);
-	return download->failure;
-}
-
 static int send_of_node(struct http_res *res, const struct node *node, const char *instance_id,
 			const char *filename, struct err *e)
 {
-	struct download download = { .res = res, .filename = filename, .e = e };
-	const struct ctfy_sink sink = { begin_download, write_download, &download };
-	const struct ctfy_call call = { .timeout = DOWNLOAD_TIMEOUT_S, .body_max = UINT64_MAX };
+	struct relay relay = { .res = res, .filename = filename, .may_be_empty = true, .e = e };
+	const struct ctfy_sink sink = relay_sink(&relay);
+	const struct ctfy_call call = RELAY_CALL;
 	struct ctfy_error error = CTFY_ERROR_INIT;
+	int r = ctfy_node_download_instance_attachment_to(nodes_client(node), instance_id, filename,
+							  &sink, &call, &error);
 
-	if (ctfy_node_download_instance_attachment_to(nodes_client(node), instance_id, filename,
-						      &sink, &call, &error) == 0)
-		return 0;
-	if (download.failure == 0)
-		return nodes_failed(node, &error, e);
-	ctfy_error_done(&error);
-	return download.failure;
+	return relay_end(&relay, node, r, &error);
 }
 
 static int serve_list(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
@@ -229,7 +189,7 @@ static int serve_file(void *ctx, struct http_req *req, struct http_res *res, str
 }
 
 const struct http_route platform_attachment_routes[] = {
-	{ "GET", "/api/v1/challenges/{id}/attachments", serve_list, 0, ACCESS_USER },
-	{ "GET", "/api/v1/challenges/{id}/attachments/{name}", serve_file, 0, ACCESS_USER },
+	{ "GET", "/api/v1/challenges/{id}/attachments", serve_list, 0, ACCESS_AGENT },
+	{ "GET", "/api/v1/challenges/{id}/attachments/{name}", serve_file, 0, ACCESS_AGENT },
 	{ .method = NULL },
 };

@@ -4,9 +4,11 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/work.h"
+#include "http/call.h"
 #include "platform/rows.h"
 #include "platform/schema.h"
 
@@ -33,6 +35,7 @@ struct node {
 	struct nodes *nodes;
 	char *id, *name, *url;
 	struct ctfy_node_client *client;
+	struct http_client *wire;
 	atomic_int holders;
 
 	pthread_mutex_t lock; /* of what follows */
@@ -81,6 +84,7 @@ void node_drop(struct node *node)
 	if (!node || atomic_fetch_sub(&node->holders, 1) > 1)
 		return;
 	ctfy_node_client_free(node->client);
+	http_client_free(node->wire);
 	report_done(&node->report);
 	pthread_cond_destroy(&node->wake);
 	pthread_mutex_destroy(&node->lock);
@@ -107,12 +111,29 @@ static void init_wake(struct node *node)
 	pthread_condattr_destroy(&attr);
 }
 
+/* Both ways to call it. */
+static int connect_node(struct node *node, const char *token, struct err *e)
+{
+	const char *ca_file = node->nodes->options.ca_file;
+	const struct ctfy_node_options options = { .ca_file = ca_file };
+	const struct http_client_options wire = {
+		.base_url = node->url, .role = "node", .bearer = token, .ca_file = ca_file
+	};
+	struct ctfy_error error = CTFY_ERROR_INIT;
+
+	if (ctfy_node_client_new(node->url, token, &options, &node->client, &error) < 0) {
+		err_set(e, ERR_VALIDATION, "node '%s': %s", node->name, error.detail);
+		ctfy_error_done(&error);
+		return -(int)ERR_VALIDATION;
+	}
+	return http_client_new(&wire, &node->wire, e);
+}
+
 static int make_node(struct nodes *nodes, const char *id, const char *name, const char *url,
 		     const char *token, struct node **ret_node, struct err *e)
 {
 	AUTO(struct node *, node_dropp) node = calloc(1, sizeof(*node));
-	const struct ctfy_node_options options = { .ca_file = nodes->options.ca_file };
-	struct ctfy_error error = CTFY_ERROR_INIT;
+	int r;
 
 	if (!node)
 		return err_memory(e);
@@ -124,11 +145,9 @@ static int make_node(struct nodes *nodes, const char *id, const char *name, cons
 	node->url = strdup(url);
 	if (!node->id || !node->name || !node->url)
 		return err_memory(e);
-	if (ctfy_node_client_new(url, token, &options, &node->client, &error) < 0) {
-		err_set(e, ERR_VALIDATION, "node '%s': %s", name, error.detail);
-		ctfy_error_done(&error);
-		return -(int)ERR_VALIDATION;
-	}
+	r = connect_node(node, token, e);
+	if (r < 0)
+		return r;
 	*ret_node = TAKE(node);
 	return 0;
 }
@@ -448,6 +467,11 @@ struct ctfy_node_client *nodes_client(const struct node *node)
 	return node->client;
 }
 
+struct http_client *nodes_wire(const struct node *node)
+{
+	return node->wire;
+}
+
 enum node_state nodes_state(struct node *node)
 {
 	enum node_state state;
@@ -630,17 +654,17 @@ int nodes_remove(struct nodes *nodes, const char *id, struct err *e)
 	return 0;
 }
 
+static enum err_code code_of(int status)
+{
+	return status == 404 ? ERR_NOT_FOUND : status == 503 ? ERR_UNAVAILABLE : ERR_NODE;
+}
+
 int nodes_failed(const struct node *node, struct ctfy_error *error, struct err *e)
 {
-	enum err_code code = ERR_NODE;
 	int r;
 
 	if (error->kind == CTFY_ERROR_NODE) {
-		if (error->status == 404)
-			code = ERR_NOT_FOUND;
-		else if (error->status == 503)
-			code = ERR_UNAVAILABLE;
-		r = err_set(e, code, "%s", or_none(error->detail));
+		r = err_set(e, code_of(error->status), "%s", or_none(error->detail));
 	} else {
 		log_warn("node '%s': %s", node->name, or_none(error->detail));
 		r = err_set(e, ERR_NODE, "the node of this instance does not answer (%s)",
@@ -648,4 +672,25 @@ int nodes_failed(const struct node *node, struct ctfy_error *error, struct err *
 	}
 	ctfy_error_done(error);
 	return r;
+}
+
+int nodes_unreachable(const struct node *node, const struct err *failed, struct err *e)
+{
+	log_warn("node '%s': %s", node->name, failed->msg);
+	return err_set(e, ERR_NODE, "the node of this instance does not answer (%s)",
+		       err_word(failed->code));
+}
+
+int nodes_refused(const struct http_reply *reply, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) json = NULL;
+	const char *detail = NULL;
+
+	if (json_parse(reply->body.data, reply->body.len, &json, NULL) == 0)
+		detail = json_string_value(json_object_get(json, "detail"));
+	if (!detail)
+		return err_set(e, code_of(reply->status), "the node refused, with status %d",
+			       reply->status);
+	return err_set(e, reply->status == 409 ? ERR_CONFLICT : code_of(reply->status), "%s",
+		       detail);
 }

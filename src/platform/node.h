@@ -22,6 +22,8 @@ struct arena;
 struct clock;
 struct db;
 struct err;
+struct http_client;
+struct http_reply;
 struct node;
 struct nodes;
 
@@ -89,6 +91,8 @@ int nodes_take_all(struct nodes *nodes, struct arena *arena, struct node ***ret_
 const char *nodes_id(const struct node *node);
 const char *nodes_name(const struct node *node);
 struct ctfy_node_client *nodes_client(const struct node *node);
+/* For what the SDK has no call for: WebSockets, and what our own nodes have beside the contract. */
+struct http_client *nodes_wire(const struct node *node);
 enum node_state nodes_state(struct node *node);
 /* {id, name, url, state, running, capacity...}: for organisers. */
 json_t *nodes_json(struct node *node);
@@ -102,5 +106,8 @@ int nodes_loads(struct nodes *nodes, struct arena *arena, struct node_load **ret
  * player may read it. Frees what the error holds.
  */
 int nodes_failed(const struct node *node, struct ctfy_error *error, struct err *e);
+/* The same of a call through nodes_wire(): one that failed, one that got an error status. */
+int nodes_unreachable(const struct node *node, const struct err *failed, struct err *e);
+int nodes_refused(const struct http_reply *reply, struct err *e);
 
 #endif
