@@ -633,20 +633,26 @@ static int relay_to_server(struct relay *relay, struct err *e)
 static int relay_to_client(struct relay *relay, struct err *e)
 {
 	char bytes[INPUT_SIZE];
-	size_t len = 1;
-	int r = 0;
+	size_t len;
+	int r;
 
-	while (r == 0 && len > 0) {
+	for (;;) {
 		struct iovec part = { .iov_base = bytes };
 
 		r = http_tunnel_read(relay->tunnel, bytes, sizeof(bytes), LOOK_UP_MS, &len, e);
-		part.iov_len = len;
-		if (r == 0 && len > 0)
-			r = send_parts(relay->ws, &part, 1, e);
-		else if (r == -ERR_TIMEOUT)
+		if (r == -ERR_TIMEOUT) {
 			r = check_over(relay->ws, e);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (r < 0 || len == 0)
+			return r;
+		part.iov_len = len;
+		r = send_parts(relay->ws, &part, 1, e);
+		if (r < 0)
+			return r;
 	}
-	return r;
 }
 
 /* A direction that has ended ends the other. */

@@ -125,6 +125,12 @@ class Shell(harness.NodeTest):
         self.assertGreaterEqual(self.until(ws, b".end\r\n").count(b"x"), 3000000)
         ws.close()
 
+    def test_silence_ends_nothing(self):
+        ws = self.open(node.containers(row["id"])["web"]["Id"])
+        ws.send(b"sleep 2; echo $((6*7)).\n")
+        self.until(ws, b"42.")
+        ws.close()
+
     def test_refusals_are_ordinary_errors(self):
         for container, token, status in (("0" * 64, None, 404), ("web", team.token, 403)):
             with self.assertRaises(Refused) as refused:
