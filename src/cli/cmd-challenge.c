@@ -1,7 +1,6 @@
 /* ctfy challenge: what an author does with a folder, without a platform. */
 #include "cli/cmd-challenge.h"
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/option.h"
 #include "base/own.h"
@@ -11,13 +10,14 @@
 #include "challenge/plan.h"
 #include "challenge/policy.h"
 #include "challenge/problem.h"
+#include "cli/challenge-test.h"
 #include "cli/cli.h"
+#include "cli/problem-print.h"
 #include "cli/scaffold.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* clang-format off */
 #define CHALLENGE_OPTIONS(ROW) \
@@ -45,70 +45,6 @@ static int complain(const struct err *e)
 {
 	fprintf(stderr, "ctfy: %s\n", e->msg);
 	return CLI_FAILED;
-}
-
-/* --- problems ----------------------------------------------------------------------------- */
-
-static const char *colour(enum problem_kind kind)
-{
-	static const char *const colours[] = { [PROBLEM_WARNING] = "\x1b[33m",
-					       [PROBLEM_ERROR] = "\x1b[31m",
-					       [PROBLEM_POLICY] = "\x1b[35m" };
-
-	return colours[kind];
-}
-
-static bool is_coloured(FILE *out)
-{
-	return isatty(fileno(out)) && !getenv("NO_COLOR");
-}
-
-/* File names and values come from strangers: a terminal gets no control characters. */
-static void print_problem(const struct problem *problem, FILE *out)
-{
-	AUTO(char *, freep) text = problem_text(problem);
-	bool coloured = is_coloured(out);
-
-	for (char *c = text; c && *c; c++)
-		*c = (unsigned char)*c < ' ' || *c == 0x7f ? ' ' : *c;
-	fprintf(out, "%s%s%s\n", coloured ? colour(problem->kind) : "",
-		text ? text : "out of memory", coloured ? "\x1b[0m" : "");
-}
-
-static void print_problems(const struct problems *problems, FILE *out)
-{
-	for (size_t i = 0; i < problems->count; i++)
-		print_problem(&problems->rows[i], out);
-}
-
-static json_t *text_json(const char *text)
-{
-	return text ? json_string(text) : json_null();
-}
-
-static json_t *problems_json(const struct problems *problems)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < problems->count; i++) {
-		const struct problem *row = &problems->rows[i];
-
-		json_array_append_new(array, json_pack("{s:s, s:o, s:i, s:i, s:o, s:o, s:o}",
-						       "kind", problem_kind_name(row->kind), "file",
-						       text_json(row->file), "line", (int)row->line,
-						       "column", (int)row->column, "key",
-						       text_json(row->key), "message",
-						       text_json(row->message), "opt_in",
-						       text_json(row->opt_in)));
-	}
-	return array;
-}
-
-static void print_json_line(json_t *json)
-{
-	json_dumpf(json, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(json);
 }
 
 /* --- lint --------------------------------------------------------------------------------- */
@@ -263,13 +199,36 @@ static const struct command {
 	const char *name, *arguments, *summary;
 	int least, most; /* words it takes; most -1: any number */
 	int (*run)(struct work *work);
+	int (*main)(int argc, char **argv); /* instead of all that: it parses for itself */
 } commands[] = {
-	{ "lint", "PATH...", "Say what is wrong with challenges: folders, trees, compose files.", 1,
-	  -1, run_lint },
-	{ "plan", "PATH", "Print what an instance would be made of, as JSON.", 1, 1, run_plan },
-	{ "import", "PATH", "Print a challenge.yml for a challenge of another dialect.", 1, 1,
-	  run_import },
-	{ "new", "DIR", "Make the folder of a new challenge that runs.", 1, 1, run_new },
+	{ .name = "lint",
+	  .arguments = "PATH...",
+	  .summary = "Say what is wrong with challenges: folders, trees, compose files.",
+	  .least = 1,
+	  .most = -1,
+	  .run = run_lint },
+	{ .name = "plan",
+	  .arguments = "PATH",
+	  .summary = "Print what an instance would be made of, as JSON.",
+	  .least = 1,
+	  .most = 1,
+	  .run = run_plan },
+	{ .name = "test",
+	  .arguments = "PATH...",
+	  .summary = "Start challenges on a node, solve and stop them. Its options: test --help",
+	  .main = challenge_test_main },
+	{ .name = "import",
+	  .arguments = "PATH",
+	  .summary = "Print a challenge.yml for a challenge of another dialect.",
+	  .least = 1,
+	  .most = 1,
+	  .run = run_import },
+	{ .name = "new",
+	  .arguments = "DIR",
+	  .summary = "Make the folder of a new challenge that runs.",
+	  .least = 1,
+	  .most = 1,
+	  .run = run_new },
 };
 
 static void print_usage(FILE *out)
@@ -302,6 +261,8 @@ static int run(const struct command *command, int argc, char **argv)
 	struct err e = ERR_INIT;
 	int status;
 
+	if (command->main)
+		return command->main(argc, argv);
 	if (options_parse(option_rows, &work.options, argc, argv, &work.count, &e) < 0) {
 		complain(&e);
 		return CLI_USAGE;

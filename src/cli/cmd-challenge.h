@@ -1,5 +1,5 @@
 /*
- * `ctfy challenge`: lint, plan, import and new. They need no platform and no login.
+ * `ctfy challenge`: lint, plan, test, import and new. They need no platform and no login.
  */
 #ifndef CLI_CMD_CHALLENGE_H
 #define CLI_CMD_CHALLENGE_H

@@ -33,7 +33,7 @@ RAW("platform", "[OPTION]...", "Run the platform.", platform_main);
 RAW("node", "[OPTION]...", "Run a node for a platform.", node_main);
 RAW("doctor", "[OPTION]...", "Say what this host can hold, and what limits it.", node_doctor_main);
 RAW("clean", "[--all | NODE...]", "Remove what nodes left on this engine.", node_clean_main);
-RAW("challenge", "lint|plan DIR...", "Check challenge folders; show what they would start.", cmd_challenge);
+RAW("challenge", "lint|plan|test PATH...", "Check challenge folders; show what they would start; try them.", cmd_challenge);
 RAW("evidence", "verify FILE", "Check a bundle of an instance's evidence.", cmd_evidence);
 RAW("version", "", "Print the version.", print_version);
 /* clang-format on */

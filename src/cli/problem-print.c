@@ -1,0 +1,70 @@
+#include "cli/problem-print.h"
+
+#include "base/own.h"
+#include "challenge/problem.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char *colour(enum problem_kind kind)
+{
+	static const char *const colours[] = { [PROBLEM_WARNING] = "\x1b[33m",
+					       [PROBLEM_ERROR] = "\x1b[31m",
+					       [PROBLEM_POLICY] = "\x1b[35m" };
+
+	return colours[kind];
+}
+
+static bool is_coloured(FILE *out)
+{
+	return isatty(fileno(out)) && !getenv("NO_COLOR");
+}
+
+/* File names and values come from strangers: a terminal gets no control characters. */
+static void print_problem(const struct problem *problem, FILE *out)
+{
+	AUTO(char *, freep) text = problem_text(problem);
+	bool coloured = is_coloured(out);
+
+	for (char *c = text; c && *c; c++)
+		*c = (unsigned char)*c < ' ' || *c == 0x7f ? ' ' : *c;
+	fprintf(out, "%s%s%s\n", coloured ? colour(problem->kind) : "",
+		text ? text : "out of memory", coloured ? "\x1b[0m" : "");
+}
+
+void print_problems(const struct problems *problems, FILE *out)
+{
+	for (size_t i = 0; i < problems->count; i++)
+		print_problem(&problems->rows[i], out);
+}
+
+json_t *text_json(const char *text)
+{
+	return text ? json_string(text) : json_null();
+}
+
+json_t *problems_json(const struct problems *problems)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < problems->count; i++) {
+		const struct problem *row = &problems->rows[i];
+
+		json_array_append_new(array, json_pack("{s:s, s:o, s:i, s:i, s:o, s:o, s:o}",
+						       "kind", problem_kind_name(row->kind), "file",
+						       text_json(row->file), "line", (int)row->line,
+						       "column", (int)row->column, "key",
+						       text_json(row->key), "message",
+						       text_json(row->message), "opt_in",
+						       text_json(row->opt_in)));
+	}
+	return array;
+}
+
+void print_json_line(json_t *json)
+{
+	json_dumpf(json, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(json);
+}

@@ -1,0 +1,178 @@
+#!/usr/bin/python3
+"""`ctfy challenge test` on a real engine: it tells who solved what, and leaves nothing behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "node"))
+sys.dont_write_bytecode = True
+
+import harness  # noqa: E402
+from harness import engine  # noqa: E402
+
+SAMPLES = HERE.parents[1] / "challenges"
+
+SPEC = """\
+name: Door
+health_deadline: 60s
+questions:
+  - {id: flag, text: What?, answer: 'flag{...}'}
+  - {id: year, text: When?, answer: {regex: '19[0-9]{2}'}}
+"""
+
+# busybox's nc serves one caller after the other.
+COMPOSE = """\
+services:
+  door:
+    image: ctfy/busybox
+    command: [nc, -ll, -p, "4000", -e, sh, -c, 'echo "$$FLAG"']
+    environment: [FLAG]
+    ports: ["4000"]
+    stop_grace_period: 1s
+"""
+
+SOLVER = """\
+#!/usr/bin/python3
+import socket, sys
+host, port = sys.argv[1].split(":")
+print("  flag=" + socket.create_connection((host, port), 20).makefile().readline().strip())
+print("year=1984")
+"""
+
+
+class Trial(harness.NodeTest):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="ctfy-trial-")
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        self.made = []
+        self.subnets = harness.free_subnets()
+
+    def tearDown(self):
+        for challenge in self.made:
+            self.assertEqual(engine.objects(f"{harness.LABEL_CHALLENGE}={challenge}"),
+                             {"container": {}, "network": {}, "volume": {}})
+        self.assertEqual(harness.labels_within(self.subnets), set(), "networks are left")
+
+    def challenge(self, word="door", solver=SOLVER, compose=COMPOSE, spec=SPEC):
+        name = harness.new_id(word)
+        folder = self.root / name
+        folder.mkdir()
+        (folder / "challenge.yml").write_text(spec)
+        (folder / "compose.yml").write_text(compose)
+        if solver:
+            (folder / "solve").write_text(solver)
+            (folder / "solve").chmod(0o755)
+        self.made.append(name)
+        return name
+
+    def own_node(self):
+        return ["--", "--subnets", self.subnets, "--ports", "%d-%d" % harness.free_ports()]
+
+    def begin(self, *words, own=True):
+        return subprocess.Popen([harness.CTFY, "challenge", "test", *words,
+                                 *(self.own_node() if own else [])],
+                                cwd=self.root, text=True, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run_it(self, *words, status=0, own=True):
+        with self.begin(*words, own=own) as ran:
+            out, err = ran.communicate(timeout=280)
+        self.assertEqual(ran.returncode, status, out + err)
+        return out if status in (0, 1) else err
+
+    def test_the_samples_are_solved(self):
+        told = json.loads(self.run_it("--json", str(SAMPLES)))
+        self.assertEqual({row["id"]: (row["outcome"], row["found"]) for row in told["challenges"]}, {
+            "notes-web": ("solved", {"flag": True}),
+            "overflow": ("solved", {"flag": True}),
+            "two-answers": ("solved", {"user": True, "admin": True}),
+        })
+        for row in told["challenges"]:
+            self.assertEqual(list(row["ms"]), ["start", "health", "solve", "stop"])
+        self.assertEqual(told["totals"], {"solved": 3, "healthy": 0, "question": 0, "failed": 0})
+
+    def test_a_tree_and_each_way_of_failing(self):
+        solved = self.challenge("a-solved")
+        wrong = self.challenge("b-wrong", "#!/bin/sh\necho flag{guessed}; echo year=1984\n")
+        broken = self.challenge("c-broken", "#!/bin/sh\necho cannot go on >&2\nexit 7\n")
+        absent = self.challenge("d-absent", None)
+        crashing = self.challenge("e-crashing", compose="services: {web: {image: ctfy/busybox, "
+                                  "command: [sh, -c, 'echo all is lost; exit 3'], ports: [80]}}\n")
+        refused = self.challenge("f-refused", compose=COMPOSE + "    privileged: true\n")
+        faulty = self.challenge("g-faulty", compose="services: {web: {}}\n")
+        (self.root / "h-question").mkdir()
+        (self.root / "h-question/challenge.yml").write_text("name: Q\nflags: [x]\n")
+        out = self.run_it(".", status=1)
+        times = r"\(start \d+\.\d s, health \d+\.\d s, solve \d+\.\d s, stop \d+\.\d s\)"
+        for pattern in (
+                rf"./{solved}: solved {times}",
+                rf"./{wrong}: failed at solve: the solver did not find the answer to 'flag'; "
+                rf"it printed: flag\{{guessed\}}\nyear=1984\n {times}",
+                rf"./{broken}: failed at solve: the solver exited with 7 {times}\n  \| cannot go on",
+                rf"./{absent}: failed at solve: there is no 'solve' in the folder",
+                rf"./{crashing}: failed at health: service 'web' \(exited, exit code 3\): not running"
+                r" .*\n  \| .*all is lost",
+                rf"./{refused}: failed at start: .*opt-in: privileged",
+                rf"./{faulty}: failed at start: .*neither an image nor a build",
+                r"./h-question: only a question: nothing to start",
+                r"8 challenges: 1 solved, 0 healthy, 1 without anything to start, 6 failed\n$"):
+            self.assertRegex(out, pattern)
+
+    def test_a_policy_and_no_solver(self):
+        self.challenge(compose=COMPOSE + "    cap_add: [SYS_PTRACE]\n", solver=None)
+        (self.root / "policy.yml").write_text("allow: ['capability:SYS_PTRACE']\n")
+        out = self.run_it("--policy", "policy.yml", "--no-solver", ".")
+        self.assertRegex(out, r": healthy \(start .*\n1 challenge: 0 solved, 1 healthy,")
+
+    def test_a_solver_that_does_not_end_is_ended_with_all_it_began(self):
+        name = self.challenge(solver="#!/bin/sh\nsleep 1000 &\necho $! > child\nwait\n")
+        out = self.run_it("--timeout", "1", name, status=1)
+        self.assertIn("the solver did not end within 1 s", out)
+        child = (self.root / name / "child").read_text().strip()
+        harness.wait_for(lambda: not harness.is_process(child, "sleep"), 30, "the child's end")
+
+    def test_interrupted_it_stops_what_it_started(self):
+        name = self.challenge(solver="#!/bin/sh\n: > solving\nsleep 1000\n")
+        with self.begin(name) as ran:
+            harness.wait_for((self.root / name / "solving").exists, 120, "the solver's start")
+            ran.send_signal(signal.SIGINT)
+            out, err = ran.communicate(timeout=120)
+        self.assertEqual(ran.returncode, 130, err)
+        self.assertIn("failed at solve: interrupted", out)
+
+    def test_somebody_elses_node(self):
+        name = self.challenge()
+        node = harness.Node(challenges=self.root)
+        try:
+            url, token = f"http://127.0.0.1:{node.port}", ["--token-file", node.token_file]
+            (Path(node.challenges) / name / "notes").write_text("a change\n")
+            self.assertIn(": solved (", self.run_it("--node", url, *token, name, own=False))
+            self.assertEqual(node.call("GET", "/health").json["running"], 0)
+            unknown = self.challenge("unknown")
+            self.assertRegex(self.run_it("--node", url, *token, unknown, own=False, status=1),
+                             f"failed at start: there is no challenge '{unknown}'")
+            self.assertTrue(self.run_it("--node", url, name, own=False, status=3))
+        finally:
+            node.close()
+        self.assertIn("Connection refused", self.run_it("--node", url, name, own=False, status=3))
+
+    def test_usage(self):
+        for words in ([], ["--colour", "x"], ["--node", "http://h", "--policy", "x", "p"],
+                      ["--policy", "nowhere", "p"]):
+            self.assertTrue(self.run_it(*words, own=False, status=2))
+        self.assertIn("Usage: ctfy challenge test", self.run_it("--help", own=False))
+        self.run_it("nowhere", own=False, status=1)
+
+
+if __name__ == "__main__":
+    harness.main()
