@@ -550,27 +550,49 @@ static bool should_run(const struct engine_container *container)
 	return !one_shot || strcmp(one_shot, "true") != 0;
 }
 
+static bool runs(const struct engine_container *container)
+{
+	return strcmp(container->state, "running") == 0 ||
+	       strcmp(container->state, "restarting") == 0;
+}
+
 static bool any_runs(const struct engine_container_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (strcmp(list->items[i].state, "running") == 0 ||
-		    strcmp(list->items[i].state, "restarting") == 0)
+		if (runs(&list->items[i]))
 			return true;
 	return false;
 }
 
-int compose_revive(struct node *node, const char *instance_id, struct err *e)
+static bool ended_since(struct node *node, const char *container, int64_t since_ms)
+{
+	AUTO(json_t *, json_decrefp) inspected = NULL;
+	struct engine_container_state state;
+
+	if (engine_container_inspect(node->engine, container, &inspected, NULL) < 0)
+		return false;
+	engine_container_state(inspected, &state);
+	return !state.running && state.finished_ms >= since_ms;
+}
+
+int compose_revive(struct node *node, const char *instance_id, int64_t since_ms, struct err *e)
 {
 	struct engine_container_list list = { 0 };
 	struct label_filter filter;
+	bool none_runs;
 	int r;
 
 	label_filter(node, instance_id, &filter);
 	r = engine_container_list(node->engine, filter.labels, &list, e);
-	if (r == 0 && !any_runs(&list))
-		for (size_t i = 0; r == 0 && i < list.count; i++)
-			if (should_run(&list.items[i]))
-				r = engine_container_start(node->engine, list.items[i].id, e);
+	none_runs = !any_runs(&list);
+	/* The newest comes first in the list; what others depend on was made before them. */
+	for (size_t i = list.count; r == 0 && i-- > 0;) {
+		const struct engine_container *container = &list.items[i];
+
+		if (should_run(container) && !runs(container) &&
+		    (since_ms ? ended_since(node, container->id, since_ms) : none_runs))
+			r = engine_container_start(node->engine, container->id, e);
+	}
 	engine_container_list_done(&list);
 	return r;
 }

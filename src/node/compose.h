@@ -59,8 +59,12 @@ json_t *compose_services(const struct plan *plan);
  */
 int compose_down(struct node *node, const char *instance_id, struct err *e);
 
-/* Starts what should run and doesn't, where nothing of the instance runs: the engine was down. */
-int compose_revive(struct node *node, const char *instance_id, struct err *e);
+/*
+ * After the engine was lost: starts again what ended with it. That is what ended after since_ms
+ * (Unix); where that isn't known (0), all of an instance of which nothing runs. What ended by itself
+ * before is left as it is.
+ */
+int compose_revive(struct node *node, const char *instance_id, int64_t since_ms, struct err *e);
 
 /* Ids of the instances that the engine has something of: a new object, {id: true}. */
 int compose_instances(struct node *node, json_t **ret_ids, struct err *e);

@@ -22,6 +22,7 @@
 enum {
 	REAP_MS = 250,
 	PING_MS = 5000,
+	PING_LOST_MS = 1000,
 	/* A call that a killed node had sent may take effect after its successor has cleaned up. */
 	FIRST_SWEEP_MS = 5000,
 	SWEEP_MS = 60000,
@@ -135,15 +136,24 @@ static void ping(struct node *node)
 {
 	struct err e = ERR_INIT;
 	bool lost = engine_ping(node->engine, &e) < 0;
+	bool was_lost = atomic_exchange(&node->engine_lost, lost);
 
-	if (lost != atomic_exchange(&node->engine_lost, lost)) {
-		if (lost)
-			log_error("the engine does not answer: %s", e.msg);
-		else
-			log_info("the engine answers again");
-		if (!lost)
-			revive_all(node);
-	}
+	if (lost && !was_lost)
+		log_error("the engine does not answer: %s", e.msg);
+	if (lost)
+		return;
+	if (was_lost)
+		log_info("the engine answers again");
+	if (atomic_exchange(&node->watch_broken, false) || was_lost)
+		revive_all(node);
+}
+
+static bool is_ping_due(struct keeper *keeper, int64_t now)
+{
+	const struct node *node = keeper->node;
+
+	return now >= keeper->next_ping ||
+	       (atomic_load(&node->watch_broken) && !atomic_load(&node->engine_lost));
 }
 
 /* Networks are made ready while nothing starts: a start must not wait for them. */
@@ -160,9 +170,10 @@ static void make_round(struct keeper *keeper)
 	int64_t now = clock_monotonic_ms();
 
 	reap(keeper->node);
-	if (now >= keeper->next_ping) {
+	if (is_ping_due(keeper, now)) {
 		ping(keeper->node);
-		keeper->next_ping = now + PING_MS;
+		keeper->next_ping =
+			now + (atomic_load(&keeper->node->engine_lost) ? PING_LOST_MS : PING_MS);
 	}
 	if (!atomic_load(&keeper->node->engine_lost))
 		fill_pool(keeper->node);

@@ -55,8 +55,10 @@ struct node {
 	struct gate stops; /* of what is over its time */
 	struct promises promises;
 	struct metrics *metrics;
-	struct timings *timings; /* of starts, by challenge */
-	atomic_bool engine_lost; /* the last ping failed */
+	struct timings *timings;     /* of starts, by challenge */
+	atomic_bool engine_lost;     /* the last ping failed */
+	atomic_bool watch_broken;    /* its events ended: it may have been restarted since */
+	atomic_llong watch_broke_at; /* Unix ms; 0: never */
 };
 
 /* Opens the store, the engine and the firewall, and scans the challenges. */

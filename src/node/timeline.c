@@ -139,6 +139,17 @@ static json_t *filters_of(const struct node *node)
 			 "oom", "health_status", "label", LABEL_NODE "=", node->id);
 }
 
+/* An engine that comes back before the next ping would not be missed otherwise. */
+static void tell_break(struct watch *watch)
+{
+	struct node *node = watch->node;
+
+	if (atomic_load(&watch->stopping) || atomic_load(&node->watch_broken))
+		return;
+	atomic_store(&node->watch_broke_at, clock_now_ms(&clock_real));
+	atomic_store(&node->watch_broken, true);
+}
+
 static void *follow(void *cookie)
 {
 	struct watch *watch = cookie;
@@ -153,8 +164,9 @@ static void *follow(void *cookie)
 		};
 
 		/* A lost engine is the keeper's to tell of; what happened meanwhile comes later. */
-		if (engine_events(watch->node->engine, &options, happened, watch, NULL) < 0)
-			nanosleep(&pause, NULL);
+		engine_events(watch->node->engine, &options, happened, watch, NULL);
+		tell_break(watch);
+		nanosleep(&pause, NULL);
 	}
 	return NULL;
 }
