@@ -3,9 +3,9 @@
 #
 #	tools/deps.sh GROUP...
 #
-#	build   compile ctfy and its unit tests
+#	build   compile ctfy and its unit tests, bundle the web interface
 #	run     a Docker engine and what makes its base images
-#	test    the tests' peers: registry, varnishtest, docker-compose, FastAPI, load generators
+#	test    the tests' peers: registry, varnishtest, docker-compose, FastAPI, load generators, a browser
 #	lint    formatters and analysers
 #
 # Asks for nothing and returns at once when nothing is missing. No service is started: see
@@ -16,11 +16,11 @@ set -euo pipefail
 
 build=(gcc libc6-dev meson ninja-build pkg-config make libmicrohttpd-dev libcurl4-openssl-dev
 	libwslay-dev libjansson-dev libyaml-dev libarchive-dev libsqlite3-dev libsodium-dev
-	libcmocka-dev)
+	libcmocka-dev nodejs npm)
 run=(docker.io iptables debootstrap busybox-static ca-certificates curl python3)
 test=(g++ openvpn tcpdump varnish docker-compose docker-registry apache2-utils openssl iproute2 python3-fastapi
-	python3-uvicorn python3-uvloop python3-httptools python3-httpx python3-jsonschema tshark wrk clang-14
-	libclang-rt-14-dev)
+	python3-uvicorn python3-uvloop python3-httptools python3-httpx python3-jsonschema python3-websockets tshark wrk clang-14
+	libclang-rt-14-dev chromium)
 lint=(clang-format clang-tidy cppcheck shellcheck)
 
 # Units that these packages would enable and start.
@@ -53,6 +53,8 @@ list_missing() {
 		sed -n 's/^.i. //p')
 	# Docker's own packages conflict with Debian's: an engine that is here stays.
 	! type -P dockerd >/dev/null || installed+=$'\ndocker.io'
+	# So does a newer Node.js than Debian's.
+	! type -P node >/dev/null || ! type -P npm >/dev/null || installed+=$'\nnodejs\nnpm'
 	for package; do
 		[[ $'\n'$installed$'\n' == *$'\n'$package$'\n'* ]] || echo "$package"
 	done

@@ -56,5 +56,6 @@ extern const struct http_route platform_attachment_routes[];
 extern const struct http_route platform_submission_routes[];
 extern const struct http_route platform_node_routes[];
 extern const struct http_route platform_relay_routes[];
+extern const struct http_route platform_web_routes[];
 
 #endif

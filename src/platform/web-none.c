@@ -1,0 +1,6 @@
+#include "platform/platform.h"
+
+/* Built without the web interface: there is the API alone. */
+const struct http_route platform_web_routes[] = {
+	{ .method = NULL },
+};

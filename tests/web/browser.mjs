@@ -1,0 +1,101 @@
+// Debian's Chromium, and people in front of it.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+const packages = createRequire(new URL("../../web/package.json", import.meta.url));
+const { chromium } = packages("playwright-core");
+const axeSource = readFileSync(packages.resolve("axe-core/axe.min.js"), "utf8");
+
+export const base = process.env.CTFY_URL;
+export const state = process.env.CTFY_STATE;
+export const PATIENCE_MS = 120_000;
+const shots = process.env.CTFY_SHOTS;
+mkdirSync(shots, { recursive: true });
+
+let browser;
+
+export async function openBrowser() {
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+      "--disable-component-update", "--disable-sync"],
+  });
+}
+
+export const closeBrowser = () => browser?.close();
+
+/** A browser of one person's own. What the page throws, or its policy refuses, is kept in faults. */
+export async function visit(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: "light", ...options });
+  context.setDefaultTimeout(PATIENCE_MS);
+  const page = await context.newPage();
+  page.faults = [];
+  page.strangers = [];
+  page.on("pageerror", (error) => page.faults.push(String(error)));
+  page.on("console", (message) => {
+    // That a call was refused is told by the page, too.
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) page.faults.push(message.text());
+  });
+  page.on("request", (request) => {
+    if (!request.url().startsWith(base) && !request.url().startsWith("data:")) page.strangers.push(request.url());
+  });
+  return page;
+}
+
+export function assertWell(page) {
+  assert.deepEqual(page.faults, [], "what the page threw or was refused");
+  assert.deepEqual(page.strangers, [], "requests to other hosts");
+}
+
+export const secret = () => randomBytes(12).toString("hex");
+
+export async function register(page, name, password = secret()) {
+  await page.goto(`${base}/register`);
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Make the account" }).click();
+  await page.getByRole("heading", { name: "Team", exact: true }).waitFor();
+}
+
+export async function makeTeam(page, name) {
+  await page.getByLabel("Team's name").fill(name);
+  await page.getByRole("button", { name: "Make the team" }).click();
+  await page.getByRole("heading", { name, level: 1 }).waitFor();
+}
+
+export async function login(page, name, password) {
+  await page.goto(`${base}/login`);
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("heading", { name: "Challenges" }).waitFor();
+}
+
+export const adminPassword = () => readFileSync(join(state, "platform/admin-password"), "utf8").trim();
+
+/** Serious findings of axe-core fail; what fades in is finished first. */
+export async function assertAccessible(page) {
+  await page.evaluate(axeSource);
+  const found = await page.evaluate(async () => {
+    const { violations } = await axe.run({ resultTypes: ["violations"] });
+    return violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+  });
+  assert.deepEqual(found, [], `what axe-core found on ${page.url()}`);
+}
+
+/** For people to look at. */
+export async function shoot(page, name, options = {}) {
+  await page.screenshot({ path: join(shots, `${name}.png`), animations: "disabled", ...options });
+}
+
+/** Nothing is wider than the page. */
+export async function assertFits(page) {
+  const [wide, shown] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+  assert.ok(wide <= shown, `${page.url()} is ${wide} wide on a screen of ${shown}`);
+}

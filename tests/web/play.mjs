@@ -1,0 +1,85 @@
+// What players do: register, start, solve, hand in, and see the board move.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { assertAccessible, assertFits, assertWell, base, makeTeam, register, shoot, visit } from "./browser.mjs";
+
+const samples = fileURLToPath(new URL("../../challenges", import.meta.url));
+const run = promisify(execFile);
+
+/** What the sample's own solver finds at the addresses that the page shows. */
+async function solve(page, challenge) {
+  const addresses = await page.locator(".endpoints .endpoint-line > :first-child").allInnerTexts();
+  const files = await mkdtemp(join(tmpdir(), "ctfy-web-"));
+  try {
+    const env = { ...process.env, CTFY_ATTACHMENTS: files };
+    const { stdout } = await run(join(samples, challenge, "solve"), addresses, { env, timeout: 120_000 });
+    return stdout.trim().split("\n");
+  } finally {
+    await rm(files, { recursive: true });
+  }
+}
+
+test("a player registers, starts, solves and hands in, and another's board moves by itself", async () => {
+  const player = await visit();
+  const watcher = await visit({ colorScheme: "dark" });
+
+  await player.goto(`${base}/login`);
+  await player.getByRole("heading", { name: "Log in" }).waitFor();
+  await shoot(player, "login");
+  await assertAccessible(player);
+  await register(player, "ada");
+  await shoot(player, "team-new");
+  await makeTeam(player, "Engines");
+  await register(watcher, "grace");
+  await makeTeam(watcher, "Compilers");
+  await watcher.getByRole("link", { name: "Scoreboard" }).click();
+  const row = watcher.getByRole("row").filter({ hasText: "Engines" });
+  await row.waitFor();
+  assert.match(await row.innerText(), /0$/);
+
+  await player.getByRole("link", { name: "Challenges" }).click();
+  await player.getByRole("link", { name: /Notes/ }).click();
+  await player.getByRole("heading", { name: "Notes", level: 1 }).waitFor();
+  await player.getByRole("button", { name: "Start" }).click();
+  const clock = player.getByRole("timer");
+  await clock.waitFor();
+  assert.match(await clock.innerText(), /^(1:00:00|59:\d\d)$/);
+  await player.locator(".instance .badge.ok").waitFor();
+  await player.getByText("A place for your notes").waitFor();
+  await assertAccessible(player);
+  await shoot(player, "challenge");
+
+  const [answer] = await solve(player, "notes-web");
+  const field = player.getByLabel(/^Answer:/);
+  await field.fill("flag{not this one}");
+  await player.getByRole("button", { name: "Submit" }).click();
+  await player.getByText("That isn't it.").waitFor();
+  await field.fill(answer);
+  await field.press("Enter");
+  await player.getByText(/Correct: 100 points/).waitFor();
+
+  await row.getByText("100").waitFor();
+  assert.match(await watcher.getByRole("row").nth(1).innerText(), /Engines/);
+  await assertAccessible(watcher);
+  await shoot(watcher, "scoreboard-dark");
+
+  await player.getByRole("button", { name: "Stop" }).click();
+  await player.getByRole("dialog").getByRole("button", { name: "Stop" }).click();
+  await player.getByRole("button", { name: "Start a new one" }).waitFor();
+  await player.getByRole("link", { name: "Challenges" }).first().click();
+  await player.getByRole("link", { name: /Notes/ }).getByText("Solved").waitFor();
+  await assertAccessible(player);
+  await shoot(player, "challenges");
+  await player.setViewportSize({ width: 390, height: 800 });
+  await assertFits(player);
+  await shoot(player, "challenges-phone");
+  assertWell(player);
+  assertWell(watcher);
+});

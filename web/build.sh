@@ -1,0 +1,49 @@
+#!/bin/bash
+# Makes sure that web/dist is the web interface as its sources are: returns at once when it is,
+# which needs neither npm nor a network. Otherwise npm gets what package-lock.json names, and
+# esbuild bundles.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+fail() {
+	echo "web: $*" >&2
+	exit 1
+}
+
+digest() {
+	cat "$@" | sha256sum | cut -d ' ' -f 1
+}
+
+# recorded FILE: what put there at its last success; nothing where that never was
+recorded() {
+	cat "$1" 2>/dev/null || true
+}
+
+list_sources() {
+	LC_ALL=C find build.mjs package-lock.json tsconfig.json src -type f | LC_ALL=C sort
+}
+
+install_packages() {
+	local wanted
+	wanted=$(digest package-lock.json .npmrc)
+	[[ $(recorded node_modules/.ctfy) != "$wanted" ]] || return 0
+	type -P npm >/dev/null || fail "npm is not here; run: tools/deps.sh build"
+	npm ci --loglevel error || fail "npm ci failed (above); without the web interface: meson configure DIR -Dweb=false"
+	echo "$wanted" >node_modules/.ctfy
+}
+
+main() {
+	local sources wanted
+	# One at a time, however many build directories there are.
+	exec 9>.lock
+	flock 9
+	mapfile -t sources < <(list_sources)
+	wanted=$(digest "${sources[@]}")
+	[[ $(recorded dist/.ctfy) != "$wanted" ]] || return 0
+	install_packages
+	node build.mjs dist
+	echo "$wanted" >dist/.ctfy
+}
+
+[[ ${1:-} != --packages ]] || { install_packages && exit; }
+main

@@ -1,0 +1,120 @@
+// The platform's public API, docs/platform-api.md: one call, and what is known of the session.
+
+import { createStore } from "./store";
+import type { Me } from "./types";
+
+const CSRF = "ctfy.csrf";
+
+/** What the platform refused, in its own words. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly retryAfter: number | null = null,
+  ) {
+    super(message);
+  }
+}
+
+interface Fault {
+  loc: (string | number)[];
+  msg: string;
+}
+
+/** The account that is logged in; null: nobody; undefined: not known yet. */
+export const me = createStore<Me | null | undefined>(undefined);
+
+/** How far the server's clock is ahead of ours, in ms. */
+let clockSkew = 0;
+
+export function serverNow(): number {
+  return Date.now() + clockSkew;
+}
+
+function describe(detail: unknown, status: number): string {
+  if (typeof detail === "string") return detail;
+  if (Array.isArray(detail))
+    return (detail as Fault[])
+      .map((fault) => `${fault.loc.slice(1).join(".") || "body"}: ${fault.msg}`)
+      .join("; ");
+  return `the platform answered with status ${status}`;
+}
+
+async function refuse(answer: Response): Promise<never> {
+  const body: unknown = await answer.json().catch(() => null);
+  const detail = body && typeof body === "object" ? (body as { detail?: unknown }).detail : null;
+  const retry = Number(answer.headers.get("Retry-After"));
+  if (answer.status === 401 && me.get()) me.set(null);
+  throw new ApiError(answer.status, describe(detail, answer.status), retry || null);
+}
+
+function learnClock(answer: Response) {
+  const date = Date.parse(answer.headers.get("Date") ?? "");
+  // The header has whole seconds: half of one is the best guess at what it left out.
+  if (!Number.isNaN(date)) clockSkew = date + 500 - Date.now();
+}
+
+export async function request(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  const csrf = localStorage.getItem(CSRF);
+  if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer: Response;
+  try {
+    answer = await fetch(`/api/v1${path}`, {
+      method,
+      headers,
+      body: body === undefined ? null : JSON.stringify(body),
+      cache: "no-store",
+      credentials: "same-origin",
+    });
+  } catch {
+    throw new ApiError(0, "The platform doesn't answer. Is the network there?");
+  }
+  learnClock(answer);
+  if (answer.status === 304 || answer.ok) return answer;
+  return refuse(answer);
+}
+
+export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const answer = await request(method, path, body);
+  return (answer.status === 204 ? null : await answer.json()) as T;
+}
+
+export const get = <T>(path: string) => call<T>("GET", path);
+
+export async function learnMe(): Promise<void> {
+  if (!localStorage.getItem(CSRF)) {
+    me.set(null);
+    return;
+  }
+  try {
+    me.set(await get<Me>("/me"));
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 401) throw error;
+    me.set(null);
+  }
+}
+
+export async function login(name: string, password: string): Promise<void> {
+  const session = await call<{ csrf_token: string }>("POST", "/sessions", {
+    name,
+    password,
+    cookie: true,
+  });
+  localStorage.setItem(CSRF, session.csrf_token);
+  me.set(await get<Me>("/me"));
+}
+
+export async function logout(): Promise<void> {
+  await call("DELETE", "/sessions");
+  localStorage.removeItem(CSRF);
+  me.set(null);
+}
+
+export const isOrganiser = (who: Me | null | undefined) =>
+  who?.role === "organiser" || who?.role === "admin";

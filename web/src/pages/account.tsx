@@ -1,0 +1,182 @@
+import { useState } from "preact/hooks";
+import { call, me } from "../api";
+import { formatDate } from "../format";
+import { useAction, useGet, type Resource } from "../resource";
+import type { Params } from "../router";
+import { useStore } from "../store";
+import type { Token } from "../types";
+import {
+  Alert, Button, Card, ConfirmButton, Copy, Empty, Facts, Failure, Loaded, Page, Table, TextField,
+} from "../ui";
+
+function Password() {
+  const [old, setOld] = useState("");
+  const [fresh, setFresh] = useState("");
+  const [done, setDone] = useState(false);
+  const change = useAction(async () => {
+    setDone(false);
+    await call("PUT", "/me/password", { old_password: old, password: fresh });
+    setDone(true);
+    setOld("");
+    setFresh("");
+  });
+  return (
+    <Card title="Password">
+      <form
+        class="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void change.run();
+        }}
+      >
+        <TextField
+          label="Present password"
+          type="password"
+          value={old}
+          onText={setOld}
+          autocomplete="current-password"
+          required
+        />
+        <TextField
+          label="New password"
+          hint="All other sessions and tokens end with the change."
+          type="password"
+          value={fresh}
+          onText={setFresh}
+          autocomplete="new-password"
+          minLength={8}
+          required
+        />
+        <Failure error={change.error} />
+        {done && <Alert tone="ok">The password is changed.</Alert>}
+        <Button type="submit" busy={change.busy}>
+          Change it
+        </Button>
+      </form>
+    </Card>
+  );
+}
+
+type Tokens = Resource<{ tokens: Token[] }>;
+
+function NewToken({ tokens }: { tokens: Tokens }) {
+  const [name, setName] = useState("");
+  const [days, setDays] = useState("30");
+  const [fresh, setFresh] = useState<string | null>(null);
+  const creation = useAction(async () => {
+    const token = await call<{ token: string }>("POST", "/me/tokens", {
+      name,
+      ...(days && { days: Number(days) }),
+    });
+    setFresh(token.token);
+    setName("");
+    await tokens.reload();
+  });
+  return (
+    <>
+      <form
+        class="form row"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void creation.run();
+        }}
+      >
+        <TextField label="What it is for" value={name} onText={setName} autocomplete="off" required />
+        <TextField
+          label="Days"
+          type="number"
+          min={1}
+          max={3650}
+          placeholder="for ever"
+          value={days}
+          onText={setDays}
+        />
+        <Button type="submit" busy={creation.busy}>
+          Make a token
+        </Button>
+      </form>
+      <Failure error={creation.error} />
+      {fresh && (
+        <Alert tone="ok">
+          Keep it now: it is told only once.
+          <span class="endpoint-line">
+            <code>{fresh}</code>
+            <Copy text={fresh} label="token" />
+          </span>
+        </Alert>
+      )}
+    </>
+  );
+}
+
+function TokenTable({ tokens, rows }: { tokens: Tokens; rows: Token[] }) {
+  const revocation = useAction(async (id: string) => {
+    await call("DELETE", `/me/tokens/${encodeURIComponent(id)}`);
+    await tokens.reload();
+  });
+  return (
+    <>
+      <Failure error={revocation.error} />
+      <Table
+        label="API tokens"
+        rows={rows}
+        rowKey={(row) => row.id}
+        columns={[
+          { name: "Name", kind: "wide", cell: (row) => row.name },
+          { name: "May", cell: (row) => row.scope },
+          { name: "Made", kind: "time", cell: (row) => formatDate(row.created_at) },
+          { name: "Ends", kind: "time", cell: (row) => (row.expires_at ? formatDate(row.expires_at) : "never") },
+          {
+            name: "",
+            cell: (row) => (
+              <ConfirmButton
+                kind="quiet"
+                label="Revoke"
+                question={`Revoke the token "${row.name}"? What uses it stops working.`}
+                busy={revocation.busy}
+                onConfirm={() => void revocation.run(row.id)}
+              />
+            ),
+          },
+        ]}
+        empty={<Empty title="No tokens." />}
+      />
+    </>
+  );
+}
+
+export function AccountPage(_: { params: Params }) {
+  const who = useStore(me);
+  const tokens: Tokens = useGet<{ tokens: Token[] }>("/me/tokens");
+  return (
+    <Page title="Account">
+      <div class="two-columns">
+        <div class="column">
+          <Card title="Sessions and API tokens">
+            <p class="muted">
+              A program sends one as <code>Authorization: Bearer TOKEN</code>; <code>session</code> is a browser or
+              the command line.
+            </p>
+            <NewToken tokens={tokens} />
+            <Loaded from={tokens}>{(data) => <TokenTable tokens={tokens} rows={data.tokens} />}</Loaded>
+          </Card>
+        </div>
+        <div class="column side">
+          <Card title="You">
+            {who && (
+              <Facts
+                rows={[
+                  ["Name", who.name],
+                  ["Role", who.role],
+                  ["Team", who.team?.name ?? "none yet"],
+                  ["Since", formatDate(who.created_at)],
+                ]}
+              />
+            )}
+          </Card>
+          <Password />
+        </div>
+      </div>
+    </Page>
+  );
+}

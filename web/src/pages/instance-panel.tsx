@@ -1,0 +1,307 @@
+import { useEffect } from "preact/hooks";
+import { call, request, serverNow } from "../api";
+import { formatAgo, formatCountdown, formatSeconds } from "../format";
+import { useAction, useGet, useNow, type Resource } from "../resource";
+import type { Endpoint, Instance, Service } from "../types";
+import { Alert, Badge, Button, Card, ConfirmButton, Copy, Failure, Skeleton, type Tone, announce } from "../ui";
+
+const CHANGING_MS = 700;
+const SETTLED_MS = 5000;
+const STOP_PATIENCE_S = 60;
+const WARN_BEFORE_END_MS = 5 * 60 * 1000;
+
+/* What a start goes through, in the node's words and in ours. */
+const PHASES: [phase: string, words: string][] = [
+  ["planning", "Planned"],
+  ["images", "Images at hand"],
+  ["queued", "Its turn"],
+  ["containers", "Network and containers up"],
+];
+
+function describe(instance: Instance): [Tone, string] {
+  switch (instance.status) {
+    case "starting":
+      return ["busy", "Starting"];
+    case "stopping":
+      return ["busy", "Stopping"];
+    case "running":
+      if (instance.is_healthy === false) return ["warn", "Running, not well"];
+      return ["ok", "Running"];
+    case "failed":
+      return ["bad", "Failed"];
+    default:
+      return ["plain", instance.status === "expired" ? "Time was over" : "Stopped"];
+  }
+}
+
+function Steps({ phase }: { phase: string | null | undefined }) {
+  const at = Math.max(0, PHASES.findIndex(([name]) => name === phase));
+  return (
+    <ol class="steps">
+      {PHASES.map(([name, words], i) => (
+        <li
+          key={name}
+          class={i < at ? "done" : i === at ? "now" : ""}
+          aria-current={i === at ? "step" : undefined}
+        >
+          {words}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+/** How long such starts take, and how long this one has been at it. */
+function Estimate({ instance }: { instance: Instance }) {
+  const now = useNow(serverNow, 250);
+  const elapsed = Math.max(0, now - Date.parse(instance.created_at));
+  const eta = instance.eta_ms ?? 0;
+  const queue = instance.queue_position ?? 0;
+  const words =
+    queue > 0
+      ? `Number ${queue} in the queue`
+      : eta > 0
+        ? `Half of such starts take less than ${formatSeconds(eta)}`
+        : "The first start of its kind: nobody knows yet how long it takes";
+  return (
+    <>
+      <progress
+        aria-label="Progress of the start"
+        {...(eta > 0 ? { max: 1, value: elapsed / (elapsed + eta / 2) } : {})}
+      />
+      <p class="muted small">
+        {words} · {formatSeconds(elapsed)} so far
+      </p>
+    </>
+  );
+}
+
+function Starting({ instance, onStop, busy }: { instance: Instance; onStop: () => void; busy: boolean }) {
+  return (
+    <>
+      <Steps phase={instance.phase} />
+      <Estimate instance={instance} />
+      <Button kind="quiet" busy={busy} onClick={onStop}>
+        Cancel
+      </Button>
+    </>
+  );
+}
+
+function EndpointRow({ endpoint }: { endpoint: Endpoint }) {
+  return (
+    <li>
+      <span class="endpoint-name">
+        {endpoint.service} <span class="muted">:{endpoint.container_port}</span>
+      </span>
+      <span class="endpoint-line">
+        {endpoint.url ? (
+          <a class="mono" href={endpoint.url} target="_blank" rel="noopener noreferrer">
+            {endpoint.url}
+          </a>
+        ) : (
+          <code>{endpoint.command}</code>
+        )}
+        <Copy text={endpoint.command} label={`address of ${endpoint.service}`} />
+      </span>
+    </li>
+  );
+}
+
+function Countdown({ instance }: { instance: Instance }) {
+  const now = useNow(serverNow);
+  if (!instance.expires_at) return null;
+  const left = Date.parse(instance.expires_at) - now;
+  const ending = left < WARN_BEFORE_END_MS;
+  return (
+    <>
+      <div class={`countdown ${ending ? "ending" : ""}`}>
+        <span>Time left</span>
+        <span class="clock" role="timer">
+          {formatCountdown(left)}
+        </span>
+        <meter
+          aria-label="Time left"
+          min={0}
+          max={instance.ttl * 1000}
+          low={WARN_BEFORE_END_MS}
+          value={Math.max(0, left)}
+        />
+      </div>
+      {ending && (
+        <Alert tone="warn">It ends soon, with all that is in it. Renew it to get its whole time again.</Alert>
+      )}
+    </>
+  );
+}
+
+function ServiceHealth({ service }: { service: Service }) {
+  const well = service.state === "running" && (!service.health || service.health === "healthy");
+  return (
+    <li>
+      <Badge tone={well ? "ok" : service.health === "starting" ? "busy" : "bad"}>{service.service}</Badge>
+      <span class="muted">
+        {service.health ?? service.state}
+        {service.state === "exited" && ` with status ${service.exit_code}`}
+        {service.oom_killed && ", out of memory"}
+      </span>
+      {service.detail && !well && <pre class="output">{service.detail}</pre>}
+    </li>
+  );
+}
+
+function Health({ instance }: { instance: Instance }) {
+  if (instance.is_healthy !== false || !instance.services) return null;
+  return (
+    <div class="health">
+      <p class="small">Not every service is well yet:</p>
+      <ul>
+        {instance.services.map((service) => (
+          <ServiceHealth key={service.service} service={service} />
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+interface Actions {
+  start: () => void;
+  renew: () => void;
+  stop: () => void;
+  reset: () => void;
+  busy: boolean;
+}
+
+function Running({ instance, actions }: { instance: Instance; actions: Actions }) {
+  return (
+    <>
+      <ul class="endpoints">
+        {instance.endpoints.map((endpoint) => (
+          <EndpointRow key={`${endpoint.service}:${endpoint.container_port}`} endpoint={endpoint} />
+        ))}
+      </ul>
+      <Health instance={instance} />
+      <Countdown instance={instance} />
+      <div class="actions">
+        <Button busy={actions.busy} onClick={actions.renew}>
+          Renew
+        </Button>
+        <ConfirmButton
+          kind="quiet"
+          label="Reset"
+          question="Stop this instance and start a new one? All that is in it is lost, and it gets new answers."
+          disabled={actions.busy}
+          onConfirm={actions.reset}
+        />
+        <ConfirmButton
+          kind="quiet"
+          label="Stop"
+          question="Stop this instance? All that is in it is lost."
+          disabled={actions.busy}
+          onConfirm={actions.stop}
+        />
+      </div>
+    </>
+  );
+}
+
+function Ended({ instance, actions }: { instance: Instance | null; actions: Actions }) {
+  const now = useNow(serverNow, 10000);
+  return (
+    <>
+      {instance?.status === "failed" && (
+        <Alert>{instance.detail ?? "The instance failed, and nobody said why."}</Alert>
+      )}
+      <p class="muted">
+        {instance?.ended_at
+          ? `The last one ended ${formatAgo(instance.ended_at, now)}.`
+          : "Your team gets an instance of its own, with a network and answers of its own."}
+      </p>
+      <Button kind="primary" busy={actions.busy} onClick={actions.start}>
+        {instance ? "Start a new one" : "Start"}
+      </Button>
+    </>
+  );
+}
+
+function useActions(path: string, instance: Resource<Instance>): Actions & { error: string | null } {
+  const start = useAction(async () => {
+    instance.put(await call<Instance>("POST", path));
+    announce("The instance is starting");
+  });
+  const renew = useAction(async () => {
+    await call("PATCH", path);
+    await instance.reload();
+    announce("The instance has its whole time again");
+  });
+  const stop = useAction(async () => instance.put(await call<Instance>("DELETE", path)));
+  const reset = useAction(async () => {
+    await request("DELETE", path, undefined, { Prefer: `wait=${STOP_PATIENCE_S}` });
+    instance.put(await call<Instance>("POST", path));
+  });
+  const all = [start, renew, stop, reset];
+  return {
+    start: () => void start.run(),
+    renew: () => void renew.run(),
+    stop: () => void stop.run(),
+    reset: () => void reset.run(),
+    busy: all.some((action) => action.busy),
+    error: all.map((action) => action.error).find((error) => error !== null) ?? null,
+  };
+}
+
+function Content({ instance, actions }: { instance: Instance | null; actions: Actions }) {
+  switch (instance?.status) {
+    case "starting":
+      return <Starting instance={instance} onStop={actions.stop} busy={actions.busy} />;
+    case "running":
+      return <Running instance={instance} actions={actions} />;
+    case "stopping":
+      return <p class="muted">Its containers and networks are being removed.</p>;
+    default:
+      return <Ended instance={instance} actions={actions} />;
+  }
+}
+
+const CHANGING = new Set(["starting", "stopping"]);
+
+const pace = (instance: Instance | undefined) =>
+  instance && (CHANGING.has(instance.status) || instance.is_healthy === false) ? CHANGING_MS : SETTLED_MS;
+
+interface PanelProps {
+  challenge: string;
+  onRunning: (id: string | undefined) => void;
+}
+
+function Panel({ challenge, onRunning }: PanelProps) {
+  const path = `/challenges/${encodeURIComponent(challenge)}/instance`;
+  const resource = useGet<Instance>(`${path}?check=true`, pace);
+  const actions = useActions(path, resource);
+  const instance = resource.data ?? null;
+  useEffect(() => {
+    onRunning(instance?.status === "running" ? instance.id : undefined);
+    if (instance) announce(`Instance: ${describe(instance)[1]}`);
+  }, [instance?.id, instance?.status, instance?.is_healthy]);
+  const known = resource.data !== undefined || resource.error?.status === 404;
+  const [tone, words] = instance ? describe(instance) : (["plain", "None"] as [Tone, string]);
+  return (
+    <Card title="Instance" aside={known && <Badge tone={tone}>{words}</Badge>} class="instance">
+      {resource.error?.status !== 404 && <Failure error={resource.error} />}
+      <Failure error={actions.error} />
+      {known ? <Content instance={instance} actions={actions} /> : <Skeleton lines={3} />}
+    </Card>
+  );
+}
+
+/** The team's instance of a challenge: what it is doing, the ways in, and its whole life's buttons. */
+export function InstancePanel({ hasTeam, ...props }: PanelProps & { hasTeam: boolean }) {
+  if (hasTeam) return <Panel {...props} />;
+  return (
+    <Card title="Instance">
+      <p class="muted">Every team has an instance of its own.</p>
+      <a class="button primary" href="/team">
+        Make or join a team
+      </a>
+    </Card>
+  );
+}

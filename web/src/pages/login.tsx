@@ -1,0 +1,103 @@
+import { useEffect, useState } from "preact/hooks";
+import { call, login, me } from "../api";
+import { useAction } from "../resource";
+import { navigate, type Params } from "../router";
+import { useStore } from "../store";
+import { Button, Failure, Page, TextField } from "../ui";
+
+/** Where to go once logged in: what was asked for, unless that was the way in itself. */
+function goOn() {
+  const path = window.location.pathname;
+  if (path === "/login" || path === "/register" || path === "/") navigate("/challenges");
+}
+
+function useLeaveWhenIn() {
+  const who = useStore(me);
+  useEffect(() => {
+    if (who) goOn();
+  }, [who]);
+}
+
+export function LoginPage(_: { params: Params }) {
+  const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const entry = useAction(() => login(name, password));
+  useLeaveWhenIn();
+  return (
+    <div class="door">
+      <Page title="Log in" />
+      <form
+        class="card form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void entry.run();
+        }}
+      >
+        <TextField label="Name" value={name} onText={setName} autocomplete="username" required />
+        <TextField
+          label="Password"
+          type="password"
+          value={password}
+          onText={setPassword}
+          autocomplete="current-password"
+          required
+        />
+        <Failure error={entry.error} />
+        <Button kind="primary" type="submit" busy={entry.busy}>
+          Log in
+        </Button>
+      </form>
+      <p class="door-else">
+        New here? <a href="/register">Make an account</a>
+      </p>
+    </div>
+  );
+}
+
+export function RegisterPage(_: { params: Params }) {
+  const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const entry = useAction(async () => {
+    await call("POST", "/users", { name, password });
+    await login(name, password);
+    navigate("/team");
+  });
+  return (
+    <div class="door">
+      <Page title="Make an account" />
+      <form
+        class="card form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void entry.run();
+        }}
+      >
+        <TextField
+          label="Name"
+          hint="Others see it on the scoreboard and in your team."
+          value={name}
+          onText={setName}
+          autocomplete="username"
+          required
+        />
+        <TextField
+          label="Password"
+          hint="At least 8 characters."
+          type="password"
+          value={password}
+          onText={setPassword}
+          autocomplete="new-password"
+          minLength={8}
+          required
+        />
+        <Failure error={entry.error} />
+        <Button kind="primary" type="submit" busy={entry.busy}>
+          Make the account
+        </Button>
+      </form>
+      <p class="door-else">
+        You have one? <a href="/login">Log in</a>
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,160 @@
+// What the platform tells, as far as pages use it.
+
+export interface Me {
+  id: string;
+  name: string;
+  role: "player" | "organiser" | "admin";
+  created_at: string;
+  team: { id: string; name: string } | null;
+}
+
+export interface Endpoint {
+  service: string;
+  container_port: number;
+  protocol: string;
+  host: string;
+  port: number;
+  url: string | null;
+  command: string;
+}
+
+export interface Service {
+  service: string;
+  state: string;
+  health: string | null;
+  exit_code: number | null;
+  oom_killed: boolean;
+  detail: string | null;
+}
+
+export type InstanceStatus = "starting" | "running" | "stopping" | "stopped" | "expired" | "failed";
+
+export interface Instance {
+  id: string;
+  competition_id: string;
+  challenge_id: string;
+  status: InstanceStatus;
+  detail: string | null;
+  ttl: number;
+  endpoints: Endpoint[];
+  created_at: string;
+  started_at: string | null;
+  expires_at: string | null;
+  ended_at: string | null;
+  is_healthy?: boolean;
+  services?: Service[];
+  phase?: string | null;
+  queue_position?: number;
+  eta_ms?: number;
+  eta_p95_ms?: number;
+}
+
+export interface Challenge {
+  id: string;
+  name: string;
+  category: string | null;
+  value: number;
+  solvers: number;
+  solved: boolean;
+  questions: number;
+  questions_solved: number;
+  has_instance: boolean;
+  tags: string[];
+  instance: Instance | null;
+}
+
+export interface Question {
+  id: string;
+  text: string | null;
+  value: number;
+  solved: boolean;
+}
+
+export interface Hint {
+  cost: number;
+  text: string | null;
+}
+
+export interface ChallengePage extends Omit<Challenge, "questions"> {
+  description: string | null;
+  author: string | null;
+  connection_info: string | null;
+  attempts: number;
+  questions: Question[];
+  hints: Hint[];
+  requires: string[];
+}
+
+export interface Verdict {
+  verdict: "correct" | "repeated" | "wrong";
+  question_id: string | null;
+  value: number;
+  first_blood: boolean;
+}
+
+export interface Standing {
+  rank: number;
+  team_id: string;
+  team: string;
+  score: number;
+  solved: number;
+  last_solve_at: string | null;
+}
+
+export interface Scoreboard {
+  competition_id: string;
+  competition: string;
+  frozen: boolean;
+  teams: Standing[];
+}
+
+export interface Team {
+  id: string;
+  name: string;
+  invite: string;
+  captain_id: string;
+  created_at: string;
+  members: { id: string; name: string; joined_at: string }[];
+}
+
+export interface Competition {
+  id: string;
+  name: string;
+  description: string;
+  starts_at: string | null;
+  ends_at: string | null;
+  freeze_at: string | null;
+  registration: string;
+}
+
+export interface Submission {
+  id: string;
+  challenge_id: string;
+  question_id: string | null;
+  user_id: string;
+  answer: string;
+  verdict: string;
+  submitted_at: string;
+}
+
+export interface Attachment {
+  filename: string;
+  size?: number;
+}
+
+export interface Token {
+  id: string;
+  name: string;
+  scope: string;
+  created_at: string;
+  expires_at: string | null;
+}
+
+export interface AdminInstance extends Instance {
+  team_id: string;
+  team: string | null;
+  user_id: string;
+  node_id: string | null;
+  node: string | null;
+  cause: string | null;
+}

@@ -1,0 +1,317 @@
+// The parts that pages are made of.
+
+import { Fragment, type ComponentChildren, type JSX } from "preact";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import type { ApiError } from "./api";
+import { createStore, useStore } from "./store";
+
+export function Page(props: {
+  title: string;
+  lead?: ComponentChildren;
+  actions?: ComponentChildren;
+  heading?: ComponentChildren;
+  children?: ComponentChildren;
+}) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `${props.title} · ctfy`;
+  }, [props.title]);
+  // Who navigates by keyboard or ear begins at the new page's heading.
+  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
+  return (
+    <>
+      <div class="page-head">
+        <div>
+          <h1 ref={heading} tabIndex={-1}>
+            {props.heading ?? props.title}
+          </h1>
+          {props.lead && <p class="lead">{props.lead}</p>}
+        </div>
+        {props.actions && <div class="actions">{props.actions}</div>}
+      </div>
+      {props.children}
+    </>
+  );
+}
+
+export function Card(props: {
+  title?: ComponentChildren;
+  aside?: ComponentChildren;
+  class?: string;
+  children: ComponentChildren;
+}) {
+  const id = useId();
+  return (
+    <section class={`card ${props.class ?? ""}`} aria-labelledby={props.title ? id : undefined}>
+      {props.title && (
+        <header class="card-head">
+          <h2 id={id}>{props.title}</h2>
+          {props.aside}
+        </header>
+      )}
+      {props.children}
+    </section>
+  );
+}
+
+export type Tone = "plain" | "ok" | "warn" | "bad" | "busy" | "accent";
+
+export function Badge({ tone = "plain", children }: { tone?: Tone; children: ComponentChildren }) {
+  return (
+    <span class={`badge ${tone}`}>
+      <span class="dot" aria-hidden="true" />
+      {children}
+    </span>
+  );
+}
+
+type ButtonProps = Omit<JSX.IntrinsicElements["button"], "class"> & {
+  kind?: "primary" | "plain" | "quiet" | "danger";
+  busy?: boolean;
+};
+
+export function Button({ kind = "plain", busy, children, disabled, ...rest }: ButtonProps) {
+  return (
+    <button type="button" {...rest} class={`button ${kind}`} disabled={disabled || busy} aria-busy={busy}>
+      {busy && <span class="spinner" aria-hidden="true" />}
+      {children}
+    </button>
+  );
+}
+
+export function Field(props: {
+  label: string;
+  hint?: string | undefined;
+  children: (id: string, hintId: string | undefined) => ComponentChildren;
+}) {
+  const id = useId();
+  const hintId = props.hint ? `${id}-hint` : undefined;
+  return (
+    <div class="field">
+      <label for={id}>{props.label}</label>
+      {props.children(id, hintId)}
+      {props.hint && (
+        <p class="hint" id={hintId}>
+          {props.hint}
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface TextFieldProps {
+  label: string;
+  hint?: string;
+  type?: "text" | "password" | "number";
+  value: string;
+  onText: (text: string) => void;
+  autocomplete?: string;
+  placeholder?: string;
+  required?: boolean;
+  minLength?: number;
+  min?: number;
+  max?: number;
+}
+
+export function TextField({ label, hint, onText, type = "text", ...rest }: TextFieldProps) {
+  return (
+    <Field label={label} hint={hint}>
+      {(id, hintId) => (
+        <input
+          {...rest}
+          type={type as "text"}
+          id={id}
+          aria-describedby={hintId}
+          onInput={(event) => onText(event.currentTarget.value)}
+        />
+      )}
+    </Field>
+  );
+}
+
+export function Alert({ tone = "bad", children }: { tone?: Tone; children: ComponentChildren }) {
+  return (
+    <div class={`alert ${tone}`} role={tone === "bad" ? "alert" : "status"}>
+      {children}
+    </div>
+  );
+}
+
+export function Failure({ error }: { error: ApiError | string | null | undefined }) {
+  if (!error) return null;
+  return <Alert>{typeof error === "string" ? error : error.message}</Alert>;
+}
+
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+  return (
+    <div class="empty">
+      <p class="empty-title">{title}</p>
+      {children && <p>{children}</p>}
+    </div>
+  );
+}
+
+/** Holds a place while something is read. */
+export function Skeleton({ lines = 3 }: { lines?: number }) {
+  return (
+    <div class="skeleton" role="status" aria-label="Loading">
+      {Array.from({ length: lines }, (_, i) => (
+        <span key={i} />
+      ))}
+    </div>
+  );
+}
+
+/** What a resource tells once it is there; before that a place is held, or the reason is told. */
+export function Loaded<T>(props: {
+  from: { data: T | undefined; error: ApiError | undefined };
+  lines?: number;
+  children: (data: T) => ComponentChildren;
+}) {
+  const { data, error } = props.from;
+  return (
+    <>
+      <Failure error={error} />
+      {data !== undefined ? props.children(data) : !error && <Skeleton lines={props.lines ?? 4} />}
+    </>
+  );
+}
+
+export function Copy({ text, label }: { text: string; label: string }) {
+  const [copied, setCopied] = useState(false);
+  const copy = async () => {
+    await copyText(text);
+    setCopied(true);
+    window.setTimeout(() => setCopied(false), 1600);
+    announce(`${label}: copied`);
+  };
+  return (
+    <button type="button" class="copy" onClick={copy} aria-label={`Copy ${label}`}>
+      {copied ? "Copied" : "Copy"}
+    </button>
+  );
+}
+
+/** The clipboard's own interface is there on https and loopback only. */
+async function copyText(text: string) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+export interface Column<T> {
+  name: string;
+  cell: (row: T) => ComponentChildren;
+  kind?: "number" | "time" | "wide" | "rank-column";
+}
+
+export function Table<T>(props: {
+  label: string;
+  rows: T[];
+  columns: Column<T>[];
+  rowKey: (row: T) => string;
+  rowClass?: (row: T) => string;
+  empty: ComponentChildren;
+}) {
+  if (props.rows.length === 0) return <>{props.empty}</>;
+  return (
+    <div class="table-frame" role="region" aria-label={props.label} tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            {props.columns.map((column) => (
+              <th key={column.name} scope="col" class={column.kind}>
+                {column.name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {props.rows.map((row) => (
+            <tr key={props.rowKey(row)} class={props.rowClass?.(row)}>
+              {props.columns.map((column) => (
+                <td key={column.name} class={column.kind}>
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+export function Facts({ rows }: { rows: [string, ComponentChildren][] }) {
+  return (
+    <dl class="facts">
+      {rows.map(([name, value]) => (
+        <Fragment key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </Fragment>
+      ))}
+    </dl>
+  );
+}
+
+/** A button that asks once more before it acts. */
+export function ConfirmButton(props: {
+  label: string;
+  question: string;
+  busy?: boolean;
+  disabled?: boolean;
+  kind?: "danger" | "quiet" | "plain";
+  onConfirm: () => void;
+}) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  return (
+    <>
+      <Button
+        kind={props.kind ?? "danger"}
+        busy={props.busy ?? false}
+        disabled={props.disabled ?? false}
+        onClick={() => dialog.current?.showModal()}
+      >
+        {props.label}
+      </Button>
+      <dialog ref={dialog} aria-labelledby={id}>
+        <p id={id}>{props.question}</p>
+        <div class="actions">
+          <Button kind="quiet" onClick={() => dialog.current?.close()}>
+            Cancel
+          </Button>
+          <Button
+            kind="danger"
+            onClick={() => {
+              dialog.current?.close();
+              props.onConfirm();
+            }}
+          >
+            {props.label}
+          </Button>
+        </div>
+      </dialog>
+    </>
+  );
+}
+
+const announcement = createStore("");
+
+/** Tells those who listen to the page what others see. */
+export function announce(text: string) {
+  announcement.set(text);
+}
+
+export function Announcer() {
+  return (
+    <div class="unseen" role="status" aria-live="polite">
+      {useStore(announcement)}
+    </div>
+  );
+}
