@@ -251,22 +251,6 @@ static int enable_user(struct cli *cli, char **argv, struct err *e)
 	return set_disabled(cli, argv[0], false, e);
 }
 
-enum { COMPETITION_FILE_MAX = 1 << 20 };
-
-static int apply_competition(struct cli *cli, char **argv, struct err *e)
-{
-	AUTO(char *, freep) text = NULL;
-	int r = file_read(argv[0], COMPETITION_FILE_MAX, &text, NULL, e);
-
-	if (r < 0)
-		return r;
-	r = act(cli,
-		&(struct api_call){ .method = "POST", .path = "/admin/competitions", .text = text },
-		"Applied.", e);
-	/* The platform can't know what the file is called here. */
-	return r < 0 ? err_wrap(e, "'%s'", argv[0]) : r;
-}
-
 static void print_rescan(const char *who, const json_t *rescan)
 {
 	json_t *error;
@@ -324,8 +308,6 @@ static const struct verb verbs[] = {
 	{ "teams", "", "List the teams.", 0, 0, show_teams },
 	{ "submissions", "", "List what was handed in, and whose it was.", 0, 0, show_submissions },
 	{ "competitions", "", "List the competitions.", 0, 0, show_competitions },
-	{ "competition apply", "FILE", "Make a competition what its file says.", 1, 1,
-	  apply_competition },
 	{ "rescan", "", "Read the challenge folders again, here and on every node.", 0, 0, rescan },
 };
 

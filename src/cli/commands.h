@@ -32,5 +32,6 @@ extern const struct cli_command cmd_scoreboard;
 /* Organising */
 int cmd_evidence(int argc, char **argv);
 extern const struct cli_command cmd_admin;
+extern const struct cli_command cmd_competition;
 
 #endif

@@ -1,44 +1,31 @@
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/own.h"
 #include "platform/door.h"
 #include "platform/instance.h"
-#include "platform/rows.h"
+#include "platform/progress.h"
+#include "platform/score.h"
 #include "platform/scoreboard.h"
 
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* What a team has done so far: for telling it along with the challenges. */
-struct progress {
+/* What a player's team has here: for telling it along with the challenges. */
+struct own {
 	struct instances live;
-	struct progress_solve *solves;
-	size_t solve_count;
+	struct progress progress;
 };
 
-struct progress_solve {
-	char *challenge_id;
-	char *question_id;
-};
-
-static void progress_done(struct progress *progress)
+static void own_done(struct own *own)
 {
-	instances_done(&progress->live);
-}
-
-static void read_solve(const struct db_rows *rows, struct arena *arena, void *ret_struct)
-{
-	struct progress_solve *solve = ret_struct;
-
-	*solve = (struct progress_solve){
-		.challenge_id = arena_strdup(arena, db_get_text(rows, 0)),
-		.question_id = arena_strdup(arena, db_get_text(rows, 1)),
-	};
+	instances_done(&own->live);
 }
 
 /* Of the asker's team; of nobody where there is none. */
-static int read_progress(const struct platform *platform, struct http_req *req,
-			 const struct competition *competition, struct progress *progress,
-			 struct err *e)
+static int read_own(const struct platform *platform, struct http_req *req,
+		    const struct competition *competition, struct own *own, struct err *e)
 {
 	struct team team;
 	int r;
@@ -46,41 +33,28 @@ static int read_progress(const struct platform *platform, struct http_req *req,
 	r = door_team(platform, req, competition, &team, e);
 	if (r == -ERR_CONFLICT)
 		return 0;
-	if (r < 0)
-		return r;
-	r = instances_all_of_team(platform->db, http_arena(req), team.id, &progress->live, e);
-	if (r < 0)
-		return r;
-	return rows_all(platform->db, http_arena(req),
-			"SELECT challenge_id, question_id FROM solve WHERE team_id = ?",
-			DB_ARGS(db_text(team.id)), read_solve, sizeof(struct progress_solve),
-			&progress->solves, &progress->solve_count, e);
+	if (r == 0)
+		r = instances_all_of_team(platform->db, http_arena(req), team.id, &own->live, e);
+	if (r == 0)
+		r = progress_read(platform->db, http_arena(req), competition, team.id,
+				  &own->progress, e);
+	return r;
 }
 
-static bool is_solved(const struct progress *progress, const struct challenge *challenge,
-		      const struct question *question)
-{
-	for (size_t i = 0; i < progress->solve_count; i++)
-		if (strcmp(progress->solves[i].challenge_id, challenge->id) == 0 &&
-		    strcmp(progress->solves[i].question_id, question->id) == 0)
-			return true;
-	return false;
-}
+/* What is told of a challenge depends on all of these. */
+struct view {
+	const struct competition *competition;
+	const struct shelf *shelf;
+	const struct board *board;
+	const struct own *own;
+	bool is_organiser;
+};
 
-static size_t count_solved(const struct progress *progress, const struct challenge *challenge)
+static json_t *live_instance(const struct own *own, const struct challenge *challenge)
 {
-	size_t solved = 0;
-
-	for (size_t i = 0; i < challenge->question_count; i++)
-		solved += is_solved(progress, challenge, &challenge->questions[i]);
-	return solved;
-}
-
-static json_t *live_instance(const struct progress *progress, const struct challenge *challenge)
-{
-	for (size_t i = 0; i < progress->live.count; i++)
-		if (strcmp(progress->live.rows[i].challenge_id, challenge->id) == 0)
-			return instances_json(&progress->live.rows[i]);
+	for (size_t i = 0; i < own->live.count; i++)
+		if (strcmp(own->live.rows[i].challenge_id, challenge->id) == 0)
+			return instances_json(&own->live.rows[i]);
 	return json_null();
 }
 
@@ -93,82 +67,115 @@ static json_t *strings_json(const char *const *strings, size_t count)
 	return list;
 }
 
-/* One line of the list; the page of one challenge says more. NULL: out of memory. */
-static json_t *challenge_json(const struct challenge *c, const struct board *board,
-			      const struct progress *progress)
+static json_t *time_json(int64_t at)
 {
-	const struct standing *standing = board_standing(board, c->id);
-	size_t solved = count_solved(progress, c);
-	bool all = c->question_count > 0 && solved == c->question_count;
+	char text[CLOCK_TEXT_SIZE];
 
-	return json_pack("{s:s, s:s, s:s?, s:I, s:I, s:b, s:I, s:I, s:b, s:o, s:o}", "id", c->id,
-			 "name", c->name, "category", c->category, "value",
+	return at ? json_string(clock_format(at, text)) : json_null();
+}
+
+static json_t *missing_json(const struct view *view, const struct challenge *c)
+{
+	const struct challenge *missing =
+		progress_missing(&view->own->progress, view->shelf, view->competition, c);
+
+	return missing ? json_pack("{s:s, s:s}", "id", missing->id, "name", missing->name)
+		       : json_null();
+}
+
+/* One line of the list; the page of one challenge says more. NULL: out of memory. */
+static json_t *challenge_json(const struct challenge *c, const struct view *view)
+{
+	const struct competition_challenge *own = competition_challenge(view->competition, c->id);
+	const struct standing *standing = board_standing(view->board, c->id);
+
+	return json_pack("{s:s, s:s, s:s?, s:I, s:I, s:b, s:I, s:I, s:b, s:o, s:o, s:o, s:o}", "id",
+			 c->id, "name", c->name, "category", c->category, "value",
 			 (json_int_t)(standing ? standing->value : c->value), "solvers",
-			 (json_int_t)(standing ? standing->solvers : 0), "solved", all, "questions",
-			 (json_int_t)c->question_count, "questions_solved", (json_int_t)solved,
-			 "has_instance", challenge_has_instance(c), "tags",
-			 strings_json(c->tags, c->tag_count), "instance",
-			 live_instance(progress, c));
+			 (json_int_t)(standing ? standing->solvers : 0), "solved",
+			 progress_has_challenge(&view->own->progress, c), "questions",
+			 (json_int_t)c->question_count, "questions_solved",
+			 (json_int_t)progress_questions(&view->own->progress, c), "has_instance",
+			 challenge_has_instance(c), "tags", strings_json(c->tags, c->tag_count),
+			 "closes_at", time_json(own ? own->closes_at : 0), "needs",
+			 missing_json(view, c), "instance", live_instance(view->own, c));
+}
+
+static int add_challenge(json_t *list, struct http_req *req, const struct view *view,
+			 const struct challenge *challenge, struct err *e)
+{
+	const struct challenge *adapted;
+	int r = competition_adapt(view->competition, http_arena(req), challenge, &adapted, e);
+
+	if (r < 0)
+		return r;
+	return json_array_append_new(list, challenge_json(adapted, view)) < 0 ? err_memory(e) : 0;
 }
 
 static int serve_challenges(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
-	AUTO(struct progress, progress_done) progress = { .solves = NULL };
+	AUTO(struct own, own_done) own = { .live = { .rows = NULL } };
 	AUTO(const struct board *, board_dropp) board = NULL;
 	AUTO(const struct shelf *, shelf_dropp) shelf = NULL;
 	AUTO(json_t *, json_decrefp) list = json_array();
 	struct platform *platform = ctx;
 	struct competition competition;
+	struct view view = { .competition = &competition, .own = &own };
 	int r;
 
 	r = door_competition(platform, req, &competition, e);
 	if (r == 0)
 		r = door_check_begun(platform, req, &competition, e);
 	if (r == 0)
-		r = read_progress(platform, req, &competition, &progress, e);
+		r = read_own(platform, req, &competition, &own, e);
 	if (r == 0)
 		r = scoreboards_take(platform->boards, &competition, false, &board, e);
 	if (r < 0)
 		return r;
 	shelf = challenges_take(platform->challenges);
-	for (size_t i = 0; i < shelf->count; i++)
-		if (door_shows(&competition, shelf->challenges[i]) &&
-		    json_array_append_new(list, challenge_json(shelf->challenges[i], board,
-							       &progress)) < 0)
-			return err_memory(e);
+	view.shelf = shelf;
+	view.board = board;
+	for (size_t i = 0; r == 0 && i < shelf->count; i++)
+		if (door_sees(platform, req, &competition, shelf->challenges[i]))
+			r = add_challenge(list, req, &view, shelf->challenges[i], e);
+	if (r < 0)
+		return r;
 	return http_send_json(res, 200,
 			      json_pack("{s:s, s:O}", "competition_id", competition.id,
 					"challenges", list));
 }
 
-static json_t *questions_json(const struct challenge *c, const struct board *board,
-			      const struct progress *progress)
+static json_t *questions_json(const struct challenge *c, const struct view *view)
 {
-	const struct standing *standing = board_standing(board, c->id);
+	const struct standing *standing = board_standing(view->board, c->id);
 	int64_t value = standing ? standing->value : c->value;
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < c->question_count; i++) {
 		const struct question *q = &c->questions[i];
 
-		json_array_append_new(list, json_pack("{s:s, s:s?, s:I, s:b}", "id", q->id, "text",
-						      q->text, "value",
-						      (json_int_t)score_share(c, i, value),
-						      "solved", is_solved(progress, c, q)));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s?, s:I, s:b}", "id", q->id, "text",
+						q->text, "value",
+						(json_int_t)score_share(c, i, value), "solved",
+						progress_has_question(&view->own->progress, c, q)));
 	}
 	return list;
 }
 
-/* The text of a hint that costs something isn't given away. */
-static json_t *hints_json(const struct challenge *c)
+/* The text of a hint that costs something is told to those who have paid. */
+static json_t *hints_json(const struct challenge *c, const struct view *view)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < c->hint_count; i++) {
 		const struct hint *hint = &c->hints[i];
+		bool unlocked = hint->cost == 0 || progress_has_hint(&view->own->progress, c, i);
 
-		json_array_append_new(list, json_pack("{s:I, s:s?}", "cost", (json_int_t)hint->cost,
-						      "text", hint->cost ? NULL : hint->text));
+		json_array_append_new(list,
+				      json_pack("{s:I, s:I, s:b, s:s?}", "index", (json_int_t)i,
+						"cost", (json_int_t)hint->cost, "unlocked",
+						unlocked, "text", unlocked ? hint->text : NULL));
 	}
 	return list;
 }
@@ -179,16 +186,15 @@ static const char *connection_info(const struct challenge *c)
 	return challenge_has_instance(c) ? NULL : c->connection_info;
 }
 
-static json_t *page_json(const struct challenge *c, const struct board *board,
-			 const struct progress *progress)
+static json_t *page_json(const struct challenge *c, const struct view *view)
 {
 	AUTO(json_t *, json_decrefp) more =
 		json_pack("{s:s?, s:s?, s:s?, s:I, s:o, s:o, s:o}", "description", c->description,
 			  "author", c->author, "connection_info", connection_info(c), "attempts",
-			  (json_int_t)c->attempts, "questions", questions_json(c, board, progress),
-			  "hints", hints_json(c), "requires",
+			  (json_int_t)c->attempts, "questions", questions_json(c, view), "hints",
+			  hints_json(c, view), "requires",
 			  strings_json(c->requires_, c->require_count));
-	json_t *json = challenge_json(c, board, progress);
+	json_t *json = challenge_json(c, view);
 
 	if (!more || !json || json_object_update(json, more) < 0) {
 		json_decref(json);
@@ -197,28 +203,114 @@ static json_t *page_json(const struct challenge *c, const struct board *board,
 	return json;
 }
 
+/* One that others have to be solved before is there, but doesn't say what it is about. */
+static int check_unlocked(const struct view *view, const struct challenge *challenge, struct err *e)
+{
+	const struct challenge *missing =
+		progress_missing(&view->own->progress, view->shelf, view->competition, challenge);
+
+	return missing && !view->is_organiser
+		       ? err_set(e, ERR_FORBIDDEN, "'%s' opens when your team has solved '%s'",
+				 challenge->name, missing->name)
+		       : 0;
+}
+
 static int serve_challenge(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
-	AUTO(struct progress, progress_done) progress = { .solves = NULL };
+	AUTO(struct own, own_done) own = { .live = { .rows = NULL } };
 	AUTO(const struct board *, board_dropp) board = NULL;
 	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
 	struct platform *platform = ctx;
+	struct view view = { .competition = &entry.competition,
+			     .own = &own,
+			     .is_organiser = door_is_organiser(req) };
 	json_t *json;
 	int r;
 
 	r = door_enter(platform, req, &entry, e);
 	if (r == 0)
-		r = read_progress(platform, req, &entry.competition, &progress, e);
+		r = read_own(platform, req, &entry.competition, &own, e);
+	view.shelf = entry.shelf;
+	if (r == 0)
+		r = check_unlocked(&view, entry.challenge, e);
 	if (r == 0)
 		r = scoreboards_take(platform->boards, &entry.competition, false, &board, e);
 	if (r < 0)
 		return r;
-	json = page_json(entry.challenge, board, &progress);
+	view.board = board;
+	json = page_json(entry.challenge, &view);
 	return json ? http_send_json(res, 200, json) : err_memory(e);
+}
+
+/* Hints that cost something */
+
+static int find_hint(struct http_req *req, const struct challenge *challenge, size_t *ret_hint,
+		     struct err *e)
+{
+	const char *text = http_param(req, "hint");
+	char *end;
+	long index = strtol(text, &end, 10);
+
+	if (end == text || *end || index < 0 || (size_t)index >= challenge->hint_count)
+		return err_set(e, ERR_NOT_FOUND, "'%s' has no hint '%s'", challenge->id, text);
+	*ret_hint = (size_t)index;
+	return 0;
+}
+
+/* One at a time, so that no two are paid with the same points. */
+static int unlock(struct platform *platform, struct http_req *req, const struct entry *entry,
+		  size_t hint, struct err *e)
+{
+	int64_t cost = entry->challenge->hints[hint].cost;
+	AUTO(const struct board *, board_dropp) board = NULL;
+	const struct board_line *line;
+	int r;
+
+	r = scoreboards_take(platform->boards, &entry->competition, true, &board, e);
+	if (r < 0)
+		return r;
+	line = board_line(board, entry->team.id);
+	if (cost > 0 && line && line->score < cost)
+		return err_set(e, ERR_CONFLICT,
+			       "the hint costs %lld points, and your team has %lld",
+			       (long long)cost, (long long)line->score);
+	r = hint_unlock(platform->db, door_now(platform), &entry->team,
+			door_principal(req)->user_id, entry->challenge, hint, e);
+	if (r < 0)
+		return r;
+	scoreboards_charged(platform->boards);
+	return scoreboards_settle(platform->boards, &entry->competition, e);
+}
+
+static int serve_unlock(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
+	struct platform *platform = ctx;
+	size_t hint = 0;
+	int r;
+
+	r = door_enter_playing(platform, req, &entry, e);
+	if (r == 0)
+		r = door_check_open(platform, req, &entry, e);
+	if (r == 0)
+		r = find_hint(req, entry.challenge, &hint, e);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&one_at_a_time);
+	r = unlock(platform, req, &entry, hint, e);
+	pthread_mutex_unlock(&one_at_a_time);
+	if (r < 0)
+		return r;
+	return http_send_json(res, 200,
+			      json_pack("{s:I, s:I, s:b, s:s?}", "index", (json_int_t)hint, "cost",
+					(json_int_t)entry.challenge->hints[hint].cost, "unlocked",
+					1, "text", entry.challenge->hints[hint].text));
 }
 
 const struct http_route platform_challenge_routes[] = {
 	{ "GET", "/api/v1/challenges", serve_challenges, 0, ACCESS_USER },
 	{ "GET", "/api/v1/challenges/{id}", serve_challenge, 0, ACCESS_AGENT },
+	{ "POST", "/api/v1/challenges/{id}/hints/{hint}", serve_unlock, 0, ACCESS_USER },
 	{ .method = NULL },
 };

@@ -1,57 +1,107 @@
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/own.h"
 #include "platform/door.h"
+#include "platform/programme.h"
 #include "platform/scoreboard.h"
 
 #include <string.h>
 
 static int serve_competitions(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
+	AUTO(json_t *, json_decrefp) list = json_array();
 	struct platform *platform = ctx;
-	struct competitions all;
-	int r;
+	const struct competitions *all = programme_all(platform->programme);
 
-	r = competition_list(platform->db, http_arena(req), &all, e);
-	if (r < 0)
-		return r;
-	/* Which challenges there will be is no secret once it has begun, and nobody's before. */
-	for (size_t i = 0; i < all.competition_count; i++)
-		all.competitions[i].challenge_count = 0;
-	return http_send(res, 200, competitions_fields, &all);
+	(void)req;
+	for (size_t i = 0; i < all->competition_count; i++)
+		if (json_array_append_new(list, competition_public_json(&all->competitions[i])) < 0)
+			return err_memory(e);
+	return http_send_json(res, 200, json_pack("{s:O}", "competitions", list));
 }
 
+/* With the file it was made from. */
 static int serve_competition(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct platform *platform = ctx;
-	struct competition competition;
+	const struct competition *competition;
+	json_t *json;
 	int r;
 
-	r = competition_find(platform->db, http_arena(req), http_param(req, "competition"),
-			     &competition, e);
-	return r < 0 ? r : http_send(res, 200, competition_fields, &competition);
+	r = programme_find(platform->programme, http_param(req, "competition"), &competition, e);
+	if (r < 0)
+		return r;
+	json = competition_json(competition);
+	if (!json || (competition->file &&
+		      json_object_set_new(json, "file", json_string(competition->file)) < 0)) {
+		json_decref(json);
+		return err_memory(e);
+	}
+	return http_send_json(res, 200, json);
 }
 
-/* The body is the competition's file. */
+/* Applying */
+
+static int put_competition(struct platform *platform, const struct competition *competition,
+			   struct err *e)
+{
+	bool is_new;
+	int r;
+
+	r = competition_apply(platform->db, competition, &is_new, e);
+	if (r == 0)
+		r = programme_refresh(platform->programme, e);
+	if (r < 0)
+		return r;
+	scoreboards_touch(platform->boards);
+	return scoreboards_settle(platform->boards, competition, e);
+}
+
+static int send_applied(struct http_res *res, const struct competition *competition, bool is_new,
+			json_t *changes, struct err *e)
+{
+	json_t *json = competition_json(competition);
+
+	if (!json || json_object_set(json, "changes", changes) < 0) {
+		json_decref(json);
+		return err_memory(e);
+	}
+	return http_send_json(res, is_new ? 201 : 200, json);
+}
+
+/* The body is the competition's file; with ?dry_run=true it is looked at, and no more. */
 static int serve_apply(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
+	AUTO(json_t *, json_decrefp) changes = NULL;
+	const char *dry_run = http_query(req, "dry_run");
+	bool dry = dry_run && strcmp(dry_run, "true") == 0;
 	struct platform *platform = ctx;
+	const struct competition *old = NULL;
 	struct competition competition;
-	bool is_new = false;
 	const char *text;
 	size_t len = 0;
 	int r;
 
 	text = http_body(req, &len);
 	r = competition_parse(http_arena(req), "body", text, len, &competition, e);
-	if (r == 0)
-		r = competition_apply(platform->db, &competition, &is_new, e);
 	if (r < 0)
 		return r;
-	scoreboards_touch(platform->boards);
-	return http_send(res, is_new ? 201 : 200, competition_fields, &competition);
+	if (programme_find(platform->programme, competition.id, &old, NULL) < 0)
+		old = NULL;
+	r = competition_diff(old, &competition, &changes, e);
+	if (r == 0 && !dry)
+		r = put_competition(platform, &competition, e);
+	if (r < 0)
+		return r;
+	door_note(req, "competition '%s': %zu changes%s", competition.id, json_array_size(changes),
+		  dry ? ", only looked at" : "");
+	return send_applied(res, &competition, !old && !dry, changes, e);
 }
 
-static int send_board(struct http_req *req, struct http_res *res, const struct board *board)
+/* The scoreboard */
+
+static int send_part(struct http_req *req, struct http_res *res, const struct board *board,
+		     const char *text, size_t len)
 {
 	const char *known = http_header(req, "If-None-Match");
 
@@ -59,25 +109,49 @@ static int send_board(struct http_req *req, struct http_res *res, const struct b
 	http_set_header(res, "Cache-Control", "no-cache");
 	if (known && strcmp(known, board->etag) == 0)
 		return http_send_nothing(res, 304);
-	return http_send_bytes(res, 200, "application/json", board->json, board->json_len);
+	return http_send_bytes(res, 200, "application/json", text, len);
 }
 
-static int serve_board(struct platform *platform, struct http_req *req, struct http_res *res,
-		       bool live, struct err *e)
+/* The routes are open: who asks is known only where the board isn't for everybody. */
+static int check_visible(struct platform *platform, struct http_req *req,
+			 const struct competition *competition, struct err *e)
+{
+	struct principal who;
+	int r;
+
+	if (strcmp(competition->scoreboard, "public") == 0)
+		return 0;
+	r = door_identify(platform, req, &who, e);
+	if (r < 0)
+		return r;
+	if (strcmp(competition->scoreboard, "organisers") == 0 && who.role < ROLE_ORGANISER)
+		return err_set(e, ERR_FORBIDDEN, "the scoreboard of '%s' is not shown",
+			       competition->name);
+	return 0;
+}
+
+static const struct board *peek(struct platform *platform, struct http_req *req, bool live,
+				struct err *e)
 {
 	const struct board *board;
 	struct competition competition;
-	int r;
 
-	r = door_competition(platform, req, &competition, e);
-	if (r < 0)
-		return r;
-	r = scoreboards_take(platform->boards, &competition, live, &board, e);
-	if (r < 0)
-		return r;
-	r = send_board(req, res, board);
-	board_drop(board);
-	return r;
+	if (door_competition(platform, req, &competition, e) < 0 ||
+	    (!live && check_visible(platform, req, &competition, e) < 0))
+		return NULL;
+	board = scoreboards_peek(platform->boards, competition.id, live);
+	if (!board)
+		err_set(e, ERR_UNAVAILABLE, "the scoreboard of '%s' is being counted",
+			competition.name);
+	return board;
+}
+
+static int serve_board(void *ctx, struct http_req *req, struct http_res *res, bool live,
+		       struct err *e)
+{
+	AUTO(const struct board *, board_dropp) board = peek(ctx, req, live, e);
+
+	return board ? send_part(req, res, board, board->json, board->json_len) : -(int)e->code;
 }
 
 static int serve_scoreboard(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
@@ -89,6 +163,22 @@ static int serve_live_scoreboard(void *ctx, struct http_req *req, struct http_re
 				 struct err *e)
 {
 	return serve_board(ctx, req, res, true, e);
+}
+
+static int serve_history(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(const struct board *, board_dropp) board = peek(ctx, req, false, e);
+
+	return board ? send_part(req, res, board, board->history, board->history_len)
+		     : -(int)e->code;
+}
+
+static int serve_ctftime(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(const struct board *, board_dropp) board = peek(ctx, req, false, e);
+
+	return board ? send_part(req, res, board, board->ctftime, board->ctftime_len)
+		     : -(int)e->code;
 }
 
 static int serve_health(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
@@ -103,9 +193,11 @@ static int serve_health(void *ctx, struct http_req *req, struct http_res *res, s
 
 const struct http_route platform_competition_routes[] = {
 	{ "GET", "/api/v1/health", serve_health, HTTP_OPEN | HTTP_QUICK, 0 },
-	{ "GET", "/api/v1/competitions", serve_competitions, HTTP_OPEN, 0 },
-	{ "GET", "/api/v1/scoreboard", serve_scoreboard, HTTP_OPEN, 0 },
-	{ "GET", "/api/v1/admin/scoreboard", serve_live_scoreboard, 0, ACCESS_ORGANISER },
+	{ "GET", "/api/v1/competitions", serve_competitions, HTTP_OPEN | HTTP_QUICK, 0 },
+	{ "GET", "/api/v1/scoreboard", serve_scoreboard, HTTP_OPEN | HTTP_QUICK, 0 },
+	{ "GET", "/api/v1/scoreboard/history", serve_history, HTTP_OPEN | HTTP_QUICK, 0 },
+	{ "GET", "/api/v1/scoreboard/ctftime", serve_ctftime, HTTP_OPEN | HTTP_QUICK, 0 },
+	{ "GET", "/api/v1/admin/scoreboard", serve_live_scoreboard, HTTP_QUICK, ACCESS_ORGANISER },
 	{ "POST", "/api/v1/admin/competitions", serve_apply, 0, ACCESS_ORGANISER },
 	{ "GET", "/api/v1/admin/competitions/{competition}", serve_competition, 0,
 	  ACCESS_ORGANISER },

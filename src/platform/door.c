@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "base/secret.h"
 #include "platform/options.h"
+#include "platform/programme.h"
+#include "platform/progress.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -55,28 +57,33 @@ static int check_csrf(const struct http_req *req, const struct principal *princi
 	return 0;
 }
 
+int door_identify(struct platform *platform, struct http_req *req, struct principal *ret_principal,
+		  struct err *e)
+{
+	bool by_cookie;
+	const char *token = find_token(req, &by_cookie);
+	int r;
+
+	if (!token)
+		return err_set(e, ERR_UNAUTHORIZED, "this call needs Authorization: Bearer TOKEN");
+	r = keyring_find(platform->keyring, http_arena(req), token, door_now(platform),
+			 ret_principal, e);
+	return r == 0 && by_cookie ? check_csrf(req, ret_principal, e) : r;
+}
+
 /* On a listening thread: from memory only. What no route serves is told to anybody. */
 int platform_authorize(void *ctx, struct http_req *req, const struct http_route *route,
 		       struct err *e)
 {
-	struct platform *platform = ctx;
 	struct principal *principal;
-	bool by_cookie;
-	const char *token;
 	int r;
 
 	if (!route)
 		return 0;
-	token = find_token(req, &by_cookie);
-	if (!token)
-		return err_set(e, ERR_UNAUTHORIZED, "this call needs Authorization: Bearer TOKEN");
 	principal = arena_alloc(http_arena(req), sizeof(*principal));
 	if (!principal)
 		return err_memory(e);
-	r = keyring_find(platform->keyring, http_arena(req), token, door_now(platform), principal,
-			 e);
-	if (r == 0 && by_cookie)
-		r = check_csrf(req, principal, e);
+	r = door_identify(ctx, req, principal, e);
 	if (r == 0)
 		r = access_check(principal, (enum access)route->access, http_param(req, "id"), e);
 	if (r < 0)
@@ -148,11 +155,14 @@ int door_competition(const struct platform *platform, struct http_req *req,
 	const struct principal *who = door_principal(req);
 	const char *id =
 		who && who->agent ? who->agent->competition_id : http_query(req, "competition");
+	const struct competition *found;
+	int r;
 
-	if (id)
-		return competition_find(platform->db, http_arena(req), id, ret_competition, e);
-	return competition_current(platform->db, http_arena(req), door_now(platform),
-				   ret_competition, e);
+	r = id ? programme_find(platform->programme, id, &found, e)
+	       : programme_current(platform->programme, door_now(platform), &found, e);
+	if (r == 0)
+		*ret_competition = *found;
+	return r;
 }
 
 int door_team(const struct platform *platform, struct http_req *req,
@@ -193,16 +203,33 @@ int door_check_begun(const struct platform *platform, const struct http_req *req
 	return competition_check_running(competition, now, e);
 }
 
+static bool is_open_yet(const struct competition *competition, const char *challenge_id,
+			int64_t now)
+{
+	const struct competition_challenge *own = competition_challenge(competition, challenge_id);
+
+	return !own || own->opens_at <= now;
+}
+
+bool door_sees(const struct platform *platform, const struct http_req *req,
+	       const struct competition *competition, const struct challenge *challenge)
+{
+	return door_shows(competition, challenge) &&
+	       (door_is_organiser(req) ||
+		is_open_yet(competition, challenge->id, door_now(platform)));
+}
+
 static int find_challenge(const struct platform *platform, struct http_req *req,
 			  struct entry *entry, struct err *e)
 {
 	const char *id = http_param(req, "id");
+	const struct challenge *found;
 
 	entry->shelf = challenges_take(platform->challenges);
-	entry->challenge = shelf_find(entry->shelf, id);
-	if (!entry->challenge || !door_shows(&entry->competition, entry->challenge))
+	found = shelf_find(entry->shelf, id);
+	if (!found || !door_sees(platform, req, &entry->competition, found))
 		return err_set(e, ERR_NOT_FOUND, "there is no challenge '%s'", id);
-	return 0;
+	return competition_adapt(&entry->competition, http_arena(req), found, &entry->challenge, e);
 }
 
 int door_enter(const struct platform *platform, struct http_req *req, struct entry *ret_entry,
@@ -225,6 +252,53 @@ int door_enter_playing(const struct platform *platform, struct http_req *req,
 
 	r = door_enter(platform, req, ret_entry, e);
 	return r < 0 ? r : door_team(platform, req, &ret_entry->competition, &ret_entry->team, e);
+}
+
+static int check_not_closed(const struct platform *platform, const struct entry *entry,
+			    struct err *e)
+{
+	const struct competition_challenge *own =
+		competition_challenge(&entry->competition, entry->challenge->id);
+	int64_t now = door_now(platform);
+	char when[CLOCK_TEXT_SIZE];
+
+	if (!own || !own->closes_at || now < own->closes_at ||
+	    competition_is_practice(&entry->competition, now))
+		return 0;
+	return err_set(e, ERR_FORBIDDEN, "'%s' closed at %s: its points stay",
+		       entry->challenge->name, clock_format(own->closes_at, when));
+}
+
+static int check_required(const struct platform *platform, struct http_req *req,
+			  const struct entry *entry, struct err *e)
+{
+	struct progress progress;
+	const struct challenge *missing;
+	int r;
+
+	if (entry->challenge->require_count == 0)
+		return 0;
+	r = progress_read(platform->db, http_arena(req), &entry->competition, entry->team.id,
+			  &progress, e);
+	if (r < 0)
+		return r;
+	missing = progress_missing(&progress, entry->shelf, &entry->competition, entry->challenge);
+	return missing ? err_set(e, ERR_FORBIDDEN, "'%s' opens when your team has solved '%s'",
+				 entry->challenge->name, missing->name)
+		       : 0;
+}
+
+int door_check_open(const struct platform *platform, struct http_req *req,
+		    const struct entry *entry, struct err *e)
+{
+	int r;
+
+	r = competition_check_running(&entry->competition, door_now(platform), e);
+	if (r == 0)
+		r = check_not_closed(platform, entry, e);
+	if (r == 0)
+		r = check_required(platform, req, entry, e);
+	return r;
 }
 
 void door_leave(struct entry *entry)

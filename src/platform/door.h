@@ -33,11 +33,21 @@ const char *door_peer(const struct platform *platform, const struct http_req *re
 /* What the audit log tells of an organiser's act besides its path; at most 511 bytes. */
 __attribute__((format(printf, 2, 3))) void door_note(struct http_req *req, const char *format, ...);
 
+/*
+ * Whose token or cookie came with a request, for routes that are HTTP_OPEN. From memory. Fails with
+ * UNAUTHORIZED, or FORBIDDEN: the word that goes with the cookie is missing.
+ */
+int door_identify(struct platform *platform, struct http_req *req, struct principal *ret_principal,
+		  struct err *e);
+
 /* Who asks. Never NULL on a route that isn't HTTP_OPEN. */
 const struct principal *door_principal(const struct http_req *req);
 bool door_is_organiser(const struct http_req *req);
 
-/* The competition of ?competition=, or the one meant where none is named. */
+/*
+ * The competition of ?competition=, or the one meant where none is named. What it points to lives
+ * as long as the platform.
+ */
 int door_competition(const struct platform *platform, struct http_req *req,
 		     struct competition *ret_competition, struct err *e);
 
@@ -56,7 +66,7 @@ struct entry {
 	struct competition competition;
 	struct team team; /* id NULL: none, where none was asked for */
 	const struct shelf *shelf;
-	const struct challenge *challenge; /* of the path's {id} */
+	const struct challenge *challenge; /* of the path's {id}, as it is played there */
 };
 
 /* clang-format off */
@@ -71,8 +81,17 @@ int door_enter_playing(const struct platform *platform, struct http_req *req,
 		       struct entry *ret_entry, struct err *e);
 void door_leave(struct entry *entry);
 
-/* Whether players see the challenge there. */
+/*
+ * The team may start and answer the challenge now. Fails with FORBIDDEN: the competition does not
+ * run, the challenge has closed, or another has to be solved before.
+ */
+int door_check_open(const struct platform *platform, struct http_req *req,
+		    const struct entry *entry, struct err *e);
+
+/* Whether players ever see the challenge there; whether the asker sees it now. */
 bool door_shows(const struct competition *competition, const struct challenge *challenge);
+bool door_sees(const struct platform *platform, const struct http_req *req,
+	       const struct competition *competition, const struct challenge *challenge);
 
 /* The competition has begun, or an organiser asks. Fails with FORBIDDEN. */
 int door_check_begun(const struct platform *platform, const struct http_req *req,

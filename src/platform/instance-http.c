@@ -76,9 +76,10 @@ static int promise(struct platform *platform, struct http_req *req, const struct
 				 count, ret_instance, ret_is_new, e);
 }
 
-static int may_start(const struct platform *platform, const struct entry *entry, struct err *e)
+static int may_start(const struct platform *platform, struct http_req *req,
+		     const struct entry *entry, struct err *e)
 {
-	int r = competition_check_running(&entry->competition, door_now(platform), e);
+	int r = door_check_open(platform, req, entry, e);
 
 	if (r == 0 && atomic_load(&platform->ending))
 		return err_set(e, ERR_UNAVAILABLE, "the platform is being stopped");
@@ -108,7 +109,7 @@ static int serve_start(void *ctx, struct http_req *req, struct http_res *res, st
 
 	r = door_enter_playing(platform, req, &entry, e);
 	if (r == 0)
-		r = may_start(platform, &entry, e);
+		r = may_start(platform, req, &entry, e);
 	if (r == 0)
 		r = promise(platform, req, &entry, &instance, &is_new, e);
 	if (r < 0)

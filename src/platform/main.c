@@ -15,6 +15,7 @@
 #include "platform/limit.h"
 #include "platform/node.h"
 #include "platform/platform.h"
+#include "platform/programme.h"
 #include "platform/schema.h"
 #include "platform/scoreboard.h"
 #include "platform/settle.h"
@@ -132,6 +133,16 @@ static void report_challenges(struct platform *platform)
 			 json_string_value(json_object_get(error, "detail")));
 }
 
+static int open_boards(struct platform *platform, struct err *e)
+{
+	const struct scoreboards_options options = { .db = platform->db,
+						     .challenges = platform->challenges,
+						     .programme = platform->programme,
+						     .clock = platform->clock };
+
+	return scoreboards_new(&options, &platform->boards, e);
+}
+
 static int open_parts(struct platform *platform, struct err *e)
 {
 	const struct platform_options *options = platform->options;
@@ -152,8 +163,9 @@ static int open_parts(struct platform *platform, struct err *e)
 	if (r == 0)
 		r = limiter_new(&platform->limiter, e);
 	if (r == 0)
-		r = scoreboards_new(platform->db, platform->challenges, platform->clock,
-				    &platform->boards, e);
+		r = programme_new(platform->db, &platform->programme, e);
+	if (r == 0)
+		r = open_boards(platform, e);
 	if (r == 0)
 		r = settler_new(&settler, &platform->settler, e);
 	if (r < 0)
@@ -322,6 +334,7 @@ void platform_daemon_free(struct platform_daemon *daemon)
 	settler_free(platform->settler);
 	nodes_free(platform->nodes);
 	scoreboards_free(platform->boards);
+	programme_free(platform->programme);
 	limiter_free(platform->limiter);
 	keyring_free(platform->keyring);
 	challenges_free(platform->challenges);

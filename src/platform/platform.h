@@ -17,6 +17,7 @@ struct keyring;
 struct limiter;
 struct nodes;
 struct platform_options;
+struct programme;
 struct scoreboards;
 struct settler;
 
@@ -28,6 +29,7 @@ struct platform {
 	struct keyring *keyring;
 	struct limiter *limiter;
 	struct challenges *challenges;
+	struct programme *programme;
 	struct scoreboards *boards;
 	struct settler *settler;
 	struct nodes *nodes;

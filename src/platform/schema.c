@@ -169,6 +169,30 @@ static const char *const migrations[] = {
 	"ALTER TABLE token ADD COLUMN scope TEXT NOT NULL DEFAULT 'admin';"
 	"ALTER TABLE token ADD COLUMN instance_id TEXT REFERENCES instance (id);"
 	"ALTER TABLE token ADD COLUMN csrf_hash TEXT;",
+
+	/*
+	 * A competition is what its file says; competition_challenge is of those applied before
+	 * files were kept. `seq` counts a competition's solves, so that what came since can be
+	 * asked for.
+	 */
+	"ALTER TABLE competition ADD COLUMN file TEXT;"
+	"ALTER TABLE team ADD COLUMN division TEXT;"
+	"ALTER TABLE team ADD COLUMN hidden BIGINT NOT NULL DEFAULT 0;"
+	"CREATE TABLE unlock ("
+	"	competition_id TEXT NOT NULL,"
+	"	challenge_id TEXT NOT NULL,"
+	"	hint BIGINT NOT NULL,"
+	"	team_id TEXT NOT NULL REFERENCES team (id),"
+	"	account_id TEXT NOT NULL REFERENCES account (id),"
+	"	cost BIGINT NOT NULL,"
+	"	unlocked_at BIGINT NOT NULL,"
+	"	PRIMARY KEY (team_id, challenge_id, hint));"
+	"CREATE INDEX unlock_of_competition ON unlock (competition_id);"
+	"ALTER TABLE solve ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;"
+	"UPDATE solve SET seq = (SELECT COUNT(*) FROM solve AS s"
+	" WHERE s.competition_id = solve.competition_id AND (s.solved_at < solve.solved_at"
+	" OR (s.solved_at = solve.solved_at AND s.submission_id <= solve.submission_id)));"
+	"CREATE UNIQUE INDEX solve_by_seq ON solve (competition_id, seq);",
 	NULL,
 };
 

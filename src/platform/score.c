@@ -84,6 +84,17 @@ static void tally(const struct score_game *game, const uint16_t *solved,
 	}
 }
 
+int64_t score_of(const struct score_game *game, const struct score_tally *tallies,
+		 const struct score_solve *solve)
+{
+	const struct challenge *challenge = game->challenges[solve->challenge];
+	int64_t value = tallies[solve->challenge].value;
+	int64_t bonus = game->first_blood + value * game->first_blood_percent / 100;
+
+	return score_share(challenge, solve->question, value) +
+	       (solve->first && bonus ? score_share(challenge, solve->question, bonus) : 0);
+}
+
 static void add_up(const struct score_game *game, const struct score_tally *tallies,
 		   struct score_line *lines)
 {
@@ -93,12 +104,14 @@ static void add_up(const struct score_game *game, const struct score_tally *tall
 
 		if (game->until && s->at >= game->until)
 			continue;
-		line->score += score_share(game->challenges[s->challenge], s->question,
-					   tallies[s->challenge].value);
+		line->score += score_of(game, tallies, s);
 		line->solved++;
 		if (s->at > line->last_at)
 			line->last_at = s->at;
 	}
+	for (size_t i = 0; i < game->charge_count; i++)
+		if (!game->until || game->charges[i].at < game->until)
+			lines[game->charges[i].team].score -= game->charges[i].cost;
 }
 
 static int by_standing(const void *a, const void *b)

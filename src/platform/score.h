@@ -6,6 +6,7 @@
 
 #include "challenge/challenge.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,14 @@ struct score_solve {
 	size_t challenge;
 	size_t question;
 	int64_t at;
+	bool first; /* of all teams */
+};
+
+/* What a team paid, for a hint. */
+struct score_charge {
+	size_t team;
+	int64_t cost;
+	int64_t at;
 };
 
 struct score_game {
@@ -38,7 +47,11 @@ struct score_game {
 	size_t challenge_count;
 	const struct score_solve *solves;
 	size_t solve_count;
-	int64_t until; /* solves at or after this instant don't count; 0: all do */
+	const struct score_charge *charges;
+	size_t charge_count;
+	int64_t first_blood;         /* points for the first to solve a challenge, and */
+	int64_t first_blood_percent; /* of its value */
+	int64_t until; /* what is done at or after this instant doesn't count; 0: all does */
 };
 
 struct score_line {
@@ -58,6 +71,10 @@ struct score_board {
 	struct score_line *lines;    /* one per team, the leader first */
 	struct score_tally *tallies; /* one per challenge */
 };
+
+/* Points for a solve as things stand. */
+int64_t score_of(const struct score_game *game, const struct score_tally *tallies,
+		 const struct score_solve *solve);
 
 /* More points first; of equal points, who had them earlier; then the order of the teams. */
 int score_count(const struct score_game *game, struct arena *arena, struct score_board *ret_board,

@@ -1,47 +1,46 @@
 /*
  * The scoreboards, kept ready: a board is counted once per change, not once per reader.
  *
- * A board never changes; whoever took it keeps it until it is dropped.
+ * Who changes something says so, and the board is counted anew: at once while that is quick, else
+ * by a thread of its own, which lets the boards be a moment old rather than anybody wait.
  */
 #ifndef PLATFORM_SCOREBOARD_H
 #define PLATFORM_SCOREBOARD_H
 
-#include "platform/score.h"
+#include "platform/board.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-struct arena;
 struct challenges;
 struct clock;
 struct competition;
 struct db;
 struct err;
+struct programme;
 struct scoreboards;
 
-/* How one challenge stands. */
-struct standing {
-	const char *challenge_id;
-	int64_t value;
-	size_t solvers;
+struct scoreboards_options {
+	struct db *db;
+	struct challenges *challenges;
+	struct programme *programme;
+	const struct clock *clock;
+	/*
+	 * A board that players see has become another. Called by whoever counted it, one at a time
+	 * for each competition. NULL: nobody asks.
+	 */
+	void (*changed)(void *cookie, const struct competition *competition,
+			const struct board *old, const struct board *new);
+	void *cookie;
 };
 
-struct board {
-	char *json; /* what /scoreboard answers */
-	size_t json_len;
-	char etag[40];              /* in quotes; changes when the board does */
-	struct standing *standings; /* by challenge id */
-	size_t standing_count;
-	struct arena *arena;
-};
-
-int scoreboards_new(struct db *db, struct challenges *challenges, const struct clock *clock,
-		    struct scoreboards **ret_boards, struct err *e);
+/* Counts the boards there are, and begins the thread. */
+int scoreboards_new(const struct scoreboards_options *options, struct scoreboards **ret_boards,
+		    struct err *e);
 void scoreboards_free(struct scoreboards *boards);
 
-/* Something that boards are counted from has changed. */
+/* Teams, challenges or competitions have changed; there are new solves; somebody paid for a hint.
+ */
 void scoreboards_touch(struct scoreboards *boards);
+void scoreboards_solved(struct scoreboards *boards);
+void scoreboards_charged(struct scoreboards *boards);
 
 /*
  * The board as players see it (frozen once the competition says so), or as it really stands. To be
@@ -49,13 +48,13 @@ void scoreboards_touch(struct scoreboards *boards);
  */
 int scoreboards_take(struct scoreboards *boards, const struct competition *competition, bool live,
 		     const struct board **ret_board, struct err *e);
-void board_drop(const struct board *board);
-static inline void board_dropp(const struct board **board)
-{
-	board_drop(*board);
-}
 
-/* NULL where the challenge isn't on it. */
-const struct standing *board_standing(const struct board *board, const char *challenge_id);
+/* After a change: counts at once if that is quick, so that the next reader sees it. */
+int scoreboards_settle(struct scoreboards *boards, const struct competition *competition,
+		       struct err *e);
+
+/* As it was counted last, from memory; NULL where it never was. To be dropped. */
+const struct board *scoreboards_peek(struct scoreboards *boards, const char *competition_id,
+				     bool live);
 
 #endif

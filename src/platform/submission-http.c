@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "platform/door.h"
+#include "platform/limit.h"
 #include "platform/score.h"
 #include "platform/scoreboard.h"
 
@@ -41,18 +42,41 @@ static int send_verdict(struct platform *platform, struct http_res *res, const s
 {
 	bool right = s->question_id &&
 		     (strcmp(s->verdict, "correct") == 0 || strcmp(s->verdict, "repeated") == 0);
-	json_t *json =
-		json_pack("{s:s, s:s, s:s?, s:s, s:b, s:I}", "id", s->id, "challenge_id",
-			  s->challenge_id, "question_id", s->question_id, "verdict",
-			  submission_verdict_shown(s), "first_blood", s->first_blood, "value",
-			  (json_int_t)(right ? worth(platform, entry, s->question_id) : 0));
+	bool frozen = competition_is_frozen(&entry->competition, door_now(platform));
+	/* Behind a freeze nobody learns what others have solved. */
+	json_t *json = json_pack("{s:s, s:s, s:s?, s:s, s:o, s:I}", "id", s->id, "challenge_id",
+				 s->challenge_id, "question_id", s->question_id, "verdict",
+				 submission_verdict_shown(s), "first_blood",
+				 frozen ? json_null() : json_boolean(s->first_blood), "value",
+				 (json_int_t)(right ? worth(platform, entry, s->question_id) : 0));
 
 	return json ? http_send_json(res, 201, json) : err_memory(e);
+}
+
+static int check_rate(struct platform *platform, struct http_req *req, struct http_res *res,
+		      const struct entry *entry, struct err *e)
+{
+	const char *key =
+		arena_printf(http_arena(req), "answer %s %s", entry->team.id, entry->challenge->id);
+	int64_t wait;
+	unsigned seconds;
+
+	if (!key)
+		return err_memory(e);
+	wait = limiter_take(platform->limiter, key, &entry->competition.answer_rate,
+			    door_now(platform));
+	if (wait == 0)
+		return 0;
+	seconds = (unsigned)((wait + 999) / 1000);
+	http_set_retry_after(res, seconds);
+	return err_set(e, ERR_RATE_LIMITED, "your team answers '%s' too often: try again in %u s",
+		       entry->challenge->id, seconds);
 }
 
 static int hand_in(struct platform *platform, struct http_req *req, const struct entry *entry,
 		   const struct handed_in *body, struct submission *ret_submission, struct err *e)
 {
+	int64_t now = door_now(platform);
 	const struct attempt attempt = {
 		.competition_id = entry->competition.id,
 		.challenge = entry->challenge,
@@ -61,15 +85,14 @@ static int hand_in(struct platform *platform, struct http_req *req, const struct
 		.user_id = door_principal(req)->user_id,
 		.answer = body->answer,
 		.peer = door_peer(platform, req),
+		.only_live = entry->competition.strict_answers,
+		.practice = competition_is_practice(&entry->competition, now),
 	};
 	int r;
 
-	r = competition_check_running(&entry->competition, door_now(platform), e);
-	if (r == 0)
-		r = submission_make(platform->db, http_arena(req), door_now(platform), &attempt,
-				    ret_submission, e);
+	r = submission_make(platform->db, http_arena(req), now, &attempt, ret_submission, e);
 	if (r == 0 && strcmp(ret_submission->verdict, "correct") == 0)
-		scoreboards_touch(platform->boards);
+		scoreboards_solved(platform->boards);
 	return r;
 }
 
@@ -84,6 +107,10 @@ static int serve_submit(void *ctx, struct http_req *req, struct http_res *res, s
 	r = http_read(req, handed_in_fields, &body, e);
 	if (r == 0)
 		r = door_enter_playing(platform, req, &entry, e);
+	if (r == 0)
+		r = door_check_open(platform, req, &entry, e);
+	if (r == 0)
+		r = check_rate(platform, req, res, &entry, e);
 	if (r == 0)
 		r = hand_in(platform, req, &entry, &body, &submission, e);
 	fields_done(handed_in_fields, &body);

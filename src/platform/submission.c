@@ -116,9 +116,10 @@ static int read_team(struct judging *j, struct err *e)
 	r = rows_all(j->db, j->arena,
 		     "SELECT answer.question_id, answer.answer FROM instance"
 		     " JOIN answer ON answer.instance_id = instance.id"
-		     " WHERE instance.team_id = ? AND instance.challenge_id = ?",
-		     DB_ARGS(db_text(a->team_id), db_text(a->challenge->id)), read_own_answer,
-		     sizeof(struct own_answer), &j->own, &j->own_count, e);
+		     " WHERE instance.team_id = ? AND instance.challenge_id = ?"
+		     " AND instance.live >= ?",
+		     DB_ARGS(db_text(a->team_id), db_text(a->challenge->id), db_int(a->only_live)),
+		     read_own_answer, sizeof(struct own_answer), &j->own, &j->own_count, e);
 	if (r < 0)
 		return r;
 	return rows_all(
@@ -253,14 +254,17 @@ static int keep_solve(const struct judging *j, struct submission *s, struct err 
 	int64_t solved, first = 0;
 	int r;
 
-	r = db_change(j->db,
-		      "INSERT INTO solve (competition_id, challenge_id, question_id, team_id,"
-		      " submission_id, solved_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-		      DB_ARGS(db_text(s->competition_id), db_text(s->challenge_id),
-			      db_text(s->question_id), db_text(s->team_id), db_text(s->id),
-			      db_int(s->submitted_at)),
-		      &solved, e);
-	if (r == 0 && solved > 0)
+	r = db_change(
+		j->db,
+		"INSERT INTO solve (competition_id, challenge_id, question_id, team_id,"
+		" submission_id, solved_at, seq) VALUES (?, ?, ?, ?, ?, ?, (SELECT"
+		" COALESCE(MAX(seq), 0) + 1 FROM solve WHERE competition_id = ?))"
+		" ON CONFLICT (competition_id, challenge_id, question_id, team_id) DO NOTHING",
+		DB_ARGS(db_text(s->competition_id), db_text(s->challenge_id),
+			db_text(s->question_id), db_text(s->team_id), db_text(s->id),
+			db_int(s->submitted_at), db_text(s->competition_id)),
+		&solved, e);
+	if (r == 0 && solved > 0 && !j->attempt->practice)
 		r = db_change(j->db,
 			      "INSERT INTO first_blood (competition_id, challenge_id, question_id,"
 			      " team_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",

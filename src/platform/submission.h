@@ -26,6 +26,8 @@ struct attempt {
 	const char *user_id;
 	const char *answer; /* white space around it doesn't count */
 	const char *peer;   /* the client's address */
+	bool only_live;     /* answers of instances that have ended are no longer good */
+	bool practice;      /* it is over: nobody is first any more */
 };
 
 /* A submission as it is kept. */

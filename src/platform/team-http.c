@@ -1,20 +1,22 @@
+#include "base/arena.h"
 #include "base/err.h"
 #include "platform/door.h"
+#include "platform/programme.h"
 #include "platform/scoreboard.h"
-
-/* What either way into a team takes. */
-struct team_wish {
-	char *name;
-	char *invite;
-};
 
 static const struct field new_team_fields[] = {
 	FIELD(struct team_wish, STRING, name, FIELD_REQUIRED),
+	FIELD(struct team_wish, STRING, division, 0),
+	FIELD(struct team_wish, STRING, code, 0),
 	FIELDS_END,
 };
 
-static const struct field join_fields[] = {
-	FIELD(struct team_wish, STRING, invite, FIELD_REQUIRED),
+struct joining {
+	char *invite;
+};
+
+static const struct field joining_fields[] = {
+	FIELD(struct joining, STRING, invite, FIELD_REQUIRED),
 	FIELDS_END,
 };
 
@@ -31,29 +33,30 @@ static int serve_new_team(void *ctx, struct http_req *req, struct http_res *res,
 		r = door_competition(platform, req, &competition, e);
 	if (r == 0)
 		r = team_create(platform->db, http_arena(req), door_now(platform), &competition,
-				door_principal(req)->user_id, wish.name, &team, e);
+				door_principal(req)->user_id, &wish, &team, e);
 	fields_done(new_team_fields, &wish);
 	if (r < 0)
 		return r;
 	scoreboards_touch(platform->boards);
-	return http_send(res, 201, team_fields, &team);
+	r = scoreboards_settle(platform->boards, &competition, e);
+	return r < 0 ? r : http_send(res, 201, team_fields, &team);
 }
 
 static int serve_join(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct platform *platform = ctx;
-	struct team_wish wish = { .name = NULL };
+	struct joining body = { .invite = NULL };
 	struct competition competition;
 	struct team team;
 	int r;
 
-	r = http_read(req, join_fields, &wish, e);
+	r = http_read(req, joining_fields, &body, e);
 	if (r == 0)
 		r = door_competition(platform, req, &competition, e);
 	if (r == 0)
 		r = team_join(platform->db, http_arena(req), door_now(platform), &competition,
-			      door_principal(req)->user_id, wish.invite, &team, e);
-	fields_done(join_fields, &wish);
+			      door_principal(req)->user_id, body.invite, &team, e);
+	fields_done(joining_fields, &body);
 	return r < 0 ? r : http_send(res, 200, team_fields, &team);
 }
 
@@ -97,11 +100,67 @@ static int serve_teams(void *ctx, struct http_req *req, struct http_res *res, st
 	return r < 0 ? r : http_send(res, 200, teams_fields, &teams);
 }
 
+struct team_change {
+	char *division;
+	json_t *hidden;
+};
+
+static const struct field team_change_fields[] = {
+	FIELD(struct team_change, STRING, division, 0),
+	FIELD(struct team_change, JSON, hidden, 0),
+	FIELDS_END,
+};
+
+static int change_team(struct platform *platform, struct http_req *req,
+		       const struct team_change *change, struct team *team, struct err *e)
+{
+	const struct competition *competition;
+	int r;
+
+	r = programme_find(platform->programme, team->competition_id, &competition, e);
+	if (r < 0)
+		return r;
+	if (change->division && !competition_has_division(competition, change->division))
+		return http_refuse_field(req, "division", "value_error",
+					 "the competition has no such division", e);
+	if (change->hidden && !json_is_boolean(change->hidden))
+		return http_refuse_field(req, "hidden", "type_error.bool",
+					 "value could not be parsed to a boolean", e);
+	if (change->division)
+		team->division = arena_strdup(http_arena(req), change->division);
+	if (change->hidden)
+		team->hidden = json_is_true(change->hidden);
+	door_note(req, "team '%s': division '%s'%s", team->name,
+		  team->division ? team->division : "", team->hidden ? ", hidden" : "");
+	r = team_set(platform->db, team->id, team->division, team->hidden, e);
+	if (r < 0)
+		return r;
+	scoreboards_touch(platform->boards);
+	return scoreboards_settle(platform->boards, competition, e);
+}
+
+static int serve_change_team(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	struct team_change change = { .division = NULL };
+	struct team team;
+	int r;
+
+	r = http_read(req, team_change_fields, &change, e);
+	if (r == 0)
+		r = team_find(platform->db, http_arena(req), http_param(req, "team"), &team, e);
+	if (r == 0)
+		r = change_team(platform, req, &change, &team, e);
+	fields_done(team_change_fields, &change);
+	return r < 0 ? r : http_send(res, 200, team_fields, &team);
+}
+
 const struct http_route platform_team_routes[] = {
 	{ "GET", "/api/v1/team", serve_own_team, 0, ACCESS_USER },
 	{ "POST", "/api/v1/teams", serve_new_team, 0, ACCESS_USER },
 	{ "POST", "/api/v1/team/members", serve_join, 0, ACCESS_USER },
 	{ "DELETE", "/api/v1/team/members/me", serve_leave, 0, ACCESS_USER },
 	{ "GET", "/api/v1/admin/teams", serve_teams, 0, ACCESS_ORGANISER },
+	{ "PATCH", "/api/v1/admin/teams/{team}", serve_change_team, 0, ACCESS_ORGANISER },
 	{ .method = NULL },
 };

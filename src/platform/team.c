@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/secret.h"
 #include "platform/competition.h"
 #include "platform/name.h"
 #include "platform/rows.h"
@@ -23,6 +24,8 @@ const struct field team_fields[] = {
 	FIELD(struct team, STRING, name, 0),
 	FIELD(struct team, STRING, invite, 0),
 	FIELD(struct team, STRING, captain_id, 0),
+	FIELD(struct team, STRING, division, 0),
+	FIELD(struct team, BOOL, hidden, FIELD_OPTIONAL),
 	FIELD(struct team, TIME, created_at, 0),
 	FIELD_LIST_OF(struct team, members, member_count, struct team_member, team_member_fields,
 		      0),
@@ -33,6 +36,8 @@ static const struct field team_line_fields[] = {
 	FIELD(struct team, STRING, id, 0),
 	FIELD(struct team, STRING, name, 0),
 	FIELD(struct team, STRING, captain_id, 0),
+	FIELD(struct team, STRING, division, 0),
+	FIELD(struct team, BOOL, hidden, FIELD_OPTIONAL),
 	FIELD(struct team, TIME, created_at, 0),
 	FIELDS_END,
 };
@@ -44,7 +49,7 @@ const struct field teams_fields[] = {
 
 #define TEAM_COLUMNS                                                             \
 	"team.id, team.competition_id, team.name, team.invite, team.captain_id," \
-	" team.created_at"
+	" team.created_at, team.division, team.hidden"
 
 static void read_team(const struct db_rows *rows, struct arena *arena, void *ret_struct)
 {
@@ -57,6 +62,8 @@ static void read_team(const struct db_rows *rows, struct arena *arena, void *ret
 		.invite = arena_strdup(arena, db_get_text(rows, 3)),
 		.captain_id = arena_strdup(arena, db_get_text(rows, 4)),
 		.created_at = db_get_int(rows, 5),
+		.division = arena_strdup(arena, db_get_text(rows, 6)),
+		.hidden = db_get_int(rows, 7) != 0,
 	};
 }
 
@@ -90,10 +97,11 @@ static int insert_team(struct db *db, const struct team *team, const char *key, 
 {
 	int r = db_run(db,
 		       "INSERT INTO team (id, competition_id, name, name_key, invite, captain_id,"
-		       " created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		       " division, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		       DB_ARGS(db_text(team->id), db_text(team->competition_id),
 			       db_text(team->name), db_text(key), db_text(team->invite),
-			       db_text(team->captain_id), db_int(team->created_at)),
+			       db_text(team->captain_id), db_text(team->division),
+			       db_int(team->created_at)),
 		       e);
 
 	if (r == -ERR_CONFLICT)
@@ -101,18 +109,91 @@ static int insert_team(struct db *db, const struct team *team, const char *key, 
 	return r;
 }
 
+static const struct competition_entrant *find_entrant(const struct competition *competition,
+						      struct arena *arena, const char *key)
+{
+	for (size_t i = 0; i < competition->entrant_count; i++) {
+		const char *name, *own_key;
+
+		if (name_read(arena, "a team's name", competition->entrants[i].name, &name,
+			      &own_key, NULL) == 0 &&
+		    strcmp(own_key, key) == 0)
+			return &competition->entrants[i];
+	}
+	return NULL;
+}
+
+static bool has_code(const struct team_wish *wish, const char *code)
+{
+	return !code || (wish->code && secret_equal(wish->code, code));
+}
+
+/* Whether registration lets a team of this name in. */
+static int check_entry(const struct competition *competition, const struct team_wish *wish,
+		       const struct competition_entrant *entrant, struct err *e)
+{
+	const char *registration = competition->registration;
+
+	if (strcmp(registration, "closed") == 0)
+		return err_set(e, ERR_FORBIDDEN, "'%s' takes no new teams", competition->name);
+	if (strcmp(registration, "invite") == 0 && !has_code(wish, competition->invite))
+		return err_set(e, ERR_FORBIDDEN, "'%s' takes teams with its invite code only",
+			       competition->name);
+	if (strcmp(registration, "list") == 0 && !entrant)
+		return err_set(e, ERR_FORBIDDEN, "'%s' is not on the list of teams of '%s'",
+			       wish->name, competition->name);
+	if (entrant && !has_code(wish, entrant->code))
+		return err_set(e, ERR_FORBIDDEN, "the code of team '%s' is another one",
+			       entrant->name);
+	return 0;
+}
+
+/* The list's word goes before the team's own; where there is but one, it is that. */
+static int choose_division(const struct competition *competition, const struct team_wish *wish,
+			   const struct competition_entrant *entrant, const char **ret_division,
+			   struct err *e)
+{
+	const char *wanted = entrant && entrant->division ? entrant->division : wish->division;
+
+	if (!wanted && competition->division_count == 1)
+		wanted = competition->divisions[0].id;
+	*ret_division = wanted;
+	if (!wanted && competition->division_count > 1)
+		return err_set(e, ERR_VALIDATION, "which division? '%s' has several",
+			       competition->name);
+	if (wanted && !competition_has_division(competition, wanted))
+		return err_set(e, ERR_VALIDATION, "'%s' has no division '%s'", competition->name,
+			       wanted);
+	return 0;
+}
+
+static int admit(struct arena *arena, const struct competition *competition,
+		 const struct team_wish *wish, const char *key, struct team *team, struct err *e)
+{
+	const struct competition_entrant *entrant = find_entrant(competition, arena, key);
+	const char *division;
+	int r;
+
+	r = check_entry(competition, wish, entrant, e);
+	if (r == 0)
+		r = choose_division(competition, wish, entrant, &division, e);
+	if (r == 0)
+		team->division = arena_strdup(arena, division);
+	return r;
+}
+
 int team_create(struct db *db, struct arena *arena, int64_t now,
-		const struct competition *competition, const char *user_id, const char *name,
-		struct team *ret_team, struct err *e)
+		const struct competition *competition, const char *user_id,
+		const struct team_wish *wish, struct team *ret_team, struct err *e)
 {
 	char id[ROW_ID_SIZE], invite[ROW_ID_SIZE];
 	struct team team = { .id = id, .invite = invite, .created_at = now };
 	const char *shown, *key;
 	int r;
 
-	if (strcmp(competition->registration, "open") != 0)
-		return err_set(e, ERR_FORBIDDEN, "'%s' takes no new teams", competition->name);
-	r = name_read(arena, "a team's name", name, &shown, &key, e);
+	r = name_read(arena, "a team's name", wish->name, &shown, &key, e);
+	if (r == 0)
+		r = admit(arena, competition, wish, key, &team, e);
 	if (r < 0)
 		return r;
 	id_random(id, ROW_ID_SIZE - 1);
@@ -128,6 +209,17 @@ int team_create(struct db *db, struct arena *arena, int64_t now,
 		r = add_member(db, now, competition->id, user_id, id, e);
 	r = rows_end(db, r, e);
 	return r < 0 ? r : team_find(db, arena, id, ret_team, e);
+}
+
+int team_set(struct db *db, const char *id, const char *division, bool hidden, struct err *e)
+{
+	int64_t changed;
+	int r = db_change(db, "UPDATE team SET division = ?, hidden = ? WHERE id = ?",
+			  DB_ARGS(db_text(division), db_int(hidden), db_text(id)), &changed, e);
+
+	if (r == 0 && changed == 0)
+		return err_set(e, ERR_NOT_FOUND, "there is no such team");
+	return r;
 }
 
 static int check_room(struct db *db, const struct competition *competition, const char *team_id,

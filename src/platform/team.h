@@ -6,6 +6,7 @@
 
 #include "base/field.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,8 @@ struct team {
 	char *name;
 	char *invite; /* whoever has it may join; for members' eyes */
 	char *captain_id;
+	char *division; /* NULL: the competition has none */
+	bool hidden;    /* on no scoreboard, as if it weren't there */
 	int64_t created_at;
 	struct team_member *members;
 	size_t member_count;
@@ -39,13 +42,24 @@ struct teams {
 extern const struct field team_fields[];
 extern const struct field teams_fields[]; /* without invites */
 
+/* What a new team is made from; strings are borrowed. */
+struct team_wish {
+	char *name;
+	char *division; /* NULL: where there is a choice, that is an error */
+	char *code;     /* of the competition, or of the team on its list */
+};
+
 /*
- * A new team whose captain is its first member. Fails with VALIDATION (the name), FORBIDDEN
- * (registration is closed) or CONFLICT (the name is taken, or the account has a team).
+ * A new team whose captain is its first member. Fails with VALIDATION (the name, the division),
+ * FORBIDDEN (registration does not let it in) or CONFLICT (the name is taken, or the account has a
+ * team).
  */
 int team_create(struct db *db, struct arena *arena, int64_t now,
-		const struct competition *competition, const char *user_id, const char *name,
-		struct team *ret_team, struct err *e);
+		const struct competition *competition, const char *user_id,
+		const struct team_wish *wish, struct team *ret_team, struct err *e);
+
+/* What an organiser may change. Fails with NOT_FOUND. */
+int team_set(struct db *db, const char *id, const char *division, bool hidden, struct err *e);
 
 /* Fails with NOT_FOUND (no such invite) or CONFLICT (the team is full, the account has a team). */
 int team_join(struct db *db, struct arena *arena, int64_t now,

@@ -311,7 +311,8 @@ int world_setup(void **state)
 					"questions:\n  - id: flag\n    answer: flag{...}\n");
 	write_file("pwn/compose.yml", compose);
 	write_file("quiz/challenge.yml", "name: Quiz\ncategory: misc\nvalue: 50\n"
-					 "flags: [Paris]\nfiles: [map.txt]\n");
+					 "flags: [Paris]\nfiles: [map.txt]\n"
+					 "hints: [{content: It has a tower., cost: 20}, Europe]\n");
 	write_file("quiz/map.txt", "France");
 	write_file("secret/challenge.yml", "name: Secret\ncategory: misc\nvalue: 1\n"
 					   "flags: [x]\nstate: hidden\n");
@@ -518,4 +519,22 @@ bool reply_header(const struct reply *reply, const char *name, char *value, size
 	const struct http_reply raw = { .headers = reply->headers };
 
 	return http_reply_header(&raw, name, value, size) != NULL;
+}
+
+void apply(struct world *w, const char *file)
+{
+	const struct reply *reply = call(w, w->admin, "POST", "/admin/competitions", file, NULL);
+
+	if (reply->status != 200 && reply->status != 201)
+		fail_msg("%s", reply->body.data);
+}
+
+const struct reply *answer(struct world *w, const char *token, const char *challenge,
+			   const char *text)
+{
+	char path[128], body[256];
+
+	snprintf(path, sizeof(path), "/challenges/%s/submissions", challenge);
+	snprintf(body, sizeof(body), "{\"answer\":\"%s\"}", text);
+	return call(w, token, "POST", path, body, NULL);
 }

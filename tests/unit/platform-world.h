@@ -108,5 +108,9 @@ void wait_for_status(struct world *w, const char *status);
 void make_agent(struct world *w, const char *player, const char *challenge,
 		char token[SECRET_TOKEN_SIZE]);
 bool reply_header(const struct reply *reply, const char *name, char *value, size_t size);
+/* Applies a competition's file. */
+void apply(struct world *w, const char *file);
+const struct reply *answer(struct world *w, const char *token, const char *challenge,
+			   const char *text);
 
 #endif

@@ -500,14 +500,6 @@ TEST(a_solve_stands_on_the_scoreboard_at_once)
 	CHECK_EQ(json_array_size(json_object_get(reply->json, "submissions")), 0);
 }
 
-static void apply(struct world *w, const char *file)
-{
-	const struct reply *reply = call(w, w->admin, "POST", "/admin/competitions", file, NULL);
-
-	if (reply->status != 200 && reply->status != 201)
-		fail_msg("%s", reply->body.data);
-}
-
 TEST(before_it_begins_and_after_it_ended_nobody_plays)
 {
 	AUTO(struct world, end_platform) w;
@@ -644,14 +636,18 @@ static const struct expectation {
 	{ "POST", "/team/members", AS_PLAYER },
 	{ "DELETE", "/team/members/me", AS_PLAYER },
 	{ "GET", "/admin/teams", AS_ORGANISER },
+	{ "PATCH", "/admin/teams/{team}", AS_ORGANISER },
 	{ "GET", "/health", AS_NOBODY },
 	{ "GET", "/competitions", AS_NOBODY },
 	{ "GET", "/scoreboard", AS_NOBODY },
+	{ "GET", "/scoreboard/history", AS_NOBODY },
+	{ "GET", "/scoreboard/ctftime", AS_NOBODY },
 	{ "GET", "/admin/scoreboard", AS_ORGANISER },
 	{ "POST", "/admin/competitions", AS_ORGANISER },
 	{ "GET", "/admin/competitions/{competition}", AS_ORGANISER },
 	{ "GET", "/challenges", AS_PLAYER },
 	{ "GET", "/challenges/{id}", AS_AGENT },
+	{ "POST", "/challenges/{id}/hints/{hint}", AS_PLAYER },
 	{ "GET", "/instances", AS_PLAYER },
 	{ "POST", "/challenges/{id}/instance", AS_PLAYER },
 	{ "GET", "/challenges/{id}/instance", AS_AGENT },

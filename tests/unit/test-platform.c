@@ -269,6 +269,36 @@ TEST(a_freeze_freezes_dynamic_values_too)
 	CHECK_EQ(board.lines[1].score, 0);
 }
 
+TEST(the_first_gets_a_bonus_and_a_hint_costs)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	const struct score_solve solves[] = {
+		{ .team = 0, .challenge = 0, .question = 0, .at = 1, .first = true },
+		{ .team = 1, .challenge = 0, .question = 0, .at = 2 },
+		{ .team = 2, .challenge = 1, .question = 0, .at = 3, .first = true },
+	};
+	const struct score_charge charges[] = { { .team = 1, .cost = 30, .at = 4 },
+						{ .team = 1, .cost = 500, .at = 10 } };
+	const struct score_game game = { .team_count = 3,
+					 .challenges = both,
+					 .challenge_count = 2,
+					 .solves = solves,
+					 .solve_count = 3,
+					 .charges = charges,
+					 .charge_count = 2,
+					 .first_blood = 10,
+					 .first_blood_percent = 10,
+					 .until = 10 };
+	struct score_board board;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(score_count(&game, arena, &board, &e), 0);
+	CHECK_EQ(board.lines[0].team, 2);
+	CHECK_EQ(board.lines[0].score, 250 + (10 + 50) / 2);
+	CHECK_EQ(board.lines[1].score, 100 + 10 + 10);
+	CHECK_EQ(board.lines[2].score, 100 - 30);
+}
+
 TEST(teams_without_a_solve_share_a_rank)
 {
 	AUTO(struct arena *, arena_freep) arena = arena_new();
@@ -399,7 +429,13 @@ TEST(a_faulty_competition_file_is_refused_with_its_line)
 		{ "id: x\nstrat: 2026-11-23T09:00:00Z\n", "c.yml:2:1: there is no key 'strat'" },
 		{ "id: x\nstart: tomorrow\n", "c.yml:2:8: a time like" },
 		{ "id: x\nteam_size: -1\n", "c.yml:2:12" },
-		{ "id: x\nregistration: maybe\n", "open or closed" },
+		{ "id: x\nregistration: maybe\n", "open, invite, list, closed" },
+		{ "id: x\nregistration: invite\n", "'invite' go together" },
+		{ "id: x\nanswer_rate: often\n", "a rate like 10/1m" },
+		{ "id: x\nfirst_blood: 5 points\n", "a percentage like 5%" },
+		{ "id: x\nchallenges: [{id: a, requires: [b]}]\n", "'a' requires 'b'" },
+		{ "id: x\nchallenges: [{opens: 2026-11-23T09:00:00Z}]\n", "needs 'id'" },
+		{ "id: x\nchallenges: [{id: a, worth: 3}]\n", "no key 'worth' in a challenge" },
 		{ "id: x\nchallenges: web\n", "'all' or a list" },
 		{ "id: x\nchallenges: [web, web]\n", "'web' is listed twice" },
 		{ "id: x\nstart: 2026-11-23T09:00:00Z\nend: 2026-11-23T08:00:00Z\n",
@@ -459,6 +495,14 @@ static void add_node(struct world *w, const char *id)
 		 0);
 }
 
+static const struct team_wish *named(const char *name)
+{
+	static struct team_wish wish;
+
+	wish = (struct team_wish){ .name = (char *)(uintptr_t)name };
+	return &wish;
+}
+
 static void begin_world(struct world *w)
 {
 	char path[128], name[9];
@@ -476,9 +520,11 @@ static void begin_world(struct world *w)
 	CHECK_EQ(user_create(w->db, w->arena, 1, "alice", "password", ROLE_PLAYER, &w->alice, &e),
 		 0);
 	CHECK_EQ(user_create(w->db, w->arena, 1, "bob", "password", ROLE_PLAYER, &w->bob, &e), 0);
-	CHECK_EQ(team_create(w->db, w->arena, 1, &w->competition, w->alice.id, "Red", &w->red, &e),
+	CHECK_EQ(team_create(w->db, w->arena, 1, &w->competition, w->alice.id, named("Red"),
+			     &w->red, &e),
 		 0);
-	CHECK_EQ(team_create(w->db, w->arena, 1, &w->competition, w->bob.id, "Blue", &w->blue, &e),
+	CHECK_EQ(team_create(w->db, w->arena, 1, &w->competition, w->bob.id, named("Blue"),
+			     &w->blue, &e),
 		 0);
 	add_node(w, "n1");
 	add_node(w, "n2");
@@ -571,7 +617,7 @@ TEST(an_account_is_in_one_team_and_a_team_has_no_more_than_its_size)
 	begin_world(&w);
 	CHECK_EQ(user_create(w.db, w.arena, 1, "carol", "password", ROLE_PLAYER, &carol, &e), 0);
 	CHECK_EQ(user_create(w.db, w.arena, 1, "dave", "password", ROLE_PLAYER, &dave, &e), 0);
-	CHECK_EQ(team_create(w.db, w.arena, 1, &w.competition, carol.id, "red", &team, &e),
+	CHECK_EQ(team_create(w.db, w.arena, 1, &w.competition, carol.id, named("red"), &team, &e),
 		 -ERR_CONFLICT);
 	CHECK_HAS(e.msg, "there is a team 'red' already");
 	CHECK_EQ(team_join(w.db, w.arena, 2, &w.competition, carol.id, "nope", &team, &e),
@@ -927,6 +973,7 @@ int main(void)
 		T(more_points_lead_and_of_equal_points_the_earlier),
 		T(only_a_whole_solve_lowers_a_dynamic_value_and_for_all_who_have_it),
 		T(a_freeze_freezes_dynamic_values_too),
+		T(the_first_gets_a_bonus_and_a_hint_costs),
 		T(teams_without_a_solve_share_a_rank),
 		T(a_generated_answer_is_right_for_its_own_team_only),
 		T(case_counts_unless_the_author_says_otherwise),

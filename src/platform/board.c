@@ -1,0 +1,397 @@
+#include "platform/board.h"
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "base/secret.h"
+#include "platform/competition.h"
+#include "platform/facts.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+struct counted_board {
+	struct board board; /* first: what others hold */
+	atomic_int holders;
+};
+
+static struct counted_board *counted(const struct board *board)
+{
+	return (struct counted_board *)(uintptr_t)board;
+}
+
+void board_hold(const struct board *board)
+{
+	atomic_fetch_add(&counted(board)->holders, 1);
+}
+
+void board_drop(const struct board *board)
+{
+	struct counted_board *mine = counted(board);
+
+	if (!mine || atomic_fetch_sub(&mine->holders, 1) > 1)
+		return;
+	arena_free(mine->board.arena);
+	free(mine->board.json);
+	free(mine->board.history);
+	free(mine->board.ctftime);
+	free(mine);
+}
+
+static void counted_dropp(struct counted_board **board)
+{
+	board_drop(*board ? &(*board)->board : NULL);
+}
+
+/* Making one */
+
+struct counting {
+	const struct facts *facts;
+	const struct competition *competition;
+	struct arena *arena; /* of what is not kept */
+	struct score_game game;
+	struct score_board score;
+	struct board *board;
+};
+
+/* Solves after the end are practice. */
+static int64_t last_instant(const struct competition *c, bool frozen)
+{
+	if (frozen && (!c->ends_at || c->freeze_at < c->ends_at))
+		return c->freeze_at;
+	return c->ends_at;
+}
+
+static int count(struct counting *c, bool frozen, struct err *e)
+{
+	const struct facts *facts = c->facts;
+
+	c->game = (struct score_game){ .team_count = facts->team_count,
+				       .challenges = facts->challenges,
+				       .challenge_count = facts->challenge_count,
+				       .solves = facts->solves,
+				       .solve_count = facts->solve_count,
+				       .charges = facts->charges,
+				       .charge_count = facts->charge_count,
+				       .first_blood = c->competition->first_blood,
+				       .first_blood_percent = c->competition->first_blood_percent,
+				       .until = last_instant(c->competition, frozen) };
+	return score_count(&c->game, c->arena, &c->score, e);
+}
+
+static void put_time(struct buf *b, int64_t at)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	if (at)
+		buf_printf(b, "\"%s\"", clock_format(at, text));
+	else
+		buf_puts(b, "null");
+}
+
+/* The place among the lines of the same division so far. */
+static size_t division_rank(const struct counting *c, size_t line, size_t *leaders)
+{
+	const char *division = c->facts->teams[c->score.lines[line].team].division;
+	const struct competition *competition = c->competition;
+
+	for (size_t i = 0; division && i < competition->division_count; i++)
+		if (strcmp(competition->divisions[i].id, division) == 0)
+			return ++leaders[i];
+	return 0;
+}
+
+static void put_line(struct buf *b, const struct facts_team *team, const struct score_line *line,
+		     size_t division_rank_)
+{
+	buf_printf(b, "{\"rank\":%zu,\"team_id\":\"%s\",\"team\":%s,", line->rank, team->id,
+		   team->json_name);
+	if (team->division)
+		buf_printf(b, "\"division\":\"%s\",\"division_rank\":%zu,", team->division,
+			   division_rank_);
+	buf_printf(b, "\"score\":%lld,\"solved\":%zu,\"last_solve_at\":", (long long)line->score,
+		   line->solved);
+	put_time(b, line->last_at);
+	buf_putc(b, '}');
+}
+
+static int put_text(struct buf *b, const char *text)
+{
+	AUTO(json_t *, json_decrefp) string = json_string(text);
+	AUTO(char *, freep) quoted = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
+
+	buf_puts(b, quoted ? quoted : "\"\"");
+	return quoted ? 0 : -ERR_MEMORY;
+}
+
+static void put_head(struct buf *b, const struct counting *c)
+{
+	buf_printf(b, "{\"competition_id\":\"%s\",\"competition\":", c->competition->id);
+	put_text(b, c->competition->name);
+	buf_printf(b, ",\"frozen\":%s,", c->board->frozen ? "true" : "false");
+}
+
+static int finish(struct buf *b, char **ret_text, size_t *ret_len, struct err *e)
+{
+	int r = buf_check(b, e);
+
+	*ret_len = b->len;
+	*ret_text = buf_take(b);
+	return r;
+}
+
+static int tell_lines(struct counting *c, struct err *e)
+{
+	size_t *leaders = arena_array(c->arena, c->competition->division_count + 1, sizeof(size_t));
+	struct board *board = c->board;
+	struct buf b = BUF_INIT;
+
+	board->lines = arena_array(board->arena, c->facts->team_count + 1, sizeof(*board->lines));
+	if (!leaders || !board->lines)
+		return err_memory(e);
+	board->line_count = c->facts->team_count;
+	put_head(&b, c);
+	buf_puts(&b, "\"teams\":[");
+	for (size_t i = 0; i < c->facts->team_count; i++) {
+		const struct score_line *line = &c->score.lines[i];
+		const struct facts_team *team = &c->facts->teams[line->team];
+		size_t start;
+
+		if (i > 0)
+			buf_putc(&b, ',');
+		start = b.len;
+		put_line(&b, team, line, division_rank(c, i, leaders));
+		board->lines[line->team] =
+			(struct board_line){ .team_id = arena_strdup(board->arena, team->id),
+					     .score = line->score,
+					     .start = start,
+					     .len = b.len - start };
+	}
+	buf_puts(&b, "]}");
+	return finish(&b, &board->json, &board->json_len, e);
+}
+
+/* A team's points after each thing it did, at today's values. */
+static void put_way(struct buf *b, const struct counting *c, size_t team)
+{
+	const struct facts *facts = c->facts;
+	int64_t until = c->game.until, score = 0;
+	bool first = true;
+
+	for (size_t i = 0; i < facts->solve_count; i++) {
+		const struct score_solve *solve = &facts->solves[i];
+
+		if (solve->team != team || (until && solve->at >= until))
+			continue;
+		score += score_of(&c->game, c->score.tallies, solve);
+		buf_puts(b, first ? "{\"at\":" : ",{\"at\":");
+		put_time(b, solve->at);
+		buf_printf(b, ",\"score\":%lld}", (long long)score);
+		first = false;
+	}
+}
+
+static int tell_history(struct counting *c, struct err *e)
+{
+	struct buf b = BUF_INIT;
+
+	put_head(&b, c);
+	buf_puts(&b, "\"teams\":[");
+	for (size_t i = 0; i < c->facts->team_count && i < BOARD_LEADERS; i++) {
+		const struct score_line *line = &c->score.lines[i];
+		const struct facts_team *team = &c->facts->teams[line->team];
+
+		buf_printf(&b,
+			   "%s{\"rank\":%zu,\"team_id\":\"%s\",\"team\":%s,\"score\":%lld,"
+			   "\"points\":[",
+			   i ? "," : "", line->rank, team->id, team->json_name,
+			   (long long)line->score);
+		put_way(&b, c, line->team);
+		buf_puts(&b, "]}");
+	}
+	buf_puts(&b, "]}");
+	return finish(&b, &c->board->history, &c->board->history_len, e);
+}
+
+static int tell_ctftime(struct counting *c, struct err *e)
+{
+	struct buf b = BUF_INIT;
+
+	buf_puts(&b, "{\"tasks\":[");
+	for (size_t i = 0; i < c->facts->challenge_count; i++) {
+		if (i > 0)
+			buf_putc(&b, ',');
+		put_text(&b, c->facts->challenges[i]->name);
+	}
+	buf_puts(&b, "],\"standings\":[");
+	for (size_t i = 0; i < c->facts->team_count; i++) {
+		const struct score_line *line = &c->score.lines[i];
+
+		buf_printf(&b, "%s{\"pos\":%zu,\"team\":%s,\"score\":%lld,\"lastAccept\":%lld}",
+			   i ? "," : "", line->rank, c->facts->teams[line->team].json_name,
+			   (long long)line->score, (long long)(line->last_at / 1000));
+	}
+	buf_puts(&b, "]}");
+	return finish(&b, &c->board->ctftime, &c->board->ctftime_len, e);
+}
+
+static int tell_standings(struct counting *c, struct err *e)
+{
+	const struct facts *facts = c->facts;
+	struct board *board = c->board;
+
+	board->standings =
+		arena_array(board->arena, facts->challenge_count + 1, sizeof(struct standing));
+	if (!board->standings)
+		return err_memory(e);
+	board->standing_count = facts->challenge_count;
+	for (size_t i = 0; i < facts->challenge_count; i++)
+		board->standings[i] = (struct standing){
+			.challenge_id = arena_strdup(board->arena, facts->challenges[i]->id),
+			.value = c->score.tallies[i].value,
+			.solvers = c->score.tallies[i].solvers,
+		};
+	return arena_failed(board->arena) ? err_memory(e) : 0;
+}
+
+/* Named by its content, so that a restart, or a change that changes nothing, keeps the name. */
+static void name(struct board *board)
+{
+	char hash[SECRET_HASH_SIZE];
+
+	secret_hash_bytes(board->json, board->json_len, hash);
+	snprintf(board->etag, sizeof(board->etag), "\"%.32s\"", hash);
+}
+
+static int tell(struct counting *c, struct err *e)
+{
+	int r;
+
+	r = tell_lines(c, e);
+	if (r == 0)
+		r = tell_history(c, e);
+	if (r == 0)
+		r = tell_ctftime(c, e);
+	if (r == 0)
+		r = tell_standings(c, e);
+	if (r == 0)
+		name(c->board);
+	return r;
+}
+
+int board_new(const struct facts *facts, const struct competition *competition, bool frozen,
+	      const struct board **ret_board, struct err *e)
+{
+	AUTO(struct counted_board *, counted_dropp) mine = calloc(1, sizeof(*mine));
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	struct counting c = { .facts = facts, .competition = competition, .arena = arena };
+	int r;
+
+	if (mine)
+		mine->holders = 1;
+	if (!mine || !arena)
+		return err_memory(e);
+	c.board = &mine->board;
+	c.board->frozen = frozen;
+	c.board->arena = arena_new();
+	if (!c.board->arena)
+		return err_memory(e);
+	r = count(&c, frozen, e);
+	if (r == 0)
+		r = tell(&c, e);
+	if (r < 0)
+		return r;
+	*ret_board = &TAKE(mine)->board;
+	return 0;
+}
+
+/* Looking things up */
+
+static int compare_standing(const void *key, const void *row)
+{
+	return strcmp(key, ((const struct standing *)row)->challenge_id);
+}
+
+const struct standing *board_standing(const struct board *board, const char *challenge_id)
+{
+	return board->standing_count
+		       ? bsearch(challenge_id, board->standings, board->standing_count,
+				 sizeof(struct standing), compare_standing)
+		       : NULL;
+}
+
+static int compare_line(const void *key, const void *row)
+{
+	return strcmp(key, ((const struct board_line *)row)->team_id);
+}
+
+const struct board_line *board_line(const struct board *board, const char *team_id)
+{
+	return board->line_count ? bsearch(team_id, board->lines, board->line_count,
+					   sizeof(struct board_line), compare_line)
+				 : NULL;
+}
+
+/* What changed */
+
+enum { DELTA_LINES_MAX = 200 };
+
+static bool same_line(const struct board *a, const struct board_line *old, const struct board *b,
+		      const struct board_line *new)
+{
+	return old->len ==
+	       new->len &&memcmp(a->json + old->start, b->json + new->start, new->len) == 0;
+}
+
+/* NULL: too many, or other teams. */
+static json_t *changed_lines(const struct board *old, const struct board *new)
+{
+	json_t *lines = json_array();
+
+	for (size_t i = 0; lines && i < new->line_count; i++) {
+		const struct board_line *line = &new->lines[i];
+
+		if (strcmp(old->lines[i].team_id, line->team_id) == 0 &&
+		    same_line(old, &old->lines[i], new, line))
+			continue;
+		if (json_array_size(lines) >= DELTA_LINES_MAX ||
+		    json_array_append_new(lines, json_loadb(new->json + line->start, line->len, 0,
+							    NULL)) < 0) {
+			json_decref(lines);
+			return NULL;
+		}
+	}
+	return lines;
+}
+
+static json_t *changed_standings(const struct board *old, const struct board *new)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < new->standing_count; i++) {
+		const struct standing *now = &new->standings[i];
+		const struct standing *then = board_standing(old, now->challenge_id);
+
+		if (!then || then->value != now->value || then->solvers != now->solvers)
+			json_array_append_new(list,
+					      json_pack("{s:s, s:I, s:I}", "id", now->challenge_id,
+							"value", (json_int_t)now->value, "solvers",
+							(json_int_t)now->solvers));
+	}
+	return list;
+}
+
+json_t *board_delta(const struct board *old, const struct board *new)
+{
+	json_t *delta = json_pack("{s:s, s:s, s:b}", "etag", new->etag, "previous", old->etag,
+				  "frozen", new->frozen);
+	json_t *lines = old->line_count == new->line_count ? changed_lines(old, new) : NULL;
+
+	if (!delta || !lines)
+		return delta;
+	json_object_set_new(delta, "teams", lines);
+	json_object_set_new(delta, "challenges", changed_standings(old, new));
+	return delta;
+}
