@@ -6,6 +6,7 @@
 #include "challenge/network.h"
 #include "challenge/unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void add_alias(struct service *s, struct plan_network_use *use, const char *alias)
@@ -56,6 +57,28 @@ static void read_aliases(struct service *s, const struct yaml_node *value,
 	}
 }
 
+static int64_t priority_of(const struct yaml_node *networks, const char *name)
+{
+	const struct yaml_node *node = yaml_get(yaml_get(networks, name), "priority");
+	int64_t priority;
+
+	return node && node->text && unit_integer(node->text, INT32_MIN, INT32_MAX, &priority)
+		       ? priority
+		       : 0;
+}
+
+/* Which of two networks a container joins first: the first one is its eth0. */
+static int compare_uses(const void *a, const void *b, void *networks)
+{
+	const struct plan_network_use *left = a, *right = b;
+	int64_t of_left = priority_of(networks, left->network);
+	int64_t of_right = priority_of(networks, right->network);
+
+	if (of_left != of_right)
+		return of_left > of_right ? -1 : 1;
+	return strcmp(left->network, right->network);
+}
+
 static void read_use_entry(struct service *s, const struct yaml_entry *entry,
 			   struct plan_network_use *use)
 {
@@ -63,12 +86,13 @@ static void read_use_entry(struct service *s, const struct yaml_entry *entry,
 		read_aliases(s, entry->value, use);
 	else if (strcmp(entry->key, "ipv4_address") == 0)
 		use->host_offset = network_offset(s, use->network, entry->value);
-	else if (strcmp(entry->key, "priority") == 0 || strcmp(entry->key, "gw_priority") == 0)
-		return; /* an order between networks that all behave alike */
+	else if (strcmp(entry->key, "priority") == 0)
+		return; /* compare_uses() has read it */
 	else if (strcmp(entry->key, "ipv6_address") == 0 ||
 		 strcmp(entry->key, "link_local_ips") == 0 ||
 		 strcmp(entry->key, "mac_address") == 0 || strcmp(entry->key, "driver_opts") == 0 ||
-		 strcmp(entry->key, "interface_name") == 0)
+		 strcmp(entry->key, "interface_name") == 0 ||
+		 strcmp(entry->key, "gw_priority") == 0)
 		service_warn(s, entry->value, "'%s' has no effect here", entry->key);
 	else
 		service_unknown(s, entry);
@@ -94,6 +118,9 @@ void service_networks(struct service *s, const struct yaml_node *value)
 		for (size_t j = 0; use && how->kind == YAML_MAP && j < how->count; j++)
 			read_use_entry(s, &how->entries[j], use);
 	}
+	if (s->plan->network_count > 1)
+		qsort_r(s->plan->networks, s->plan->network_count, sizeof(*s->plan->networks),
+			compare_uses, (void *)(uintptr_t)map);
 }
 
 /* The service that a container's fixed name belongs to. */

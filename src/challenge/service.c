@@ -316,13 +316,16 @@ json_t *service_words(struct service *s, const struct yaml_node *value)
 	} else {
 		const char *text = service_text(s, value);
 		json_t *split = NULL;
+		const char *rest;
 
 		if (!text)
 			return NULL;
-		if (words_split(text, &split, &e) < 0) {
+		if (words_split(text, &split, &rest, &e) < 0) {
 			service_fault(s, value, "%s", e.msg);
 			return NULL;
 		}
+		if (*rest)
+			service_warn(s, value, "no shell reads this: it ends before '%s'", rest);
 		return split;
 	}
 	return TAKE(words);

@@ -41,8 +41,9 @@ static void try_variables(struct arena *arena, const char *text)
 static void try_words(const char *text)
 {
 	AUTO(json_t *, json_decrefp) words = NULL;
+	const char *rest;
 
-	words_split(text, &words, NULL);
+	words_split(text, &words, &rest, NULL);
 }
 
 static void try_units(const char *text)

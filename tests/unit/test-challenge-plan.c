@@ -626,6 +626,20 @@ TEST(a_container_s_fixed_name_is_only_an_alias)
 	folder_close(&f);
 }
 
+TEST(networks_are_joined_by_priority_and_name)
+{
+	folder_open(&f);
+	plan_compose(
+		"services: {a: {image: i, networks: {c: , b: {priority: -1}, a: , d: {priority: "
+		"10}}}}\n"
+		"networks: {a: , b: , c: , d: }\n");
+	folder_check(f.json, "services/0/networks/0/network", "\"d\"");
+	folder_check(f.json, "services/0/networks/1/network", "\"a\"");
+	folder_check(f.json, "services/0/networks/2/network", "\"c\"");
+	folder_check(f.json, "services/0/networks/3/network", "\"b\"");
+	folder_close(&f);
+}
+
 static const char *project_of(const char *instance_id, char *text, size_t size)
 {
 	struct plan_facts facts = { .instance_id = instance_id };
@@ -682,8 +696,8 @@ TEST(networks_are_the_instance_s_own)
 	folder_check(f.json, "networks/1", "{\"name\":\"ext\"}");
 	folder_check(f.json, "networks/2", "{\"name\":\"hidden\",\"internal\":true}");
 	folder_check(f.json, "networks/3", "");
-	folder_check(f.json, "services/0/networks/0/host_offset", "5");
-	folder_check(f.json, "services/1/networks/0/host_offset", "263");
+	folder_check(f.json, "services/0/networks/1/host_offset", "5");
+	folder_check(f.json, "services/1/networks/1/host_offset", "263");
 	folder_close(&f);
 }
 
@@ -1074,6 +1088,7 @@ RUN_TESTS(T(every_service_key_becomes_what_the_engine_calls_it), T(ports_are_rea
 	  T(a_link_does_not_weaken_a_dependency), T(a_service_off_by_its_profile_is_left_out),
 	  T(a_container_s_fixed_name_is_only_an_alias), T(no_two_instances_have_one_project_s_name),
 	  T(a_link_makes_its_alias), T(networks_are_the_instance_s_own),
+	  T(networks_are_joined_by_priority_and_name),
 	  T(a_bridge_s_name_and_another_driver_are_not_kept), T(volumes_are_the_instance_s_own),
 	  T(a_volume_that_reaches_out_needs_an_opt_in),
 	  T(instances_never_share_or_dirty_the_source),

@@ -115,31 +115,44 @@ TEST(a_command_line_is_split_without_a_shell)
 {
 	static const struct {
 		const char *line, *words; /* NULL: refused */
+		const char *rest;         /* NULL: none */
 	} facts[] = {
-		{ "bash /startup.sh", "[\"bash\",\"/startup.sh\"]" },
-		{ "sh -c 'echo \"$HOME\" | wc'", "[\"sh\",\"-c\",\"echo \\\"$HOME\\\" | wc\"]" },
-		{ "a \"b c\"d 'e''f'", "[\"a\",\"b cd\",\"ef\"]" },
-		{ "  spaced\tout\n", "[\"spaced\",\"out\"]" },
-		{ "back\\ slash \"in\\\"side\"", "[\"back slash\",\"in\\\"side\"]" },
-		{ "'single \\n'", "[\"single \\\\n\"]" },
-		{ "empty '' \"\"", "[\"empty\",\"\",\"\"]" },
-		{ "$(id) `id` ; a && b", "[\"$(id)\",\"`id`\",\";\",\"a\",\"&&\",\"b\"]" },
-		{ "", "[]" },
-		{ "open 'quote", NULL },
-		{ "open \"quote", NULL },
-		{ "end\\", NULL },
+		{ "bash /startup.sh", "[\"bash\",\"/startup.sh\"]", NULL },
+		{ "sh -c 'echo \"$HOME\" | wc'", "[\"sh\",\"-c\",\"echo \\\"$HOME\\\" | wc\"]",
+		  NULL },
+		{ "a \"b c\"d 'e''f'", "[\"a\",\"b cd\",\"ef\"]", NULL },
+		{ "  spaced\tout\n", "[\"spaced\",\"out\"]", NULL },
+		{ "back\\ slash \"in\\\"side\"", "[\"back slash\",\"in\\\"side\"]", NULL },
+		{ "'single \\n'", "[\"single \\\\n\"]", NULL },
+		{ "empty '' \"\"", "[\"empty\",\"\",\"\"]", NULL },
+		{ "$(id a) `id b` $x", "[\"$(id a)\",\"`id b`\",\"$x\"]", NULL },
+		{ "printf \"a\\tb\\n\"", "[\"printf\",\"a\\tb\\n\"]", NULL },
+		{ "print(1) (2) )", "[\"print(1)\",\"(2)\",\")\"]", NULL },
+		{ "a b && c", "[\"a\",\"b\"]", "&& c" },
+		{ "a;b", "[\"a\"]", ";b" },
+		{ "'a;b' c\\;d \"e|f\" $(g & h)", "[\"a;b\",\"c;d\",\"e|f\",\"$(g & h)\"]", NULL },
+		{ "a 2>&1", "[\"a\"]", ">&1" },
+		{ "a2> b", "[\"a2\"]", "> b" },
+		{ "open `quote", NULL, NULL },
+		{ "open $(quote", NULL, NULL },
+		{ "", "[]", NULL },
+		{ "open 'quote", NULL, NULL },
+		{ "open \"quote", NULL, NULL },
+		{ "end\\", NULL, NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
 		AUTO(json_t *, json_decrefp) words = NULL;
 		AUTO(char *, freep) text = NULL;
 		struct err e = ERR_INIT;
-		int r = words_split(facts[i].line, &words, &e);
+		const char *rest = "";
+		int r = words_split(facts[i].line, &words, &rest, &e);
 
 		CHECK_EQ(r, facts[i].words ? 0 : -ERR_INVALID);
 		text = words ? json_dumps(words, JSON_COMPACT) : NULL;
 		if (text)
 			CHECK_STR(text, facts[i].words);
+		CHECK_STR(rest, facts[i].rest ? facts[i].rest : "");
 	}
 }
 
