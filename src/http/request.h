@@ -36,6 +36,7 @@ struct http_res {
 	int status;
 	unsigned retry_after;     /* seconds; 0: not told */
 	bool header_lost;         /* one could not be set: better no answer than half of one */
+	bool fed;                 /* the stream goes on after the handler */
 	bool silent;              /* to a HEAD nothing is sent but headers */
 	struct stream *stream;    /* set by http_begin(): the answer is on its way */
 	struct websocket *socket; /* set by websocket_accept(): the connection is its own */

@@ -11,7 +11,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-enum { STREAM_BLOCK = 16 << 10 };
+enum { STREAM_BLOCK = 16 << 10, STREAM_BUFFER = 64 << 10 };
 
 static const char type_json[] = "application/json";
 
@@ -282,7 +282,7 @@ int http_send_file(struct http_res *res, int fd, const char *type, const char *e
 	return answer_range(res, 206, type, &taken, &range);
 }
 
-int http_begin(struct http_res *res, int status, const char *type, struct err *e)
+static int begin(struct http_res *res, int status, const char *type, size_t buffer, struct err *e)
 {
 	struct http_req *req = res->req;
 	struct MHD_Connection *connection = req->connection;
@@ -294,7 +294,7 @@ int http_begin(struct http_res *res, int status, const char *type, struct err *e
 		return err_set(e, ERR_INTERNAL, "a quick route can't make its answer as it goes");
 	r = request_keep(req, e);
 	if (r == 0)
-		r = stream_new(connection, server_aborting(req->server), &stream, e);
+		r = stream_new(connection, server_aborting(req->server), buffer, &stream, e);
 	if (r < 0)
 		return r;
 	res->silent = strcmp(req->method, "HEAD") == 0;
@@ -312,6 +312,50 @@ int http_begin(struct http_res *res, int status, const char *type, struct err *e
 	req->connection = NULL; /* it may end before we do */
 	MHD_resume_connection(connection);
 	return 0;
+}
+
+int http_begin(struct http_res *res, int status, const char *type, struct err *e)
+{
+	return begin(res, status, type, STREAM_BUFFER, e);
+}
+
+/* A feed is one holder of its request. */
+struct http_feed {
+	struct http_req *req;
+};
+
+int http_feed_new(struct http_res *res, const char *type, size_t buffer,
+		  struct http_feed **ret_feed, struct err *e)
+{
+	struct http_feed *feed = malloc(sizeof(*feed));
+	int r;
+
+	if (!feed)
+		return err_memory(e);
+	r = begin(res, 200, type, buffer, e);
+	if (r < 0) {
+		free(feed);
+		return r;
+	}
+	feed->req = res->req;
+	res->fed = true;
+	atomic_fetch_add(&feed->req->holders, 1);
+	*ret_feed = feed;
+	return 0;
+}
+
+bool http_feed_send(struct http_feed *feed, const void *bytes, size_t len)
+{
+	return stream_offer(feed->req->res.stream, bytes, len);
+}
+
+void http_feed_free(struct http_feed *feed)
+{
+	if (!feed)
+		return;
+	stream_end(feed->req->res.stream, true);
+	request_drop(feed->req);
+	free(feed);
 }
 
 int http_write(struct http_res *res, const void *bytes, size_t len, struct err *e)

@@ -111,7 +111,7 @@ static void serve(struct http_req *req)
 		r = err_set(&e, ERR_INTERNAL, "the handler gave no answer");
 	if (r < 0)
 		respond_error(req, &e);
-	if (req->res.stream)
+	if (req->res.stream && (!req->res.fed || r < 0))
 		stream_end(req->res.stream, r >= 0);
 	log_set_request(NULL);
 }

@@ -47,7 +47,8 @@ struct http_server_options {
 	 */
 	int (*authorize)(void *ctx, struct http_req *req, const struct http_route *route,
 			 struct err *e);
-	/* Calls the handler of a route, and may act before and after; NULL: nothing but the call. */
+	/* Calls the handler of a route, and may act before and after; NULL: nothing but the call.
+	 */
 	int (*run)(void *ctx, const struct http_route *route, struct http_req *req,
 		   struct http_res *res, struct err *e);
 	unsigned listeners; /* network threads; 0: 2 */
@@ -135,5 +136,18 @@ void http_set_retry_after(struct http_res *res, unsigned seconds);
  */
 int http_begin(struct http_res *res, int status, const char *content_type, struct err *e);
 int http_write(struct http_res *res, const void *bytes, size_t len, struct err *e);
+
+/*
+ * An answer that goes on after its handler has returned, and holds no thread: news, sent from any
+ * thread, until it is freed. What a client doesn't take waits in a buffer of so many bytes. Every
+ * feed has to be freed before its server. Worker threads only.
+ */
+struct http_feed;
+
+int http_feed_new(struct http_res *res, const char *content_type, size_t buffer,
+		  struct http_feed **ret_feed, struct err *e);
+/* Never waits. False: the buffer has no room for it, or the client is gone; free the feed then. */
+bool http_feed_send(struct http_feed *feed, const void *bytes, size_t len);
+void http_feed_free(struct http_feed *feed);
 
 #endif

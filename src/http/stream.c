@@ -8,7 +8,6 @@
 #include <time.h>
 
 enum {
-	BUFFER_SIZE = 64 << 10,
 	ABORT_CHECK_S = 1,
 };
 
@@ -21,19 +20,21 @@ struct stream {
 	bool ended;
 	bool whole;
 	bool gone;
-	size_t start, len; /* of the bytes in the ring */
-	char ring[BUFFER_SIZE];
+	size_t size;       /* of the ring */
+	size_t start, len; /* of the bytes in it */
+	char ring[];
 };
 
-int stream_new(struct MHD_Connection *connection, const atomic_bool *aborting,
+int stream_new(struct MHD_Connection *connection, const atomic_bool *aborting, size_t size,
 	       struct stream **ret_stream, struct err *e)
 {
-	struct stream *s = malloc(sizeof(*s));
+	struct stream *s = malloc(sizeof(*s) + size);
 	pthread_condattr_t monotonic;
 
 	if (!s)
 		return err_memory(e);
-	memset(s, 0, offsetof(struct stream, ring));
+	memset(s, 0, sizeof(*s));
+	s->size = size;
 	s->connection = connection;
 	s->aborting = aborting;
 	pthread_mutex_init(&s->lock, NULL);
@@ -64,7 +65,7 @@ static void wait_for_room(struct stream *s)
 {
 	struct timespec until;
 
-	while (s->len == BUFFER_SIZE && !is_over(s)) {
+	while (s->len == s->size && !is_over(s)) {
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += ABORT_CHECK_S;
 		pthread_cond_timedwait(&s->room, &s->lock, &until);
@@ -81,9 +82,9 @@ static void wake_sender(struct stream *s)
 
 static size_t ring_put(struct stream *s, const char *bytes, size_t len)
 {
-	size_t end = (s->start + s->len) % BUFFER_SIZE;
-	size_t room = BUFFER_SIZE - s->len;
-	size_t straight = BUFFER_SIZE - end;
+	size_t end = (s->start + s->len) % s->size;
+	size_t room = s->size - s->len;
+	size_t straight = s->size - end;
 
 	if (len > room)
 		len = room;
@@ -98,13 +99,13 @@ static size_t ring_put(struct stream *s, const char *bytes, size_t len)
 static size_t ring_take(struct stream *s, char *bytes, size_t size)
 {
 	size_t len = size < s->len ? size : s->len;
-	size_t straight = BUFFER_SIZE - s->start;
+	size_t straight = s->size - s->start;
 
 	if (straight > len)
 		straight = len;
 	memcpy(bytes, s->ring + s->start, straight);
 	memcpy(bytes + straight, s->ring, len - straight);
-	s->start = (s->start + len) % BUFFER_SIZE;
+	s->start = (s->start + len) % s->size;
 	s->len -= len;
 	return len;
 }
@@ -131,6 +132,20 @@ int stream_write(struct stream *s, const void *bytes, size_t len, struct err *e)
 	}
 	pthread_mutex_unlock(&s->lock);
 	return r;
+}
+
+bool stream_offer(struct stream *s, const void *bytes, size_t len)
+{
+	bool fits;
+
+	pthread_mutex_lock(&s->lock);
+	fits = !s->ended && !is_over(s) && len <= s->size - s->len;
+	if (fits) {
+		ring_put(s, bytes, len);
+		wake_sender(s);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return fits;
 }
 
 void stream_end(struct stream *s, bool whole)

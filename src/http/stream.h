@@ -15,13 +15,15 @@
 struct err;
 struct stream;
 
-/* The writer gives up once *aborting is true. */
-int stream_new(struct MHD_Connection *connection, const atomic_bool *aborting,
+/* The writer gives up once *aborting is true. The buffer has `size` bytes. */
+int stream_new(struct MHD_Connection *connection, const atomic_bool *aborting, size_t size,
 	       struct stream **ret_stream, struct err *e);
 void stream_free(struct stream *stream);
 
 /* The writer's side. Fails with ABORTED. */
 int stream_write(struct stream *stream, const void *bytes, size_t len, struct err *e);
+/* All of it at once, or nothing: false where it has no room, or the client is gone. Never waits. */
+bool stream_offer(struct stream *stream, const void *bytes, size_t len);
 /* No more will come. Unless whole, the client gets no proper end. */
 void stream_end(struct stream *stream, bool whole);
 

@@ -336,7 +336,7 @@ const struct board_line *board_line(const struct board *board, const char *team_
 
 /* What changed */
 
-enum { DELTA_LINES_MAX = 200 };
+enum { DELTA_LINES_MAX = 50 };
 
 static bool same_line(const struct board *a, const struct board_line *old, const struct board *b,
 		      const struct board_line *new)

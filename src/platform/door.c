@@ -12,19 +12,13 @@
 #include <string.h>
 
 const struct http_route *const platform_route_tables[] = {
-	platform_session_routes,
-	platform_user_routes,
-	platform_team_routes,
-	platform_competition_routes,
-	platform_challenge_routes,
-	platform_instance_routes,
-	platform_attachment_routes,
-	platform_submission_routes,
-	platform_node_routes,
-	platform_relay_routes,
-	platform_audit_routes,
-	platform_web_routes,
-	NULL,
+	platform_session_routes,    platform_user_routes,
+	platform_team_routes,       platform_competition_routes,
+	platform_challenge_routes,  platform_instance_routes,
+	platform_attachment_routes, platform_submission_routes,
+	platform_node_routes,       platform_relay_routes,
+	platform_audit_routes,      platform_events_routes,
+	platform_web_routes,        NULL,
 };
 
 /* The token of a request, and whether a browser sent it by itself. */
@@ -34,6 +28,13 @@ static const char *find_token(struct http_req *req, bool *ret_by_cookie)
 
 	*ret_by_cookie = !bearer;
 	return bearer ? bearer : door_cookie(req, SESSION_COOKIE);
+}
+
+bool door_has_token(struct http_req *req)
+{
+	bool by_cookie;
+
+	return find_token(req, &by_cookie) != NULL;
 }
 
 /*

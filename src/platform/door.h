@@ -33,6 +33,9 @@ const char *door_peer(const struct platform *platform, const struct http_req *re
 /* What the audit log tells of an organiser's act besides its path; at most 511 bytes. */
 __attribute__((format(printf, 2, 3))) void door_note(struct http_req *req, const char *format, ...);
 
+/* Whether a token or cookie came with it, good or not. */
+bool door_has_token(struct http_req *req);
+
 /*
  * Whose token or cookie came with a request, for routes that are HTTP_OPEN. From memory. Fails with
  * UNAUTHORIZED, or FORBIDDEN: the word that goes with the cookie is missing.

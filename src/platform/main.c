@@ -10,6 +10,7 @@
 #include "db/db.h"
 #include "platform/access.h"
 #include "platform/challenges.h"
+#include "platform/events.h"
 #include "platform/first-boot.h"
 #include "platform/instance.h"
 #include "platform/limit.h"
@@ -138,9 +139,12 @@ static int open_boards(struct platform *platform, struct err *e)
 	const struct scoreboards_options options = { .db = platform->db,
 						     .challenges = platform->challenges,
 						     .programme = platform->programme,
-						     .clock = platform->clock };
+						     .clock = platform->clock,
+						     .changed = platform_board_changed,
+						     .cookie = platform };
+	int r = events_new(&platform->events, e);
 
-	return scoreboards_new(&options, &platform->boards, e);
+	return r < 0 ? r : scoreboards_new(&options, &platform->boards, e);
 }
 
 static int open_parts(struct platform *platform, struct err *e)
@@ -260,6 +264,11 @@ uint16_t platform_daemon_port(const struct platform_daemon *daemon)
 	return http_server_port(daemon->server);
 }
 
+struct events *platform_daemon_events(const struct platform_daemon *daemon)
+{
+	return daemon->platform.events;
+}
+
 int platform_daemon_add_node(struct platform_daemon *daemon, const char *name, const char *url,
 			     const char *token, struct err *e)
 {
@@ -327,6 +336,8 @@ void platform_daemon_free(struct platform_daemon *daemon)
 	platform = &daemon->platform;
 	if (platform->settler)
 		settler_end(platform->settler);
+	if (platform->events)
+		events_end(platform->events);
 	http_server_free(daemon->server);
 	end_expiry(daemon);
 	if (platform->nodes)
@@ -334,6 +345,7 @@ void platform_daemon_free(struct platform_daemon *daemon)
 	settler_free(platform->settler);
 	nodes_free(platform->nodes);
 	scoreboards_free(platform->boards);
+	events_free(platform->events);
 	programme_free(platform->programme);
 	limiter_free(platform->limiter);
 	keyring_free(platform->keyring);

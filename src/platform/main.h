@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct err;
+struct events;
 struct platform_daemon;
 
 /*
@@ -22,6 +23,8 @@ int platform_daemon_new(const struct platform_options *options, struct platform_
 /* A node whose token both sides have already: the one in our own process. */
 int platform_daemon_add_node(struct platform_daemon *daemon, const char *name, const char *url,
 			     const char *token, struct err *e);
+
+struct events *platform_daemon_events(const struct platform_daemon *daemon);
 
 /* Begins the heartbeats, takes up what an earlier life left, and listens. */
 int platform_daemon_listen(struct platform_daemon *daemon, struct err *e);

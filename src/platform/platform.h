@@ -10,9 +10,12 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct board;
 struct challenges;
 struct clock;
+struct competition;
 struct db;
+struct events;
 struct keyring;
 struct limiter;
 struct nodes;
@@ -31,6 +34,7 @@ struct platform {
 	struct challenges *challenges;
 	struct programme *programme;
 	struct scoreboards *boards;
+	struct events *events;
 	struct settler *settler;
 	struct nodes *nodes;
 	char join_secret_hash[SECRET_HASH_SIZE];
@@ -47,7 +51,12 @@ int platform_authorize(void *ctx, struct http_req *req, const struct http_route 
 int platform_run(void *ctx, const struct http_route *route, struct http_req *req,
 		 struct http_res *res, struct err *e);
 
+/* For scoreboards_options: tells those who listen. cookie is the platform. */
+void platform_board_changed(void *cookie, const struct competition *competition,
+			    const struct board *old, const struct board *new);
+
 extern const struct http_route platform_audit_routes[];
+extern const struct http_route platform_events_routes[];
 extern const struct http_route platform_session_routes[];
 extern const struct http_route platform_user_routes[];
 extern const struct http_route platform_team_routes[];

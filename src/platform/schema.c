@@ -193,6 +193,13 @@ static const char *const migrations[] = {
 	" WHERE s.competition_id = solve.competition_id AND (s.solved_at < solve.solved_at"
 	" OR (s.solved_at = solve.solved_at AND s.submission_id <= solve.submission_id)));"
 	"CREATE UNIQUE INDEX solve_by_seq ON solve (competition_id, seq);",
+
+	"CREATE TABLE notice ("
+	"	id TEXT PRIMARY KEY,"
+	"	competition_id TEXT NOT NULL,"
+	"	text TEXT NOT NULL,"
+	"	at BIGINT NOT NULL);"
+	"CREATE INDEX notice_by_age ON notice (competition_id, at, id);",
 	NULL,
 };
 

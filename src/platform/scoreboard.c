@@ -14,9 +14,10 @@
 #include <time.h>
 
 enum {
-	QUICK_US = 20000,       /* counted at once if it took no longer the last time */
-	LOOK_INTERVAL_MS = 500, /* a freeze begins without anybody saying so */
-	REST_FACTOR = 3,        /* the thread rests so many times as long as it has counted */
+	QUICK_US = 20000,        /* counted at once if it took no longer the last time */
+	LOOK_INTERVAL_MS = 500,  /* a freeze begins without anybody saying so */
+	TELL_INTERVAL_MS = 1000, /* between two tellings of a board */
+	REST_FACTOR = 3,         /* the thread rests so many times as long as it has counted */
 };
 
 /* What a board is counted from, and how often it has changed. */
@@ -32,6 +33,8 @@ struct slot {
 	atomic_llong cost_us;          /* of counting, the last time */
 	const struct board *boards[2]; /* as players see it, as it stands */
 	uint64_t counted[KINDS];       /* what they were counted from */
+	const struct board *told;      /* the last that was told of, and when */
+	int64_t told_at;
 };
 
 struct scoreboards {
@@ -101,8 +104,7 @@ static int make_boards(struct scoreboards *boards, struct slot *slot,
 	return r;
 }
 
-static void put(struct scoreboards *boards, struct slot *slot,
-		const struct competition *competition, const struct board *made[2],
+static void put(struct scoreboards *boards, struct slot *slot, const struct board *made[2],
 		const uint64_t versions[KINDS])
 {
 	const struct board *old[2];
@@ -112,8 +114,6 @@ static void put(struct scoreboards *boards, struct slot *slot,
 	memcpy(slot->boards, made, sizeof(slot->boards));
 	memcpy(slot->counted, versions, sizeof(slot->counted));
 	pthread_mutex_unlock(&boards->lock);
-	if (boards->options.changed && old[0] && strcmp(old[0]->etag, made[0]->etag) != 0)
-		boards->options.changed(boards->options.cookie, competition, old[0], made[0]);
 	board_drop(old[0]);
 	board_drop(old[1]);
 }
@@ -133,7 +133,7 @@ static int recount(struct scoreboards *boards, struct slot *slot,
 		r = make_boards(boards, slot, competition, made, e);
 	if (r < 0)
 		return r;
-	put(boards, slot, competition, made, versions);
+	put(boards, slot, made, versions);
 	atomic_store(&slot->cost_us, clock_monotonic_us() - began);
 	return 0;
 }
@@ -311,6 +311,39 @@ static int count_all(struct scoreboards *boards, struct err *e)
 	return r;
 }
 
+/* Tells of the board that players see, if it is another than the one told of last. */
+static void announce(struct scoreboards *boards, const struct competition *competition)
+{
+	int64_t now = clock_monotonic_ms();
+	const struct board *old = NULL, *new = NULL;
+	struct slot *slot;
+
+	pthread_mutex_lock(&boards->lock);
+	slot = find_slot(boards, competition->id);
+	if (slot && slot->boards[0] && now - slot->told_at >= TELL_INTERVAL_MS &&
+	    slot->boards[0] != slot->told) {
+		old = slot->told;
+		new = slot->boards[0];
+		slot->told = new;
+		slot->told_at = now;
+		board_hold(new);
+		board_hold(new);
+	}
+	pthread_mutex_unlock(&boards->lock);
+	if (old && strcmp(old->etag, new->etag) != 0)
+		boards->options.changed(boards->options.cookie, competition, old, new);
+	board_drop(old);
+	board_drop(new);
+}
+
+static void announce_all(struct scoreboards *boards)
+{
+	const struct competitions *all = programme_all(boards->options.programme);
+
+	for (size_t i = 0; boards->options.changed && i < all->competition_count; i++)
+		announce(boards, &all->competitions[i]);
+}
+
 /* Until somebody kicks, or it is time to look. */
 static bool wait_for_change(struct scoreboards *boards, int64_t rest_ms)
 {
@@ -344,6 +377,7 @@ static void *run(void *cookie)
 
 		if (count_all(boards, &e) < 0)
 			log_error("a scoreboard stays as it is: %s", e.msg);
+		announce_all(boards);
 		rest_ms = REST_FACTOR * (clock_monotonic_us() - began) / 1000;
 	}
 	return NULL;
@@ -361,6 +395,7 @@ int scoreboards_new(const struct scoreboards_options *options, struct scoreboard
 	pthread_mutex_init(&boards->lock, NULL);
 	cond_init_monotonic(&boards->wake);
 	r = count_all(boards, e);
+	announce_all(boards);
 	if (r == 0 && pthread_create(&boards->thread, NULL, run, boards) != 0)
 		r = err_set(e, ERR_INTERNAL, "no thread to be had");
 	boards->runs = r == 0;
@@ -394,6 +429,7 @@ void scoreboards_free(struct scoreboards *boards)
 		boards->slots = slot->next;
 		board_drop(slot->boards[0]);
 		board_drop(slot->boards[1]);
+		board_drop(slot->told);
 		facts_done(&slot->facts);
 		pthread_mutex_destroy(&slot->counting);
 		free(slot->competition_id);

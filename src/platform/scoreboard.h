@@ -23,8 +23,8 @@ struct scoreboards_options {
 	struct programme *programme;
 	const struct clock *clock;
 	/*
-	 * A board that players see has become another. Called by whoever counted it, one at a time
-	 * for each competition. NULL: nobody asks.
+	 * The board that players see has become another: at most once a second for each
+	 * competition, from the boards' own thread. NULL: nobody asks.
 	 */
 	void (*changed)(void *cookie, const struct competition *competition,
 			const struct board *old, const struct board *new);

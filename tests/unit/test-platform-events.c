@@ -1,0 +1,212 @@
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "http/call.h"
+#include "platform/events.h"
+#include "platform/main.h"
+
+#include "platform-world.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* What is pushed, and to whom. */
+
+enum { HEARING_PATIENCE_S = 60 };
+
+/* Somebody who listens, on a thread of its own. */
+struct ear {
+	struct world *w;
+	const char *token; /* NULL: nobody's */
+	const char *path;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t heard_more;
+	struct buf heard;
+	atomic_bool enough;
+	bool over;
+};
+
+static int hear(void *cookie, const void *bytes, size_t len, struct err *e)
+{
+	struct ear *ear = cookie;
+
+	(void)e;
+	pthread_mutex_lock(&ear->lock);
+	buf_put(&ear->heard, bytes, len);
+	pthread_cond_signal(&ear->heard_more);
+	pthread_mutex_unlock(&ear->lock);
+	return 0;
+}
+
+static void *listen_until_enough(void *cookie)
+{
+	struct ear *ear = cookie;
+	char authorization[128];
+	const char *const headers[] = { ear->token ? authorization : NULL, NULL };
+	const struct http_call call = { .method = "GET",
+					.path = ear->path,
+					.headers = headers,
+					.sink = hear,
+					.sink_cookie = ear,
+					.cancelled = &ear->enough };
+	struct http_reply reply = HTTP_REPLY_INIT;
+
+	if (ear->token)
+		snprintf(authorization, sizeof(authorization), "Authorization: Bearer %s",
+			 ear->token);
+	http_call(ear->w->http, &call, &reply, NULL);
+	http_reply_done(&reply);
+	pthread_mutex_lock(&ear->lock);
+	ear->over = true;
+	pthread_cond_signal(&ear->heard_more);
+	pthread_mutex_unlock(&ear->lock);
+	return NULL;
+}
+
+static void until_heard(struct ear *ear, const char *words)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += HEARING_PATIENCE_S;
+	pthread_mutex_lock(&ear->lock);
+	while (!strstr(ear->heard.data, words))
+		if (ear->over || pthread_cond_timedwait(&ear->heard_more, &ear->lock, &until) != 0)
+			fail_msg("'%s' is not in: %s", words, ear->heard.data);
+	pthread_mutex_unlock(&ear->lock);
+}
+
+static void begin_ear(struct ear *ear, struct world *w, const char *token)
+{
+	*ear = (struct ear){ .w = w, .token = token, .path = "/api/v1/events", .heard = BUF_INIT };
+	pthread_mutex_init(&ear->lock, NULL);
+	pthread_cond_init(&ear->heard_more, NULL);
+	CHECK_EQ(pthread_create(&ear->thread, NULL, listen_until_enough, ear), 0);
+	until_heard(ear, "event: hello");
+}
+
+static void end_ear(struct ear *ear)
+{
+	atomic_store(&ear->enough, true);
+	pthread_join(ear->thread, NULL);
+	buf_done(&ear->heard);
+	pthread_cond_destroy(&ear->heard_more);
+	pthread_mutex_destroy(&ear->lock);
+}
+
+TEST(a_solve_is_pushed_as_the_lines_it_changes)
+{
+	AUTO(struct world, end_platform) w;
+	AUTO(struct ear, end_ear) ear;
+
+	begin_world(&w);
+	begin_ear(&ear, &w, NULL);
+	/* The first telling may also be of teams that have come since the last. */
+	EXPECT(answer(&w, w.bob, "quiz", "Paris"), 201);
+	until_heard(&ear, "event: scoreboard");
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	until_heard(&ear, "\"team\":\"Red\",\"score\":50");
+	until_heard(&ear, "{\"id\":\"quiz\",\"value\":50,\"solvers\":2}");
+	until_heard(&ear, "\"previous\":");
+}
+
+TEST(a_notice_reaches_players_and_stays_readable)
+{
+	AUTO(struct world, end_platform) w;
+	AUTO(struct ear, end_ear) player;
+	AUTO(struct ear, end_ear) stranger;
+	const struct reply *reply;
+
+	begin_world(&w);
+	begin_ear(&player, &w, w.bob);
+	begin_ear(&stranger, &w, NULL);
+	EXPECT(call(&w, w.admin, "POST", "/admin/notices", "{\"text\":\"Lunch.\"}", NULL), 201);
+	until_heard(&player, "event: notice");
+	until_heard(&player, "Lunch.");
+	reply = call(&w, w.alice, "GET", "/notices", NULL, NULL);
+	EXPECT(reply, 200);
+	CHECK_HAS(reply->body.data, "Lunch.");
+	/* What both are told of comes after what only one was. */
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	until_heard(&stranger, "event: scoreboard");
+	CHECK(!strstr(stranger.heard.data, "Lunch."));
+}
+
+TEST(a_scoreboard_for_organisers_is_pushed_to_no_player)
+{
+	AUTO(struct world, end_platform) w;
+	AUTO(struct ear, end_ear) player;
+	AUTO(struct ear, end_ear) organiser;
+
+	begin_world(&w);
+	apply(&w, "id: ctf\nscoreboard: organisers\n");
+	begin_ear(&player, &w, w.bob);
+	begin_ear(&organiser, &w, w.admin);
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	until_heard(&organiser, "event: scoreboard");
+	EXPECT(call(&w, w.admin, "POST", "/admin/notices", "{\"text\":\"Lunch.\"}", NULL), 201);
+	until_heard(&player, "Lunch.");
+	CHECK(!strstr(player.heard.data, "event: scoreboard"));
+}
+
+static bool is_for_red(const struct ear *red, const struct ear *blue, const char *words)
+{
+	return strstr(red->heard.data, words) && !strstr(blue->heard.data, words);
+}
+
+TEST(what_is_for_a_team_reaches_that_team)
+{
+	AUTO(struct world, end_platform) w;
+	AUTO(struct ear, end_ear) red;
+	AUTO(struct ear, end_ear) blue;
+	AUTO(json_t *, json_decrefp) data = json_pack("{s:s}", "id", "inst");
+	struct event_audience audience = { .competition_id = "ctf" };
+	char team[64];
+
+	begin_world(&w);
+	snprintf(team, sizeof(team), "%s",
+		 text(call(&w, w.alice, "GET", "/team", NULL, NULL), "id"));
+	audience.team_id = team;
+	begin_ear(&red, &w, w.alice);
+	begin_ear(&blue, &w, w.bob);
+	events_publish(platform_daemon_events(w.daemon), &audience, "instance", data);
+	until_heard(&red, "event: instance");
+	EXPECT(call(&w, w.admin, "POST", "/admin/notices", "{\"text\":\"Lunch.\"}", NULL), 201);
+	until_heard(&blue, "Lunch.");
+	CHECK(is_for_red(&red, &blue, "event: instance"));
+}
+
+TEST(many_listen_and_take_no_thread_and_a_stop_ends_them)
+{
+	enum { EARS = 40 };
+	static struct ear ears[EARS];
+	struct world w;
+
+	begin_world(&w);
+	for (size_t i = 0; i < EARS; i++)
+		begin_ear(&ears[i], &w, NULL);
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	for (size_t i = 0; i < EARS; i++)
+		until_heard(&ears[i], "event: scoreboard");
+	forget_reply();
+	platform_daemon_free(w.daemon);
+	for (size_t i = 0; i < EARS; i++)
+		end_ear(&ears[i]);
+	http_client_free(w.http);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_solve_is_pushed_as_the_lines_it_changes),
+		T(a_notice_reaches_players_and_stays_readable),
+		T(a_scoreboard_for_organisers_is_pushed_to_no_player),
+		T(what_is_for_a_team_reaches_that_team),
+		T(many_listen_and_take_no_thread_and_a_stop_ends_them),
+	};
+
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
+}
