@@ -80,16 +80,31 @@ static void decode_string(struct decoding *d, const struct place *place, const j
 		d->out_of_memory = true;
 }
 
+/* JSON has one kind of number: what a client's language wrote as 60.0 is 60. */
+static bool integer_of(const json_t *json, int64_t *ret)
+{
+	static const double exact_max = 1LL << 53;
+	double value = json_number_value(json);
+
+	if (json_is_integer(json)) {
+		*ret = json_integer_value(json);
+		return true;
+	}
+	if (!json_is_real(json) || value < -exact_max || value > exact_max)
+		return false;
+	*ret = (int64_t)value;
+	return (double)*ret == value;
+}
+
 static void decode_int(struct decoding *d, const struct place *place, const struct field *field,
 		       const json_t *json, int64_t *ret)
 {
 	char msg[96];
 
-	if (!json_is_integer(json)) {
+	if (!integer_of(json, ret)) {
 		problem(d, place, "type_error.integer", "value is not a valid integer");
 		return;
 	}
-	*ret = json_integer_value(json);
 	if (field->max > field->min && (*ret < field->min || *ret > field->max)) {
 		snprintf(msg, sizeof(msg), "ensure this value is between %lld and %lld",
 			 (long long)field->min, (long long)field->max);

@@ -162,6 +162,28 @@ TEST(every_wrong_member_is_reported_with_its_place)
 	fields_done(owner_fields, &owner);
 }
 
+TEST(a_whole_number_is_an_integer_however_it_is_written)
+{
+	static const struct {
+		const char *text;
+		int64_t legs; /* -1: none */
+	} cases[] = { { "4", 4 },      { "4.0", 4 },     { "0.4e1", 4 }, { "4.5", -1 },
+		      { "1e300", -1 }, { "-1e300", -1 }, { "1e15", -1 }, { "\"4\"", -1 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO(char *, freep) text = strf("{\"name\": \"Rex\", \"legs\": %s}", cases[i].text);
+		AUTO(json_t *, json_decrefp) json = json_loads(text, 0, NULL);
+		struct pet pet = { 0 };
+		struct err e = ERR_INIT;
+		int r = fields_decode(pet_fields, json, &pet, NULL, &e);
+
+		CHECK_EQ(r, cases[i].legs < 0 ? -ERR_VALIDATION : 0);
+		if (r == 0)
+			CHECK_EQ(pet.legs, cases[i].legs);
+		fields_done(pet_fields, &pet);
+	}
+}
+
 TEST(an_instant_is_rfc3339_both_ways)
 {
 	char text[CLOCK_TEXT_SIZE];
@@ -328,7 +350,8 @@ TEST(options_come_from_their_table)
 RUN_TESTS(T(an_error_carries_its_code_and_words), T(a_long_cause_keeps_its_end),
 	  T(a_limited_buffer_never_grows_past_its_limit), T(a_taken_buffer_is_empty_and_usable),
 	  T(an_arena_holds_small_and_large), T(a_message_survives_decoding_and_encoding),
-	  T(every_wrong_member_is_reported_with_its_place), T(an_instant_is_rfc3339_both_ways),
+	  T(every_wrong_member_is_reported_with_its_place),
+	  T(a_whole_number_is_an_integer_however_it_is_written), T(an_instant_is_rfc3339_both_ways),
 	  T(ids_are_the_contract_s), T(secrets_compare_and_hash),
 	  T(a_tree_is_copied_with_links_and_modes_and_removed),
 	  T(a_tree_as_deep_as_anybody_makes_it_is_removed), T(a_message_is_cut_between_characters),
