@@ -39,12 +39,12 @@ static bool is_below(const char *path, const char *root)
 	return strncmp(path, root, len) == 0 && (path[len] == '/' || path[len] == '\0');
 }
 
-/* Absolute, without "." or ".." or empty parts. */
+/* Absolute, without "." or ".." or empty parts; a '/' may end it. */
 static bool is_plain_path(const char *path)
 {
 	if (*path != '/')
 		return false;
-	while (*path) {
+	while (path[0] && path[1]) {
 		size_t len;
 
 		path++;
@@ -57,7 +57,7 @@ static bool is_plain_path(const char *path)
 	return true;
 }
 
-/* A link on the way may lead out: what exists of the path is looked at where it really is. */
+/* A link may lead out, or to the root: what exists of the path is looked at where it really is. */
 static bool is_really_below(const char *path, const char *root)
 {
 	AUTO(char *, freep) part = strdup(path);
@@ -80,8 +80,7 @@ static int check_spec(struct node *node, struct http_req *req, const struct inst
 		r = http_refuse_field(req, "challenge_id", "value_error.str.regex", pattern, e);
 	if (spec->instance_id && !id_valid(spec->instance_id))
 		r = http_refuse_field(req, "instance_id", "value_error.str.regex", pattern, e);
-	if (dir && (!is_plain_path(dir) || !is_below(dir, node->evidence_dir) ||
-		    !is_really_below(dir, node->evidence_dir)))
+	if (dir && (!is_plain_path(dir) || !is_really_below(dir, node->evidence_dir)))
 		r = http_refuse_field(req, "proxy_output_dir", "value_error",
 				      "the path is outside the node's evidence directory", e);
 	return r;
@@ -95,8 +94,8 @@ static bool prefers_async(const struct http_req *req)
 }
 
 /* A row that runs is told with its services; where the engine can't say now, without. */
-static int answer_start(struct node *node, struct http_res *res, int status,
-			const struct ctfy_instance *row)
+static int send_row(struct node *node, struct http_res *res, int status,
+		    const struct ctfy_instance *row)
 {
 	struct ctfy_instance full = { 0 };
 	bool is_full = strcmp(row->status, "running") == 0 &&
@@ -125,7 +124,7 @@ static int serve_start(void *ctx, struct http_req *req, struct http_res *res, st
 	if (r == 0)
 		r = instance_start(node, &spec, prefers_async(req), &row, e);
 	if (r > 0)
-		r = answer_start(node, res, statuses[r], &row);
+		r = send_row(node, res, statuses[r], &row);
 	fields_done(instance_fields, &row);
 	fields_done(instance_spec_fields, &spec);
 	return r;
@@ -155,7 +154,7 @@ static int serve_extend(void *ctx, struct http_req *req, struct http_res *res, s
 	if (r == 0)
 		r = instance_extend(ctx, id, body.ttl, &row, e);
 	if (r == 0)
-		r = http_send(res, 200, instance_fields, &row);
+		r = send_row(ctx, res, 200, &row);
 	fields_done(instance_fields, &row);
 	return r;
 }

@@ -224,7 +224,10 @@ def setUpModule():
         shutil.copytree(os.path.join(EVIDENCE, challenge), os.path.join(node.challenges, challenge))
     node.start()
     proxy = EngineProxy(node.dir)
-    ruled = Node(engine_url=proxy.url, capacity=1)
+    ruled = Node(engine_url=proxy.url, capacity=1, start=False)
+    os.symlink(ruled.evidence, ruled.dir + "/link")
+    ruled.options["evidence"] = ruled.dir + "/link"
+    ruled.start()
 
 
 def tearDownModule():
@@ -337,6 +340,7 @@ class Life(ContractTest):
         instance_id = new_instance()
         row = self.told(INSTANCE, "start_instance", "plain", instance_id, "600", "flag=x")
         longer = self.told(INSTANCE, "set_ttl", instance_id, "6000")
+        self.assertEqual({**longer, "expires_at": None}, {**row, "expires_at": None})
         self.assertGreater(seconds_between(row["expires_at"], longer["expires_at"]), 5000)
         for bad in ["0", "-1"]:
             self.assertEqual(self.invalid("set_ttl", instance_id, bad), {"ttl"})
@@ -377,6 +381,13 @@ class Life(ContractTest):
         self.assertIn("the disk is on fire",
                       self.refused(502, "start_instance", "plain", instance_id, "60", on=ruled))
         self.assertEqual(self.told(NODE_HEALTH, "node_health", on=ruled)["running"], 0)
+
+
+    def test_the_recording_may_be_anywhere_below_the_root_as_it_was_configured(self):
+        instance_id = new_instance(ruled)
+        self.call("start_instance", "plain", instance_id, "60", on=ruled,
+                  options=["--output-dir", ruled.options["evidence"] + "/team/"])
+        self.call("stop_instance", instance_id, on=ruled)
 
 
 class Whole(ContractTest):
@@ -585,7 +596,7 @@ class Recorded(ContractTest):
         cls.output_dir = os.path.join(node.evidence, "of-the-contract")
         # The first start makes the images of recorder and capture.
         done = sdk(node, ["start_instance", "recorded", cls.id, "900", "flag=flag{recorded}"],
-                   ["--timeout", "500", "--output-dir", cls.output_dir])
+                   ["--timeout", "500", "--output-dir", cls.output_dir + "/"])
         assert done.returncode == 0, done.stderr
         cls.row = json.loads(done.stdout)
         endpoint, = cls.row["endpoints"]

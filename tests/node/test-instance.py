@@ -207,7 +207,7 @@ class Validation(NodeTest):
                    ["a"], {"a": 1}]
         cases = [("challenge_id", value) for value in bad_ids]
         cases += [("instance_id", value) for value in bad_ids]
-        cases += [("ttl", value) for value in [0, -1, "soon", None, [], {}, True, 2 ** 62, 10 ** 30, -10 ** 30]]
+        cases += [("ttl", value) for value in [0, -1, 1.5, "soon", None, [], {}, True, 2 ** 62, 10 ** 30, -10 ** 30]]
         cases += [("answers", value) for value in [[], "x", 5, True, ["flag"], {"flag": {}},
                                                    {"flag": ["x"]}, {"flag": None}, {"flag": 5}]]
         cases += [("proxy_output_dir", value) for value in [5, [], True, {}]]
@@ -336,7 +336,7 @@ class Expiry(NodeTest):
     def test_patch_prolongs(self):
         row, _ = node.begin("plain", ttl=3)
         path = f"/instances/{row['instance_id']}"
-        self.assertIn(node.call("PATCH", path, {"ttl": 500, "more": 1}).status, [200, 204])
+        self.assertIn(node.call("PATCH", path, {"ttl": 500.0, "more": 1}).status, [200, 204])
         status = node.status(row["instance_id"]).json
         self.assertTime(status["expires_at"])
         self.assertAlmostEqual(instant(status["expires_at"]), time.time() + 500, delta=10)
