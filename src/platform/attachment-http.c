@@ -1,10 +1,12 @@
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "platform/door.h"
 #include "platform/instance.h"
 #include "platform/node.h"
 #include "platform/relay.h"
+#include "platform/review.h"
 #include "wire/instance.h"
 
 #include <errno.h>
@@ -29,6 +31,8 @@ static int find_running(struct platform *platform, struct http_req *req, struct 
 	int r;
 
 	r = door_enter_playing(platform, req, entry, e);
+	if (r == 0)
+		r = door_check_required(platform, req, entry, e);
 	if (r < 0)
 		return r;
 	r = instances_of_team(platform->db, http_arena(req), entry->team.id, entry->challenge->id,
@@ -173,19 +177,34 @@ static int serve_list(void *ctx, struct http_req *req, struct http_res *res, str
 		    : send_list_of_folder(req, res, entry.challenge, e);
 }
 
+/* The player has the file: that nobody wrote it down is the organisers' loss alone. */
+static void note_download(struct platform *platform, struct http_req *req,
+			  const struct entry *entry, const char *filename)
+{
+	struct err e = ERR_INIT;
+
+	if (download_note(platform->db, door_now(platform), entry->team.id,
+			  door_principal(req)->user_id, entry->challenge->id, filename, &e) < 0)
+		log_error("the download of '%s' is not noted: %s", filename, e.msg);
+}
+
 static int serve_file(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
 	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
 	AUTO(struct node *, node_dropp) node = NULL;
 	const char *filename = http_param(req, "name");
+	struct platform *platform = ctx;
 	int r;
 
-	r = find_running(ctx, req, &entry, &instance, &node, e);
+	r = find_running(platform, req, &entry, &instance, &node, e);
 	if (r < 0)
 		return r;
-	return node ? send_of_node(res, node, instance.id, filename, e)
-		    : send_of_folder(res, entry.challenge, filename, e);
+	r = node ? send_of_node(res, node, instance.id, filename, e)
+		 : send_of_folder(res, entry.challenge, filename, e);
+	if (r == 0)
+		note_download(platform, req, &entry, filename);
+	return r;
 }
 
 const struct http_route platform_attachment_routes[] = {

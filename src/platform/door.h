@@ -91,6 +91,10 @@ void door_leave(struct entry *entry);
 int door_check_open(const struct platform *platform, struct http_req *req,
 		    const struct entry *entry, struct err *e);
 
+/* The team has solved what comes before. Organisers needn't. Fails with FORBIDDEN. */
+int door_check_required(const struct platform *platform, struct http_req *req,
+			const struct entry *entry, struct err *e);
+
 /* Whether players ever see the challenge there; whether the asker sees it now. */
 bool door_shows(const struct competition *competition, const struct challenge *challenge);
 bool door_sees(const struct platform *platform, const struct http_req *req,

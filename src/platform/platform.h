@@ -57,6 +57,7 @@ void platform_board_changed(void *cookie, const struct competition *competition,
 
 extern const struct http_route platform_audit_routes[];
 extern const struct http_route platform_events_routes[];
+extern const struct http_route platform_review_routes[];
 extern const struct http_route platform_session_routes[];
 extern const struct http_route platform_user_routes[];
 extern const struct http_route platform_team_routes[];

@@ -200,6 +200,23 @@ static const char *const migrations[] = {
 	"	text TEXT NOT NULL,"
 	"	at BIGINT NOT NULL);"
 	"CREATE INDEX notice_by_age ON notice (competition_id, at, id);",
+
+	/*
+	 * Another team's answer waits for an organiser's verdict: 'open', then 'dismissed' or
+	 * 'confirmed'. What a team downloaded, and when first.
+	 */
+	"ALTER TABLE submission ADD COLUMN review TEXT;"
+	"ALTER TABLE submission ADD COLUMN review_note TEXT;"
+	"UPDATE submission SET review = 'open' WHERE verdict = 'foreign';"
+	"CREATE INDEX submission_by_review ON submission (competition_id, review, submitted_at)"
+	" WHERE review IS NOT NULL;"
+	"CREATE TABLE download ("
+	"	team_id TEXT NOT NULL REFERENCES team (id),"
+	"	challenge_id TEXT NOT NULL,"
+	"	filename TEXT NOT NULL,"
+	"	account_id TEXT NOT NULL REFERENCES account (id),"
+	"	at BIGINT NOT NULL,"
+	"	PRIMARY KEY (team_id, challenge_id, filename));",
 	NULL,
 };
 

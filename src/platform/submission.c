@@ -284,12 +284,12 @@ static int insert(struct db *db, const struct submission *s, struct err *e)
 		db,
 		"INSERT INTO submission (id, competition_id, challenge_id, question_id, team_id,"
 		" account_id, answer, verdict, instance_id, other_team_id, other_instance_id, peer,"
-		" submitted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		" submitted_at, review) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		DB_ARGS(db_text(s->id), db_text(s->competition_id), db_text(s->challenge_id),
 			db_text(s->question_id), db_text(s->team_id), db_text(s->user_id),
 			db_text(s->answer), db_text(s->verdict), db_text(s->instance_id),
 			db_text(s->other_team_id), db_text(s->other_instance_id), db_text(s->peer),
-			db_int(s->submitted_at)),
+			db_int(s->submitted_at), db_text(s->other_team_id ? "open" : NULL)),
 		e);
 }
 
