@@ -58,6 +58,13 @@ static bool is_kept_always(const struct walk *w, const char *name)
 	       (w->build->dockerfile && strcmp(name, w->build->dockerfile) == 0);
 }
 
+/* Whether something below an ignored directory may be wanted nevertheless. */
+static bool is_worth_a_look(const struct walk *w, const char *name)
+{
+	return ignore_has_exceptions(w->ignore) ||
+	       (w->build->dockerfile && path_is_below(w->build->dockerfile, name));
+}
+
 static int walk_dir(struct walk *w, const char *name);
 
 static int tell(struct walk *w, const char *name, const char *path, const struct stat *st)
@@ -91,7 +98,7 @@ static int walk_entry(struct walk *w, const char *name)
 		return 0;
 	if (!ignored)
 		r = tell(w, name, path, &st);
-	if (r != 0 || !S_ISDIR(st.st_mode) || (ignored && !ignore_has_exceptions(w->ignore)))
+	if (r != 0 || !S_ISDIR(st.st_mode) || (ignored && !is_worth_a_look(w, name)))
 		return r;
 	return walk_dir(w, name);
 }

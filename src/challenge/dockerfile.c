@@ -23,29 +23,68 @@ struct reader {
 	bool failed;
 };
 
-static const char blanks[] = " \t\r";
+static const char blanks[] = " \t\r", bom[] = "\xef\xbb\xbf";
 
 static bool is_word(const char *s, size_t len, const char *word)
 {
 	return strlen(word) == len && strncasecmp(s, word, len) == 0;
 }
 
-/* "# escape=`" may stand before anything else. */
+/* "# name = value": the value, up to its blanks. NULL: another line. */
+static const char *directive_value(const char *line, const char *name, size_t *ret_len)
+{
+	size_t len = strlen(name);
+
+	line += strspn(line, "#");
+	line += strspn(line, blanks);
+	if (strncasecmp(line, name, len) != 0)
+		return NULL;
+	line += len + strspn(line + len, blanks);
+	if (*line != '=')
+		return NULL;
+	line += 1 + strspn(line + 1, blanks);
+	*ret_len = strcspn(line, " \t\r\n");
+	return line;
+}
+
+static const char *next_line(const char *s)
+{
+	s += strcspn(s, "\n");
+	return s + (*s == '\n');
+}
+
+/* Directives may stand before anything else. */
 static void read_directives(struct reader *in)
 {
-	const char *s = in->s;
+	size_t len;
 
-	while (*s == '#') {
-		const char *directive = s + 1 + strspn(s + 1, blanks);
+	for (const char *s = in->s; *s == '#'; s = next_line(s)) {
+		const char *value = directive_value(s, "escape", &len);
 
-		if (strncasecmp(directive, "escape", 6) == 0) {
-			directive += 6 + strspn(directive + 6, " \t=");
-			if (*directive == '`')
-				in->escape = '`';
-		}
-		s += strcspn(s, "\n");
-		s += *s == '\n';
+		if (value && *value == '`')
+			in->escape = '`';
+		value = directive_value(s, "syntax", &len);
+		if (value && len)
+			in->file->frontend = arena_strndup(in->arena, value, len);
 	}
+}
+
+char *dockerfile_drop_frontend(const char *text)
+{
+	char *copy = strdup(text), *line = copy;
+	size_t len;
+
+	if (!copy)
+		return NULL;
+	line += strncmp(line, bom, strlen(bom)) == 0 ? strlen(bom) : 0;
+	while (*line == '#' && !directive_value(line, "syntax", &len))
+		line += next_line(line) - line;
+	if (*line == '#') {
+		const char *rest = next_line(line);
+
+		memmove(line, rest, strlen(rest) + 1);
+	}
+	return copy;
 }
 
 /* One instruction with its continued lines joined, comments left out. False at the end. */
@@ -88,24 +127,38 @@ static void need_buildkit(struct reader *in, unsigned line, const char *reason)
 	in->file->buildkit_line = line;
 }
 
-/* "<<EOF" or "<<-'EOF'": the body's end. NULL: no heredoc. */
+/* "<<EOF", "3<<-'EOF'": the word that ends the body. NULL: no heredoc begins here. */
+static char *heredoc_word(struct arena *arena, const char *s)
+{
+	size_t len;
+
+	s += strspn(s, "0123456789");
+	if (strncmp(s, "<<", 2) != 0 || s[2] == '<') /* "<<<" is the shell's own */
+		return NULL;
+	s += 2;
+	s += *s == '-';
+	s += *s == '"' || *s == '\'';
+	len = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+	return len && !isdigit((unsigned char)*s) ? arena_strndup(arena, s, len) : NULL;
+}
+
+/* As the builder has it, a heredoc is a word of its own: "$((1<<n))" and "'<<EOF'" are none. */
 static char *heredoc_end(struct arena *arena, const char *s)
 {
 	const char *at = s;
+	char quote = '\0';
 
-	while ((at = strstr(at, "<<"))) {
-		size_t len;
+	for (; *at; at++) {
+		char *end = NULL;
 
-		at += 2;
-		if (at[0] == '<') { /* "<<<" is the shell's own */
+		if (*at == '\\' && quote != '\'' && at[1])
 			at++;
-			continue;
-		}
-		at += *at == '-';
-		at += *at == '"' || *at == '\'';
-		len = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
-		if (len && !isdigit((unsigned char)*at))
-			return arena_strndup(arena, at, len);
+		else if (quote || *at == '"' || *at == '\'')
+			quote = !quote ? *at : *at == quote ? '\0' : quote;
+		else if (at == s || strchr(blanks, at[-1]))
+			end = heredoc_word(arena, at);
+		if (end)
+			return end;
 	}
 	return NULL;
 }
@@ -164,10 +217,27 @@ static void add_text(struct arena *arena, const char ***texts, size_t *count, co
 	*count += rows[*count] != NULL;
 }
 
+/* What only BuildKit knows of where it builds, and for whom. */
+static bool is_platform_arg(const char *word, size_t len)
+{
+	static const char *const ends[] = { "PLATFORM", "OS", "ARCH", "OSVERSION", "VARIANT" };
+
+	if (len < 6 || (strncmp(word, "BUILD", 5) != 0 && strncmp(word, "TARGET", 6) != 0))
+		return false;
+	word += *word == 'B' ? 5 : 6;
+	len -= word[-1] == 'D' ? 5 : 6;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (strlen(ends[i]) == len && strncmp(word, ends[i], len) == 0)
+			return true;
+	return false;
+}
+
 static void add_arg(struct reader *in, const char *word, size_t len)
 {
 	struct dockerfile *file = in->file;
 
+	if (is_platform_arg(word, strcspn(word, "= \t")))
+		need_buildkit(in, in->line, "an ARG of its platform");
 	add_text(in->arena, &file->args, &file->arg_count, word, strcspn(word, "= \t"));
 	if (in->stage_count == 0)
 		add_text(in->arena, &file->globals, &file->global_count, word, len);
@@ -199,7 +269,10 @@ static void read_from(struct reader *in, const char *s)
 	in->file->port_count = 0;
 	in->file->has_healthcheck = false;
 	while (strncmp(s, "--", 2) == 0) {
-		s += strcspn(s, blanks);
+		len = strcspn(s, blanks);
+		if (memchr(s, '$', len))
+			need_buildkit(in, in->line, "FROM --platform with a variable");
+		s += len;
 		s += strspn(s, blanks);
 	}
 	len = strcspn(s, blanks);
@@ -212,15 +285,43 @@ static void read_from(struct reader *in, const char *s)
 	add_text(in->arena, &in->stages, &in->stage_count, as, strcspn(as, blanks));
 }
 
-static void read_copied_image(struct reader *in, const char *s)
+/* "--mount=type=bind,from=image,target=/x" */
+static void read_mounted_image(struct reader *in, const char *mount, size_t len)
+{
+	const char *end = mount + len;
+
+	while (mount < end) {
+		size_t field = strcspn(mount, ", \t\r");
+
+		if (strncasecmp(mount, "from=", 5) == 0)
+			add_image(in, mount + 5, field - 5);
+		mount += field + 1;
+	}
+}
+
+/* COPY --from, RUN --mount */
+static void read_copied_images(struct reader *in, const char *s)
 {
 	for (; strncmp(s, "--", 2) == 0; s += strspn(s, blanks)) {
 		size_t len = strcspn(s, blanks);
 
 		if (strncasecmp(s, "--from=", 7) == 0)
 			add_image(in, s + 7, len - 7);
+		else if (strncasecmp(s, "--mount=", 8) == 0)
+			read_mounted_image(in, s + 8, len - 8);
 		s += len;
 	}
+}
+
+/* "git@host:x", "https://host/x.git#branch" */
+static void read_source(struct reader *in, const char *word, size_t len)
+{
+	const char *dot = memmem(word, len, ".git", 4);
+
+	if (strncmp(word, "git@", 4) == 0 ||
+	    (dot && strncmp(word, "http", 4) == 0 &&
+	     (dot + 4 == word + len || dot[4] == '#' || dot[4] == '?')))
+		need_buildkit(in, in->line, "ADD of a repository");
 }
 
 static void each_word(struct reader *in, const char *s,
@@ -238,10 +339,17 @@ static void read_flags(struct reader *in, const char *s, unsigned line)
 {
 	static const struct {
 		const char *flag, *reason;
-	} flags[] = { { "--chmod", "--chmod" },           { "--link", "--link" },
-		      { "--mount", "RUN --mount" },       { "--network", "RUN --network" },
-		      { "--security", "RUN --security" }, { "--parents", "COPY --parents" },
-		      { "--exclude", "COPY --exclude" } };
+	} flags[] = { { "--chmod", "--chmod" },
+		      { "--link", "--link" },
+		      { "--mount", "RUN --mount" },
+		      { "--network", "RUN --network" },
+		      { "--security", "RUN --security" },
+		      { "--parents", "COPY --parents" },
+		      { "--exclude", "COPY --exclude" },
+		      { "--checksum", "ADD --checksum" },
+		      { "--unpack", "ADD --unpack" },
+		      { "--device", "RUN --device" },
+		      { "--keep-git-dir", "ADD --keep-git-dir" } };
 
 	for (s += strspn(s, blanks); strncmp(s, "--", 2) == 0; s += strspn(s, blanks)) {
 		size_t len = strcspn(s, " =\t");
@@ -273,8 +381,10 @@ static void read_one(struct reader *in, const char *s, unsigned line)
 		char *end = heredoc_end(in->arena, rest);
 
 		read_flags(in, rest, line);
-		if (is_word(s, len, "COPY"))
-			read_copied_image(in, rest);
+		if (!is_word(s, len, "ADD"))
+			read_copied_images(in, rest);
+		else
+			each_word(in, rest, read_source);
 		/* "cat <<EOF" continued by backslashes is the shell's: its body is in the line. */
 		if (end && !strstr(rest + (strstr(rest, end) - rest) + strlen(end), end)) {
 			need_buildkit(in, line, "a heredoc");
@@ -290,8 +400,8 @@ bool dockerfile_read(struct arena *arena, const char *text, struct dockerfile *r
 	unsigned line = 0;
 
 	*ret_file = (struct dockerfile){ 0 };
-	if (strncmp(in.s, "\xef\xbb\xbf", 3) == 0)
-		in.s += 3;
+	if (strncmp(in.s, bom, strlen(bom)) == 0)
+		in.s += strlen(bom);
 	read_directives(&in);
 	while (read_instruction(&in, &instruction, &line))
 		read_one(&in, instruction.data, line);

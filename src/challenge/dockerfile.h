@@ -20,6 +20,8 @@ struct dockerfile {
 	bool needs_buildkit; /* COPY --chmod, RUN --mount, heredocs and their like */
 	const char *buildkit_reason;
 	unsigned buildkit_line;
+	const char *frontend; /* the image of "# syntax=", which BuildKit would read the rest with;
+				 NULL: none is named */
 	struct dockerfile_port *ports; /* EXPOSE of the last stage */
 	size_t port_count;
 	const char **args; /* names of every ARG */
@@ -34,6 +36,9 @@ struct dockerfile {
 
 /* Never fails but for memory (false): what it doesn't understand is the builder's to refuse. */
 bool dockerfile_read(struct arena *arena, const char *text, struct dockerfile *ret_file);
+
+/* The text without its "# syntax=" line; the caller's. NULL: out of memory. */
+char *dockerfile_drop_frontend(const char *text);
 
 bool dockerfile_has_arg(const struct dockerfile *file, const char *name);
 

@@ -1,6 +1,7 @@
 #include "challenge/ignore.h"
 
 #include "base/arena.h"
+#include "challenge/folder.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -18,20 +19,21 @@ struct ignore {
 	bool has_exceptions;
 };
 
-/* Patterns are rooted: a leading slash, "./" and trailing slashes mean nothing. */
-static char *normal(struct arena *arena, const char *s, size_t len)
+/*
+ * Patterns are rooted, and normal as paths are: "/a/./b//" means "a/b". One that climbs out of the
+ * context stays as it is, and so matches nothing.
+ */
+static const char *normal(struct arena *arena, const char *s, size_t len)
 {
-	for (;;) {
-		if (len && *s == '/')
-			s++, len--;
-		else if (len > 1 && s[0] == '.' && s[1] == '/')
-			s += 2, len -= 2;
-		else
-			break;
-	}
-	while (len && (s[len - 1] == '/' || isspace((unsigned char)s[len - 1])))
+	const char *pattern;
+
+	while (len && isspace((unsigned char)s[len - 1]))
 		len--;
-	return arena_strndup(arena, s, len);
+	pattern = arena_strndup(arena, s, len);
+	if (!pattern || strncmp(pattern, "..", 2) == 0)
+		return pattern;
+	pattern = path_join(arena, "/", pattern);
+	return pattern ? pattern + 1 : NULL;
 }
 
 static bool add_rule(struct arena *arena, struct ignore *ignore, const char *line, size_t len)
@@ -50,7 +52,7 @@ static bool add_rule(struct arena *arena, struct ignore *ignore, const char *lin
 	rule->pattern = normal(arena, line, len);
 	if (!rule->pattern)
 		return false;
-	if (!*rule->pattern || strcmp(rule->pattern, ".") == 0)
+	if (!*rule->pattern)
 		return true;
 	ignore->has_exceptions = ignore->has_exceptions || rule->exception;
 	ignore->count++;

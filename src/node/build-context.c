@@ -53,16 +53,17 @@ static int add_found(void *cookie, const struct context_entry *found)
 	return 0;
 }
 
-static int add_own_dockerfile(struct build_context *context, const struct plan_build *build)
+static int add_own_dockerfile(struct build_context *context, const struct plan_build *build,
+			      const char *text)
 {
 	struct tar_entry *entry = add_entry(context);
 
 	if (!entry)
 		return -(int)ERR_MEMORY;
 	*entry = (struct tar_entry){ .name = own_dockerfile, .mode = S_IFREG | 0644 };
-	if (build->dockerfile_inline) {
-		entry->bytes = build->dockerfile_inline;
-		entry->size = strlen(build->dockerfile_inline);
+	if (text) {
+		entry->bytes = text;
+		entry->size = strlen(text);
 	} else {
 		entry->path = build->dockerfile;
 	}
@@ -81,8 +82,8 @@ static int next_entry(void *cookie, struct tar_entry *ret_entry, struct err *e)
 	return 1;
 }
 
-int build_context_open(const struct plan_build *build, struct build_context **ret_context,
-		       struct err *e)
+int build_context_open(const struct plan_build *build, const char *dockerfile,
+		       struct build_context **ret_context, struct err *e)
 {
 	AUTO(struct build_context *, build_context_closep) context = calloc(1, sizeof(*context));
 	int r;
@@ -93,8 +94,10 @@ int build_context_open(const struct plan_build *build, struct build_context **re
 		return err_memory(e);
 	context->dockerfile = build->dockerfile;
 	r = context_walk(build, add_found, context, e);
-	if (r == 0 && (build->dockerfile_inline || build->dockerfile[0] == '/'))
-		r = add_own_dockerfile(context, build);
+	if (!dockerfile)
+		dockerfile = build->dockerfile_inline;
+	if (r == 0 && (dockerfile || build->dockerfile[0] == '/'))
+		r = add_own_dockerfile(context, build, dockerfile);
 	if (r == -ERR_MEMORY || arena_failed(context->arena))
 		return err_memory(e);
 	if (r == 0)

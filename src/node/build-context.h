@@ -8,9 +8,12 @@ struct err;
 struct plan_build;
 struct build_context;
 
-/* Lists the files; they are read while the tar is. Fails with INVALID or NOT_FOUND. */
-int build_context_open(const struct plan_build *build, struct build_context **ret_context,
-		       struct err *e);
+/*
+ * Lists the files; they are read while the tar is. dockerfile: a text to be built instead of the
+ * plan's Dockerfile, borrowed; NULL: that one. Fails with INVALID or NOT_FOUND.
+ */
+int build_context_open(const struct plan_build *build, const char *dockerfile,
+		       struct build_context **ret_context, struct err *e);
 void build_context_close(struct build_context *context);
 static inline void build_context_closep(struct build_context **context)
 {

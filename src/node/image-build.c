@@ -28,25 +28,18 @@ static const char label_maker[] = "ctfy.maker";
 
 /* --- what it begins with ------------------------------------------------------------------ */
 
-static int read_dockerfile(const struct plan_build *build, struct arena *arena,
-			   struct dockerfile *ret_file, struct err *e)
+static int read_dockerfile(const struct plan_build *build, char **ret_text, struct err *e)
 {
 	AUTO(char *, freep) path = NULL;
-	AUTO(char *, freep) text = NULL;
 	size_t len;
-	int r;
 
-	if (build->dockerfile_inline)
-		return dockerfile_read(arena, build->dockerfile_inline, ret_file) ? 0
-										  : err_memory(e);
+	if (build->dockerfile_inline) {
+		*ret_text = strdup(build->dockerfile_inline);
+		return *ret_text ? 0 : err_memory(e);
+	}
 	path = build->dockerfile[0] == '/' ? strdup(build->dockerfile)
 					   : strf("%s/%s", build->context, build->dockerfile);
-	if (!path)
-		return err_memory(e);
-	r = file_read(path, DOCKERFILE_MAX, &text, &len, e);
-	if (r == 0 && !dockerfile_read(arena, text, ret_file))
-		r = err_memory(e);
-	return r;
+	return path ? file_read(path, DOCKERFILE_MAX, ret_text, &len, e) : err_memory(e);
 }
 
 static int pull_base(const struct image_job *job, const struct plan_build *build,
@@ -64,22 +57,46 @@ static int pull_base(const struct image_job *job, const struct plan_build *build
 	return err_set(e, why.code, "base image '%s': %s", reference, why.msg);
 }
 
+/*
+ * BuildKit reads a Dockerfile with the frontend that it names. Where that can't be had, the
+ * engine's own will do for most: ret_text is then what to build, else NULL.
+ */
+static int pull_frontend(const struct image_job *job, const char *frontend, const char *text,
+			 char **ret_text, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int r = image_pull(job, frontend, NULL, false, &why);
+
+	if (r == 0)
+		return 0;
+	if (r == -ERR_ABORTED)
+		return err_set(e, why.code, "%s", why.msg);
+	log_warn("frontend '%s': %s; the engine's own reads the Dockerfile", frontend, why.msg);
+	*ret_text = dockerfile_drop_frontend(text);
+	return *ret_text ? 0 : err_memory(e);
+}
+
 /* The builder would pull them too, but without logins, mirror, or patience. */
-static int pull_bases(const struct image_job *job, const struct plan_build *build, struct err *e)
+static int pull_bases(const struct image_job *job, const struct plan_build *build, char **ret_text,
+		      struct err *e)
 {
 	AUTO(struct arena *, arena_freep) arena = arena_new();
+	AUTO(char *, freep) text = NULL;
 	struct dockerfile file;
 	const char **references;
 	size_t count;
 	int r;
 
-	r = arena ? read_dockerfile(build, arena, &file, e) : err_memory(e);
+	r = arena ? read_dockerfile(build, &text, e) : err_memory(e);
 	if (r < 0)
 		return r;
-	if (!dockerfile_images(arena, &file, build->args, &references, &count))
+	if (!dockerfile_read(arena, text, &file) ||
+	    !dockerfile_images(arena, &file, build->args, &references, &count))
 		return err_memory(e);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = pull_base(job, build, references[i], e);
+	if (r == 0 && build->needs_buildkit && file.frontend)
+		r = pull_frontend(job, file.frontend, text, ret_text, e);
 	return r;
 }
 
@@ -88,6 +105,7 @@ static int pull_bases(const struct image_job *job, const struct plan_build *buil
 struct build {
 	const struct image_job *job;
 	const struct image_need *need;
+	const char *dockerfile; /* what stands in for the Dockerfile's text; NULL: nothing */
 	struct build_steps steps;
 };
 
@@ -148,7 +166,7 @@ static int run_build(struct build *build, struct err *e)
 	int r;
 
 	build->steps = (struct build_steps){ .own_args = own_args };
-	r = labels ? build_context_open(plan, &context, e) : err_memory(e);
+	r = labels ? build_context_open(plan, build->dockerfile, &context, e) : err_memory(e);
 	if (r < 0)
 		return r;
 	request.dockerfile = build_context_dockerfile(context);
@@ -285,6 +303,13 @@ static bool is_frontend_too_old(const struct build *build, const struct err *e)
 	       (strstr(e->msg, "unknown instruction") || strstr(e->msg, "Unknown flag"));
 }
 
+/* "buildkit not supported by daemon" and the like. */
+static bool is_without_buildkit(const struct build *build, const struct err *e)
+{
+	return build->need->build->needs_buildkit && strcasestr(e->msg, "buildkit") &&
+	       (strstr(e->msg, "not supported") || strstr(e->msg, "not enabled"));
+}
+
 static int explain(const struct build *build, struct err *e)
 {
 	enum { WORDS = 600 };
@@ -296,6 +321,11 @@ static int explain(const struct build *build, struct err *e)
 			       "%s (the Dockerfile needs a newer BuildKit than this engine has: "
 			       "heredocs and --link came with Docker 23)",
 			       cause.msg);
+	if (is_without_buildkit(build, &cause))
+		return err_set(
+			e, cause.code,
+			"%s (the Dockerfile needs BuildKit, which this engine does not offer)",
+			cause.msg);
 	if (output->len > 0 && !build->job->output)
 		return err_set(e, cause.code, "%s; it ended with: %s", cause.msg,
 			       image_output_end(output, WORDS));
@@ -306,14 +336,16 @@ int image_build(const struct image_job *job, const struct plan *plan, const stru
 		struct err *e)
 {
 	AUTO(json_t *, json_decrefp) args = own_args(plan, need);
+	AUTO(char *, freep) dockerfile = NULL;
 	struct build build = { .job = job, .need = need, .steps = { .own_args = args } };
 	int64_t began = clock_monotonic_ms();
 	int r;
 
 	log_info("build of image '%s' for '%s'", need->reference, job->challenge_id);
-	r = pull_bases(job, need->build, e);
+	r = pull_bases(job, need->build, &dockerfile, e);
 	if (r < 0)
 		return r;
+	build.dockerfile = dockerfile;
 	r = run_build(&build, e);
 	if (r < 0 && lost_a_layer(e))
 		r = run_build(&build, e);

@@ -2,14 +2,10 @@
 """`ctfy challenge test` on a real engine: it tells who solved what, and leaves nothing behind."""
 
 import json
-import os
-import re
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import unittest
 from pathlib import Path
 
 HERE = Path(__file__).parent

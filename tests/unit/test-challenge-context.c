@@ -92,6 +92,20 @@ TEST(dockerignore_is_obeyed_but_for_what_the_builder_needs)
 	folder_close(&f);
 }
 
+TEST(a_dockerfile_in_an_ignored_directory_is_there)
+{
+	struct plan_build build = { .dockerfile = "docker/deep/Dockerfile" };
+
+	folder_open(&f);
+	build.context = f.dir;
+	folder_write(&f, ".dockerignore", "docker\n");
+	folder_write(&f, "docker/deep/Dockerfile", "");
+	folder_write(&f, "docker/deep/other", "");
+	folder_write(&f, "dockerfiles", "");
+	check_context(&build, ".dockerignore docker/deep/Dockerfile dockerfiles ");
+	folder_close(&f);
+}
+
 TEST(a_dockerfile_may_have_an_ignore_file_of_its_own)
 {
 	struct plan_build build = { .dockerfile = "Dockerfile" };
@@ -155,5 +169,6 @@ TEST(a_file_s_digest_is_its_content_s_whether_read_or_remembered)
 RUN_TESTS(T(everything_is_told_in_order_parents_first), T(symlinks_are_kept_and_never_followed),
 	  T(pipes_and_sockets_are_left_out),
 	  T(dockerignore_is_obeyed_but_for_what_the_builder_needs),
+	  T(a_dockerfile_in_an_ignored_directory_is_there),
 	  T(a_dockerfile_may_have_an_ignore_file_of_its_own), T(a_walk_stops_when_it_is_told_to),
 	  T(a_file_s_digest_is_its_content_s_whether_read_or_remembered))

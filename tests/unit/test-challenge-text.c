@@ -452,6 +452,16 @@ TEST(dockerignore_patterns_are_docker_s)
 		{ "a/**/b", "a/b", true },
 		{ "a/**/b", "a/x/y/b", true },
 		{ "a/**/b", "a/x/y/c", false },
+		{ "a//b/./c/", "a/b/c", true },
+		{ "x/../a", "a", true },
+		{ "../a", "a", false },
+		{ "/", "a", false },
+		{ "a/*\n!a/b\na/b/*\n!a/b/c", "a/b/c", false },
+		{ "a/*\n!a/b\na/b/*\n!a/b/c", "a/b/d", true },
+		{ "**/__pycache__/", "a/b/__pycache__/x", true },
+		{ "**/.*", "a/.git/x", true },
+		{ "*.py[co]", "a.pyc", true },
+		{ "! a", "a", false },
 		{ "[", "[", false },
 		{ "", "a", false },
 	};
@@ -481,6 +491,31 @@ static struct dockerfile read_dockerfile(struct arena *arena, const char *text)
 	return file;
 }
 
+TEST(the_frontend_that_a_dockerfile_names_can_be_dropped)
+{
+	static const struct {
+		const char *text, *frontend, *without;
+	} facts[] = {
+		{ "# syntax=docker/dockerfile:1\nFROM x\n", "docker/dockerfile:1", "FROM x\n" },
+		{ "# escape=`\n#Syntax = a/b \r\nFROM x", "a/b", "# escape=`\nFROM x" },
+		{ "\xef\xbb\xbf# syntax=a\n", "a", "\xef\xbb\xbf" },
+		{ "FROM x\n# syntax=a\n", NULL, "FROM x\n# syntax=a\n" },
+		{ "# syntaxes\nFROM x\n", NULL, "# syntaxes\nFROM x\n" },
+		{ "", NULL, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
+		AUTO(struct arena *, arena_freep) arena = arena_new();
+		AUTO(char *, freep) without = dockerfile_drop_frontend(facts[i].text);
+		struct dockerfile file;
+
+		CHECK(dockerfile_read(arena, facts[i].text, &file));
+		CHECK_STR(file.frontend ? file.frontend : "none",
+			  facts[i].frontend ? facts[i].frontend : "none");
+		CHECK_STR(without, facts[i].without);
+	}
+}
+
 TEST(what_needs_buildkit_is_seen)
 {
 	static const struct {
@@ -498,6 +533,19 @@ TEST(what_needs_buildkit_is_seen)
 		{ "FROM x\nRUN echo $((1<<3))\n", 0 },
 		{ "FROM x\nRUN cat <<<word\n", 0 },
 		{ "# escape=`\nFROM x\nRUN a `\n b\nCOPY --chmod=1 a b\n", 5 },
+		{ "FROM x\nRUN echo $((x<<n))\n", 0 },
+		{ "FROM x\nRUN echo 'a <<EOF'\n", 0 },
+		{ "FROM x\nRUN python -c \"a <<b\"\n", 0 },
+		{ "FROM x\nRUN cat 3<<-\"EOF\"\nx\n\tEOF\n", 2 },
+		{ "FROM x\nCOPY <<EOF /f\nx\nEOF\n", 2 },
+		{ "FROM --platform=$BUILDPLATFORM x\n", 1 },
+		{ "FROM --platform=linux/amd64 x\n", 0 },
+		{ "FROM x\nARG TARGETARCH\n", 2 },
+		{ "FROM x\nARG TARGET\nARG BUILD\nARG BUILDER\nARG TARGETS=OS\n", 0 },
+		{ "FROM x\nADD https://a.b/c.git#main /c\n", 2 },
+		{ "FROM x\nADD git@a.b:c /c\n", 2 },
+		{ "FROM x\nADD https://a.b/c.github.tar /c\n", 0 },
+		{ "FROM x\nADD --checksum=sha256:1 http://a/b /c\n", 2 },
 		{ "# syntax=docker/dockerfile:1\nFROM x\n", 0 },
 		{ "FROM x\nRUN echo '--mount=x'\n", 0 },
 	};
@@ -586,5 +634,6 @@ RUN_TESTS(T(sizes_are_powers_of_1024), T(durations_carry_their_units), T(other_a
 	  T(a_raw_env_file_is_taken_as_it_stands), T(a_template_puts_values_in),
 	  T(a_template_that_asks_for_what_is_not_there_is_refused),
 	  T(dockerignore_patterns_are_docker_s), T(a_pattern_of_many_stars_ends),
-	  T(what_needs_buildkit_is_seen), T(a_dockerfile_tells_its_ports_and_arguments),
-	  T(capabilities_go_by_any_spelling), T(paths_are_joined_by_name))
+	  T(the_frontend_that_a_dockerfile_names_can_be_dropped), T(what_needs_buildkit_is_seen),
+	  T(a_dockerfile_tells_its_ports_and_arguments), T(capabilities_go_by_any_spelling),
+	  T(paths_are_joined_by_name))

@@ -372,6 +372,10 @@ TEST(images_that_a_dockerfile_begins_with)
 	check_images("ARG V=12\nFROM node:${V}\n", "{\"V\":\"20\"}", "node:20");
 	check_images("ARG V\nFROM node:${V:-18}\nFROM x:$V\n", "{}", "node:18");
 	check_images("FROM a\nARG V=1\nFROM b:$V\n", "{}", "a");
+	check_images("FROM a\nRUN --mount=type=bind,from=t:1,target=/t --network=none true\n", "{}",
+		     "a t:1");
+	check_images("FROM a AS x\nFROM b\nRUN --mount=from=x,target=/t <<EOF\nFROM c\nEOF\n", "{}",
+		     "a b");
 }
 
 /* --- names -------------------------------------------------------------------------------- */
