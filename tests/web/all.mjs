@@ -1,6 +1,10 @@
+// All of it, or what the arguments name: "play", "organise".
+
 import { after, before } from "node:test";
 import { closeBrowser, openBrowser } from "./browser.mjs";
 
+const parts = process.argv.slice(2);
+
 before(openBrowser);
 after(closeBrowser);
-await import("./play.mjs");
+for (const part of parts.length > 0 ? parts : ["play", "organise"]) await import(`./${part}.mjs`);

@@ -5,6 +5,8 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 
 const packages = createRequire(new URL("../../web/package.json", import.meta.url));
 const { chromium } = packages("playwright-core");
@@ -12,15 +14,16 @@ const axeSource = readFileSync(packages.resolve("axe-core/axe.min.js"), "utf8");
 
 export const base = process.env.CTFY_URL;
 export const state = process.env.CTFY_STATE;
-export const PATIENCE_MS = 120_000;
+export const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 120_000);
 const shots = process.env.CTFY_SHOTS;
 mkdirSync(shots, { recursive: true });
 
 let browser;
+let visitors = [];
 
 export async function openBrowser() {
   browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: fileURLToPath(new URL("chromium.py", import.meta.url)),
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync"],
   });
@@ -28,11 +31,27 @@ export async function openBrowser() {
 
 export const closeBrowser = () => browser?.close();
 
+/** A test, of which there are pictures when it fails: what each of its people saw last. */
+export function scene(name, act) {
+  test(name, async () => {
+    try {
+      await act();
+    } catch (error) {
+      await Promise.all(visitors.map((page, i) => shoot(page, `failed-${i}`)));
+      throw error;
+    } finally {
+      await Promise.all(visitors.map((page) => page.context().close()));
+      visitors = [];
+    }
+  });
+}
+
 /** A browser of one person's own. What the page throws, or its policy refuses, is kept in faults. */
 export async function visit(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: "light", ...options });
   context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
+  visitors.push(page);
   page.faults = [];
   page.strangers = [];
   page.on("pageerror", (error) => page.faults.push(String(error)));

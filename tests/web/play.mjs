@@ -5,10 +5,9 @@ import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { assertAccessible, assertFits, assertWell, base, makeTeam, register, shoot, visit } from "./browser.mjs";
+import { assertAccessible, assertFits, assertWell, base, makeTeam, register, scene, shoot, visit } from "./browser.mjs";
 
 const samples = fileURLToPath(new URL("../../challenges", import.meta.url));
 const run = promisify(execFile);
@@ -26,7 +25,7 @@ async function solve(page, challenge) {
   }
 }
 
-test("a player registers, starts, solves and hands in, and another's board moves by itself", async () => {
+scene("a player registers, starts, solves and hands in, and another's board moves by itself", async () => {
   const player = await visit();
   const watcher = await visit({ colorScheme: "dark" });
 

@@ -54,21 +54,20 @@ function learnClock(answer: Response) {
   if (!Number.isNaN(date)) clockSkew = date + 500 - Date.now();
 }
 
-export async function request(
+async function send(
   method: string,
   path: string,
-  body?: unknown,
-  headers: Record<string, string> = {},
+  body: string | null,
+  headers: Record<string, string>,
 ): Promise<Response> {
   const csrf = localStorage.getItem(CSRF);
   if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer: Response;
   try {
     answer = await fetch(`/api/v1${path}`, {
       method,
       headers,
-      body: body === undefined ? null : JSON.stringify(body),
+      body,
       cache: "no-store",
       credentials: "same-origin",
     });
@@ -79,6 +78,20 @@ export async function request(
   if (answer.status === 304 || answer.ok) return answer;
   return refuse(answer);
 }
+
+export function request(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  if (body === undefined) return send(method, path, null, headers);
+  return send(method, path, JSON.stringify(body), { ...headers, "Content-Type": "application/json" });
+}
+
+/** With a body that is a file as its author wrote it. */
+export const requestText = (method: string, path: string, body: string) =>
+  send(method, path, body, { "Content-Type": "application/yaml" });
 
 export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   const answer = await request(method, path, body);

@@ -188,7 +188,7 @@ export function App() {
         Skip to the content
       </a>
       <Header path={path} />
-      <main id="main" class={path.startsWith("/admin") ? "wide" : ""}>
+      <main id="main">
         <Failure error={failure} />
         <Current path={path} />
       </main>

@@ -158,3 +158,116 @@ export interface AdminInstance extends Instance {
   node: string | null;
   cause: string | null;
 }
+
+export interface Node {
+  id: string;
+  name: string;
+  url: string;
+  state: "healthy" | "degraded" | "lost";
+  detail: string | null;
+  running: number;
+  capacity: number;
+  version: string | null;
+  engine: string | null;
+  seen_at: string | null;
+}
+
+export interface AdminSubmission extends Submission {
+  team_id: string;
+  team: string | null;
+  instance_id: string | null;
+  other_team_id: string | null;
+  other_team: string | null;
+  other_instance_id: string | null;
+  peer: string | null;
+}
+
+export interface User {
+  id: string;
+  name: string;
+  role: "player" | "organiser" | "admin";
+  disabled?: boolean;
+  created_at: string;
+}
+
+export interface TeamLine {
+  id: string;
+  name: string;
+  captain_id: string;
+  created_at: string;
+}
+
+export interface AuditEntry {
+  id: string;
+  user_id: string;
+  user: string | null;
+  action: string;
+  object: string | null;
+  note: string | null;
+  status: number;
+  peer: string | null;
+  request_id: string | null;
+  at: string;
+}
+
+export interface Container {
+  container_id: string;
+  name: string;
+  service: string;
+  role: "service" | "sidecar";
+  image: string;
+  state: string;
+  health: string | null;
+  created_at: string;
+}
+
+export interface TimelineEvent {
+  at: string;
+  event: string;
+  service: string | null;
+  detail: string | null;
+}
+
+export interface FlowBody {
+  size: number;
+  sha256: string;
+  text?: string;
+  base64?: string;
+}
+
+export interface FlowHeaders {
+  name: string;
+  value: string;
+}
+
+export interface Flow {
+  id: string;
+  started_at: string;
+  duration_ms: number;
+  client: string;
+  server: string;
+  via: string;
+  request: {
+    method: string;
+    url: string;
+    http_version: string;
+    headers: FlowHeaders[];
+    body: FlowBody | null;
+  };
+  response: {
+    status: number;
+    reason: string;
+    http_version: string;
+    headers: FlowHeaders[];
+    body: FlowBody | null;
+  } | null;
+  error: string | null;
+}
+
+export interface Rescan {
+  total: number;
+  added: string[];
+  removed: string[];
+  changed: string[];
+  errors: { path: string; detail: string }[];
+}

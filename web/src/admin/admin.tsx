@@ -1,36 +1,64 @@
-import { serverNow } from "../api";
-import { formatAgo, plural } from "../format";
-import { useGet, useNow } from "../resource";
-import { STATUS_TONE } from "../pages/challenges";
-import type { AdminInstance } from "../types";
-import { Badge, Empty, Loaded, Page, Table, type Column } from "../ui";
+import type { ComponentType } from "preact";
+import { match, type Params } from "../router";
+import { Empty, Page } from "../ui";
+import { AuditPage } from "./audit";
+import { ChallengesPage } from "./challenges";
+import { CompetitionsPage } from "./competitions";
+import { InstancePage } from "./instance";
+import { InstancesPage } from "./instances";
+import { NodesPage } from "./nodes";
+import { OverviewPage } from "./overview";
+import { TeamsPage, UsersPage } from "./people";
+import { SubmissionsPage } from "./submissions";
 
-const REFRESH_MS = 3000;
+interface Place {
+  path: string;
+  page: ComponentType<{ params: Params }>;
+  name?: string;
+}
 
-const COLUMNS: (now: number) => Column<AdminInstance>[] = (now) => [
-  { name: "Challenge", cell: (row) => row.challenge_id },
-  { name: "Team", kind: "wide", cell: (row) => row.team },
-  { name: "Node", cell: (row) => row.node },
-  { name: "State", cell: (row) => <Badge tone={STATUS_TONE[row.status]}>{row.status}</Badge> },
-  { name: "Begun", kind: "time", cell: (row) => formatAgo(row.created_at, now) },
+const PLACES: Place[] = [
+  { path: "/admin", page: OverviewPage, name: "At a glance" },
+  { path: "/admin/instances", page: InstancesPage, name: "Instances" },
+  { path: "/admin/instances/:id", page: InstancePage },
+  { path: "/admin/nodes", page: NodesPage, name: "Nodes" },
+  { path: "/admin/challenges", page: ChallengesPage, name: "Challenges" },
+  { path: "/admin/submissions", page: SubmissionsPage, name: "Submissions" },
+  { path: "/admin/teams", page: TeamsPage, name: "Teams" },
+  { path: "/admin/users", page: UsersPage, name: "Users" },
+  { path: "/admin/competitions", page: CompetitionsPage, name: "Competitions" },
+  { path: "/admin/audit", page: AuditPage, name: "Audit log" },
 ];
 
-export function Admin(_: { path: string }) {
-  const list = useGet<{ instances: AdminInstance[] }>("/admin/instances", REFRESH_MS);
-  const now = useNow(serverNow, 5000);
+function isHere(place: Place, path: string) {
+  return path === place.path || (place.path !== "/admin" && path.startsWith(`${place.path}/`));
+}
+
+function Current({ path }: { path: string }) {
+  for (const { path: pattern, page: Found } of PLACES) {
+    const params = match(pattern, path);
+    if (params) return <Found params={params} key={path} />;
+  }
   return (
-    <Page title="Instances" lead={list.data ? plural(list.data.instances.length, "instance") : " "}>
-      <Loaded from={list}>
-        {(data) => (
-          <Table
-            label="Instances"
-            rows={data.instances}
-            columns={COLUMNS(now)}
-            rowKey={(row) => row.id}
-            empty={<Empty title="Nothing runs." />}
-          />
-        )}
-      </Loaded>
+    <Page title="Not found">
+      <Empty title="There is no such page." />
     </Page>
+  );
+}
+
+export function Admin({ path }: { path: string }) {
+  return (
+    <div class="organise">
+      <nav class="places" aria-label="Organise">
+        {PLACES.filter((place) => place.name).map((place) => (
+          <a key={place.path} href={place.path} aria-current={isHere(place, path) ? "page" : undefined}>
+            {place.name}
+          </a>
+        ))}
+      </nav>
+      <div class="place">
+        <Current path={path} />
+      </div>
+    </div>
   );
 }

@@ -136,12 +136,13 @@ function Countdown({ instance }: { instance: Instance }) {
 }
 
 function ServiceHealth({ service }: { service: Service }) {
-  const well = service.state === "running" && (!service.health || service.health === "healthy");
+  const health = service.health === "none" ? null : service.health;
+  const well = service.state === "running" && (!health || health === "healthy");
   return (
     <li>
-      <Badge tone={well ? "ok" : service.health === "starting" ? "busy" : "bad"}>{service.service}</Badge>
+      <Badge tone={well ? "ok" : health === "starting" ? "busy" : "bad"}>{service.service}</Badge>
       <span class="muted">
-        {service.health ?? service.state}
+        {health ?? service.state}
         {service.state === "exited" && ` with status ${service.exit_code}`}
         {service.oom_killed && ", out of memory"}
       </span>

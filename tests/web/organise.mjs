@@ -1,0 +1,147 @@
+// What organisers do: see an event at a glance, look into an instance, and act.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import {
+  PATIENCE_MS, adminPassword, assertAccessible, assertFits, assertWell, base, login, makeTeam, register, scene, shoot, visit,
+} from "./browser.mjs";
+
+async function startGuarded(player) {
+  await player.goto(`${base}/challenges/guarded`);
+  await player.getByRole("button", { name: "Start" }).click();
+  await player.getByRole("timer").waitFor();
+  return player.locator(".endpoints a").innerText();
+}
+
+/** The server of an instance without a health check may still be on its way. */
+async function fetchText(url) {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await (await fetch(url)).text();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/** Until the terminal shows it. */
+const terminalShows = (page, text) =>
+  page.waitForFunction((wanted) => document.querySelector(".xterm-rows")?.innerText.includes(wanted), text);
+
+async function typeLine(page, line) {
+  await page.locator(".xterm-screen").click();
+  await page.keyboard.type(`${line}\n`);
+}
+
+const SIZE = /^\d+ \d+$/gm;
+
+const screen = (page) => page.locator(".xterm-rows").evaluate((rows) =>
+  [...rows.children].map((row) => row.textContent.trimEnd()).join("\n"));
+
+/** Asks the shell until it says another size than before. */
+async function askSize(page, before) {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const told = (await screen(page)).match(SIZE)?.at(-1);
+    if (told && told !== before) return told;
+    assert.ok(Date.now() < end, `no new size of the terminal:\n${await screen(page)}`);
+    await typeLine(page, "stty size");
+  }
+}
+
+async function useShell(organiser) {
+  await organiser.getByRole("button", { name: "Shell in web" }).click();
+  await terminalShows(organiser, "#");
+  await typeLine(organiser, "echo $((6 * 7)).");
+  await terminalShows(organiser, "42.");
+  const wide = await askSize(organiser, null);
+  await assertAccessible(organiser);
+  await shoot(organiser, "instance-shell");
+  await organiser.setViewportSize({ width: 1000, height: 860 });
+  assert.notEqual(await askSize(organiser, wide), wide);
+  await organiser.setViewportSize({ width: 1280, height: 860 });
+  await typeLine(organiser, "exit 3");
+  await organiser.getByText("The shell ended with status 3.").waitFor();
+  await organiser.getByRole("button", { name: "Close" }).click();
+}
+
+async function readLogs(organiser) {
+  await organiser.getByRole("tab", { name: "Logs" }).click();
+  const log = organiser.getByRole("log");
+  await log.getByText("guard <b>awake</b>").waitFor();
+  assert.doesNotMatch(await log.innerText(), /\u001b|owned/);
+  await assertAccessible(organiser);
+}
+
+async function readTraffic(organiser, address) {
+  await organiser.getByRole("tab", { name: "Traffic" }).click();
+  await organiser.getByRole("button", { name: "/index.html?said=" }).click();
+  const response = organiser.getByLabel("Response");
+  await response.getByText("<script>window.hacked = true</script>").waitFor();
+  assert.match(await organiser.getByLabel("Request").innerText(), new RegExp(new URL(address).host));
+  await organiser.getByLabel("Search traffic").fill("nothing like this");
+  await organiser.getByText("Nothing fits.").waitFor();
+  await organiser.getByLabel("Search traffic").fill("said=");
+  await organiser.getByRole("button", { name: "/index.html?said=" }).waitFor();
+  await assertAccessible(organiser);
+  await shoot(organiser, "instance-traffic");
+  const download = organiser.waitForEvent("download");
+  await organiser.getByRole("link", { name: "HTTP, as HAR" }).click();
+  const har = JSON.parse(await readFile(await (await download).path(), "utf8"));
+  assert.ok(har.log.entries.some((entry) => entry.request.url.includes("said=")));
+}
+
+async function seePlaces(organiser) {
+  const places = ["Nodes", "Challenges", "Submissions", "Teams", "Users", "Competitions", "Audit log", "At a glance"];
+  for (const place of places) {
+    await organiser.getByRole("navigation", { name: "Organise" }).getByRole("link", { name: place }).click();
+    await organiser.getByRole("heading", { name: place, level: 1 }).waitFor();
+    await organiser.locator(".skeleton").waitFor({ state: "detached" });
+    await assertAccessible(organiser);
+    await shoot(organiser, `organise-${place.toLowerCase().replaceAll(" ", "-")}`, { fullPage: true });
+  }
+}
+
+scene("an organiser watches an instance, types in its shell, reads its traffic and stops it", async () => {
+  const player = await visit();
+  const organiser = await visit();
+  await register(player, "mallory");
+  await makeTeam(player, "Guards");
+  const address = await startGuarded(player);
+  assert.match(await fetchText(`${address}/index.html?said=<b>hello</b>`), /flag\{/);
+
+  await login(organiser, "admin", adminPassword());
+  await organiser.getByRole("link", { name: "Organise" }).click();
+  await organiser.getByRole("heading", { name: "At a glance" }).waitFor();
+  await organiser.getByRole("link", { name: "Instances" }).click();
+  await organiser.getByRole("row").filter({ hasText: "Guards" }).waitFor();
+  await assertAccessible(organiser);
+  await shoot(organiser, "instances");
+  await organiser.getByRole("link", { name: "guarded" }).click();
+  await organiser.getByRole("heading", { name: "guarded" }).waitFor();
+  await useShell(organiser);
+  await organiser.getByRole("tab", { name: "Timeline" }).click();
+  await organiser.locator(".timeline .event").first().waitFor();
+  await shoot(organiser, "instance-timeline");
+  await readLogs(organiser);
+  await readTraffic(organiser, address);
+
+  await organiser.getByRole("button", { name: "Stop" }).click();
+  await organiser.getByRole("dialog").getByRole("button", { name: "Stop" }).click();
+  await player.getByRole("button", { name: "Start a new one" }).waitFor();
+  await seePlaces(organiser);
+  await organiser.getByRole("link", { name: "Audit log" }).click();
+  await organiser.getByRole("cell", { name: "shell" }).first().waitFor();
+
+  await organiser.setViewportSize({ width: 390, height: 800 });
+  await assertFits(organiser);
+  await organiser.getByRole("link", { name: "At a glance" }).click();
+  await organiser.getByText("Median start").waitFor();
+  await assertFits(organiser);
+  await shoot(organiser, "organise-phone");
+  assert.equal(await organiser.evaluate(() => window.hacked), undefined);
+  assertWell(organiser);
+  assertWell(player);
+});
