@@ -163,8 +163,9 @@ static void read_attachment(struct spec *spec, const struct yaml_node *item)
 	spec_check_keys(spec, item, "attachments", known);
 	if (!filename)
 		filename = slash ? slash + 1 : source;
-	if (!filename || !*filename || strchr(filename, '/') || filename[0] == '.') {
-		spec_fault(spec, item, "attachments", "needs a 'filename' without '/'");
+	if (!filename || !*filename || strchr(filename, '/') || strcmp(filename, ".") == 0 ||
+	    strncmp(filename, "..", 2) == 0) {
+		spec_fault(spec, item, "attachments", "needs a 'filename' without '/' or '..'");
 	} else if (source && !service) {
 		spec_add_file(spec, item, source);
 		if (spec->challenge->attachment_count == before)

@@ -178,6 +178,7 @@ TEST(a_faulty_spec_is_refused_with_its_place)
 		{ "name: x\nquestions: [{id: a, answer: b, place: {file: rel}}]",
 		  "'rel' is not an absolute path" },
 		{ "name: x\nattachments: [{filename: a/b, source: c}]", "needs a 'filename'" },
+		{ "name: x\nattachments: [{filename: .., source: c}]", "needs a 'filename'" },
 		{ "name: x\nattachments: [{filename: a, service: s}]", "needs a 'source'" },
 		{ "name: x\nendpoints: [{port: 0}]", "needs a 'port' from 1 to 65535" },
 		{ "name: x\nendpoints: [{port: 1, protocol: gopher}]", "'gopher' is not tcp" },
@@ -365,6 +366,17 @@ TEST(a_built_attachment_names_its_service)
 		     "[{filename: prog, service: gone, path: /srv/prog}]\n");
 	CHECK_EQ(folder_plan(&f), -ERR_INVALID);
 	folder_check_problem(&f, "attachments: there is no service 'gone'");
+	folder_close(&f);
+}
+
+TEST(an_attachment_may_be_a_hidden_file)
+{
+	folder_open(&f);
+	folder_write(&f, "conf/.htaccess", "x");
+	folder_write(&f, "challenge.yml",
+		     "name: x\nflags: [f]\nattachments: [{source: conf/.htaccess}]\n");
+	plan_it();
+	folder_check(f.json, "attachments/0/filename", "\".htaccess\"");
 	folder_close(&f);
 }
 
@@ -840,7 +852,7 @@ RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(an_unknown_key_warns_wherever_it_sta
 	  T(a_static_answer_does_not_make_a_build_the_instance_s_own),
 	  T(a_placement_names_a_service_that_is_there), T(a_spec_tells_what_its_instances_need),
 	  T(one_port_and_one_url_are_meant_for_each_other), T(a_built_attachment_names_its_service),
-	  T(an_attachment_may_come_from_a_stage_or_a_script),
+	  T(an_attachment_may_be_a_hidden_file), T(an_attachment_may_come_from_a_stage_or_a_script),
 	  T(an_rcds_spec_brings_its_own_containers), T(a_kctf_resource_is_a_service),
 	  T(a_kctf_resource_without_ports_is_at_1337), T(an_nyu_spec_may_have_a_dynamic_flag),
 	  T(an_ecsc_spec_has_patterns), T(xbow_builds_get_the_flag_by_both_names),
