@@ -57,6 +57,77 @@ bool password_verify(const char *password, const char *hash)
 	return crypto_pwhash_str_verify(hash, password, strlen(password)) == 0;
 }
 
+static const char sealed_mark[] = "sealed:1:";
+
+enum {
+	SEALED_MARK = sizeof(sealed_mark) - 1,
+	NONCE = crypto_secretbox_xchacha20poly1305_NONCEBYTES,
+	MAC = crypto_secretbox_xchacha20poly1305_MACBYTES,
+	BASE64 = sodium_base64_VARIANT_ORIGINAL_NO_PADDING,
+};
+
+_Static_assert(SECRET_KEY_SIZE == crypto_secretbox_xchacha20poly1305_KEYBYTES, "a key fits");
+
+void secret_key(unsigned char key[SECRET_KEY_SIZE])
+{
+	randombytes_buf(key, SECRET_KEY_SIZE);
+}
+
+void secret_key_write(const unsigned char key[SECRET_KEY_SIZE], char text[SECRET_KEY_TEXT_SIZE])
+{
+	sodium_bin2hex(text, SECRET_KEY_TEXT_SIZE, key, SECRET_KEY_SIZE);
+}
+
+bool secret_key_read(const char *text, unsigned char key[SECRET_KEY_SIZE])
+{
+	size_t len = 0;
+
+	return sodium_hex2bin(key, SECRET_KEY_SIZE, text, strlen(text), NULL, &len, NULL) == 0 &&
+	       len == SECRET_KEY_SIZE;
+}
+
+bool secret_is_sealed(const char *text)
+{
+	return strncmp(text, sealed_mark, SEALED_MARK) == 0;
+}
+
+char *secret_seal(const unsigned char key[SECRET_KEY_SIZE], const char *text)
+{
+	size_t len = strlen(text), box_len = NONCE + MAC + len;
+	size_t size = SEALED_MARK + sodium_base64_encoded_len(box_len, BASE64);
+	AUTO(unsigned char *, freep) box = malloc(box_len);
+	char *sealed = box ? malloc(size) : NULL;
+
+	if (!sealed)
+		return NULL;
+	randombytes_buf(box, NONCE);
+	crypto_secretbox_xchacha20poly1305_easy(box + NONCE, (const unsigned char *)text, len, box,
+						key);
+	memcpy(sealed, sealed_mark, SEALED_MARK);
+	sodium_bin2base64(sealed + SEALED_MARK, size - SEALED_MARK, box, box_len, BASE64);
+	return sealed;
+}
+
+char *secret_unseal(const unsigned char key[SECRET_KEY_SIZE], const char *sealed)
+{
+	AUTO(unsigned char *, freep) box = malloc(strlen(sealed) + 1);
+	AUTO(char *, freep) text = NULL;
+	size_t box_len = 0;
+
+	if (!box || !secret_is_sealed(sealed) ||
+	    sodium_base642bin(box, strlen(sealed), sealed + SEALED_MARK,
+			      strlen(sealed) - SEALED_MARK, NULL, &box_len, NULL, BASE64) != 0 ||
+	    box_len < NONCE + MAC)
+		return NULL;
+	text = malloc(box_len - NONCE - MAC + 1);
+	if (!text ||
+	    crypto_secretbox_xchacha20poly1305_open_easy((unsigned char *)text, box + NONCE,
+							 box_len - NONCE, box, key) != 0)
+		return NULL;
+	text[box_len - NONCE - MAC] = '\0';
+	return TAKE(text);
+}
+
 int secret_read_file(const char *path, char **ret_secret, struct err *e)
 {
 	AUTO(char *, freep) text = NULL;

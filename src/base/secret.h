@@ -30,6 +30,23 @@ bool secret_equal(const char *a, const char *b);
 int password_hash(const char *password, char hash[SECRET_PASSWORD_SIZE], struct err *e);
 bool password_verify(const char *password, const char *hash);
 
+/*
+ * Texts that are kept sealed: encrypted, and known again if somebody changed them (XChaCha20 and
+ * Poly1305, a nonce of its own for each). Both return the caller's text; NULL: out of memory, or,
+ * of secret_unseal(), not sealed with this key.
+ */
+enum { SECRET_KEY_SIZE = 32 };
+
+void secret_key(unsigned char key[SECRET_KEY_SIZE]);
+char *secret_seal(const unsigned char key[SECRET_KEY_SIZE], const char *text);
+char *secret_unseal(const unsigned char key[SECRET_KEY_SIZE], const char *sealed);
+bool secret_is_sealed(const char *text);
+
+/* As 64 hexadecimal digits, and back; false where it is no key. */
+enum { SECRET_KEY_TEXT_SIZE = 2 * SECRET_KEY_SIZE + 1 };
+void secret_key_write(const unsigned char key[SECRET_KEY_SIZE], char text[SECRET_KEY_TEXT_SIZE]);
+bool secret_key_read(const char *text, unsigned char key[SECRET_KEY_SIZE]);
+
 /* A secret in a file: its first line, without the line's end. Fails with INVALID. */
 int secret_read_file(const char *path, char **ret_secret, struct err *e);
 

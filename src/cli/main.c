@@ -30,6 +30,8 @@ static int print_version(int argc, char **argv)
 
 RAW("up", "[OPTION]...", "Run platform and node on this machine, in one process.", cmd_up);
 RAW("platform", "[OPTION]...", "Run the platform.", platform_main);
+RAW("backup", "--state DIR FILE", "Copy the platform's database while it runs.", platform_backup_main);
+RAW("restore", "--state DIR FILE", "Put a backup in its place.", platform_restore_main);
 RAW("node", "[OPTION]...", "Run a node for a platform.", node_main);
 RAW("doctor", "[OPTION]...", "Say what this host can hold, and what limits it.", node_doctor_main);
 RAW("clean", "[--all | NODE...]", "Remove what nodes left on this engine.", node_clean_main);
@@ -48,8 +50,8 @@ static const struct {
 	    &cmd_stop, &cmd_submit, &cmd_submissions, &cmd_scoreboard, NULL } },
 	{ "Organise", { &cmd_competition, &cmd_admin, &raw_cmd_evidence, NULL } },
 	{ "Run",
-	  { &raw_cmd_up, &raw_platform_main, &raw_node_main, &raw_node_doctor_main,
-	    &raw_node_clean_main, &cmd_join, NULL } },
+	  { &raw_cmd_up, &raw_platform_main, &raw_platform_backup_main, &raw_platform_restore_main,
+	    &raw_node_main, &raw_node_doctor_main, &raw_node_clean_main, &cmd_join, NULL } },
 	{ "Make challenges", { &raw_cmd_challenge, NULL } },
 	{ "About", { &raw_print_version, NULL } },
 };

@@ -1,8 +1,13 @@
 #include "db/db.h"
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/own.h"
+#include "base/secret.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -17,6 +22,7 @@ struct statement {
 };
 
 struct batch;
+struct unsealed;
 
 struct db {
 	sqlite3 *sqlite;
@@ -24,6 +30,8 @@ struct db {
 		lock; /* recursive: held while a statement, query or transaction is at work */
 	struct statement statements[STATEMENTS_MAX];
 	bool in_transaction; /* of the lock's holder */
+	bool has_key;
+	unsigned char key[SECRET_KEY_SIZE];
 
 	/*
 	 * Group commit: a batch is one SQLite transaction, each of our transactions a savepoint in
@@ -46,6 +54,13 @@ struct db_rows {
 	struct db *db;
 	struct statement *statement;
 	sqlite3_stmt *stmt;
+	struct unsealed *unsealed; /* of the present row */
+};
+
+/* The texts that were asked for, until the next row. */
+struct unsealed {
+	struct unsealed *next;
+	char *text;
 };
 
 static int sqlite_error(const struct db *db, struct err *e)
@@ -105,6 +120,22 @@ static void statement_put(struct statement *s, sqlite3_stmt *stmt)
 	s->in_use = false;
 }
 
+void db_use_key(struct db *db, const unsigned char key[SECRET_KEY_SIZE])
+{
+	memcpy(db->key, key, SECRET_KEY_SIZE);
+	db->has_key = true;
+}
+
+static int bind_secret(struct db *db, sqlite3_stmt *stmt, int i, const char *text)
+{
+	char *sealed;
+
+	if (!db->has_key)
+		return sqlite3_bind_text(stmt, i, text, -1, SQLITE_STATIC);
+	sealed = secret_seal(db->key, text);
+	return sealed ? sqlite3_bind_text(stmt, i, sealed, -1, free) : SQLITE_NOMEM;
+}
+
 static int bind(struct db *db, sqlite3_stmt *stmt, const struct db_value *args, struct err *e)
 {
 	for (int i = 1; args && args->kind != DB_END; args++, i++) {
@@ -114,6 +145,7 @@ static int bind(struct db *db, sqlite3_stmt *stmt, const struct db_value *args, 
 		case DB_NULL: r = sqlite3_bind_null(stmt, i); break;
 		case DB_INT: r = sqlite3_bind_int64(stmt, i, args->integer); break;
 		case DB_TEXT: r = sqlite3_bind_text(stmt, i, args->bytes, -1, SQLITE_STATIC); break;
+		case DB_SECRET: r = bind_secret(db, stmt, i, args->bytes); break;
 		case DB_BLOB:
 			r = sqlite3_bind_blob64(stmt, i, args->bytes, args->len, SQLITE_STATIC);
 			break;
@@ -150,8 +182,20 @@ int db_query(struct db *db, const char *sql, const struct db_value *args, struct
 	return 0;
 }
 
+static void forget_unsealed(struct db_rows *rows)
+{
+	while (rows->unsealed) {
+		struct unsealed *one = rows->unsealed;
+
+		rows->unsealed = one->next;
+		free(one->text);
+		free(one);
+	}
+}
+
 int db_next(struct db_rows *rows, struct err *e)
 {
+	forget_unsealed(rows);
 	switch (sqlite3_step(rows->stmt)) {
 	case SQLITE_ROW: return 1;
 	case SQLITE_DONE: return 0;
@@ -167,6 +211,7 @@ void db_rows_close(struct db_rows *rows)
 		return;
 	db = rows->db;
 	statement_put(rows->statement, rows->stmt);
+	forget_unsealed(rows);
 	free(rows);
 	pthread_mutex_unlock(&db->lock);
 }
@@ -179,6 +224,30 @@ int64_t db_get_int(const struct db_rows *rows, int column)
 const char *db_get_text(const struct db_rows *rows, int column)
 {
 	return (const char *)sqlite3_column_text(rows->stmt, column);
+}
+
+/* Kept with the rows, so that it lives as long as other columns do. */
+static const char *keep_unsealed(const struct db_rows *rows, char *text)
+{
+	struct db_rows *mine = (struct db_rows *)(uintptr_t)rows;
+	struct unsealed *one = text ? malloc(sizeof(*one)) : NULL;
+
+	if (!one) {
+		free(text);
+		return NULL;
+	}
+	*one = (struct unsealed){ .next = mine->unsealed, .text = text };
+	mine->unsealed = one;
+	return text;
+}
+
+const char *db_get_secret(const struct db_rows *rows, int column)
+{
+	const char *text = db_get_text(rows, column);
+
+	if (!text || !secret_is_sealed(text))
+		return text;
+	return rows->db->has_key ? keep_unsealed(rows, secret_unseal(rows->db->key, text)) : NULL;
 }
 
 const void *db_get_blob(const struct db_rows *rows, int column, size_t *ret_len)
@@ -428,4 +497,101 @@ void db_close(struct db *db)
 	pthread_cond_destroy(&db->batch_ended);
 	pthread_mutex_destroy(&db->lock);
 	free(db);
+}
+
+/* Copying */
+
+static int copy_pages(sqlite3 *from, sqlite3 *to, const char *path, struct err *e)
+{
+	sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+
+	/* All in one go: readers of a log don't stand in its writers' way. */
+	if (backup)
+		sqlite3_backup_step(backup, -1);
+	if (!backup || sqlite3_backup_finish(backup) != SQLITE_OK)
+		return err_set(e, ERR_STORE, "copy to '%s': %s", path, sqlite3_errmsg(to));
+	return 0;
+}
+
+static int note_check(void *cookie, int columns, char **values, char **names)
+{
+	struct err *e = cookie;
+
+	(void)names;
+	if (columns != 1 || !values[0] || strcmp(values[0], "ok") != 0)
+		err_set(e, ERR_STORE, "the copy is damaged: %s", values[0] ? values[0] : "?");
+	return 0;
+}
+
+/* As a file of its own, without a log beside it. */
+static int check_copy(sqlite3 *to, struct err *e)
+{
+	struct err damage = ERR_INIT;
+
+	if (sqlite3_exec(to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(to, "PRAGMA quick_check", note_check, &damage, NULL) != SQLITE_OK)
+		return err_set(e, ERR_STORE, "check the copy: %s", sqlite3_errmsg(to));
+	return damage.code == ERR_NONE ? 0 : err_set(e, damage.code, "%s", damage.msg);
+}
+
+static void sqlite_closep(sqlite3 **sqlite)
+{
+	sqlite3_close(*sqlite);
+}
+
+static int copy(const char *from, const char *to, struct err *e)
+{
+	AUTO(sqlite3 *, sqlite_closep) source = NULL;
+	AUTO(sqlite3 *, sqlite_closep) target = NULL;
+	int r;
+
+	if (sqlite3_open_v2(from, &source, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+		return err_set(e, ERR_STORE, "open '%s': %s", from, sqlite3_errmsg(source));
+	sqlite3_busy_timeout(source, 10000);
+	if (sqlite3_open_v2(to, &target, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+		return err_set(e, ERR_STORE, "open '%s': %s", to, sqlite3_errmsg(target));
+	r = copy_pages(source, target, to, e);
+	return r < 0 ? r : check_copy(target, e);
+}
+
+/* Made by us and for nobody else's eyes. */
+static int make_file(const char *path, struct err *e)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_errno(e, errno == EEXIST ? ERR_CONFLICT : ERR_STORE, "make '%s'", path);
+	close(fd);
+	return 0;
+}
+
+static int sync_and_rename(const char *from, const char *to, struct err *e)
+{
+	AUTO(int, closep) fd = open(from, O_RDONLY | O_CLOEXEC);
+
+	/* link() and not rename(): what has appeared meanwhile isn't overwritten. */
+	if (fd < 0 || fsync(fd) < 0 || link(from, to) < 0)
+		return err_errno(e, errno == EEXIST ? ERR_CONFLICT : ERR_STORE, "write '%s'", to);
+	return 0;
+}
+
+int db_copy(const char *from, const char *to, struct err *e)
+{
+	AUTO(char *, freep) part = strf("%s.part", to);
+	int r;
+
+	if (!part)
+		return err_memory(e);
+	if (!file_exists(from))
+		return err_set(e, ERR_NOT_FOUND, "there is no '%s'", from);
+	if (file_exists(to))
+		return err_set(e, ERR_CONFLICT, "'%s' is there already", to);
+	r = make_file(part, e);
+	if (r < 0)
+		return r;
+	r = copy(from, part, e);
+	if (r == 0)
+		r = sync_and_rename(part, to, e);
+	unlink(part);
+	return r;
 }

@@ -27,7 +27,19 @@ static inline void db_closep(struct db **db)
 	db_close(*db);
 }
 
-enum db_kind { DB_END, DB_NULL, DB_INT, DB_TEXT, DB_BLOB };
+/*
+ * With a key, db_secret() values are kept sealed, and db_get_secret() gives them back; without,
+ * they are texts like any other. Copied; before anybody else has the database.
+ */
+void db_use_key(struct db *db, const unsigned char key[32]);
+
+/*
+ * Copies a database that may be in use, as it is at one moment, into a new file, whole or not at
+ * all; the copy is checked. Fails with NOT_FOUND, CONFLICT (there is such a file) or STORE.
+ */
+int db_copy(const char *from, const char *to, struct err *e);
+
+enum db_kind { DB_END, DB_NULL, DB_INT, DB_TEXT, DB_BLOB, DB_SECRET };
 
 struct db_value {
 	enum db_kind kind;
@@ -45,6 +57,11 @@ static inline struct db_value db_int(int64_t value)
 static inline struct db_value db_text(const char *text)
 {
 	return (struct db_value){ .kind = text ? DB_TEXT : DB_NULL, .bytes = text };
+}
+
+static inline struct db_value db_secret(const char *text)
+{
+	return (struct db_value){ .kind = text ? DB_SECRET : DB_NULL, .bytes = text };
 }
 
 static inline struct db_value db_blob(const void *bytes, size_t len)
@@ -82,6 +99,8 @@ static inline void db_rows_closep(struct db_rows **rows)
 
 int64_t db_get_int(const struct db_rows *rows, int column);
 const char *db_get_text(const struct db_rows *rows, int column); /* NULL for SQL's NULL */
+/* Of a db_secret(), or of a text from before there was a key. NULL too: sealed with another key. */
+const char *db_get_secret(const struct db_rows *rows, int column);
 const void *db_get_blob(const struct db_rows *rows, int column, size_t *ret_len);
 bool db_is_null(const struct db_rows *rows, int column);
 

@@ -153,7 +153,7 @@ static void read_answer(const struct db_rows *rows, struct arena *arena, void *r
 
 	*answer = (struct ctfy_answer){
 		.question_id = arena_strdup(arena, db_get_text(rows, 0)),
-		.answer = arena_strdup(arena, db_get_text(rows, 1)),
+		.answer = arena_strdup(arena, db_get_secret(rows, 1)),
 	};
 }
 

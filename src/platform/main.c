@@ -20,6 +20,7 @@
 #include "platform/schema.h"
 #include "platform/scoreboard.h"
 #include "platform/settle.h"
+#include "platform/vault.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -107,6 +108,15 @@ static int check_options(const struct platform_options *options, struct err *e)
 	return 0;
 }
 
+static int open_vault(struct platform *platform, struct err *e)
+{
+	const char *path = platform->options->answer_key_file;
+	char own[PATH_MAX];
+
+	snprintf(own, sizeof(own), "%s/answer-key", platform->options->state);
+	return vault_open(platform->db, path ? path : own, e);
+}
+
 static int open_store(struct platform *platform, struct err *e)
 {
 	char path[PATH_MAX];
@@ -119,7 +129,8 @@ static int open_store(struct platform *platform, struct err *e)
 		return r;
 	if (snprintf(path, sizeof(path), "%s/platform.db", platform->options->state) >= PATH_MAX)
 		return err_set(e, ERR_INVALID, "'%s' is too long a path", platform->options->state);
-	return schema_open(path, &platform->db, e);
+	r = schema_open(path, &platform->db, e);
+	return r < 0 ? r : open_vault(platform, e);
 }
 
 static void report_challenges(struct platform *platform)

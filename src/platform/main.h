@@ -37,6 +37,10 @@ int platform_daemon_stop_all(struct platform_daemon *daemon, int64_t timeout_ms,
 /* Stops listening and waits for work in progress. Instances go on running. */
 void platform_daemon_free(struct platform_daemon *daemon);
 
+/* `ctfy backup` and `ctfy restore`. Return the exit status. */
+int platform_backup_main(int argc, char **argv);
+int platform_restore_main(int argc, char **argv);
+
 /* `ctfy platform`: runs until SIGTERM or SIGINT. Returns the exit status. */
 int platform_main(int argc, char **argv);
 

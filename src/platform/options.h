@@ -14,6 +14,7 @@
 	ROW(competition, STRING, "FILE", NULL, "Competition to apply at start: a file, or a directory of *.yml.") \
 	ROW(registration, STRING, "WHO", "open", "Who may make an account: \"open\" (anybody) or \"closed\" (organisers only).") \
 	ROW(join_secret_file, STRING, "FILE", NULL, "Secret that nodes join with; unset: made in --state as join-secret.") \
+	ROW(answer_key_file, STRING, "FILE", NULL, "Key that answers are sealed with; unset: made in --state as answer-key.") \
 	ROW(heartbeat, DURATION, "TIME", "5s", "Time between two heartbeats of a node.") \
 	ROW(heartbeat_timeout, DURATION, "TIME", "5s", "Longest time a heartbeat may take.") \
 	ROW(call_timeout, DURATION, "TIME", "60s", "Longest time to wait for a node's answer before asking again.") \

@@ -113,7 +113,7 @@ static int insert_answers(struct db *db, const char *id, const struct instance_w
 			   "INSERT INTO answer (instance_id, question_id, position, answer,"
 			   " answer_hash) VALUES (?, ?, ?, ?, ?)",
 			   DB_ARGS(db_text(id), db_text(question), db_int(position++),
-				   db_text(text), db_text(unique ? hash : NULL)),
+				   db_secret(text), db_text(unique ? hash : NULL)),
 			   e);
 		if (r < 0)
 			return r;

@@ -48,7 +48,7 @@ static void read_review(const struct db_rows *rows, struct arena *arena, void *r
 		.challenge_id = arena_strdup(arena, db_get_text(rows, 1)),
 		.user_id = arena_strdup(arena, db_get_text(rows, 2)),
 		.user = arena_strdup(arena, db_get_text(rows, 3)),
-		.answer = arena_strdup(arena, db_get_text(rows, 4)),
+		.answer = arena_strdup(arena, db_get_secret(rows, 4)),
 		.state = arena_strdup(arena, db_get_text(rows, 5)),
 		.note = arena_strdup(arena, db_get_text(rows, 6)),
 		.peer = arena_strdup(arena, db_get_text(rows, 7)),

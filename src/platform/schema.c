@@ -217,6 +217,9 @@ static const char *const migrations[] = {
 	"	account_id TEXT NOT NULL REFERENCES account (id),"
 	"	at BIGINT NOT NULL,"
 	"	PRIMARY KEY (team_id, challenge_id, filename));",
+
+	/* One row, once answers are sealed: what the key is known by. */
+	"CREATE TABLE vault (proof TEXT NOT NULL);",
 	NULL,
 };
 

@@ -84,7 +84,7 @@ static void read_own_answer(const struct db_rows *rows, struct arena *arena, voi
 
 	*own = (struct own_answer){
 		.question_id = arena_strdup(arena, db_get_text(rows, 0)),
-		.answer = arena_strdup(arena, db_get_text(rows, 1)),
+		.answer = arena_strdup(arena, db_get_secret(rows, 1)),
 	};
 }
 
@@ -287,7 +287,7 @@ static int insert(struct db *db, const struct submission *s, struct err *e)
 		" submitted_at, review) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		DB_ARGS(db_text(s->id), db_text(s->competition_id), db_text(s->challenge_id),
 			db_text(s->question_id), db_text(s->team_id), db_text(s->user_id),
-			db_text(s->answer), db_text(s->verdict), db_text(s->instance_id),
+			db_secret(s->answer), db_text(s->verdict), db_text(s->instance_id),
 			db_text(s->other_team_id), db_text(s->other_instance_id), db_text(s->peer),
 			db_int(s->submitted_at), db_text(s->other_team_id ? "open" : NULL)),
 		e);
@@ -356,7 +356,7 @@ static void read_submission(const struct db_rows *rows, struct arena *arena, voi
 		.question_id = arena_strdup(arena, db_get_text(rows, 3)),
 		.team_id = arena_strdup(arena, db_get_text(rows, 4)),
 		.user_id = arena_strdup(arena, db_get_text(rows, 5)),
-		.answer = arena_strdup(arena, db_get_text(rows, 6)),
+		.answer = arena_strdup(arena, db_get_secret(rows, 6)),
 		.verdict = arena_strdup(arena, db_get_text(rows, 7)),
 		.instance_id = arena_strdup(arena, db_get_text(rows, 8)),
 		.other_team_id = arena_strdup(arena, db_get_text(rows, 9)),
