@@ -1,4 +1,4 @@
-// All of it, or what the arguments name: "play", "organise".
+// All of it, or what the arguments name: "play", "guard".
 
 import { after, before } from "node:test";
 import { closeBrowser, openBrowser } from "./browser.mjs";
@@ -7,4 +7,4 @@ const parts = process.argv.slice(2);
 
 before(openBrowser);
 after(closeBrowser);
-for (const part of parts.length > 0 ? parts : ["play", "organise"]) await import(`./${part}.mjs`);
+for (const part of parts.length > 0 ? parts : ["play", "organise", "guard"]) await import(`./${part}.mjs`);

@@ -54,6 +54,21 @@ function learnClock(answer: Response) {
   if (!Number.isNaN(date)) clockSkew = date + 500 - Date.now();
 }
 
+/* A browser drops its connections when the network changes, as it does where an engine makes one. */
+const READ_AGAIN_MS = [100, 400, 1000];
+
+/** Asks again after each of the pauses while nobody answers. */
+async function reach(url: string, wish: RequestInit, pauses: number[]): Promise<Response> {
+  try {
+    return await fetch(url, wish);
+  } catch {
+    const [pause, ...later] = pauses;
+    if (pause === undefined) throw new ApiError(0, "The platform doesn't answer. Is the network there?");
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    return reach(url, wish, later);
+  }
+}
+
 async function send(
   method: string,
   path: string,
@@ -62,18 +77,11 @@ async function send(
 ): Promise<Response> {
   const csrf = localStorage.getItem(CSRF);
   if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
-  let answer: Response;
-  try {
-    answer = await fetch(`/api/v1${path}`, {
-      method,
-      headers,
-      body,
-      cache: "no-store",
-      credentials: "same-origin",
-    });
-  } catch {
-    throw new ApiError(0, "The platform doesn't answer. Is the network there?");
-  }
+  const answer = await reach(
+    `/api/v1${path}`,
+    { method, headers, body, cache: "no-store", credentials: "same-origin" },
+    method === "GET" ? READ_AGAIN_MS : [],
+  );
   learnClock(answer);
   if (answer.status === 304 || answer.ok) return answer;
   return refuse(answer);

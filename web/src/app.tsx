@@ -136,7 +136,12 @@ function Header({ path }: { path: string }) {
           <ThemeButton />
           {who && (
             <>
-              <a class="who" href="/account" aria-current={path === "/account" ? "page" : undefined}>
+              <a
+                class="who"
+                href="/account"
+                aria-label={`${who.name}: your account`}
+                aria-current={path === "/account" ? "page" : undefined}
+              >
                 <span class="avatar" aria-hidden="true">
                   {[...who.name][0]?.toUpperCase()}
                 </span>

@@ -5,4 +5,5 @@ import "@xterm/xterm/css/xterm.css";
 import { render } from "preact";
 import { App } from "./app";
 
+sessionStorage.removeItem("ctfy.reloads");
 render(<App />, document.getElementById("app")!);
