@@ -127,6 +127,16 @@ uint32_t network_offset(struct service *s, const char *name, const struct yaml_n
 	return offset;
 }
 
+static void warn_of(struct planner *p, const struct yaml_node *map, const char *name,
+		    const char *key)
+{
+	const struct yaml_node *value = yaml_get(map, name);
+
+	if (value)
+		problem_at(p->problems, PROBLEM_WARNING, value, key, "'%s' has no effect here",
+			   name);
+}
+
 static void check_ipam(struct planner *p, const struct yaml_node *network, const char *key)
 {
 	static const char *const known[] = { "driver", "config", "options", NULL };
@@ -134,10 +144,17 @@ static void check_ipam(struct planner *p, const struct yaml_node *network, const
 						 NULL };
 	const struct yaml_node *ipam = yaml_get(network, "ipam");
 	const struct yaml_node *configs = yaml_get(ipam, "config");
+	const char *driver = yaml_string(yaml_get(ipam, "driver"));
 
 	planner_check_keys(p, ipam, key, known);
-	for (size_t i = 0; configs && configs->kind == YAML_LIST && i < configs->count; i++)
+	if (driver && strcmp(driver, "default") != 0)
+		warn_of(p, ipam, "driver", key);
+	warn_of(p, ipam, "options", key);
+	for (size_t i = 0; configs && configs->kind == YAML_LIST && i < configs->count; i++) {
 		planner_check_keys(p, configs->items[i], key, of_config);
+		warn_of(p, configs->items[i], "ip_range", key);
+		warn_of(p, configs->items[i], "aux_addresses", key);
+	}
 }
 
 static void read_gateway(struct planner *p, const struct yaml_node *node,
@@ -213,9 +230,8 @@ static void read_internal(struct planner *p, const struct yaml_node *value,
 static void read_entry(struct planner *p, const struct yaml_entry *entry,
 		       struct plan_network *network)
 {
-	/* What would make instances share a network, or what only a swarm has, is set aside. */
-	static const char *const rewritten[] = { "external", "name", "labels", "attachable",
-						 "ipam" };
+	/* What would make instances share a network is set aside; check_ipam() reads the rest. */
+	static const char *const rewritten[] = { "external", "name", "ipam" };
 
 	if (strcmp(entry->key, "driver") == 0) {
 		read_driver(p, entry->value, network);
@@ -228,6 +244,9 @@ static void read_entry(struct planner *p, const struct yaml_entry *entry,
 		problem_at(p->problems, PROBLEM_WARNING, entry->value,
 			   network_key(p, network->name),
 			   "'%s' has no effect: instances have IPv4 networks", entry->key);
+	} else if (strcmp(entry->key, "labels") == 0 || strcmp(entry->key, "attachable") == 0) {
+		problem_at(p->problems, PROBLEM_WARNING, entry->value,
+			   network_key(p, network->name), "'%s' has no effect here", entry->key);
 	} else if (strncmp(entry->key, "x-", 2) != 0) {
 		for (size_t i = 0; i < ARRAY_SIZE(rewritten); i++)
 			if (strcmp(rewritten[i], entry->key) == 0)

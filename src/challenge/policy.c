@@ -45,7 +45,7 @@ const struct policy_opt_in policy_opt_ins[] = {
 	{ "pids", "run more processes than limits.pids_max" },
 	{ "nofile", "open more files than limits.nofile_max" },
 	{ "replicas", "run more replicas than limits.replicas_max" },
-	{ "volume-driver", "use a volume driver or its options" },
+	{ "volume-driver", "mount what is not the instance's, by a volume's options" },
 	{ "build-host-network", "build on the host's network" },
 	{ "build-privileged", "build with rights over the host" },
 	{ "*", "all of it" },

@@ -413,6 +413,11 @@ static void settle_cpus(struct service *s)
 	const struct limits *limits = &s->p->limits;
 	int64_t asked = s->nano_cpus;
 
+	if (s->cpu_period && !s->cpu_quota) {
+		s->key = "cpu_period";
+		service_warn(s, NULL, "has no effect without cpu_quota");
+		s->key = NULL;
+	}
 	/* The engine refuses a quota beside a number of processors: they are one thing. */
 	if (s->cpu_quota > 0)
 		asked = (int64_t)(1e9 * (double)s->cpu_quota /

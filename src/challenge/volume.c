@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "challenge/folder.h"
 #include "challenge/merge.h"
+#include "challenge/problem.h"
 #include "challenge/service.h"
 
 #include <string.h>
@@ -49,9 +50,14 @@ static bool permits_driver(struct planner *p, const char *name, const struct yam
 	const struct yaml_node *options = yaml_get(node, "driver_opts");
 	const char *key = section_key(p, "volumes", name);
 
-	if (driver && *driver && strcmp(driver, "local") != 0)
-		return planner_permits(p, "volume-driver", node, key,
-				       "the driver '%s' may reach out of the instance", driver);
+	if (yaml_get(node, "labels"))
+		problem_at(p->problems, PROBLEM_WARNING, yaml_get(node, "labels"), key,
+			   "'labels' has no effect here");
+	if (driver && *driver && strcmp(driver, "local") != 0) {
+		problem_at(p->problems, PROBLEM_WARNING, yaml_get(node, "driver"), key,
+			   "a local volume is used instead of the driver '%s'", driver);
+		return true;
+	}
 	if (options && options->kind == YAML_MAP && options->count && !is_tmpfs(options))
 		return planner_permits(p, "volume-driver", options, key,
 				       "its options may mount what is not the instance's");
