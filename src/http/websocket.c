@@ -6,13 +6,12 @@
 #include "base/own.h"
 #include "base/work.h"
 #include "http/call.h"
+#include "http/frame.h"
 #include "http/request.h"
-#include "http/sha1.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sodium.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -24,34 +23,13 @@ enum {
 	SILENCE_MS = 60 * 1000, /* and before the client is taken for gone */
 	GOODBYE_MS = 2000,      /* what the client gets to answer ours */
 	RELAY_OPEN_MS = 10 * 1000,
-	CONTROL_MAX = 125,
 	INPUT_SIZE = 16 << 10,
-	HEAD_MAX = 10, /* of a frame of ours */
-	KEY_LEN = 24,  /* 16 bytes in base64 */
-	ACCEPT_SIZE = 29,
-};
-
-enum opcode {
-	CONTINUATION = 0,
-	TEXT = 1,
-	BINARY = 2,
-	CLOSE = 8,
-	PING = 9,
-	PONG = 10,
 };
 
 enum state {
 	OPENING, /* the 101 is on its way */
 	OPEN,
 	GONE, /* the connection ended before it was open */
-};
-
-/* The frame that is being received. */
-struct frame {
-	bool begun, final;
-	unsigned opcode;
-	uint64_t left, done; /* bytes of its payload */
-	unsigned char mask[4];
 };
 
 struct websocket {
@@ -64,10 +42,13 @@ struct websocket {
 
 	char *input;
 	size_t input_at, input_len;
-	struct frame frame;
-	unsigned message;   /* TEXT or BINARY: the one that a continuation goes on with; 0: none */
-	struct buf text;    /* the message, */
-	struct buf control; /* the control frame that is being received */
+	bool in_frame;
+	struct frame frame; /* the one that is being received, */
+	uint64_t taken;     /* and how much of its payload was */
+	unsigned
+		message; /* FRAME_TEXT or FRAME_BINARY: what a continuation goes on with; 0: none */
+	struct buf text; /* a text message, */
+	struct buf control; /* or a control frame's payload, as far as it has come */
 	atomic_int_fast64_t heard_at, pinged_at; /* monotonic ms */
 
 	pthread_mutex_t sending; /* a frame is sent whole */
@@ -117,17 +98,6 @@ static int wait_writable(const struct websocket *ws, struct err *e)
 
 /* --- sending ------------------------------------------------------------------------------ */
 
-static size_t put_head(unsigned char *head, enum opcode opcode, size_t len)
-{
-	size_t bytes = len < 126 ? 0 : len <= UINT16_MAX ? 2 : 8;
-
-	head[0] = (unsigned char)(0x80 | opcode);
-	head[1] = (unsigned char)(bytes == 0 ? len : bytes == 2 ? 126 : 127);
-	for (size_t i = 0; i < bytes; i++)
-		head[2 + i] = (unsigned char)((uint64_t)len >> (8 * (bytes - 1 - i)));
-	return 2 + bytes;
-}
-
 static int send_parts(const struct websocket *ws, struct iovec *parts, size_t count, struct err *e)
 {
 	while (count > 0) {
@@ -153,12 +123,13 @@ static int send_parts(const struct websocket *ws, struct iovec *parts, size_t co
 	return 0;
 }
 
-static int send_locked(struct websocket *ws, enum opcode opcode, const void *bytes, size_t len,
-		       struct err *e)
+static int send_locked(struct websocket *ws, enum frame_opcode opcode, const void *bytes,
+		       size_t len, struct err *e)
 {
-	unsigned char head[HEAD_MAX];
+	const struct frame frame = { .final = true, .opcode = opcode, .size = len };
+	unsigned char head[FRAME_HEAD_MAX];
 	struct iovec parts[] = {
-		{ head, put_head(head, opcode, len) },
+		{ head, frame_put_head(&frame, head) },
 		{ (void *)(uintptr_t)bytes, len },
 	};
 
@@ -167,7 +138,7 @@ static int send_locked(struct websocket *ws, enum opcode opcode, const void *byt
 	return send_parts(ws, parts, ARRAY_SIZE(parts), e);
 }
 
-static int send_frame(struct websocket *ws, enum opcode opcode, const void *bytes, size_t len,
+static int send_frame(struct websocket *ws, enum frame_opcode opcode, const void *bytes, size_t len,
 		      struct err *e)
 {
 	int r;
@@ -180,12 +151,12 @@ static int send_frame(struct websocket *ws, enum opcode opcode, const void *byte
 
 int websocket_send_binary(struct websocket *ws, const void *bytes, size_t len, struct err *e)
 {
-	return send_frame(ws, BINARY, bytes, len, e);
+	return send_frame(ws, FRAME_BINARY, bytes, len, e);
 }
 
 int websocket_send_text(struct websocket *ws, const char *text, struct err *e)
 {
-	return send_frame(ws, TEXT, text, strlen(text), e);
+	return send_frame(ws, FRAME_TEXT, text, strlen(text), e);
 }
 
 int websocket_keep_alive(struct websocket *ws, struct err *e)
@@ -196,12 +167,12 @@ int websocket_keep_alive(struct websocket *ws, struct err *e)
 	    now - atomic_load(&ws->pinged_at) < PING_MS)
 		return 0;
 	atomic_store(&ws->pinged_at, now);
-	return send_frame(ws, PING, "", 0, e);
+	return send_frame(ws, FRAME_PING, "", 0, e);
 }
 
 void websocket_say_close(struct websocket *ws, enum websocket_code code, const char *reason)
 {
-	unsigned char payload[CONTROL_MAX];
+	unsigned char payload[FRAME_CONTROL_MAX];
 	size_t len = strnlen(reason, sizeof(payload) - 2);
 	struct err lost = ERR_INIT; /* it has gone already: then nobody is there to be told */
 
@@ -209,7 +180,7 @@ void websocket_say_close(struct websocket *ws, enum websocket_code code, const c
 	payload[1] = (unsigned char)code;
 	memcpy(payload + 2, reason, len);
 	pthread_mutex_lock(&ws->sending);
-	send_locked(ws, CLOSE, payload, len + 2, &lost);
+	send_locked(ws, FRAME_CLOSE, payload, len + 2, &lost);
 	ws->said_close = true;
 	pthread_mutex_unlock(&ws->sending);
 	atomic_store(&ws->closing_at, clock_monotonic_ms());
@@ -242,94 +213,71 @@ static int fill(struct websocket *ws, struct err *e)
 	return 0;
 }
 
-static int take(struct websocket *ws, unsigned char *bytes, size_t len, struct err *e)
-{
-	for (size_t i = 0; i < len; i++) {
-		int r = fill(ws, e);
-
-		if (r < 0)
-			return r;
-		bytes[i] = (unsigned char)ws->input[ws->input_at++];
-	}
-	return 0;
-}
-
 /* What is wrong with the frame; NULL: nothing. */
-static const char *fault_of(const struct websocket *ws, const unsigned char head[2])
+static const char *fault_of(const struct websocket *ws)
 {
 	const struct frame *frame = &ws->frame;
-	bool is_control = frame->opcode >= CLOSE;
 
-	if (head[0] & 0x70)
+	if (frame->reserved)
 		return "reserved bits are set";
-	if (!(head[1] & 0x80))
+	if (!frame->masked)
 		return "a frame is not masked";
-	if (is_control)
-		return frame->opcode > PONG             ? "an unknown control frame"
-		       : !frame->final                  ? "a control frame in parts"
-		       : (head[1] & 0x7f) > CONTROL_MAX ? "a control frame too long"
-							: NULL;
-	if (frame->opcode > BINARY)
+	if (frame->opcode >= FRAME_CLOSE)
+		return frame->opcode > FRAME_PONG        ? "an unknown control frame"
+		       : !frame->final                   ? "a control frame in parts"
+		       : frame->size > FRAME_CONTROL_MAX ? "a control frame too long"
+							 : NULL;
+	if (frame->opcode > FRAME_BINARY)
 		return "an unknown frame";
-	if (frame->opcode == CONTINUATION)
+	if (frame->opcode == FRAME_CONTINUATION)
 		return ws->message ? NULL : "a continuation of nothing";
 	return ws->message ? "a message inside another" : NULL;
 }
 
 static int begin_frame(struct websocket *ws, struct err *e)
 {
-	struct frame *frame = &ws->frame;
-	unsigned char head[2], length[8];
+	unsigned char head[FRAME_HEAD_MAX];
 	const char *fault;
-	size_t bytes;
-	int r = take(ws, head, sizeof(head), e);
+	size_t len = 0;
+	int r;
 
-	if (r < 0)
-		return r;
-	*frame = (struct frame){ .final = head[0] & 0x80, .opcode = head[0] & 0x0f };
-	fault = fault_of(ws, head);
+	while (frame_read_head(head, len, &ws->frame) == 0) {
+		r = fill(ws, e);
+		if (r < 0)
+			return r;
+		head[len++] = (unsigned char)ws->input[ws->input_at++];
+	}
+	fault = fault_of(ws);
 	if (fault)
 		return refuse(ws, WEBSOCKET_PROTOCOL, e, fault);
-	frame->left = head[1] & 0x7f;
-	bytes = frame->left == 126 ? 2 : frame->left == 127 ? 8 : 0;
-	r = take(ws, length, bytes, e);
-	if (bytes)
-		frame->left = 0;
-	for (size_t i = 0; r == 0 && i < bytes; i++)
-		frame->left = frame->left << 8 | length[i];
-	if (r == 0)
-		r = take(ws, frame->mask, sizeof(frame->mask), e);
-	if (r < 0)
-		return r;
-	if (frame->opcode == TEXT || frame->opcode == BINARY)
-		ws->message = frame->opcode;
-	frame->begun = true;
+	if (ws->frame.opcode == FRAME_TEXT || ws->frame.opcode == FRAME_BINARY)
+		ws->message = ws->frame.opcode;
+	ws->in_frame = true;
+	ws->taken = 0;
 	return 0;
 }
 
 /* The next bytes of the frame's payload, unmasked in place; none where it has ended. */
 static int take_payload(struct websocket *ws, struct websocket_part *part, struct err *e)
 {
-	struct frame *frame = &ws->frame;
+	uint64_t left = ws->frame.size - ws->taken;
 	char *bytes;
 	size_t len;
 	int r;
 
 	*part = (struct websocket_part){ .kind = WEBSOCKET_BINARY, .bytes = "" };
-	if (frame->left == 0)
+	if (left == 0)
 		return 0;
 	r = fill(ws, e);
 	if (r < 0)
 		return r;
 	bytes = ws->input + ws->input_at;
 	len = ws->input_len - ws->input_at;
-	if (len > frame->left)
-		len = (size_t)frame->left;
-	for (size_t i = 0; i < len; i++)
-		bytes[i] = (char)((unsigned char)bytes[i] ^ frame->mask[(frame->done + i) % 4]);
+	if (len > left)
+		len = (size_t)left;
+	frame_mask(ws->frame.mask, ws->taken, bytes, len);
 	ws->input_at += len;
-	frame->left -= len;
-	frame->done += len;
+	ws->taken += len;
 	part->bytes = bytes;
 	part->len = len;
 	return 0;
@@ -344,8 +292,10 @@ static int end_control(struct websocket *ws, struct err *e)
 	if (r < 0)
 		return r;
 	switch (ws->frame.opcode) {
-	case PING: r = send_frame(ws, PONG, ws->control.data, ws->control.len, e); break;
-	case CLOSE:
+	case FRAME_PING:
+		r = send_frame(ws, FRAME_PONG, ws->control.data, ws->control.len, e);
+		break;
+	case FRAME_CLOSE:
 		if (ws->control.len >= 2)
 			code = (unsigned)(unsigned char)ws->control.data[0] << 8 |
 			       (unsigned char)ws->control.data[1];
@@ -354,7 +304,7 @@ static int end_control(struct websocket *ws, struct err *e)
 			websocket_say_close(ws, (enum websocket_code)code, "");
 		r = 1;
 		break;
-	case PONG: break;
+	case FRAME_PONG: break;
 	}
 	buf_clear(&ws->control);
 	return r;
@@ -384,24 +334,22 @@ static int end_text(struct websocket *ws, struct websocket_part *part, struct er
 /* One step: 1 when there is something for the caller in part. */
 static int receive(struct websocket *ws, struct websocket_part *part, struct err *e)
 {
-	struct frame *frame = &ws->frame;
-	bool is_control, ended, is_message_end;
-	int r = frame->begun ? 0 : begin_frame(ws, e);
+	const struct frame *frame = &ws->frame;
+	bool is_message_end;
+	int r = ws->in_frame ? 0 : begin_frame(ws, e);
 
 	if (r == 0)
 		r = take_payload(ws, part, e);
 	if (r < 0)
 		return r;
-	ended = frame->left == 0;
-	frame->begun = !ended;
-	is_control = frame->opcode >= CLOSE;
-	if (is_control) {
+	ws->in_frame = ws->taken < frame->size;
+	if (frame->opcode >= FRAME_CLOSE) {
 		buf_put(&ws->control, part->bytes, part->len);
 		part->kind = WEBSOCKET_CLOSED;
-		return ended ? end_control(ws, e) : 0;
+		return ws->in_frame ? 0 : end_control(ws, e);
 	}
-	is_message_end = ended && frame->final;
-	if (ws->message == TEXT) {
+	is_message_end = !ws->in_frame && frame->final;
+	if (ws->message == FRAME_TEXT) {
 		buf_put(&ws->text, part->bytes, part->len);
 		r = is_message_end ? end_text(ws, part, e) : 0;
 	} else {
@@ -524,34 +472,21 @@ static int check_request(const struct http_req *req, struct err *e)
 	if (!version || strcmp(version, "13") != 0)
 		return err_set(e, ERR_INVALID, "version %s of WebSockets is not spoken here: 13 is",
 			       version ? version : "(none)");
-	if (strlen(key) != KEY_LEN)
+	if (strlen(key) != FRAME_KEY_LEN)
 		return err_set(e, ERR_INVALID, "the WebSocket key is not 16 bytes in base64");
 	return 0;
-}
-
-/* RFC 6455, 4.2.2. */
-static void accept_key(const struct http_req *req, char accept[ACCEPT_SIZE])
-{
-	unsigned char digest[SHA1_SIZE];
-	char text[KEY_LEN + sizeof("258EAFA5-E914-47DA-95CA-C5AB0DC85B11")];
-	int len = snprintf(text, sizeof(text), "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
-			   http_header(req, "Sec-WebSocket-Key"));
-
-	sha1(text, (size_t)len, digest);
-	sodium_bin2base64(accept, ACCEPT_SIZE, digest, sizeof(digest),
-			  sodium_base64_VARIANT_ORIGINAL);
 }
 
 static struct MHD_Response *upgrade_response(struct http_req *req, struct websocket *ws)
 {
 	struct MHD_Response *response = MHD_create_response_for_upgrade(on_upgraded, ws);
-	char accept[ACCEPT_SIZE];
+	char proof[FRAME_PROOF_SIZE];
 
 	if (!response)
 		return NULL;
-	accept_key(req, accept);
+	frame_proof(http_header(req, "Sec-WebSocket-Key"), proof);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_UPGRADE, "websocket");
-	MHD_add_response_header(response, "Sec-WebSocket-Accept", accept);
+	MHD_add_response_header(response, "Sec-WebSocket-Accept", proof);
 	return response;
 }
 
@@ -670,7 +605,7 @@ static int open_relay(const struct http_req *req, struct http_client *client, co
 		      struct http_tunnel **ret_tunnel, struct http_reply *ret_reply, struct err *e)
 {
 	static const char name[] = "Sec-WebSocket-Key: ";
-	char key[sizeof(name) + KEY_LEN];
+	char key[sizeof(name) + FRAME_KEY_LEN];
 	const char *const headers[] = { key, "Sec-WebSocket-Version: 13", NULL };
 	const struct http_call call = {
 		.method = "GET", .path = path, .headers = headers, .timeout_ms = RELAY_OPEN_MS
