@@ -210,10 +210,10 @@ CTFY_API int ctfy_node_get_openvpn_config(struct ctfy_node_client *client, const
 CTFY_API void ctfy_bytes_done(struct ctfy_bytes *bytes);
 
 /*
- * Evidence. Each can be large, and comes in three forms: into memory, to a sink as it arrives, and
- * to a file descriptor (written from its present position, not closed, not truncated on failure; a
- * write that blocks is waited for, whatever the timeout). ret_size, which may be NULL, is the
- * number of bytes written there, also when the call fails.
+ * Evidence. Each can be large, and comes in three forms (all of it in one, in the latter two): into
+ * memory, to a sink as it arrives, and to a file descriptor (written from its present position, not
+ * closed, not truncated on failure; a write that blocks is waited for, whatever the timeout).
+ * ret_size, which may be NULL, is the number of bytes written there, also when the call fails.
  */
 
 /* What of the traffic: NULL or zeroed for all, as the node's own JSON. */
@@ -274,6 +274,52 @@ CTFY_API int ctfy_node_get_pcap_to(struct ctfy_node_client *client, const char *
 CTFY_API int ctfy_node_get_pcap_to_fd(struct ctfy_node_client *client, const char *instance_id,
 				      int fd, uint64_t *ret_size, const struct ctfy_call *call,
 				      struct ctfy_error *error);
+
+/*
+ * GET /instances/{id}/evidence: all of it in one archive (tar, zstd), with a manifest that `ctfy
+ * evidence verify` checks it by; also of an instance that has ended. NODE: 404.
+ */
+CTFY_API int ctfy_node_get_evidence_to(struct ctfy_node_client *client, const char *instance_id,
+				       const struct ctfy_sink *sink, const struct ctfy_call *call,
+				       struct ctfy_error *error);
+CTFY_API int ctfy_node_get_evidence_to_fd(struct ctfy_node_client *client, const char *instance_id,
+					  int fd, uint64_t *ret_size, const struct ctfy_call *call,
+					  struct ctfy_error *error);
+
+/*
+ * Shells: a terminal in one of an instance's containers.
+ *
+ * One thread may read while another writes and resizes. A shell ends before its client.
+ */
+struct ctfy_shell;
+
+/* The exit code of a process that nobody knows the end of: its container went, or its node. */
+#define CTFY_SHELL_NO_CODE (-1)
+
+/*
+ * GET /instances/{id}/containers/{container_id}/shell, as a WebSocket. container_id: the id, its
+ * first twelve digits or the name. The call's timeout is for opening it. NODE: 404, 409 the
+ * container does not run.
+ */
+CTFY_API int ctfy_node_open_shell(struct ctfy_node_client *client, const char *instance_id,
+				  const char *container_id, unsigned columns, unsigned rows,
+				  struct ctfy_shell **ret_shell, const struct ctfy_call *call,
+				  struct ctfy_error *error);
+/*
+ * Waits up to timeout seconds (less than 0: for ever) for what the terminal shows; ret_size 0: the
+ * shell has ended. Fails with TIMEOUT, after which one may go on, TRANSPORT or PROTOCOL.
+ */
+CTFY_API int ctfy_shell_read(struct ctfy_shell *shell, void *bytes, size_t size, double timeout,
+			     size_t *ret_size, struct ctfy_error *error);
+/* Types; waits until all is sent. */
+CTFY_API int ctfy_shell_write(struct ctfy_shell *shell, const void *bytes, size_t size,
+			      struct ctfy_error *error);
+CTFY_API int ctfy_shell_resize(struct ctfy_shell *shell, unsigned columns, unsigned rows,
+			       struct ctfy_error *error);
+/* After its end: what its process exited with, or CTFY_SHELL_NO_CODE. */
+CTFY_API int ctfy_shell_exit_code(const struct ctfy_shell *shell);
+/* Hangs up; what still runs in it is ended. NULL is fine. */
+CTFY_API void ctfy_shell_close(struct ctfy_shell *shell);
 
 /* Attachments: the files made for one instance */
 

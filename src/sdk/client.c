@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/own.h"
+#include "http/terminal.h"
 
 #include <limits.h>
 #include <string.h>
@@ -153,43 +154,67 @@ static int make_headers(const struct request *request, const struct ctfy_call *c
 	return 0;
 }
 
-/* Whatever the status. */
-static int exchange(struct ctfy_node_client *client, const struct request *request,
-		    const struct ctfy_call *call, struct http_reply *ret_reply,
-		    struct ctfy_error *error)
+/* What libcurl is told of a call, with the texts that it points at. */
+struct outgoing {
+	struct buf path;
+	char *body, *request_id;
+	const char *headers[HEADERS_MAX + 1];
+	struct http_call http;
+};
+
+static void outgoing_done(struct outgoing *outgoing)
 {
-	AUTO(struct buf, buf_done) path = BUF_INIT;
-	AUTO(char *, freep) body = NULL;
-	AUTO(char *, freep) request_id = NULL;
-	const char *headers[HEADERS_MAX + 1] = { 0 };
-	struct err e = ERR_INIT;
+	buf_done(&outgoing->path);
+	free(outgoing->body);
+	free(outgoing->request_id);
+}
+
+static int prepare(const struct ctfy_node_client *client, const struct request *request,
+		   const struct ctfy_call *call, struct outgoing *outgoing,
+		   struct ctfy_error *error)
+{
 	int r;
 
+	outgoing->path = (struct buf)BUF_INIT;
 	if ((r = check_timeout(call->timeout, error)) < 0 ||
-	    (r = make_path(request, &path, error)) < 0 ||
-	    (r = make_body(request, &body, error)) < 0 ||
-	    (r = make_headers(request, call, headers, &request_id, error)) < 0)
+	    (r = make_path(request, &outgoing->path, error)) < 0 ||
+	    (r = make_body(request, &outgoing->body, error)) < 0 ||
+	    (r = make_headers(request, call, outgoing->headers, &outgoing->request_id, error)) < 0)
 		return r;
-
-	struct http_call http = {
+	outgoing->http = (struct http_call){
 		.method = request->method,
-		.path = path.data,
-		.headers = headers[0] ? headers : NULL,
-		.body = body,
-		.body_len = body ? strlen(body) : 0,
+		.path = outgoing->path.data,
+		.headers = outgoing->headers[0] ? outgoing->headers : NULL,
+		.body = outgoing->body,
+		.body_len = outgoing->body ? strlen(outgoing->body) : 0,
 		.sink = request->sink,
 		.sink_cookie = request->sink_cookie,
 		.timeout_ms = milliseconds(call->timeout > 0 ? call->timeout : client->timeout),
 		.max_body = call->body_max ? call->body_max : client->body_max,
 	};
-	return http_call(client->http, &http, ret_reply, &e) < 0 ? sdk_fail(error, &e) : 0;
+	return 0;
+}
+
+static const struct ctfy_call plain_call;
+
+/* Whatever the status. */
+static int exchange(struct ctfy_node_client *client, const struct request *request,
+		    const struct ctfy_call *call, struct http_reply *ret_reply,
+		    struct ctfy_error *error)
+{
+	AUTO(struct outgoing, outgoing_done) outgoing = { .body = NULL };
+	struct err e = ERR_INIT;
+	int r = prepare(client, request, call, &outgoing, error);
+
+	if (r < 0)
+		return r;
+	return http_call(client->http, &outgoing.http, ret_reply, &e) < 0 ? sdk_fail(error, &e) : 0;
 }
 
 int sdk_ask(struct ctfy_node_client *client, const struct request *request,
 	    const struct ctfy_call *call, struct http_reply *ret_reply, struct ctfy_error *error)
 {
-	static const struct ctfy_call plain;
-	int r = exchange(client, request, call ? call : &plain, ret_reply, error);
+	int r = exchange(client, request, call ? call : &plain_call, ret_reply, error);
 
 	if (r < 0)
 		return r;
@@ -200,6 +225,23 @@ int sdk_ask(struct ctfy_node_client *client, const struct request *request,
 	if (ret_reply->status < 200 || ret_reply->status > 299)
 		return sdk_fail_node(error, ret_reply);
 	return 0;
+}
+
+int sdk_open_terminal(struct ctfy_node_client *client, const struct request *request,
+		      const struct ctfy_call *call, struct terminal **ret_terminal,
+		      struct ctfy_error *error)
+{
+	AUTO(struct outgoing, outgoing_done) outgoing = { .body = NULL };
+	AUTO(struct http_reply, http_reply_done) reply = HTTP_REPLY_INIT;
+	struct err e = ERR_INIT;
+	int r = prepare(client, request, call ? call : &plain_call, &outgoing, error);
+
+	if (r < 0)
+		return r;
+	r = terminal_open(client->http, &outgoing.http, ret_terminal, &reply, &e);
+	if (r == -ERR_PROTOCOL && reply.status >= 300)
+		return sdk_fail_node(error, &reply);
+	return r < 0 ? sdk_fail(error, &e) : 0;
 }
 
 int sdk_tell(struct ctfy_node_client *client, const struct request *request,

@@ -19,7 +19,7 @@ struct request {
 	 * The path below /api/v1, in turns: as it is, then an id or name to be escaped, and so on.
 	 * What is as it is ends with "/" exactly where one follows.
 	 */
-	const char *path[4];
+	const char *path[6];
 	const char *query;  /* "?a=b"; NULL: none */
 	const json_t *body; /* NULL: none */
 	bool respond_async; /* Prefer: respond-async */
@@ -73,6 +73,13 @@ int sdk_ask_bytes(struct ctfy_node_client *client, const struct request *request
 /* What the buffer holds becomes ret_bytes', whose members are set together or not at all. */
 int sdk_take_bytes(struct buf *data, const char *content_type, struct ctfy_bytes *ret_bytes,
 		   struct err *e);
+
+struct terminal;
+
+/* Opens the WebSocket of a shell; of the request, path and query count. */
+int sdk_open_terminal(struct ctfy_node_client *client, const struct request *request,
+		      const struct ctfy_call *call, struct terminal **ret_terminal,
+		      struct ctfy_error *error);
 
 /* The reply's body as JSON. Fails with PROTOCOL. */
 int sdk_parse(const struct http_reply *reply, json_t **ret_json, struct ctfy_error *error);

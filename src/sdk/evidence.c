@@ -1,4 +1,4 @@
-/* What was recorded of an instance: traffic, logs, packets. */
+/* What was recorded of an instance: traffic, logs, packets, and all of it in one. */
 #include "base/err.h"
 #include "sdk/client.h"
 #include "sdk/stream.h"
@@ -188,6 +188,32 @@ int ctfy_node_get_pcap_to_fd(struct ctfy_node_client *client, const char *instan
 			     struct ctfy_error *error)
 {
 	struct request request = pcap_request(instance_id);
+	struct target target = { .fd = fd, .ret_size = ret_size };
+
+	return sdk_stream(client, &request, &target, call, error);
+}
+
+static struct request evidence_request(const char *instance_id)
+{
+	return (struct request){ .method = "GET",
+				 .path = { "/instances/", instance_id, "/evidence" } };
+}
+
+int ctfy_node_get_evidence_to(struct ctfy_node_client *client, const char *instance_id,
+			      const struct ctfy_sink *sink, const struct ctfy_call *call,
+			      struct ctfy_error *error)
+{
+	struct request request = evidence_request(instance_id);
+	struct target target = { .sink = sink };
+
+	return sdk_stream(client, &request, &target, call, error);
+}
+
+int ctfy_node_get_evidence_to_fd(struct ctfy_node_client *client, const char *instance_id, int fd,
+				 uint64_t *ret_size, const struct ctfy_call *call,
+				 struct ctfy_error *error)
+{
+	struct request request = evidence_request(instance_id);
 	struct target target = { .fd = fd, .ret_size = ret_size };
 
 	return sdk_stream(client, &request, &target, call, error);

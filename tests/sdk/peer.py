@@ -13,14 +13,16 @@ FastAPI's errors for whoever asks otherwise:
 """
 
 import hashlib
+import json
 from typing import Optional
 
-from fastapi import APIRouter, Body, Depends, FastAPI, Header, HTTPException, Path, Response
+from fastapi import APIRouter, Body, Depends, FastAPI, Header, HTTPException, Path, Response, WebSocket
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 TOKEN = "example-token"
 PCAP = bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000")
+EVIDENCE = bytes.fromhex("28b52ffd") + bytes(124)
 ATTACHMENT = b"\x7fELF" + bytes(60)
 OVPN = b"client\r\ndev tun\nremote 203.0.113.7 1194 udp\n"
 LOGS = "app | listening on :8080\ndb  | ready\u2026\n"
@@ -161,6 +163,11 @@ def logs(tail: Optional[int] = None, service: Optional[str] = None):
     return {"logs": "".join(lines[-tail:] if tail else lines)}
 
 
+@one.get("/evidence")
+def evidence():
+    return Response(EVIDENCE, media_type="application/zstd")
+
+
 @one.get("/pcap")
 def pcap():
     return Response(PCAP, media_type="application/vnd.tcpdump.pcap")
@@ -245,3 +252,24 @@ def html():
 node.include_router(one)
 app = FastAPI()
 app.include_router(node)
+
+
+@app.websocket("/api/v1/instances/team-7/containers/app/shell")
+async def shell(socket: WebSocket, cols: int, rows: int):
+    """Says its size at first and when it changes, and what is typed; "exit" ends it."""
+    if socket.headers.get("authorization") != f"Bearer {TOKEN}":
+        return await socket.close()
+    await socket.accept()
+    await socket.send_bytes(b"%dx%d$ " % (cols, rows))
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        if message.get("text"):
+            size = json.loads(message["text"])
+            await socket.send_bytes(b"%dx%d$ " % (size["cols"], size["rows"]))
+        else:
+            await socket.send_bytes(message["bytes"])
+        if message.get("bytes") == b"exit\n":
+            await socket.send_text(json.dumps({"type": "exit", "code": 7}))
+            return await socket.close(1000)

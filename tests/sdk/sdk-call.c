@@ -392,6 +392,24 @@ static int get_pcap_to_fd(struct context *c, char **args, int count)
 	return print_size(r, size);
 }
 
+static int get_evidence_to(struct context *c, char **args, int count)
+{
+	struct ctfy_sink sink = sink_to(c);
+
+	(void)count;
+	return ctfy_node_get_evidence_to(c->client, args[0], &sink, &c->call, &c->error);
+}
+
+static int get_evidence_to_fd(struct context *c, char **args, int count)
+{
+	uint64_t size = 0;
+	int r = ctfy_node_get_evidence_to_fd(c->client, args[0], STDOUT_FILENO, &size, &c->call,
+					     &c->error);
+
+	(void)count;
+	return print_size(r, size);
+}
+
 static int get_agent_runtime(struct context *c, char **args, int count)
 {
 	struct ctfy_agent_runtime runtime;
@@ -506,6 +524,8 @@ static const struct {
 	COMMAND(get_pcap, 1),
 	COMMAND(get_pcap_to, 1),
 	COMMAND(get_pcap_to_fd, 1),
+	COMMAND(get_evidence_to, 1),
+	COMMAND(get_evidence_to_fd, 1),
 	COMMAND(get_agent_runtime, 1),
 	COMMAND(list_instance_attachments, 1),
 	COMMAND(get_openvpn_config, 1),

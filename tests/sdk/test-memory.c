@@ -191,12 +191,21 @@ static int write_logs(struct ctfy_error *error)
 	return r;
 }
 
+static int open_shell(struct ctfy_error *error)
+{
+	struct ctfy_shell *shell = NULL;
+	int r = ctfy_node_open_shell(client, "team-7", "app", 80, 24, &shell, NULL, error);
+
+	ctfy_shell_close(shell);
+	return r;
+}
+
 TEST(no_call_breaks_when_memory_ends)
 {
 	static sdk_call *const calls[] = {
 		make_client,        start_instance,  get_status_and_text, rescan,
 		build_all,          list_containers, get_agent_runtime,   get_traffic,
-		get_container_logs, get_pcap,        write_logs,
+		get_container_logs, get_pcap,        write_logs,          open_shell,
 	};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)

@@ -387,6 +387,112 @@ static int receive(void *cookie, const void *bytes, size_t size)
 	return 0;
 }
 
+TEST(all_evidence_comes_in_one_file)
+{
+	FILE *file = tmpfile();
+	uint64_t size = 0;
+
+	CHECK_EQ(ctfy_node_get_evidence_to_fd(client, "team-7", fileno(file), &size, NULL, &error),
+		 0);
+	CHECK_EQ(size, 128);
+	fclose(file);
+	check_failed(ctfy_node_get_evidence_to_fd(client, "team-8", -1, &size, NULL, &error),
+		     CTFY_ERROR_NODE, 404, "instance 'team-8' not found");
+}
+
+static struct ctfy_shell *shell;
+
+static void open_shell(unsigned columns, unsigned rows)
+{
+	CHECK_EQ(ctfy_node_open_shell(client, "team-7", "app", columns, rows, &shell, NULL, &error),
+		 0);
+}
+
+/* Reads until so many bytes are there, or the end. */
+static size_t read_shell(char *bytes, size_t size)
+{
+	size_t len = 0, part = 1;
+
+	while (len < size && part > 0) {
+		CHECK_EQ(ctfy_shell_read(shell, bytes + len, size - len, 60, &part, &error), 0);
+		len += part;
+	}
+	return len;
+}
+
+static void check_shown(const char *text)
+{
+	char shown[256] = "";
+
+	CHECK_EQ(read_shell(shown, strlen(text)), strlen(text));
+	CHECK_STR(shown, text);
+}
+
+TEST(a_shell_is_typed_into_resized_and_ends_with_a_code)
+{
+	char rest[16];
+
+	open_shell(80, 24);
+	check_shown("80x24$ ");
+	CHECK_EQ(ctfy_shell_write(shell, "gr\303\274n\n", 6, &error), 0);
+	check_shown("gr\303\274n\n");
+	CHECK_EQ(ctfy_shell_resize(shell, 132, 50, &error), 0);
+	check_shown("132x50$ ");
+	CHECK_EQ(ctfy_shell_exit_code(shell), CTFY_SHELL_NO_CODE);
+	CHECK_EQ(ctfy_shell_write(shell, "exit\n", 5, &error), 0);
+	check_shown("exit\n");
+	CHECK_EQ(read_shell(rest, sizeof(rest)), 0);
+	CHECK_EQ(ctfy_shell_exit_code(shell), 7);
+	ctfy_shell_close(shell);
+}
+
+TEST(much_goes_through_a_shell_unchanged)
+{
+	enum { MUCH = 300000 };
+	char *typed = malloc(MUCH), *shown = malloc(MUCH);
+
+	for (size_t i = 0; i < MUCH; i++)
+		typed[i] = (char)(i * 7 + i / 251);
+	open_shell(80, 24);
+	check_shown("80x24$ ");
+	for (size_t at = 0; at < MUCH; at += 100000) { /* one frame, and several */
+		CHECK_EQ(ctfy_shell_write(shell, typed + at, 100000, &error), 0);
+		CHECK_EQ(read_shell(shown + at, 100000), 100000);
+	}
+	CHECK_EQ(memcmp(typed, shown, MUCH), 0);
+	ctfy_shell_close(shell);
+	free(typed);
+	free(shown);
+}
+
+TEST(a_shell_that_says_nothing_can_be_read_again)
+{
+	size_t size = 99;
+	char byte;
+
+	open_shell(80, 24);
+	check_shown("80x24$ ");
+	CHECK_EQ(ctfy_shell_read(shell, &byte, 1, 0.01, &size, &error), -CTFY_ERROR_TIMEOUT);
+	CHECK_EQ(size, 99);
+	CHECK_EQ(ctfy_shell_write(shell, "more", 4, &error), 0);
+	check_shown("more");
+	ctfy_shell_close(shell);
+}
+
+TEST(a_shell_that_cannot_be_is_refused)
+{
+	shell = NULL;
+	CHECK_EQ(ctfy_node_open_shell(client, "team-8", "app", 80, 24, &shell, NULL, &error),
+		 -CTFY_ERROR_NODE);
+	CHECK_EQ(error.status, 403); /* what the peer's library makes of any refusal */
+	CHECK_EQ(ctfy_node_open_shell(client, "team-7", "app", 0, 24, &shell, NULL, &error),
+		 -CTFY_ERROR_ARGUMENT);
+	CHECK_EQ(ctfy_node_open_shell(client, "team-7", "", 80, 24, &shell, NULL, &error),
+		 -CTFY_ERROR_ARGUMENT);
+	CHECK(!shell);
+	ctfy_shell_close(NULL);
+}
+
 TEST(attachments_are_listed_and_fetched)
 {
 	struct ctfy_attachments attachments;
@@ -447,6 +553,11 @@ int main(void)
 		T(traffic_comes_in_pages),
 		T(logs_are_text),
 		T(a_capture_is_bytes_and_none_is_an_empty_one),
+		T(all_evidence_comes_in_one_file),
+		T(a_shell_is_typed_into_resized_and_ends_with_a_code),
+		T(much_goes_through_a_shell_unchanged),
+		T(a_shell_that_says_nothing_can_be_read_again),
+		T(a_shell_that_cannot_be_is_refused),
 		T(attachments_are_listed_and_fetched),
 		T(a_vpn_configuration_is_verbatim),
 	};
