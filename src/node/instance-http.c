@@ -106,26 +106,34 @@ static int send_row(struct node *node, struct http_res *res, int status,
 	return r;
 }
 
-static int serve_start(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+static int start(struct node *node, const struct instance_spec *spec, bool async,
+		 struct http_res *res, struct err *e)
 {
 	static const int statuses[] = {
 		[INSTANCE_CREATED] = 201,
 		[INSTANCE_EXISTING] = 200,
 		[INSTANCE_ACCEPTED] = 202,
 	};
+	struct ctfy_instance row = { 0 };
+	int r = instance_start(node, spec, async, &row, e);
+
+	if (r > 0)
+		r = send_row(node, res, statuses[r], &row);
+	fields_done(instance_fields, &row);
+	return r;
+}
+
+static int serve_start(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
 	struct node *node = ctx;
 	struct instance_spec spec = { 0 };
-	struct ctfy_instance row = { 0 };
 	int r;
 
 	r = http_read(req, instance_spec_fields, &spec, e);
 	if ((r == 0 || r == -ERR_VALIDATION) && check_spec(node, req, &spec, e) < 0)
 		r = -ERR_VALIDATION;
 	if (r == 0)
-		r = instance_start(node, &spec, prefers_async(req), &row, e);
-	if (r > 0)
-		r = send_row(node, res, statuses[r], &row);
-	fields_done(instance_fields, &row);
+		r = start(node, &spec, prefers_async(req), res, e);
 	fields_done(instance_spec_fields, &spec);
 	return r;
 }
@@ -325,10 +333,10 @@ static int send_traffic(struct http_req *req, struct http_res *res, const char *
 		r = traffic_seek(traffic, since, e);
 	if (r == 0)
 		r = http_begin(res, 200, "application/json", e);
-	if (r < 0)
-		return r;
-	return format ? traffic_har(traffic, send_part, res, e)
-		      : traffic_page(traffic, id, (size_t)limit, send_part, res, e);
+	if (r == 0)
+		r = format ? traffic_har(traffic, send_part, res, e)
+			   : traffic_page(traffic, id, (size_t)limit, send_part, res, e);
+	return r;
 }
 
 static int serve_traffic(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
@@ -385,11 +393,12 @@ static int serve_shell(void *ctx, struct http_req *req, struct http_res *res, st
 		r = http_query_int(req, "cols", 1, 1000, 80, &columns, e);
 	if (r == 0)
 		r = http_query_int(req, "rows", 1, 1000, 24, &rows, e);
-	if (r < 0)
-		return r;
-	spec.columns = (unsigned)columns;
-	spec.rows = (unsigned)rows;
-	return shell_serve(ctx, &spec, req, res, e);
+	if (r == 0) {
+		spec.columns = (unsigned)columns;
+		spec.rows = (unsigned)rows;
+		r = shell_serve(ctx, &spec, req, res, e);
+	}
+	return r;
 }
 
 const struct http_route instance_routes[] = {

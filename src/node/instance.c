@@ -429,7 +429,7 @@ static int run_start(struct node *node, struct instance *inst, struct err *e)
 		return 0;
 	}
 	if (r == 0)
-		r = err_set(e, ERR_ABORTED, "the start was called off");
+		err_set(e, ERR_ABORTED, "the start was called off");
 	called_off = e->code == ERR_ABORTED;
 	if (called_off) /* by a stop: to whoever waits for the start, that is a conflict */
 		e->code = ERR_CONFLICT;
