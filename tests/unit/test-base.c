@@ -33,7 +33,7 @@ TEST(a_long_cause_keeps_its_end)
 	char cause[3000];
 
 	memset(cause, 'x', sizeof(cause));
-	strcpy(cause + sizeof(cause) - 9, "the end.");
+	memcpy(cause + sizeof(cause) - 9, "the end.", 9);
 	err_set(&e, ERR_ENGINE, "%s", cause);
 	err_wrap(&e, "start 'web'");
 	CHECK_EQ(strlen(e.msg), ERR_MESSAGE_SIZE - 1);
