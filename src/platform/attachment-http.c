@@ -173,7 +173,7 @@ static int serve_list(void *ctx, struct http_req *req, struct http_res *res, str
 	r = find_running(ctx, req, &entry, &instance, &node, e);
 	if (r < 0)
 		return r;
-	return node ? send_list_of_node(res, node, instance.id, e)
+	return node ? send_list_of_node(res, node, instance.copy_id, e)
 		    : send_list_of_folder(req, res, entry.challenge, e);
 }
 
@@ -200,7 +200,7 @@ static int serve_file(void *ctx, struct http_req *req, struct http_res *res, str
 	r = find_running(platform, req, &entry, &instance, &node, e);
 	if (r < 0)
 		return r;
-	r = node ? send_of_node(res, node, instance.id, filename, e)
+	r = node ? send_of_node(res, node, instance.copy_id, filename, e)
 		 : send_of_folder(res, entry.challenge, filename, e);
 	if (r == 0)
 		note_download(platform, req, &entry, filename);

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "platform/door.h"
+#include "platform/events.h"
 #include "platform/node.h"
 #include "platform/settle.h"
 #include "wire/instance.h"
@@ -182,7 +183,7 @@ static int add_health(struct platform *platform, struct http_req *req, struct in
 	r = find_node(platform, instance, &node, e);
 	if (r < 0)
 		return r;
-	if (ctfy_node_check_health(nodes_client(node), instance->id, &is_healthy, &health,
+	if (ctfy_node_check_health(nodes_client(node), instance->copy_id, &is_healthy, &health,
 				   &ask_call, &error) == 0)
 		*ret_health = fields_encode(health_fields, &health);
 	else
@@ -204,7 +205,8 @@ static int add_progress(struct platform *platform, const struct instance *instan
 	r = find_node(platform, instance, &node, e);
 	if (r < 0)
 		return r;
-	if (ctfy_node_get_status(nodes_client(node), instance->id, &told, &ask_call, NULL) == 0)
+	if (ctfy_node_get_status(nodes_client(node), instance->copy_id, &told, &ask_call, NULL) ==
+	    0)
 		*ret_progress = json_pack("{s:s?, s:I, s:I, s:I}", "phase", told.phase,
 					  "queue_position", (json_int_t)told.queue_position,
 					  "eta_ms", (json_int_t)told.eta_ms, "eta_p95_ms",
@@ -291,7 +293,8 @@ static int renew(struct platform *platform, struct http_req *req, struct instanc
 	r = find_node(platform, instance, &node, e);
 	if (r < 0)
 		return r;
-	if (ctfy_node_set_ttl(nodes_client(node), id, instance->ttl, &told, &ask_call, &error) < 0)
+	if (ctfy_node_set_ttl(nodes_client(node), instance->copy_id, instance->ttl, &told,
+			      &ask_call, &error) < 0)
 		r = nodes_failed(node, &error, e);
 	expires_at = told.expires_at ? told.expires_at : door_now(platform) + 1000 * instance->ttl;
 	ctfy_instance_done(&told);
@@ -333,7 +336,7 @@ static int begin_stop(struct platform *platform, const struct instance *instance
 	if (r < 0)
 		return r;
 	if (was_starting)
-		settler_cancel(platform->settler, instance->id, instance->node_id);
+		settler_cancel(platform->settler, instance);
 	else
 		settler_kick(platform->settler, instance->id, instance->node_id);
 	return 0;
@@ -365,6 +368,23 @@ static int serve_stop(void *ctx, struct http_req *req, struct http_res *res, str
 	if (r == 0)
 		r = stop(ctx, req, &instance, e);
 	return r < 0 ? r : send_stopped(res, &instance, e);
+}
+
+/* News */
+
+void platform_instance_replaced(void *cookie, const struct instance *instance)
+{
+	struct platform *platform = cookie;
+	const struct event_audience audience = { .competition_id = instance->competition_id,
+						 .team_id = instance->team_id,
+						 .users_only = true };
+	AUTO(json_t *, json_decrefp) data =
+		json_pack("{s:s, s:s, s:s, s:s}", "id", instance->id, "challenge_id",
+			  instance->challenge_id, "status", "starting", "detail",
+			  "its node does not answer: it is started on another");
+
+	if (data)
+		events_publish(platform->events, &audience, "instance", data);
 }
 
 /* For organisers */

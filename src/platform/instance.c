@@ -37,9 +37,16 @@ bool instances_is(const struct instance *instance, const char *status)
 #define INSTANCE_SELECT                                                                      \
 	"SELECT i.id, i.competition_id, i.challenge_id, i.team_id, i.account_id, i.node_id," \
 	" i.status, i.live, i.ends_as, i.detail, i.cause, i.ttl, i.endpoints,"               \
-	" i.created_at, i.started_at, i.expires_at, i.ended_at, team.name, node.name"        \
+	" i.created_at, i.started_at, i.expires_at, i.ended_at, team.name, node.name,"       \
+	" i.remaining, i.moves"                                                              \
 	" FROM instance AS i JOIN team ON team.id = i.team_id"                               \
 	" LEFT JOIN node ON node.id = i.node_id"
+
+static char *copy_id(struct arena *arena, const char *id, int64_t moves)
+{
+	return moves ? arena_printf(arena, "%s-%lld", id, (long long)moves)
+		     : arena_strdup(arena, id);
+}
 
 static void read_instance(const struct db_rows *rows, struct arena *arena, void *ret_struct)
 {
@@ -52,6 +59,7 @@ static void read_instance(const struct db_rows *rows, struct arena *arena, void 
 		.team_id = arena_strdup(arena, db_get_text(rows, 3)),
 		.user_id = arena_strdup(arena, db_get_text(rows, 4)),
 		.node_id = arena_strdup(arena, db_get_text(rows, 5)),
+		.copy_id = copy_id(arena, db_get_text(rows, 0), db_get_int(rows, 20)),
 		.status = arena_strdup(arena, db_get_text(rows, 6)),
 		.live = db_get_int(rows, 7) != 0,
 		.ends_as = arena_strdup(arena, db_get_text(rows, 8)),
@@ -65,6 +73,7 @@ static void read_instance(const struct db_rows *rows, struct arena *arena, void 
 		.ended_at = db_get_int(rows, 16),
 		.team = arena_strdup(arena, db_get_text(rows, 17)),
 		.node = arena_strdup(arena, db_get_text(rows, 18)),
+		.remaining = db_get_int(rows, 19),
 	};
 }
 
@@ -138,6 +147,15 @@ int instances_overdue(struct db *db, struct arena *arena, int64_t now,
 		    DB_ARGS(db_int(now)), ret_instances, e);
 }
 
+int instances_running_on(struct db *db, struct arena *arena, const char *node_id,
+			 struct instances *ret_instances, struct err *e)
+{
+	return list(db, arena,
+		    INSTANCE_SELECT " WHERE i.live = 1 AND i.status = 'running'"
+				    " AND i.node_id = ? ORDER BY i.created_at",
+		    DB_ARGS(db_text(node_id)), ret_instances, e);
+}
+
 int instances_unsettled(struct db *db, struct arena *arena, const char *node_id,
 			struct instances *ret_instances, struct err *e)
 {
@@ -201,8 +219,9 @@ int instances_now_running(struct db *db, const char *id, const struct ctfy_insta
 		return err_memory(e);
 	return change(db,
 		      "UPDATE instance SET status = 'running', endpoints = ?, started_at = ?,"
-		      " expires_at = CASE WHEN ? > 0 THEN ? ELSE ? + 1000 * ttl END"
-		      " WHERE id = ? AND status = 'starting'",
+		      " expires_at = CASE WHEN ? > 0 THEN ?"
+		      " ELSE ? + 1000 * (CASE WHEN remaining > 0 THEN remaining ELSE ttl END) END,"
+		      " detail = NULL WHERE id = ? AND status = 'starting'",
 		      DB_ARGS(db_text(endpoints), db_int(started_at), db_int(told->expires_at),
 			      db_int(told->expires_at), db_int(started_at), db_text(id)),
 		      ret_changed, e);
@@ -283,7 +302,7 @@ int leftover_add(struct db *db, const struct instance *instance, struct err *e)
 	return db_run(db,
 		      "INSERT INTO leftover (node_id, instance_id) VALUES (?, ?)"
 		      " ON CONFLICT DO NOTHING",
-		      DB_ARGS(db_text(instance->node_id), db_text(instance->id)), e);
+		      DB_ARGS(db_text(instance->node_id), db_text(instance->copy_id)), e);
 }
 
 int leftover_forget(struct db *db, const char *node_id, const char *instance_id, struct err *e)

@@ -30,6 +30,7 @@ struct instance {
 	char *team_id;
 	char *user_id;
 	char *node_id;
+	char *copy_id;     /* what its node calls it: never what another may still have of it */
 	char *team, *node; /* their names; node NULL: it was removed */
 	char *status;      /* "starting", "running", "stopping", "stopped", "expired" or "failed" */
 	bool live;
@@ -37,6 +38,7 @@ struct instance {
 	char *detail;      /* why it failed; for the player */
 	char *cause;       /* the same for organisers: may name what players must not see */
 	int64_t ttl;       /* seconds it was asked for */
+	int64_t remaining; /* of them, where it is started again elsewhere; 0: all */
 	json_t *endpoints; /* as the node told them; the struct's own: see instances_row_done() */
 	int64_t created_at, started_at, expires_at, ended_at;
 };
@@ -90,6 +92,10 @@ int instances_live(struct db *db, struct arena *arena, struct instances *ret_ins
 int instances_history(struct db *db, struct arena *arena, int64_t limit,
 		      struct instances *ret_instances, struct err *e);
 
+/* Those that run on a node. */
+int instances_running_on(struct db *db, struct arena *arena, const char *node_id,
+			 struct instances *ret_instances, struct err *e);
+
 /* The running ones whose time is over. */
 int instances_overdue(struct db *db, struct arena *arena, int64_t now,
 		      struct instances *ret_instances, struct err *e);
@@ -123,6 +129,14 @@ int instances_failed(struct db *db, const struct instance *instance,
 int instances_move(struct db *db, struct arena *arena, const struct instance *instance,
 		   const struct scheduler_want *want, const struct node_load *nodes,
 		   size_t node_count, bool leftover, struct err *e);
+/*
+ * A running one whose node is lost is to start on another, with so many seconds left; the node is
+ * to be told once it is back. ret_changed false: it doesn't run there any more. Fails with
+ * UNAVAILABLE where there is no other, and nothing has changed.
+ */
+int instances_replace(struct db *db, struct arena *arena, const struct instance *instance,
+		      int64_t remaining, const struct node_load *nodes, size_t node_count,
+		      bool *ret_changed, struct err *e);
 /* The stop of an instance on a node that is lost: it is over, but for what the node may hold. */
 int instances_abandon(struct db *db, const struct instance *instance, int64_t now, struct err *e);
 

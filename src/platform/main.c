@@ -163,7 +163,9 @@ static int open_parts(struct platform *platform, struct err *e)
 	const struct platform_options *options = platform->options;
 	const struct settler_options settler = { .db = platform->db,
 						 .clock = platform->clock,
-						 .call_timeout_ms = options->call_timeout };
+						 .call_timeout_ms = options->call_timeout,
+						 .replaced = platform_instance_replaced,
+						 .cookie = platform };
 	struct nodes_options nodes = { .db = platform->db,
 				       .clock = platform->clock,
 				       .heartbeat_ms = options->heartbeat,
@@ -303,7 +305,7 @@ static int begin_stop_of_all(struct platform *platform, const struct instances *
 		if (r < 0)
 			return r;
 		if (was_starting)
-			settler_cancel(platform->settler, instance->id, instance->node_id);
+			settler_cancel(platform->settler, instance);
 		else
 			settler_kick(platform->settler, instance->id, instance->node_id);
 	}

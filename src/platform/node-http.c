@@ -2,11 +2,16 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "base/work.h"
 #include "platform/door.h"
+#include "platform/join-secret.h"
+#include "platform/programme.h"
 #include "platform/scoreboard.h"
 #include "wire/node.h"
+
+#include <string.h>
 
 struct registration {
 	char *join_secret;
@@ -21,19 +26,42 @@ static const struct field registration_fields[] = {
 	FIELDS_END,
 };
 
+static bool is_standing_secret(const struct platform *platform, const char *secret)
+{
+	char hash[SECRET_HASH_SIZE];
+
+	secret_hash(secret, hash);
+	return secret_equal(hash, platform->join_secret_hash);
+}
+
+static int enter_node(struct platform *platform, struct http_req *req,
+		      const struct registration *body, char **ret_id, char token[SECRET_TOKEN_SIZE],
+		      struct err *e)
+{
+	int r = nodes_register(platform->nodes, http_arena(req), body->name, body->url, ret_id,
+			       token, e);
+
+	return r < 0 ? r : keyring_refresh_node(platform->keyring, *ret_id, e);
+}
+
 static int register_node(struct platform *platform, struct http_req *req,
 			 const struct registration *body, char **ret_id,
 			 char token[SECRET_TOKEN_SIZE], struct err *e)
 {
-	char hash[SECRET_HASH_SIZE];
+	struct err lost = ERR_INIT;
+	char *used;
 	int r;
 
-	secret_hash(body->join_secret, hash);
-	if (!secret_equal(hash, platform->join_secret_hash))
-		return err_set(e, ERR_FORBIDDEN, "the join secret is wrong");
-	r = nodes_register(platform->nodes, http_arena(req), body->name, body->url, ret_id, token,
-			   e);
-	return r < 0 ? r : keyring_refresh_node(platform->keyring, *ret_id, e);
+	if (is_standing_secret(platform, body->join_secret))
+		return enter_node(platform, req, body, ret_id, token, e);
+	r = join_secret_use(platform->db, http_arena(req), door_now(platform), body->join_secret,
+			    body->name, &used, e);
+	if (r < 0)
+		return r;
+	r = enter_node(platform, req, body, ret_id, token, e);
+	if (r < 0 && join_secret_give_back(platform->db, used, &lost) < 0)
+		log_error("a join secret stays used: %s", lost.msg);
+	return r;
 }
 
 static int serve_register(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
@@ -111,10 +139,173 @@ static int serve_remove(void *ctx, struct http_req *req, struct http_res *res, s
 	return r < 0 ? r : http_send_nothing(res, 204);
 }
 
+static int drain(struct platform *platform, struct http_req *req, struct http_res *res,
+		 bool drained, struct err *e)
+{
+	const char *id = http_param(req, "node");
+	int r = nodes_drain(platform->nodes, id, drained, e);
+
+	return r < 0 ? r : send_node(platform, res, id, e);
+}
+
+static int serve_drain(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	return drain(ctx, req, res, true, e);
+}
+
+static int serve_undrain(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	return drain(ctx, req, res, false, e);
+}
+
+static int serve_rotate(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	const char *id = http_param(req, "node");
+	char token[SECRET_TOKEN_SIZE];
+	int r;
+
+	r = nodes_rotate(platform->nodes, http_arena(req), id, token, e);
+	if (r == 0)
+		r = keyring_refresh_node(platform->keyring, id, e);
+	return r < 0 ? r
+		     : http_send_json(res, 201,
+				      json_pack("{s:s, s:s}", "node_id", id, "token", token));
+}
+
+static int serve_revoke(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	const char *id = http_param(req, "node");
+	int r;
+
+	r = nodes_revoke(platform->nodes, http_arena(req), id, e);
+	if (r == 0)
+		r = keyring_refresh_node(platform->keyring, id, e);
+	return r < 0 ? r : http_send_nothing(res, 204);
+}
+
+/* Join secrets */
+
+struct secret_wish {
+	char *name;
+	bool single_use;
+	int64_t days;
+};
+
+static const struct field secret_wish_fields[] = {
+	FIELD(struct secret_wish, STRING, name, 0),
+	FIELD(struct secret_wish, BOOL, single_use, 0),
+	FIELD(struct secret_wish, INT, days, 0),
+	FIELDS_END,
+};
+
+enum { SECRET_DAYS_MAX = 3650 };
+
+static int make_secret(struct platform *platform, struct http_req *req,
+		       const struct secret_wish *wish, json_t **ret_json, struct err *e)
+{
+	char secret[SECRET_TOKEN_SIZE];
+	struct join_secret made;
+	int r;
+
+	if (wish->days < 0 || wish->days > SECRET_DAYS_MAX)
+		return http_refuse_field(req, "days", "value_error", "0 to 3650 expected", e);
+	r = join_secret_make(platform->db, http_arena(req), door_now(platform),
+			     wish->name ? wish->name : "", wish->single_use, wish->days, &made,
+			     secret, e);
+	if (r < 0)
+		return r;
+	*ret_json = fields_encode(join_secret_fields, &made);
+	json_object_set_new(*ret_json, "join_secret", json_string(secret));
+	return *ret_json ? 0 : err_memory(e);
+}
+
+static int serve_make_secret(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct secret_wish wish = { .name = NULL };
+	json_t *json = NULL;
+	int r;
+
+	r = http_read(req, secret_wish_fields, &wish, e);
+	if (r == 0)
+		r = make_secret(ctx, req, &wish, &json, e);
+	fields_done(secret_wish_fields, &wish);
+	return r < 0 ? r : http_send_json(res, 201, json);
+}
+
+static int serve_secrets(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	struct join_secrets secrets = { .join_secrets = NULL };
+	int r = join_secret_list(platform->db, http_arena(req), &secrets, e);
+
+	return r < 0 ? r : http_send(res, 200, join_secrets_fields, &secrets);
+}
+
+static int serve_remove_secret(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	int r = join_secret_remove(platform->db, http_param(req, "secret"), e);
+
+	return r < 0 ? r : http_send_nothing(res, 204);
+}
+
+/* Which challenges are meant. */
+struct scope {
+	const char **ids; /* the arena's; NULL: all that a node knows */
+	size_t count;
+};
+
+/* Of ?competition=: those of its challenges that have something to build or pull. */
+static int scope_of_competition(struct platform *platform, struct http_req *req, const char *id,
+				struct scope *ret_scope, struct err *e)
+{
+	AUTO(const struct shelf *, shelf_dropp) shelf = challenges_take(platform->challenges);
+	const struct competition *competition;
+	int r = programme_find(platform->programme, id, &competition, e);
+
+	if (r < 0)
+		return r;
+	ret_scope->ids = arena_array(http_arena(req), shelf->count + 1, sizeof(char *));
+	for (size_t i = 0; ret_scope->ids && i < shelf->count; i++) {
+		const struct challenge *challenge = shelf->challenges[i];
+
+		if (challenge_has_instance(challenge) &&
+		    competition_has(competition, challenge->id))
+			ret_scope->ids[ret_scope->count++] =
+				arena_strdup(http_arena(req), challenge->id);
+	}
+	return arena_failed(http_arena(req)) ? err_memory(e) : 0;
+}
+
+/* By ?challenge= or ?competition=; without either everything. */
+static int find_scope(struct platform *platform, struct http_req *req, struct scope *ret_scope,
+		      struct err *e)
+{
+	const char *challenge = http_query(req, "challenge");
+	const char *competition = http_query(req, "competition");
+
+	*ret_scope = (struct scope){ .ids = NULL };
+	if (!challenge)
+		return competition ? scope_of_competition(platform, req, competition, ret_scope, e)
+				   : 0;
+	ret_scope->ids = arena_array(http_arena(req), 1, sizeof(char *));
+	if (!ret_scope->ids)
+		return err_memory(e);
+	ret_scope->ids[0] = challenge;
+	ret_scope->count = 1;
+	return 0;
+}
+
+enum { NODES_AT_ONCE = 64, IMAGES_TIMEOUT_S = 10 };
+
 /* A call to every node at once, and what each said. */
 struct each_node {
 	struct all_nodes all;
-	json_t **reports; /* one per node */
+	json_t **reports;       /* one per node */
+	const char *const *ids; /* of challenges; NULL: all */
+	size_t id_count;
 };
 
 static json_t *failed_report(const struct node *node, struct ctfy_error *error)
@@ -143,13 +334,99 @@ static int rescan_node(void *cookie, size_t i, struct err *e)
 	return each->reports[i] ? 0 : err_memory(e);
 }
 
-enum { NODES_AT_ONCE = 64 };
+/* What a node answered, as the member `what` of its report; takes the answer. */
+static int report_answer(struct each_node *each, size_t i, const char *what, json_t *answer,
+			 struct err *e)
+{
+	const struct node *node = each->all.nodes[i];
 
-static int ask_each_node(struct platform *platform, struct http_req *req,
+	each->reports[i] = json_pack("{s:s, s:s, s:o}", "node_id", nodes_id(node), "node",
+				     nodes_name(node), what, answer);
+	return each->reports[i] ? 0 : err_memory(e);
+}
+
+static int build_on_node(void *cookie, size_t i, struct err *e)
+{
+	struct each_node *each = cookie;
+	struct node *node = each->all.nodes[i];
+	struct ctfy_error error = CTFY_ERROR_INIT;
+	struct ctfy_bulk bulk;
+	int r = 0;
+
+	if (ctfy_node_build_all_challenges(nodes_client(node), each->ids, each->id_count, &bulk,
+					   NULL, &error) < 0)
+		each->reports[i] = failed_report(node, &error);
+	else
+		r = report_answer(each, i, "build", fields_encode(build_bulk_fields, &bulk), e);
+	ctfy_bulk_done(&bulk);
+	return r;
+}
+
+static int pull_on_node(void *cookie, size_t i, struct err *e)
+{
+	struct each_node *each = cookie;
+	struct node *node = each->all.nodes[i];
+	struct ctfy_error error = CTFY_ERROR_INIT;
+	struct ctfy_bulk bulk;
+	int r = 0;
+
+	if (ctfy_node_pull_all_challenges(nodes_client(node), each->ids, each->id_count, &bulk,
+					  NULL, &error) < 0)
+		each->reports[i] = failed_report(node, &error);
+	else
+		r = report_answer(each, i, "pull", fields_encode(pull_bulk_fields, &bulk), e);
+	ctfy_bulk_done(&bulk);
+	return r;
+}
+
+static bool is_meant(const struct each_node *each, const char *id)
+{
+	for (size_t i = 0; each->ids && i < each->id_count; i++)
+		if (strcmp(each->ids[i], id) == 0)
+			return true;
+	return !each->ids;
+}
+
+/* The rows of the challenges that are meant. */
+static json_t *scoped_rows(const struct each_node *each, const struct field *fields,
+			   const struct ctfy_image_rows *rows)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < rows->row_count; i++)
+		if (is_meant(each, rows->rows[i].challenge_id))
+			json_array_append_new(list, fields_encode(fields, &rows->rows[i]));
+	return list;
+}
+
+static int images_of_node(void *cookie, size_t i, struct err *e)
+{
+	struct each_node *each = cookie;
+	struct node *node = each->all.nodes[i];
+	const struct ctfy_call call = { .timeout = IMAGES_TIMEOUT_S };
+	struct ctfy_image_rows builds = { .rows = NULL }, pulls = { .rows = NULL };
+	struct ctfy_error error = CTFY_ERROR_INIT;
+	int r = 0;
+
+	if (ctfy_node_get_build_state(nodes_client(node), &builds, &call, &error) < 0 ||
+	    ctfy_node_get_pull_state(nodes_client(node), &pulls, &call, &error) < 0)
+		each->reports[i] = failed_report(node, &error);
+	else
+		r = report_answer(each, i, "images",
+				  json_pack("{s:o, s:o}", "builds",
+					    scoped_rows(each, build_row_fields, &builds), "pulls",
+					    scoped_rows(each, pull_row_fields, &pulls)),
+				  e);
+	ctfy_image_rows_done(&builds);
+	ctfy_image_rows_done(&pulls);
+	return r;
+}
+
+static int ask_each_node(struct platform *platform, struct http_req *req, const struct scope *scope,
 			 int (*ask)(void *cookie, size_t i, struct err *e), json_t **ret_reports,
 			 struct err *e)
 {
-	struct each_node each = { .reports = NULL };
+	struct each_node each = { .ids = scope->ids, .id_count = scope->count };
 	AUTO(json_t *, json_decrefp) list = json_array();
 	int r;
 
@@ -170,6 +447,7 @@ static int ask_each_node(struct platform *platform, struct http_req *req,
 
 static int serve_rescan(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
+	const struct scope everything = { .ids = NULL };
 	struct platform *platform = ctx;
 	json_t *report, *nodes;
 	int r;
@@ -178,7 +456,7 @@ static int serve_rescan(void *ctx, struct http_req *req, struct http_res *res, s
 	if (r < 0)
 		return r;
 	scoreboards_touch(platform->boards);
-	r = ask_each_node(platform, req, rescan_node, &nodes, e);
+	r = ask_each_node(platform, req, &everything, rescan_node, &nodes, e);
 	if (r < 0) {
 		json_decref(report);
 		return r;
@@ -187,12 +465,50 @@ static int serve_rescan(void *ctx, struct http_req *req, struct http_res *res, s
 			      json_pack("{s:o, s:o}", "platform", report, "nodes", nodes));
 }
 
+static int serve_on_each(struct platform *platform, struct http_req *req, struct http_res *res,
+			 int (*ask)(void *cookie, size_t i, struct err *e), int status,
+			 struct err *e)
+{
+	struct scope scope;
+	json_t *nodes;
+	int r = find_scope(platform, req, &scope, e);
+
+	if (r == 0)
+		r = ask_each_node(platform, req, &scope, ask, &nodes, e);
+	return r < 0 ? r : http_send_json(res, status, json_pack("{s:o}", "nodes", nodes));
+}
+
+static int serve_build(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	return serve_on_each(ctx, req, res, build_on_node, 202, e);
+}
+
+static int serve_pull(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	return serve_on_each(ctx, req, res, pull_on_node, 202, e);
+}
+
+static int serve_images(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	return serve_on_each(ctx, req, res, images_of_node, 200, e);
+}
+
 const struct http_route platform_node_routes[] = {
 	{ "POST", "/api/v1/nodes/register", serve_register, HTTP_OPEN, 0 },
 	{ "GET", "/api/v1/nodes/me", serve_self, 0, ACCESS_NODE },
 	{ "GET", "/api/v1/admin/nodes", serve_nodes, 0, ACCESS_ORGANISER },
 	{ "GET", "/api/v1/admin/nodes/{node}", serve_node, 0, ACCESS_ORGANISER },
 	{ "DELETE", "/api/v1/admin/nodes/{node}", serve_remove, 0, ACCESS_ADMIN },
+	{ "POST", "/api/v1/admin/nodes/{node}/drain", serve_drain, 0, ACCESS_ORGANISER },
+	{ "POST", "/api/v1/admin/nodes/{node}/undrain", serve_undrain, 0, ACCESS_ORGANISER },
+	{ "POST", "/api/v1/admin/nodes/{node}/token", serve_rotate, 0, ACCESS_ADMIN },
+	{ "DELETE", "/api/v1/admin/nodes/{node}/token", serve_revoke, 0, ACCESS_ADMIN },
+	{ "GET", "/api/v1/admin/join-secrets", serve_secrets, 0, ACCESS_ADMIN },
+	{ "POST", "/api/v1/admin/join-secrets", serve_make_secret, 0, ACCESS_ADMIN },
+	{ "DELETE", "/api/v1/admin/join-secrets/{secret}", serve_remove_secret, 0, ACCESS_ADMIN },
 	{ "POST", "/api/v1/admin/challenges/rescan", serve_rescan, 0, ACCESS_ORGANISER },
+	{ "POST", "/api/v1/admin/challenges/build", serve_build, 0, ACCESS_ORGANISER },
+	{ "POST", "/api/v1/admin/challenges/pull", serve_pull, 0, ACCESS_ORGANISER },
+	{ "GET", "/api/v1/admin/challenges/images", serve_images, 0, ACCESS_ORGANISER },
 	{ .method = NULL },
 };

@@ -41,6 +41,7 @@ struct node {
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t wake;
 	bool ending;
+	bool drained;
 	struct report report;
 };
 
@@ -310,7 +311,10 @@ static int put_node(struct nodes *nodes, struct node *node, struct err *e)
 
 struct stored_node {
 	char *id, *name, *url, *token;
+	bool drained;
 };
+
+#define NODE_SELECT "SELECT id, name, url, token, drained FROM node"
 
 static void read_node(const struct db_rows *rows, struct arena *arena, void *ret_struct)
 {
@@ -321,7 +325,20 @@ static void read_node(const struct db_rows *rows, struct arena *arena, void *ret
 		.name = arena_strdup(arena, db_get_text(rows, 1)),
 		.url = arena_strdup(arena, db_get_text(rows, 2)),
 		.token = arena_strdup(arena, db_get_text(rows, 3)),
+		.drained = db_get_int(rows, 4) != 0,
 	};
+}
+
+/* Into the list, in place of the one with its id. */
+static int put_stored(struct nodes *nodes, const struct stored_node *stored, struct err *e)
+{
+	struct node *node;
+	int r = make_node(nodes, stored->id, stored->name, stored->url, stored->token, &node, e);
+
+	if (r < 0)
+		return r;
+	node->drained = stored->drained;
+	return put_node(nodes, node, e);
 }
 
 static int load(struct nodes *nodes, struct err *e)
@@ -333,16 +350,10 @@ static int load(struct nodes *nodes, struct err *e)
 
 	if (!arena)
 		return err_memory(e);
-	r = rows_all(nodes->options.db, arena, "SELECT id, name, url, token FROM node", NULL,
-		     read_node, sizeof(*stored), &stored, &count, e);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		struct node *node;
-
-		r = make_node(nodes, stored[i].id, stored[i].name, stored[i].url, stored[i].token,
-			      &node, e);
-		if (r == 0)
-			r = put_node(nodes, node, e);
-	}
+	r = rows_all(nodes->options.db, arena, NODE_SELECT, NULL, read_node, sizeof(*stored),
+		     &stored, &count, e);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = put_stored(nodes, &stored[i], e);
 	return r;
 }
 
@@ -482,6 +493,16 @@ enum node_state nodes_state(struct node *node)
 	return state;
 }
 
+int64_t nodes_seen_at(struct node *node)
+{
+	int64_t seen_at;
+
+	pthread_mutex_lock(&node->lock);
+	seen_at = node->report.seen_at;
+	pthread_mutex_unlock(&node->lock);
+	return seen_at;
+}
+
 json_t *nodes_json(struct node *node)
 {
 	char seen[CLOCK_TEXT_SIZE];
@@ -489,11 +510,11 @@ json_t *nodes_json(struct node *node)
 	json_t *json;
 
 	pthread_mutex_lock(&node->lock);
-	json = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:s?, s:s?, s:s?}", "id", node->id,
-			 "name", node->name, "url", node->url, "state", state_words[report->state],
-			 "detail", report->detail, "running", (json_int_t)report->running,
-			 "capacity", (json_int_t)report->capacity, "version", report->version,
-			 "engine", report->engine, "seen_at",
+	json = json_pack("{s:b, s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:s?, s:s?, s:s?}", "drained",
+			 node->drained, "id", node->id, "name", node->name, "url", node->url,
+			 "state", state_words[report->state], "detail", report->detail, "running",
+			 (json_int_t)report->running, "capacity", (json_int_t)report->capacity,
+			 "version", report->version, "engine", report->engine, "seen_at",
 			 report->seen_at ? clock_format(report->seen_at, seen) : NULL);
 	pthread_mutex_unlock(&node->lock);
 	return json;
@@ -504,6 +525,7 @@ static void read_load(struct node *node, struct arena *arena, struct node_load *
 	pthread_mutex_lock(&node->lock);
 	load->id = arena_strdup(arena, node->id);
 	load->healthy = node->report.state == NODE_HEALTHY;
+	load->drained = node->drained;
 	load->running = node->report.running;
 	load->capacity = node->report.capacity;
 	pthread_mutex_unlock(&node->lock);
@@ -566,8 +588,7 @@ static int store_and_find(struct nodes *nodes, struct arena *arena, const char *
 		return r;
 	r = store_node(nodes, id, name, url, token, e);
 	if (r >= 0)
-		r = rows_one(nodes->options.db, arena,
-			     "SELECT id, name, url, token FROM node WHERE name = ?",
+		r = rows_one(nodes->options.db, arena, NODE_SELECT " WHERE name = ?",
 			     DB_ARGS(db_text(name)), read_node, ret_stored, "node", e);
 	if (r < 0) {
 		db_rollback(nodes->options.db);
@@ -596,10 +617,7 @@ int nodes_put(struct nodes *nodes, struct arena *arena, const char *name, const 
 	r = store_and_find(nodes, arena, name, url, token, &stored, e);
 	if (r < 0)
 		return r;
-	r = make_node(nodes, stored.id, name, url, token, &node, e);
-	if (r < 0)
-		return r;
-	r = put_node(nodes, node, e);
+	r = put_stored(nodes, &stored, e);
 	if (r < 0)
 		return r;
 	log_info("node '%s' registered", name);
@@ -612,6 +630,61 @@ int nodes_register(struct nodes *nodes, struct arena *arena, const char *name, c
 {
 	secret_token(token);
 	return nodes_put(nodes, arena, name, url, token, ret_id, e);
+}
+
+/* Changing */
+
+static int store_token(struct nodes *nodes, struct arena *arena, const char *id, const char *token,
+		       struct stored_node *ret_stored, struct err *e)
+{
+	char hash[SECRET_HASH_SIZE];
+	int r;
+
+	secret_hash(token, hash);
+	r = db_begin(nodes->options.db, e);
+	if (r < 0)
+		return r;
+	r = db_run(nodes->options.db, "UPDATE node SET token = ?, token_hash = ? WHERE id = ?",
+		   DB_ARGS(db_text(token), db_text(hash), db_text(id)), e);
+	if (r == 0)
+		r = rows_one(nodes->options.db, arena, NODE_SELECT " WHERE id = ?",
+			     DB_ARGS(db_text(id)), read_node, ret_stored, "node", e);
+	return rows_end(nodes->options.db, r, e);
+}
+
+int nodes_rotate(struct nodes *nodes, struct arena *arena, const char *id,
+		 char token[SECRET_TOKEN_SIZE], struct err *e)
+{
+	struct stored_node stored;
+	int r;
+
+	secret_token(token);
+	r = store_token(nodes, arena, id, token, &stored, e);
+	return r < 0 ? r : put_stored(nodes, &stored, e);
+}
+
+int nodes_revoke(struct nodes *nodes, struct arena *arena, const char *id, struct err *e)
+{
+	char nobodys[SECRET_TOKEN_SIZE];
+
+	return nodes_rotate(nodes, arena, id, nobodys, e);
+}
+
+int nodes_drain(struct nodes *nodes, const char *id, bool drained, struct err *e)
+{
+	AUTO(struct node *, node_dropp) node = nodes_take(nodes, id);
+	int r;
+
+	if (!node)
+		return err_set(e, ERR_NOT_FOUND, "there is no such node");
+	r = db_run(nodes->options.db, "UPDATE node SET drained = ? WHERE id = ?",
+		   DB_ARGS(db_int(drained), db_text(id)), e);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&node->lock);
+	node->drained = drained;
+	pthread_mutex_unlock(&node->lock);
+	return 0;
 }
 
 static int delete_node(struct db *db, const char *id, struct err *e)

@@ -73,6 +73,17 @@ int nodes_register(struct nodes *nodes, struct arena *arena, const char *name, c
 int nodes_put(struct nodes *nodes, struct arena *arena, const char *name, const char *url,
 	      const char *token, char **ret_id, struct err *e);
 
+/* A drained node gets no new instances; what it has stays. Fails with NOT_FOUND. */
+int nodes_drain(struct nodes *nodes, const char *id, bool drained, struct err *e);
+
+/*
+ * A new token instead of the one it has. Nobody is told that of nodes_revoke(): the node is lost to
+ * us until it is registered again. Both fail with NOT_FOUND.
+ */
+int nodes_rotate(struct nodes *nodes, struct arena *arena, const char *id,
+		 char token[SECRET_TOKEN_SIZE], struct err *e);
+int nodes_revoke(struct nodes *nodes, struct arena *arena, const char *id, struct err *e);
+
 /* Fails with NOT_FOUND, or CONFLICT while the node has live instances. */
 int nodes_remove(struct nodes *nodes, const char *id, struct err *e);
 
@@ -94,6 +105,7 @@ struct ctfy_node_client *nodes_client(const struct node *node);
 /* For what the SDK has no call for: WebSockets, and what our own nodes have beside the contract. */
 struct http_client *nodes_wire(const struct node *node);
 enum node_state nodes_state(struct node *node);
+int64_t nodes_seen_at(struct node *node); /* 0: not in this life of ours */
 /* {id, name, url, state, running, capacity...}: for organisers. */
 json_t *nodes_json(struct node *node);
 

@@ -16,6 +16,7 @@ struct clock;
 struct competition;
 struct db;
 struct events;
+struct instance;
 struct keyring;
 struct limiter;
 struct nodes;
@@ -54,6 +55,9 @@ int platform_run(void *ctx, const struct http_route *route, struct http_req *req
 /* For scoreboards_options: tells those who listen. cookie is the platform. */
 void platform_board_changed(void *cookie, const struct competition *competition,
 			    const struct board *old, const struct board *new);
+
+/* For settler_options: tells the team. cookie is the platform. */
+void platform_instance_replaced(void *cookie, const struct instance *instance);
 
 extern const struct http_route platform_audit_routes[];
 extern const struct http_route platform_events_routes[];

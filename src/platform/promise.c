@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/own.h"
 #include "base/secret.h"
 #include "challenge/challenge.h"
 #include "platform/competition.h"
@@ -203,57 +204,70 @@ int instances_promise(struct db *db, struct arena *arena, int64_t now,
 
 /* Moving */
 
-static void read_node_id(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+static int pick_elsewhere(struct db *db, struct arena *arena, const struct scheduler_want *want,
+			  const struct node_load *nodes, size_t node_count,
+			  const struct node_load **ret_picked, struct err *e)
 {
-	*(char **)ret_struct = arena_strdup(arena, db_get_text(rows, 0));
-}
+	struct node_load *loads;
+	int r = count_promises(db, arena, nodes, node_count, &loads, e);
 
-/* The nodes to avoid, and those that may still hold a copy: a sweep there would end the new one. */
-static int avoid_leftovers(struct db *db, struct arena *arena, const char *instance_id,
-			   const struct scheduler_want *want, struct scheduler_want *ret_want,
-			   struct err *e)
-{
-	const char **avoid;
-	char **holders;
-	size_t count;
-	int r;
-
-	r = rows_all(db, arena, "SELECT node_id FROM leftover WHERE instance_id = ?",
-		     DB_ARGS(db_text(instance_id)), read_node_id, sizeof(char *), &holders, &count,
-		     e);
-	if (r < 0)
-		return r;
-	avoid = arena_array(arena, want->avoid_count + count + 1, sizeof(char *));
-	if (!avoid)
-		return err_memory(e);
-	for (size_t i = 0; i < want->avoid_count; i++)
-		avoid[i] = want->avoid[i];
-	for (size_t i = 0; i < count; i++)
-		avoid[want->avoid_count + i] = holders[i];
-	*ret_want = (struct scheduler_want){ avoid, want->avoid_count + count };
-	return 0;
+	return r < 0 ? r : scheduler_pick(loads, node_count, want, ret_picked, e);
 }
 
 static int move(struct db *db, struct arena *arena, const struct instance *instance,
 		const struct scheduler_want *want, const struct node_load *nodes, size_t node_count,
-		struct err *e)
+		bool leftover, struct err *e)
 {
 	const struct node_load *picked;
-	struct scheduler_want elsewhere;
-	struct node_load *loads;
+	int r = pick_elsewhere(db, arena, want, nodes, node_count, &picked, e);
+
+	if (r < 0)
+		return r;
+	r = db_run(db,
+		   "UPDATE instance SET node_id = ?, moves = moves + ?"
+		   " WHERE id = ? AND status = 'starting'",
+		   DB_ARGS(db_text(picked->id), db_int(leftover), db_text(instance->id)), e);
+	return r == 0 && leftover ? leftover_add(db, instance, e) : r;
+}
+
+static int replace(struct db *db, struct arena *arena, const struct instance *instance,
+		   int64_t remaining, const struct node_load *nodes, size_t node_count,
+		   bool *ret_changed, struct err *e)
+{
+	const char *const lost[] = { instance->node_id };
+	const struct scheduler_want want = { lost, ARRAY_SIZE(lost) };
+	const struct node_load *picked;
+	int64_t changed;
 	int r;
 
-	r = avoid_leftovers(db, arena, instance->id, want, &elsewhere, e);
+	r = pick_elsewhere(db, arena, &want, nodes, node_count, &picked, e);
 	if (r < 0)
 		return r;
-	r = count_promises(db, arena, nodes, node_count, &loads, e);
+	r = db_change(db,
+		      "UPDATE instance SET status = 'starting', node_id = ?, remaining = ?,"
+		      " moves = moves + 1, endpoints = '[]', detail = ?"
+		      " WHERE id = ? AND status = 'running' AND node_id = ?",
+		      DB_ARGS(db_text(picked->id), db_int(remaining),
+			      db_text("its node does not answer: it is started on another"),
+			      db_text(instance->id), db_text(instance->node_id)),
+		      &changed, e);
 	if (r < 0)
 		return r;
-	r = scheduler_pick(loads, node_count, &elsewhere, &picked, e);
+	*ret_changed = changed > 0;
+	return *ret_changed ? leftover_add(db, instance, e) : 0;
+}
+
+int instances_replace(struct db *db, struct arena *arena, const struct instance *instance,
+		      int64_t remaining, const struct node_load *nodes, size_t node_count,
+		      bool *ret_changed, struct err *e)
+{
+	int r;
+
+	r = db_begin(db, e);
 	if (r < 0)
 		return r;
-	return db_run(db, "UPDATE instance SET node_id = ? WHERE id = ? AND status = 'starting'",
-		      DB_ARGS(db_text(picked->id), db_text(instance->id)), e);
+	r = replace(db, arena, instance, remaining, nodes, node_count, ret_changed, e);
+	return rows_end(db, r, e);
 }
 
 int instances_move(struct db *db, struct arena *arena, const struct instance *instance,
@@ -265,8 +279,6 @@ int instances_move(struct db *db, struct arena *arena, const struct instance *in
 	r = db_begin(db, e);
 	if (r < 0)
 		return r;
-	r = move(db, arena, instance, want, nodes, node_count, e);
-	if (r == 0 && leftover)
-		r = leftover_add(db, instance, e);
+	r = move(db, arena, instance, want, nodes, node_count, leftover, e);
 	return rows_end(db, r, e);
 }

@@ -81,8 +81,8 @@ static int serve_containers(void *ctx, struct http_req *req, struct http_res *re
 	r = find_any(ctx, req, &subject, e);
 	if (r < 0)
 		return r;
-	if (ctfy_node_list_containers(nodes_client(subject.node), subject.instance.id, &containers,
-				      &ask_call, &error) < 0)
+	if (ctfy_node_list_containers(nodes_client(subject.node), subject.instance.copy_id,
+				      &containers, &ask_call, &error) < 0)
 		r = nodes_failed(subject.node, &error, e);
 	else
 		r = http_send_json(res, 200,
@@ -104,8 +104,8 @@ static int serve_agent_runtime(void *ctx, struct http_req *req, struct http_res 
 	r = find_any(ctx, req, &subject, e);
 	if (r < 0)
 		return r;
-	if (ctfy_node_get_agent_runtime(nodes_client(subject.node), subject.instance.id, &runtime,
-					&call, &error) < 0)
+	if (ctfy_node_get_agent_runtime(nodes_client(subject.node), subject.instance.copy_id,
+					&runtime, &call, &error) < 0)
 		r = nodes_failed(subject.node, &error, e);
 	else
 		r = http_send_bytes(res, 200, "application/json", json, strlen(json));
@@ -121,8 +121,8 @@ static int send_openvpn_config(struct http_res *res, const struct subject *subje
 	char filename[80];
 	int r;
 
-	if (ctfy_node_get_openvpn_config(nodes_client(subject->node), subject->instance.id, &config,
-					 &ask_call, &error) < 0) {
+	if (ctfy_node_get_openvpn_config(nodes_client(subject->node), subject->instance.copy_id,
+					 &config, &ask_call, &error) < 0) {
 		r = nodes_failed(subject->node, &error, e);
 		if (r != -ERR_NOT_FOUND)
 			e->code = ERR_NODE;
@@ -179,8 +179,8 @@ static int serve_logs(void *ctx, struct http_req *req, struct http_res *res, str
 		r = find_any(ctx, req, &subject, e);
 	if (r < 0)
 		return r;
-	r = ctfy_node_get_container_logs_to(nodes_client(subject.node), subject.instance.id, &query,
-					    &sink, &call, &error);
+	r = ctfy_node_get_container_logs_to(nodes_client(subject.node), subject.instance.copy_id,
+					    &query, &sink, &call, &error);
 	return relay_end(&relay, subject.node, r, &error);
 }
 
@@ -204,8 +204,8 @@ static int serve_traffic(void *ctx, struct http_req *req, struct http_res *res, 
 		return r;
 	query.har = format;
 	relay.filename = format ? filename(req, &subject, ".har") : NULL;
-	r = ctfy_node_get_traffic_to(nodes_client(subject.node), subject.instance.id, &query, &sink,
-				     &call, &error);
+	r = ctfy_node_get_traffic_to(nodes_client(subject.node), subject.instance.copy_id, &query,
+				     &sink, &call, &error);
 	return relay_end(&relay, subject.node, r, &error);
 }
 
@@ -221,8 +221,8 @@ static int serve_pcap(void *ctx, struct http_req *req, struct http_res *res, str
 	if (r < 0)
 		return r;
 	relay.filename = filename(req, &subject, ".pcap");
-	r = ctfy_node_get_pcap_to(nodes_client(subject.node), subject.instance.id, &sink, &call,
-				  &error);
+	r = ctfy_node_get_pcap_to(nodes_client(subject.node), subject.instance.copy_id, &sink,
+				  &call, &error);
 	return relay_end(&relay, subject.node, r, &error);
 }
 
@@ -230,7 +230,8 @@ static int serve_pcap(void *ctx, struct http_req *req, struct http_res *res, str
 
 static const char *node_path(struct http_req *req, const struct subject *subject, const char *what)
 {
-	return arena_printf(http_arena(req), "/api/v1/instances/%s/%s", subject->instance.id, what);
+	return arena_printf(http_arena(req), "/api/v1/instances/%s/%s", subject->instance.copy_id,
+			    what);
 }
 
 static int sink_part(void *cookie, const void *bytes, size_t len, struct err *e)
@@ -321,7 +322,7 @@ static char *shell_path(struct http_req *req, const struct subject *subject, str
 	if (http_query_int(req, "cols", 1, 1000, 80, &columns, e) < 0 ||
 	    http_query_int(req, "rows", 1, 1000, 24, &rows, e) < 0)
 		return NULL;
-	buf_printf(&path, "/api/v1/instances/%s/containers/", subject->instance.id);
+	buf_printf(&path, "/api/v1/instances/%s/containers/", subject->instance.copy_id);
 	http_escape(&path, http_param(req, "container"));
 	buf_printf(&path, "/shell?cols=%lld&rows=%lld", (long long)columns, (long long)rows);
 	if (buf_check(&path, e) < 0)

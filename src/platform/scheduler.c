@@ -12,6 +12,11 @@ static bool is_avoided(const struct scheduler_want *want, const char *id)
 	return false;
 }
 
+static bool may_take(const struct node_load *node)
+{
+	return node->healthy && !node->drained;
+}
+
 static bool has_room(const struct node_load *node)
 {
 	return node->running < node->capacity;
@@ -37,9 +42,11 @@ static int explain(const struct node_load *nodes, size_t count, struct err *e)
 {
 	int64_t running = 0, capacity = 0;
 	size_t healthy = 0;
+	bool drained = false;
 
 	for (size_t i = 0; i < count; i++) {
-		if (!nodes[i].healthy)
+		drained |= nodes[i].drained;
+		if (!may_take(&nodes[i]))
 			continue;
 		healthy++;
 		running += nodes[i].running;
@@ -48,7 +55,8 @@ static int explain(const struct node_load *nodes, size_t count, struct err *e)
 	if (count == 0)
 		return err_set(e, ERR_UNAVAILABLE, "no node is registered yet");
 	if (healthy == 0)
-		return err_set(e, ERR_UNAVAILABLE, "none of %zu nodes is healthy", count);
+		return err_set(e, ERR_UNAVAILABLE, "none of %zu nodes is healthy%s", count,
+			       drained ? " and takes new instances" : "");
 	return err_set(e, ERR_UNAVAILABLE, "no room: %lld/%lld instances are running",
 		       (long long)running, (long long)capacity);
 }
@@ -61,7 +69,7 @@ int scheduler_pick(const struct node_load *nodes, size_t count, const struct sch
 	for (size_t i = 0; i < count; i++) {
 		const struct node_load *node = &nodes[i];
 
-		if (!node->healthy || !has_room(node) || is_avoided(want, node->id))
+		if (!may_take(node) || !has_room(node) || is_avoided(want, node->id))
 			continue;
 		if (!best || is_better(node, best))
 			best = node;

@@ -13,6 +13,7 @@ struct err;
 struct node_load {
 	const char *id;
 	bool healthy;
+	bool drained;    /* it takes nothing new */
 	int64_t running; /* instances it has, or is promised */
 	int64_t capacity;
 };

@@ -220,6 +220,23 @@ static const char *const migrations[] = {
 
 	/* One row, once answers are sealed: what the key is known by. */
 	"CREATE TABLE vault (proof TEXT NOT NULL);",
+	/*
+	 * `remaining`: seconds that an instance has left which is started again elsewhere, its node
+	 * being lost; 0: all of its time. `moves` counts nodes that may have a copy of it still: each
+	 * copy has an id of its own. A drained node gets no new ones.
+	 */
+	"ALTER TABLE instance ADD COLUMN remaining BIGINT NOT NULL DEFAULT 0;"
+	"ALTER TABLE instance ADD COLUMN moves BIGINT NOT NULL DEFAULT 0;"
+	"ALTER TABLE node ADD COLUMN drained BIGINT NOT NULL DEFAULT 0;"
+	"CREATE TABLE join_secret ("
+	"	id TEXT PRIMARY KEY,"
+	"	hash TEXT NOT NULL UNIQUE,"
+	"	name TEXT NOT NULL,"
+	"	single_use BIGINT NOT NULL,"
+	"	created_at BIGINT NOT NULL,"
+	"	expires_at BIGINT NOT NULL,"
+	"	used_at BIGINT NOT NULL,"
+	"	used_by TEXT);",
 	NULL,
 };
 

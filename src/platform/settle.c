@@ -389,8 +389,9 @@ static enum step call_start(struct settling *s)
 {
 	struct ctfy_error error = CTFY_ERROR_INIT;
 	struct ctfy_start start = { .challenge_id = s->instance.challenge_id,
-				    .instance_id = s->instance.id,
-				    .ttl = s->instance.ttl };
+				    .instance_id = s->instance.copy_id,
+				    .ttl = s->instance.remaining ? s->instance.remaining
+								 : s->instance.ttl };
 	struct ctfy_answer *answers;
 	struct ctfy_instance told;
 	struct err e = ERR_INIT;
@@ -471,7 +472,7 @@ static enum step stop(struct settling *s)
 		return end(s);
 	if (is_node_gone(s))
 		return abandon(s);
-	return call_stop(s->settler, s->node, s->instance.id) == 0 ? end(s) : STEP_WAIT;
+	return call_stop(s->settler, s->node, s->instance.copy_id) == 0 ? end(s) : STEP_WAIT;
 }
 
 static enum step take_step(struct settling *s)
@@ -576,7 +577,7 @@ void settler_kick(struct settler *settler, const char *instance_id, const char *
 
 struct cancel {
 	struct settler *settler;
-	char *instance_id;
+	char *copy_id;
 	char *node_id;
 };
 
@@ -584,7 +585,7 @@ static void cancel_freep(struct cancel **cancel)
 {
 	if (!*cancel)
 		return;
-	free((*cancel)->instance_id);
+	free((*cancel)->copy_id);
 	free((*cancel)->node_id);
 	free(*cancel);
 }
@@ -595,26 +596,37 @@ static void run_cancel(void *cookie)
 	AUTO(struct node *, node_dropp) node = nodes_take(cancel->settler->nodes, cancel->node_id);
 
 	if (node)
-		call_stop(cancel->settler, node, cancel->instance_id);
+		call_stop(cancel->settler, node, cancel->copy_id);
 }
 
-void settler_cancel(struct settler *settler, const char *instance_id, const char *node_id)
+void settler_cancel(struct settler *settler, const struct instance *instance)
 {
 	AUTO(struct cancel *, cancel_freep) cancel = calloc(1, sizeof(*cancel));
 
 	if (cancel) {
 		cancel->settler = settler;
-		cancel->instance_id = strdup(instance_id);
-		cancel->node_id = strdup(node_id);
+		cancel->copy_id = strdup(instance->copy_id);
+		cancel->node_id = strdup(instance->node_id);
 	}
 	/* Without memory or threads the stop just comes after the start. */
-	if (cancel && cancel->instance_id && cancel->node_id &&
+	if (cancel && cancel->copy_id && cancel->node_id &&
 	    work_start(settler->work, run_cancel, cancel, NULL) == 0)
 		cancel = NULL;
-	settler_kick(settler, instance_id, node_id);
+	settler_kick(settler, instance->id, instance->node_id);
 }
 
 /* After a heartbeat */
+
+static void kick_where_it_is(struct settler *settler, struct arena *arena, const char *id)
+{
+	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
+	struct err e = ERR_INIT;
+
+	if (instances_find(settler->options.db, arena, id, &instance, &e) < 0)
+		log_error("instance '%s': %s", id, e.msg);
+	else
+		settler_kick(settler, id, instance.node_id);
+}
 
 static void retry_all(struct settler *settler, const char *node_id)
 {
@@ -627,6 +639,52 @@ static void retry_all(struct settler *settler, const char *node_id)
 	for (size_t i = 0; i < unsettled.count; i++)
 		settler_kick(settler, unsettled.rows[i].id, node_id);
 	instances_done(&unsettled);
+}
+
+/*
+ * What its team has left of it counts from when the node was last heard of. Where no other node has
+ * room it stays as it is: this one may come back with it.
+ */
+static void replace_one(struct settler *settler, struct arena *arena, struct node *node,
+			const struct instance *instance)
+{
+	int64_t seen_at = nodes_seen_at(node) ? nodes_seen_at(node) : now(settler);
+	int64_t remaining = (instance->expires_at - seen_at + 999) / 1000;
+	struct node_load *loads;
+	struct err e = ERR_INIT;
+	bool changed = false;
+	size_t count;
+	int r;
+
+	r = nodes_loads(settler->nodes, arena, &loads, &count, &e);
+	if (r == 0)
+		r = instances_replace(settler->options.db, arena, instance,
+				      remaining > 0 ? remaining : 1, loads, count, &changed, &e);
+	if (r < 0 && r != -ERR_UNAVAILABLE)
+		log_error("instance '%s': %s; trying again", instance->id, e.msg);
+	if (r < 0 || !changed)
+		return;
+	log_warn("instance '%s' of '%s' goes to another node: '%s' is lost", instance->id,
+		 instance->challenge_id, nodes_name(node));
+	want_sweep(settler, instance->node_id);
+	if (settler->options.replaced)
+		settler->options.replaced(settler->options.cookie, instance);
+	kick_where_it_is(settler, arena, instance->id);
+}
+
+static void replace_all(struct settler *settler, const char *node_id)
+{
+	AUTO(struct node *, node_dropp) node = nodes_take(settler->nodes, node_id);
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	AUTO(struct instances, instances_done) running = { .rows = NULL };
+	struct err e = ERR_INIT;
+
+	if (!node || !arena)
+		return;
+	if (instances_running_on(settler->options.db, arena, node_id, &running, &e) < 0)
+		log_error("node '%s': %s", nodes_name(node), e.msg);
+	for (size_t i = 0; i < running.count; i++)
+		replace_one(settler, arena, node, &running.rows[i]);
 }
 
 /* Stops what the node still holds though it isn't meant to. Returns whether all of it is gone. */
@@ -674,6 +732,12 @@ static void begin_sweep(struct lane *lane)
 	}
 }
 
+/* A node that was lost and is back may be anything: what left it meanwhile is stopped at once. */
+static bool is_there(enum node_state state)
+{
+	return state == NODE_HEALTHY || state == NODE_DEGRADED;
+}
+
 void settler_node_beaten(void *cookie, const char *node_id, enum node_state state)
 {
 	struct settler *settler = cookie;
@@ -688,12 +752,14 @@ void settler_node_beaten(void *cookie, const char *node_id, enum node_state stat
 		retry = lane->retry;
 		lane->retry = false;
 		add_thread(lane);
-		if (state == NODE_HEALTHY && lane->sweep && !lane->sweeping)
+		if (is_there(state) && lane->sweep && !lane->sweeping)
 			begin_sweep(lane);
 	}
 	pthread_mutex_unlock(&settler->lock);
 	if (retry)
 		retry_all(settler, node_id);
+	if (lane && state == NODE_LOST)
+		replace_all(settler, node_id);
 }
 
 int settler_expire(struct settler *settler, struct err *e)

@@ -19,6 +19,7 @@
 struct clock;
 struct db;
 struct err;
+struct instance;
 struct settler;
 
 enum { SETTLE_WIDTH = 16 };
@@ -27,6 +28,9 @@ struct settler_options {
 	struct db *db;
 	const struct clock *clock;
 	int64_t call_timeout_ms; /* of one start or stop; it is asked again after that */
+	/* An instance leaves a node that is lost, for another; NULL: nobody wants to know. */
+	void (*replaced)(void *cookie, const struct instance *instance);
+	void *cookie;
 };
 
 int settler_new(const struct settler_options *options, struct settler **ret_settler, struct err *e);
@@ -41,9 +45,13 @@ void settler_free(struct settler *settler);
 void settler_kick(struct settler *settler, const char *instance_id, const char *node_id);
 
 /* Tells the node at once to stop what it may still be starting; then kick. */
-void settler_cancel(struct settler *settler, const char *instance_id, const char *node_id);
+void settler_cancel(struct settler *settler, const struct instance *instance);
 
-/* For nodes_options.beaten; cookie is the settler. */
+/*
+ * For nodes_options.beaten; cookie is the settler. What runs on a node that is lost is started on
+ * another, with the same answers and the time it had left; what the lost one still has of it is
+ * stopped as soon as that answers again.
+ */
 void settler_node_beaten(void *cookie, const char *node_id, enum node_state state);
 
 /* Begins to stop the running instances whose time is over. */

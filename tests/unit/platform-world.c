@@ -200,7 +200,43 @@ static int serve_file(void *ctx, struct http_req *req, struct http_res *res, str
 	return http_send_bytes(res, 200, "text/x-gate", "bytes", 5);
 }
 
+static int serve_bulk(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct fake_node *node = ctx;
+	bool pulls = strstr(http_path(req), "pull") != NULL;
+	const char *body;
+	size_t len;
+
+	(void)e;
+	body = http_body(req, &len);
+	pthread_mutex_lock(&node->lock);
+	snprintf(node->last_bulk, sizeof(node->last_bulk), "%.*s", (int)len, body ? body : "");
+	pthread_mutex_unlock(&node->lock);
+	return http_send_json(res, 200,
+			      json_pack("{s:[s], s:[], s:[]}", "queued", "web",
+					pulls ? "skipped_pulled" : "skipped_built",
+					"skipped_in_progress"));
+}
+
+static int serve_images(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	bool pulls = strstr(http_path(req), "pull") != NULL;
+
+	(void)ctx;
+	(void)e;
+	return http_send_json(res, 200,
+			      json_pack("{s:[{s:s, s:s}, {s:s, s:s}]}", "rows", "challenge_id",
+					"web", "status", pulls ? "pulled" : "built", "challenge_id",
+					"pwn", "status", "failed"));
+}
+
+#define CHALLENGES "/api/v1/admin/challenges/"
+
 static const struct http_route fake_routes[] = {
+	{ "POST", CHALLENGES "build-all", serve_bulk, 0, 0 },
+	{ "POST", CHALLENGES "pull-all", serve_bulk, 0, 0 },
+	{ "GET", CHALLENGES "build-state", serve_images, 0, 0 },
+	{ "GET", CHALLENGES "pull-state", serve_images, 0, 0 },
 	{ "GET", "/api/v1/health", serve_beat, 0, 0 },
 	{ "POST", "/api/v1/instances", serve_start, 0, 0 },
 	{ "DELETE", "/api/v1/instances/{id}", serve_stop, 0, 0 },

@@ -42,7 +42,8 @@ struct fake_node {
 	/* What it has seen. */
 	int beats, starts, stops;
 	char live[NODE_INSTANCES_MAX][64]; /* ids of instances that it has */
-	char last_body[4096];              /* of the last start */
+	char last_body[4096];              /* of the last start, */
+	char last_bulk[256];               /* of the last build-all or pull-all */
 };
 
 /* A platform */

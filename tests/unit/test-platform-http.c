@@ -682,7 +682,17 @@ static const struct expectation {
 	{ "GET", "/admin/nodes", AS_ORGANISER },
 	{ "GET", "/admin/nodes/{node}", AS_ORGANISER },
 	{ "DELETE", "/admin/nodes/{node}", AS_ADMIN },
+	{ "POST", "/admin/nodes/{node}/drain", AS_ORGANISER },
+	{ "POST", "/admin/nodes/{node}/undrain", AS_ORGANISER },
+	{ "POST", "/admin/nodes/{node}/token", AS_ADMIN },
+	{ "DELETE", "/admin/nodes/{node}/token", AS_ADMIN },
+	{ "GET", "/admin/join-secrets", AS_ADMIN },
+	{ "POST", "/admin/join-secrets", AS_ADMIN },
+	{ "DELETE", "/admin/join-secrets/{secret}", AS_ADMIN },
 	{ "POST", "/admin/challenges/rescan", AS_ORGANISER },
+	{ "POST", "/admin/challenges/build", AS_ORGANISER },
+	{ "POST", "/admin/challenges/pull", AS_ORGANISER },
+	{ "GET", "/admin/challenges/images", AS_ORGANISER },
 };
 
 static const struct expectation *expectation_of(const struct http_route *route)

@@ -39,12 +39,17 @@ static const char *pick(const struct node_load *nodes, size_t count)
 	return picked->id;
 }
 
+/* clang-format off */
+#define LOAD(id_, healthy_, running_, capacity_) \
+	{ .id = (id_), .healthy = (healthy_), .running = (running_), .capacity = (capacity_) }
+/* clang-format on */
+
 TEST(the_node_with_the_smallest_share_in_use_is_picked)
 {
 	const struct node_load nodes[] = {
-		{ "a", true, 5, 10 },
-		{ "b", true, 8, 20 },
-		{ "c", true, 3, 6 },
+		LOAD("a", true, 5, 10),
+		LOAD("b", true, 8, 20),
+		LOAD("c", true, 3, 6),
 	};
 
 	CHECK_STR(pick(nodes, 3), "b");
@@ -52,34 +57,35 @@ TEST(the_node_with_the_smallest_share_in_use_is_picked)
 
 TEST(of_equal_shares_the_larger_node_is_picked_then_the_first)
 {
-	const struct node_load larger[] = { { "a", true, 0, 10 }, { "b", true, 0, 20 } };
-	const struct node_load same[] = { { "b", true, 1, 10 }, { "a", true, 1, 10 } };
+	const struct node_load larger[] = { LOAD("a", true, 0, 10), LOAD("b", true, 0, 20) };
+	const struct node_load same[] = { LOAD("b", true, 1, 10), LOAD("a", true, 1, 10) };
 
 	CHECK_STR(pick(larger, 2), "b");
 	CHECK_STR(pick(same, 2), "a");
 }
 
-TEST(neither_an_unwell_nor_a_full_nor_an_avoided_node_is_picked)
+TEST(neither_an_unwell_nor_a_full_nor_a_drained_nor_an_avoided_node_is_picked)
 {
 	const struct node_load nodes[] = {
-		{ "unwell", false, 0, 10 },
-		{ "full", true, 10, 10 },
-		{ "refused", true, 0, 10 },
-		{ "left", true, 9, 10 },
+		LOAD("unwell", false, 0, 10),
+		LOAD("full", true, 10, 10),
+		LOAD("refused", true, 0, 10),
+		{ .id = "drained", .healthy = true, .drained = true, .capacity = 10 },
+		LOAD("left", true, 9, 10),
 	};
 	const char *refusals[] = { "refused" };
 	const struct scheduler_want want = { refusals, 1 };
 	const struct node_load *picked;
 	struct err e = ERR_INIT;
 
-	CHECK_EQ(scheduler_pick(nodes, 4, &want, &picked, &e), 0);
+	CHECK_EQ(scheduler_pick(nodes, 5, &want, &picked, &e), 0);
 	CHECK_STR(picked->id, "left");
 }
 
 TEST(where_no_node_fits_the_reason_is_named)
 {
-	const struct node_load unwell[] = { { "a", false, 0, 10 } };
-	const struct node_load full[] = { { "a", true, 10, 10 }, { "b", true, 3, 3 } };
+	const struct node_load unwell[] = { LOAD("a", false, 0, 10) };
+	const struct node_load full[] = { LOAD("a", true, 10, 10), LOAD("b", true, 3, 3) };
 	const struct node_load *picked;
 	struct err e = ERR_INIT;
 
@@ -653,7 +659,7 @@ static const struct challenge crypto = {
 	.id = "crypto", .value = 100, .questions = flag_question, .question_count = 2
 };
 
-static const struct node_load two_nodes[] = { { "n1", true, 0, 2 }, { "n2", true, 0, 2 } };
+static const struct node_load two_nodes[] = { LOAD("n1", true, 0, 2), LOAD("n2", true, 0, 2) };
 
 static int promise(struct world *w, const struct team *team, const struct challenge *challenge,
 		   const char *flag, struct instance *ret_instance, bool *ret_is_new, struct err *e)
@@ -728,12 +734,14 @@ TEST(a_team_gets_no_more_than_its_quota)
 	CHECK_HAS(e.msg, "2 instances");
 }
 
-TEST(an_instance_moves_only_to_a_node_that_may_not_hold_a_copy)
+TEST(what_moves_has_another_id_than_a_copy_that_a_node_may_still_hold)
 {
 	AUTO(struct world, end_world) w;
 	const char *avoid[1];
 	struct scheduler_want want = { avoid, 1 };
-	struct instance instance, moved;
+	struct instance instance, moved, back;
+	size_t left_count;
+	char **left;
 	struct err e = ERR_INIT;
 	bool is_new;
 
@@ -745,12 +753,17 @@ TEST(an_instance_moves_only_to_a_node_that_may_not_hold_a_copy)
 	CHECK(strcmp(moved.node_id, instance.node_id) != 0);
 	instances_row_done(&moved);
 
-	/* Back is no way: what the first node holds is still to be stopped there. */
+	/* Back again, beside what the first node may still hold; nothing is left on the second. */
+	CHECK(strcmp(moved.copy_id, instance.copy_id) != 0);
 	avoid[0] = moved.node_id;
-	CHECK_EQ(instances_move(w.db, w.arena, &moved, &want, two_nodes, 2, false, &e),
-		 -ERR_UNAVAILABLE);
-	CHECK_EQ(leftover_forget(w.db, instance.node_id, instance.id, &e), 0);
 	CHECK_EQ(instances_move(w.db, w.arena, &moved, &want, two_nodes, 2, false, &e), 0);
+	CHECK_EQ(instances_find(w.db, w.arena, instance.id, &back, &e), 0);
+	CHECK_STR(back.node_id, instance.node_id);
+	CHECK_STR(back.copy_id, moved.copy_id);
+	instances_row_done(&back);
+	CHECK_EQ(leftovers_on(w.db, w.arena, instance.node_id, &left, &left_count, &e), 0);
+	CHECK_EQ(left_count, 1);
+	CHECK_STR(left[0], instance.copy_id);
 }
 
 struct starter {
@@ -962,7 +975,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_node_with_the_smallest_share_in_use_is_picked),
 		T(of_equal_shares_the_larger_node_is_picked_then_the_first),
-		T(neither_an_unwell_nor_a_full_nor_an_avoided_node_is_picked),
+		T(neither_an_unwell_nor_a_full_nor_a_drained_nor_an_avoided_node_is_picked),
 		T(where_no_node_fits_the_reason_is_named),
 		T(a_node_is_lost_after_three_misses_and_answers_twice_to_be_healthy),
 		T(a_node_that_says_it_is_unwell_is_degraded_but_never_lost),
@@ -991,7 +1004,7 @@ int main(void)
 		T(a_team_has_one_live_instance_of_a_challenge),
 		T(promises_spread_over_the_nodes_and_stop_where_they_are_full),
 		T(a_team_gets_no_more_than_its_quota),
-		T(an_instance_moves_only_to_a_node_that_may_not_hold_a_copy),
+		T(what_moves_has_another_id_than_a_copy_that_a_node_may_still_hold),
 		T(starts_at_once_give_one_instance),
 		T(an_answer_is_right_once_and_the_first_of_all_is_first_blood),
 		T(another_teams_answer_is_wrong_and_kept_with_whose_it_was),

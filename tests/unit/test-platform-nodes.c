@@ -1,0 +1,212 @@
+#include "base/err.h"
+#include "base/own.h"
+#include "http/serve.h"
+
+#include "platform-world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Nodes as organisers handle them, and what becomes of instances when a node does not do well. */
+
+static const char *string_of(const json_t *object, const char *name)
+{
+	const char *value = json_string_value(json_object_get(object, name));
+
+	if (!value)
+		fail_msg("no '%s'", name);
+	return value;
+}
+
+/* The path of the node of this name, with what is behind it. */
+static void node_path(struct world *w, const char *name, const char *rest, char path[128])
+{
+	const struct reply *reply = call(w, w->admin, "GET", "/admin/nodes", NULL, NULL);
+	const json_t *node;
+	size_t i;
+
+	*path = '\0';
+	json_array_foreach (json_object_get(reply->json, "nodes"), i, node)
+		if (strcmp(string_of(node, "name"), name) == 0)
+			snprintf(path, 128, "/admin/nodes/%s%s", string_of(node, "id"), rest);
+	CHECK(*path);
+}
+
+static void make_secret(struct world *w, const char *body, char secret[SECRET_TOKEN_SIZE])
+{
+	const struct reply *reply = call(w, w->admin, "POST", "/admin/join-secrets", body, NULL);
+
+	EXPECT(reply, 201);
+	snprintf(secret, SECRET_TOKEN_SIZE, "%s", text(reply, "join_secret"));
+}
+
+static const struct reply *join(struct world *w, const char *secret, const char *name,
+				const char *url)
+{
+	char body[512];
+
+	snprintf(body, sizeof(body), "{\"join_secret\":\"%s\",\"name\":\"%s\",\"url\":\"%s\"}",
+		 secret, name, url);
+	return call(w, NULL, "POST", "/nodes/register", body, NULL);
+}
+
+TEST(a_single_use_secret_lets_one_node_in_and_a_standing_one_any_number)
+{
+	AUTO(struct world, end_platform) w;
+	char once[SECRET_TOKEN_SIZE], standing[SECRET_TOKEN_SIZE], path[128];
+	const struct reply *reply;
+	const json_t *row;
+
+	begin_world(&w);
+	make_secret(&w, "{\"single_use\":true,\"name\":\"rack 1\"}", once);
+	make_secret(&w, "{\"days\":1}", standing);
+	EXPECT(join(&w, once, "n1", "ftp://x"), 422); /* no node came of it: it is still good */
+	EXPECT(join(&w, once, "n1", "http://127.0.0.1:1"), 201);
+	EXPECT(join(&w, once, "n2", "http://127.0.0.1:1"), 403);
+	EXPECT(join(&w, standing, "n2", "http://127.0.0.1:1"), 201);
+	EXPECT(join(&w, standing, "n3", "http://127.0.0.1:1"), 201);
+	reply = call(&w, w.admin, "GET", "/admin/join-secrets", NULL, NULL);
+	CHECK_EQ(json_array_size(json_object_get(reply->json, "join_secrets")), 2);
+	CHECK(!strstr(reply->body.data, once));
+	row = json_array_get(json_object_get(reply->json, "join_secrets"), 0);
+	snprintf(path, sizeof(path), "/admin/join-secrets/%s", string_of(row, "id"));
+	EXPECT(call(&w, w.admin, "DELETE", path, NULL, NULL), 204);
+	EXPECT(call(&w, w.admin, "DELETE", path, NULL, NULL), 404);
+	EXPECT(call(&w, w.admin, "POST", "/admin/join-secrets", "{\"days\":-1}", NULL), 422);
+}
+
+TEST(a_drained_node_gets_nothing_new_and_keeps_what_it_has)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	char path[128];
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT), 201);
+	node_path(&w, "n1", "/drain", path);
+	EXPECT(call(&w, w.admin, "POST", path, NULL, NULL), 200);
+	EXPECT(call(&w, w.bob, "POST", "/challenges/web/instance", NULL, WAIT), 503);
+	CHECK_EQ(count_live(&node), 1);
+
+	/* It is still so after a restart. */
+	end_platform(&w);
+	begin_platform(&w);
+	wait_for_state(&w, "healthy");
+	EXPECT(call(&w, w.bob, "POST", "/challenges/web/instance", NULL, WAIT), 503);
+	node_path(&w, "n1", "/undrain", path);
+	EXPECT(call(&w, w.admin, "POST", path, NULL, NULL), 200);
+	EXPECT(call(&w, w.bob, "POST", "/challenges/web/instance", NULL, WAIT), 201);
+}
+
+TEST(a_rotated_token_is_good_for_both_directions_and_the_old_one_for_none)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	char path[128], secret[SECRET_TOKEN_SIZE], first[SECRET_TOKEN_SIZE];
+	char second[SECRET_TOKEN_SIZE];
+	const struct reply *reply;
+
+	begin_node(&node);
+	begin_world(&w);
+	make_secret(&w, "{}", secret);
+	snprintf(first, sizeof(first), "%s", text(join(&w, secret, "n1", node.url), "token"));
+	node_path(&w, "n1", "/token", path);
+	reply = call(&w, w.admin, "POST", path, NULL, NULL);
+	EXPECT(reply, 201);
+	snprintf(second, sizeof(second), "%s", text(reply, "token"));
+	EXPECT(call(&w, first, "GET", "/nodes/me", NULL, NULL), 401);
+	EXPECT(call(&w, second, "GET", "/nodes/me", NULL, NULL), 200);
+	EXPECT(call(&w, w.admin, "DELETE", path, NULL, NULL), 204);
+	EXPECT(call(&w, second, "GET", "/nodes/me", NULL, NULL), 401);
+}
+
+static const json_t *report_of(const struct reply *reply, const char *name)
+{
+	const json_t *report;
+	size_t i;
+
+	json_array_foreach (json_object_get(reply->json, "nodes"), i, report)
+		if (strcmp(string_of(report, "node"), name) == 0)
+			return report;
+	fail_msg("nothing of '%s' in %s", name, reply->body.data);
+	return NULL;
+}
+
+TEST(builds_and_pulls_are_told_per_node_and_within_a_scope)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	char secret[SECRET_TOKEN_SIZE];
+	const struct reply *reply;
+	const json_t *images;
+
+	begin_node(&node);
+	begin_world(&w);
+	make_secret(&w, "{}", secret);
+	EXPECT(join(&w, secret, "gone", "http://127.0.0.1:1"), 201);
+	EXPECT(join(&w, secret, "n1", node.url), 201);
+	reply = call(&w, w.admin, "POST", "/admin/challenges/build?challenge=web", NULL, NULL);
+	EXPECT(reply, 202);
+	CHECK(json_object_get(report_of(reply, "n1"), "build"));
+	CHECK(*string_of(report_of(reply, "gone"), "detail"));
+	CHECK_STR(node.last_bulk, "{\"challenge_ids\":[\"web\"]}");
+	EXPECT(call(&w, w.admin, "POST", "/admin/challenges/pull", NULL, NULL), 202);
+	CHECK_STR(node.last_bulk, "");
+	EXPECT(call(&w, w.admin, "POST", "/admin/challenges/pull?competition=none", NULL, NULL),
+	       404);
+	reply = call(&w, w.admin, "GET", "/admin/challenges/images?challenge=web", NULL, NULL);
+	EXPECT(reply, 200);
+	images = json_object_get(report_of(reply, "n1"), "images");
+	CHECK_EQ(json_array_size(json_object_get(images, "builds")), 1);
+	CHECK_STR(string_of(json_array_get(json_object_get(images, "pulls"), 0), "status"),
+		  "pulled");
+}
+
+TEST(what_a_lost_node_ran_goes_to_another_with_the_same_answers_and_its_copy_is_stopped)
+{
+	AUTO(struct fake_node, end_node) first;
+	AUTO(struct fake_node, end_node) second;
+	AUTO(struct world, end_platform) w;
+	char body[4096];
+	uint16_t port;
+
+	begin_node(&first);
+	begin_node(&second);
+	begin_world(&w);
+	add_node(&w, "n1", &first);
+	wait_for_state(&w, "healthy");
+	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT), 201);
+	add_node(&w, "n2", &second);
+	wait_for_state(&w, "healthy");
+
+	port = http_server_port(first.server);
+	http_server_free(TAKE(first.server));
+	wait_for_count(&second, &second.starts, 1);
+	wait_for_status(&w, "running");
+	snprintf(body, sizeof(body), "%s", strstr(first.last_body, "\"answers\""));
+	CHECK_STR(strstr(second.last_body, "\"answers\""), body);
+	CHECK_EQ(count_live(&second), 1);
+	CHECK_EQ(count_live(&first), 1);
+
+	listen_as(&first, port);
+	wait_for_count(&first, &first.stops, 1);
+	CHECK_EQ(count_live(&first), 0);
+	CHECK_EQ(count_live(&second), 1);
+	CHECK_EQ(second.stops, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_single_use_secret_lets_one_node_in_and_a_standing_one_any_number),
+		T(a_drained_node_gets_nothing_new_and_keeps_what_it_has),
+		T(a_rotated_token_is_good_for_both_directions_and_the_old_one_for_none),
+		T(builds_and_pulls_are_told_per_node_and_within_a_scope),
+		T(what_a_lost_node_ran_goes_to_another_with_the_same_answers_and_its_copy_is_stopped),
+	};
+
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
+}
