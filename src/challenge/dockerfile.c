@@ -19,7 +19,8 @@ struct reader {
 	char escape;
 	struct dockerfile *file;
 	const char **stages; /* "" for one without a name */
-	size_t stage_count;
+	const char **bases;  /* what each stage stands on */
+	size_t stage_count, base_count;
 	bool failed;
 };
 
@@ -260,6 +261,18 @@ static void add_image(struct reader *in, const char *word, size_t len)
 		add_text(in->arena, &in->file->images, &in->file->image_count, word, len);
 }
 
+static void add_base(struct reader *in, const char *word, size_t len)
+{
+	for (size_t i = 0; i < in->base_count; i++)
+		if (is_word(word, len, in->stages[i])) {
+			word = in->bases[i];
+			len = strlen(word);
+		}
+	add_text(in->arena, &in->bases, &in->base_count, word, len);
+	if (in->base_count)
+		in->file->base = in->bases[in->base_count - 1];
+}
+
 /* "--platform=linux/amd64 image AS name" */
 static void read_from(struct reader *in, const char *s)
 {
@@ -277,6 +290,7 @@ static void read_from(struct reader *in, const char *s)
 	}
 	len = strcspn(s, blanks);
 	add_image(in, s, len);
+	add_base(in, s, len);
 	s += len + strspn(s + len, blanks);
 	len = strcspn(s, blanks);
 	as = s + len + strspn(s + len, blanks);

@@ -29,6 +29,8 @@ struct dockerfile {
 	bool has_healthcheck;
 	const char **globals; /* ARGs before the first FROM: "NAME" or "NAME=default" */
 	size_t global_count;
+	const char *base;    /* what the last stage stands on, by way of whatever others; NULL: no
+				stage */
 	const char **images; /* named by FROM and COPY --from, stages and scratch left out; as
 				written */
 	size_t image_count;

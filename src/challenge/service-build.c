@@ -357,6 +357,8 @@ void service_finish_build(struct service *s)
 	struct dockerfile file;
 	const char *text;
 
+	if (!build)
+		s->base_image = s->plan->image;
 	if (!build || s->build_faulty)
 		return;
 	s->key = "build";
@@ -365,6 +367,8 @@ void service_finish_build(struct service *s)
 	text = dockerfile_text(s);
 	if (text && dockerfile_read(s->p->arena, text, &file)) {
 		build->needs_buildkit = file.needs_buildkit;
+		if (!build->target)
+			s->base_image = file.base;
 		s->plan->image = name_image(s, build);
 	}
 	s->key = NULL;

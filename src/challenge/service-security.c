@@ -147,6 +147,23 @@ void service_security_opt(struct service *s, const struct yaml_node *value)
 	service_each(s, value, add_security_option);
 }
 
+/* --- the VPN ------------------------------------------------------------------------------ */
+
+/*
+ * A way into the instance's network for its players has to route there. Of the node's own image, or
+ * built on it, a service may do to its own network what that takes.
+ */
+static bool is_for_vpn(const struct service *s, const char *opt_in)
+{
+	static const char image[] = "ctfy/openvpn-base";
+	const size_t len = sizeof(image) - 1;
+
+	return s->base_image && strncmp(s->base_image, image, len) == 0 &&
+	       (s->base_image[len] == '\0' || s->base_image[len] == ':') &&
+	       (strcmp(opt_in, "capability:NET_ADMIN") == 0 ||
+		strcmp(opt_in, "device:/dev/net/tun") == 0);
+}
+
 /* --- devices ------------------------------------------------------------------------------ */
 
 static void append_device(struct service *s, const struct yaml_node *at, const char *source,
@@ -155,7 +172,8 @@ static void append_device(struct service *s, const struct yaml_node *at, const c
 	const char *opt_in = arena_printf(s->p->arena, "device:%s", source);
 	json_t *device;
 
-	if (!opt_in || !service_permits(s, opt_in, at, "'%s' is a device of the host", source))
+	if (!opt_in || !(is_for_vpn(s, opt_in) ||
+			 service_permits(s, opt_in, at, "'%s' is a device of the host", source)))
 		return;
 	device = json_object();
 	service_set_text(s, device, "PathOnHost", source);
@@ -201,14 +219,19 @@ static void add_device_map(struct service *s, const struct yaml_node *at)
 
 void service_devices(struct service *s, const struct yaml_node *value)
 {
-	if (value->kind != YAML_LIST && value->kind != YAML_NULL)
-		service_fault(s, value, "must be a list, not %s", yaml_kind_name(value->kind));
-	for (size_t i = 0; value->kind == YAML_LIST && i < value->count; i++) {
-		if (value->items[i]->kind == YAML_MAP)
-			add_device_map(s, value->items[i]);
+	s->devices = checked_list(s, value);
+}
+
+static void set_devices(struct service *s)
+{
+	s->key = "devices";
+	for (size_t i = 0; s->devices && i < s->devices->count; i++) {
+		if (s->devices->items[i]->kind == YAML_MAP)
+			add_device_map(s, s->devices->items[i]);
 		else
-			add_device(s, value->items[i]);
+			add_device(s, s->devices->items[i]);
 	}
+	s->key = NULL;
 }
 
 static void add_cgroup_rule(struct service *s, const struct yaml_node *at, const char *text)
@@ -426,7 +449,7 @@ static capability_set permitted_additions(struct service *s)
 		opt_in = arena_printf(s->p->arena, "capability:%s", name);
 		for (char *c = (char *)(uintptr_t)opt_in; c && *c; c++)
 			*c = (char)(c - opt_in < 11 ? *c : toupper((unsigned char)*c));
-		if (opt_in && ((one & ~capability_docker_default) == 0 ||
+		if (opt_in && ((one & ~capability_docker_default) == 0 || is_for_vpn(s, opt_in) ||
 			       service_permits(s, opt_in, item,
 					       "'%s' is beyond Docker's default set", opt_in + 11)))
 			all |= one;
@@ -454,6 +477,7 @@ static void set_capabilities(struct service *s)
 
 void service_finish_security(struct service *s)
 {
+	set_devices(s);
 	if (s->privileged) {
 		service_set(s, s->host, "Privileged", json_true());
 		return;

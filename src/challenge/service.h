@@ -23,7 +23,8 @@ struct service {
 
 	const char *declared_image; /* as the file has it, even where it is built */
 	struct variables environment, env_files;
-	const struct yaml_node *cap_add, *cap_drop;
+	const char *base_image; /* what it is of, or built on; NULL: not known */
+	const struct yaml_node *cap_add, *cap_drop, *devices;
 	bool privileged, no_new_privileges;
 	int64_t memory, memory_swap, nano_cpus, cpu_quota, cpu_period, pids; /* 0: not asked */
 	const struct yaml_node *memory_node, *swap_node, *cpus_node, *pids_node;

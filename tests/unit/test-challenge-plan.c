@@ -713,6 +713,39 @@ TEST(a_bridge_s_name_and_another_driver_are_not_kept)
 	folder_close(&f);
 }
 
+TEST(a_vpn_on_the_node_s_own_image_may_route)
+{
+	static const char rights[] = "    cap_add: [NET_ADMIN]\n    devices: [/dev/net/tun]\n";
+	static const struct {
+		const char *dockerfile; /* NULL: the service is of the image itself */
+		int result;
+	} facts[] = {
+		{ NULL, 0 },
+		{ "FROM ctfy/openvpn-base\nCOPY x /x\n", 0 },
+		{ "FROM ctfy/openvpn-base:latest AS a\nFROM A\n", 0 },
+		{ "FROM ctfy/openvpn-base AS a\nFROM debian\nCOPY --from=a / /\n", -ERR_POLICY },
+		{ "FROM ctfy/openvpn-base-evil\n", -ERR_POLICY },
+		{ "FROM debian\n", -ERR_POLICY },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
+		AUTO(char *, freep) compose = NULL;
+
+		folder_open(&f);
+		compose = strf("services:\n  v:\n%s    %s\n", rights,
+			       facts[i].dockerfile ? "build: ." : "image: ctfy/openvpn-base");
+		folder_write(&f, "compose.yml", compose);
+		folder_write(&f, "Dockerfile", facts[i].dockerfile ? facts[i].dockerfile : "");
+		CHECK_EQ(folder_plan(&f), facts[i].result);
+		folder_close(&f);
+	}
+	folder_open(&f);
+	folder_write(&f, "compose.yml",
+		     "services: {v: {image: ctfy/openvpn-base, cap_add: [SYS_ADMIN]}}\n");
+	CHECK_EQ(folder_plan(&f), -ERR_POLICY);
+	folder_close(&f);
+}
+
 TEST(volumes_are_the_instance_s_own)
 {
 	folder_open(&f);
@@ -1089,7 +1122,8 @@ RUN_TESTS(T(every_service_key_becomes_what_the_engine_calls_it), T(ports_are_rea
 	  T(a_container_s_fixed_name_is_only_an_alias), T(no_two_instances_have_one_project_s_name),
 	  T(a_link_makes_its_alias), T(networks_are_the_instance_s_own),
 	  T(networks_are_joined_by_priority_and_name),
-	  T(a_bridge_s_name_and_another_driver_are_not_kept), T(volumes_are_the_instance_s_own),
+	  T(a_bridge_s_name_and_another_driver_are_not_kept),
+	  T(a_vpn_on_the_node_s_own_image_may_route), T(volumes_are_the_instance_s_own),
 	  T(a_volume_that_reaches_out_needs_an_opt_in),
 	  T(instances_never_share_or_dirty_the_source),
 	  T(a_symlink_out_of_the_folder_is_the_operator_s_to_allow),
