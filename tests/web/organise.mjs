@@ -93,6 +93,19 @@ async function readTraffic(organiser, address) {
   assert.ok(har.log.entries.some((entry) => entry.request.url.includes("said=")));
 }
 
+async function tellNews(organiser, player) {
+  await organiser.getByRole("link", { name: "News" }).click();
+  await organiser.getByLabel("What there is to know").fill("The guard has a <b>cold</b> today.");
+  await organiser.getByRole("button", { name: "Tell them" }).click();
+  const toast = player.getByRole("complementary", { name: "News" });
+  await toast.getByText("<b>cold</b>").waitFor();
+  await shoot(player, "toast");
+  await toast.getByRole("button", { name: "Put away" }).click();
+  await organiser.locator(".notice").getByText("<b>cold</b>").waitFor();
+  await assertAccessible(organiser);
+  await shoot(organiser, "news");
+}
+
 async function seePlaces(organiser) {
   const places = ["Nodes", "Challenges", "Submissions", "Teams", "Users", "Competitions", "Audit log", "At a glance"];
   for (const place of places) {
@@ -128,6 +141,10 @@ scene("an organiser watches an instance, types in its shell, reads its traffic a
   await readLogs(organiser);
   await readTraffic(organiser, address);
 
+  await tellNews(organiser, player);
+  await organiser.getByRole("link", { name: "Organise" }).click();
+  await organiser.getByRole("link", { name: "Instances" }).click();
+  await organiser.getByRole("link", { name: "guarded" }).click();
   await organiser.getByRole("button", { name: "Stop" }).click();
   await organiser.getByRole("dialog").getByRole("button", { name: "Stop" }).click();
   await player.getByRole("button", { name: "Start a new one" }).waitFor();

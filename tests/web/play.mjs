@@ -66,6 +66,11 @@ scene("a player registers, starts, solves and hands in, and another's board move
 
   await row.getByText("100").waitFor();
   assert.match(await watcher.getByRole("row").nth(1).innerText(), /Engines/);
+  await player.getByRole("button", { name: "Show it" }).click();
+  await player.getByRole("dialog").getByRole("button", { name: "Show it" }).click();
+  await player.getByText("single quote").waitFor();
+  await row.getByText("90").waitFor();
+  await watcher.locator(".chart canvas").waitFor();
   await assertAccessible(watcher);
   await shoot(watcher, "scoreboard-dark");
 

@@ -5,6 +5,7 @@ import { lazy } from "./lazy";
 import { LoginPage, RegisterPage } from "./pages/login";
 import { ChallengePage } from "./pages/challenge";
 import { ChallengesPage } from "./pages/challenges";
+import { NewsPage, Toasts } from "./pages/news";
 import { ScoreboardPage } from "./pages/scoreboard";
 import { location_, match, navigate, type Params, type Route } from "./router";
 import { useStore } from "./store";
@@ -37,6 +38,7 @@ const PLAYERS: Route[] = [
   { path: "/challenges/:id", page: ChallengePage },
   { path: "/team", page: TeamPage },
   { path: "/account", page: AccountPage },
+  { path: "/news", page: NewsPage },
 ];
 
 function find(routes: Route[], path: string): [PageComponent, Params] | null {
@@ -126,6 +128,11 @@ function Header({ path }: { path: string }) {
               Team
             </NavLink>
           )}
+          {who && (
+            <NavLink to="/news" path={path}>
+              News
+            </NavLink>
+          )}
           {isOrganiser(who) && (
             <NavLink to="/admin" path={path}>
               Organise
@@ -139,7 +146,6 @@ function Header({ path }: { path: string }) {
               <a
                 class="who"
                 href="/account"
-                aria-label={`${who.name}: your account`}
                 aria-current={path === "/account" ? "page" : undefined}
               >
                 <span class="avatar" aria-hidden="true">
@@ -197,6 +203,7 @@ export function App() {
         <Failure error={failure} />
         <Current path={path} />
       </main>
+      <Toasts />
       <Announcer />
     </>
   );

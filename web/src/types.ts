@@ -60,6 +60,8 @@ export interface Challenge {
   questions_solved: number;
   has_instance: boolean;
   tags: string[];
+  closes_at: string | null;
+  needs: { id: string; name: string } | null;
   instance: Instance | null;
 }
 
@@ -71,6 +73,8 @@ export interface Question {
 }
 
 export interface Hint {
+  index: number;
+  unlocked: boolean;
   cost: number;
   text: string | null;
 }
@@ -89,13 +93,15 @@ export interface Verdict {
   verdict: "correct" | "repeated" | "wrong";
   question_id: string | null;
   value: number;
-  first_blood: boolean;
+  first_blood: boolean | null;
 }
 
 export interface Standing {
   rank: number;
   team_id: string;
   team: string;
+  division?: string | null;
+  division_rank?: number;
   score: number;
   solved: number;
   last_solve_at: string | null;
@@ -125,6 +131,53 @@ export interface Competition {
   ends_at: string | null;
   freeze_at: string | null;
   registration: string;
+  divisions?: { id: string; name: string }[];
+}
+
+export interface ScoreHistory {
+  teams: { rank: number; team_id: string; team: string; score: number; points: { at: string; score: number }[] }[];
+}
+
+export interface Notice {
+  id: string;
+  text: string;
+  at: string;
+}
+
+export interface ReviewSide {
+  team_id: string;
+  team: string;
+  instance_id: string | null;
+  created_at: string | null;
+  started_at: string | null;
+  ended_at: string | null;
+  evidence: string | null;
+}
+
+export interface Review {
+  submission_id: string;
+  challenge_id: string;
+  user: string;
+  answer: string;
+  review: "open" | "dismissed" | "confirmed";
+  note: string | null;
+  peer: string | null;
+  submitted_at: string;
+  by: ReviewSide;
+  of: ReviewSide;
+}
+
+export interface Suspicion {
+  reasons: string[];
+  team_id: string;
+  team: string;
+  challenge_id: string;
+  question_id: string;
+  submission_id: string;
+  solved_at: string;
+  started_at: string | null;
+  downloaded_at: string | null;
+  instance_id: string | null;
 }
 
 export interface Submission {
@@ -193,6 +246,8 @@ export interface User {
 export interface TeamLine {
   id: string;
   name: string;
+  division?: string | null;
+  hidden?: boolean;
   captain_id: string;
   created_at: string;
 }

@@ -1,12 +1,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { call, me } from "../api";
-import { plural } from "../format";
+import { useEvent } from "../events";
+import { formatDate, plural } from "../format";
 import { lazy } from "../lazy";
 import { useAction, useGet } from "../resource";
 import type { Params } from "../router";
 import { useStore } from "../store";
-import type { Attachment, ChallengePage as Challenge, Question, Verdict } from "../types";
-import { Alert, Badge, Button, Card, Failure, Loaded, Page } from "../ui";
+import type { Attachment, ChallengePage as Challenge, Hint, Question, Verdict } from "../types";
+import { Alert, Badge, Button, Card, ConfirmButton, Failure, Loaded, Page } from "../ui";
 import { InstancePanel } from "./instance-panel";
 
 const REFRESH_MS = 10000;
@@ -87,19 +88,37 @@ function QuestionItem(props: { challenge: string; question: Question; onVerdict:
   );
 }
 
-function Hints({ challenge }: { challenge: Challenge }) {
+function HintItem(props: { challenge: string; hint: Hint; onUnlock: () => Promise<void> }) {
+  const { hint } = props;
+  const unlocking = useAction(async () => {
+    await call("POST", `/challenges/${encodeURIComponent(props.challenge)}/hints/${hint.index}`);
+    await props.onUnlock();
+  });
+  if (hint.text !== null) return <li>{hint.text}</li>;
+  return (
+    <li class="hint-locked">
+      <span>
+        Hint {hint.index + 1} costs {plural(hint.cost, "point")}.
+      </span>
+      <ConfirmButton
+        kind="plain"
+        label="Show it"
+        question={`Show this hint? It takes ${plural(hint.cost, "point")} off your team's score.`}
+        busy={unlocking.busy}
+        onConfirm={() => void unlocking.run()}
+      />
+      <Failure error={unlocking.error} />
+    </li>
+  );
+}
+
+function Hints({ challenge, reload }: { challenge: Challenge; reload: () => Promise<void> }) {
   if (challenge.hints.length === 0) return null;
   return (
     <Card title="Hints">
       <ul class="hints">
-        {challenge.hints.map((hint, i) => (
-          <li key={i}>
-            {hint.text ?? (
-              <span class="muted">
-                Hint {i + 1} costs {plural(hint.cost, "point")}.
-              </span>
-            )}
-          </li>
+        {challenge.hints.map((hint) => (
+          <HintItem key={hint.index} challenge={challenge.id} hint={hint} onUnlock={reload} />
         ))}
       </ul>
     </Card>
@@ -131,7 +150,7 @@ function Attachments({ id, instance }: { id: string; instance: string | undefine
   );
 }
 
-function Body({ challenge, reload }: { challenge: Challenge; reload: () => void }) {
+function Body({ challenge, reload }: { challenge: Challenge; reload: () => Promise<void> }) {
   const [running, setRunning] = useState<string | undefined>();
   const who = useStore(me);
   return (
@@ -163,7 +182,7 @@ function Body({ challenge, reload }: { challenge: Challenge; reload: () => void 
             </p>
           )}
         </Card>
-        <Hints challenge={challenge} />
+        <Hints challenge={challenge} reload={reload} />
       </div>
       <div class="column side">
         {challenge.has_instance && (
@@ -178,12 +197,14 @@ function Body({ challenge, reload }: { challenge: Challenge; reload: () => void 
 export function ChallengePage({ params }: { params: Params }) {
   const id = params["id"]!;
   const page = useGet<Challenge>(`/challenges/${encodeURIComponent(id)}`, REFRESH_MS);
+  useEvent("scoreboard", page.reload);
   const challenge = page.data;
   const lead = challenge && (
     <span class="lead-facts">
       <span>{challenge.category || "misc"}</span>
       <span>{plural(challenge.value, "point")}</span>
       <span>{challenge.solvers === 0 ? "not solved yet" : plural(challenge.solvers, "solve")}</span>
+      {challenge.closes_at && <span>until {formatDate(challenge.closes_at)}</span>}
       {challenge.author && <span>by {challenge.author}</span>}
     </span>
   );

@@ -1,13 +1,14 @@
 import { useMemo, useState } from "preact/hooks";
 import { me } from "../api";
-import { plural } from "../format";
+import { useEvent } from "../events";
+import { formatDate, plural } from "../format";
 import { useGet } from "../resource";
 import type { Params } from "../router";
 import { useStore } from "../store";
 import type { Challenge, InstanceStatus } from "../types";
 import { Alert, Badge, Empty, Loaded, Page, type Tone } from "../ui";
 
-const REFRESH_MS = 5000;
+const REFRESH_MS = 10000;
 
 export const STATUS_TONE: Record<InstanceStatus, Tone> = {
   starting: "busy",
@@ -39,7 +40,10 @@ function ChallengeCard({ challenge: c }: { challenge: Challenge }) {
   const partly = !c.solved && c.questions_solved > 0;
   return (
     <li>
-      <a class={`challenge ${c.solved ? "solved" : ""}`} href={`/challenges/${encodeURIComponent(c.id)}`}>
+      <a
+        class={`challenge ${c.solved ? "solved" : ""} ${c.needs ? "locked" : ""}`}
+        href={`/challenges/${encodeURIComponent(c.needs?.id ?? c.id)}`}
+      >
         <span class="challenge-top">
           <span class="challenge-name">{c.name}</span>
           <span class="value">{c.value}</span>
@@ -52,7 +56,15 @@ function ChallengeCard({ challenge: c }: { challenge: Challenge }) {
           ))}
         </span>
         <span class="challenge-foot">
-          <span>{c.solvers === 0 ? "Not solved yet" : plural(c.solvers, "solve")}</span>
+          <span>
+            {c.needs
+              ? `Opens with ${c.needs.name}`
+              : c.closes_at && !c.solved
+                ? `Until ${formatDate(c.closes_at)}`
+                : c.solvers === 0
+                  ? "Not solved yet"
+                  : plural(c.solvers, "solve")}
+          </span>
           {c.solved && <Badge tone="ok">Solved</Badge>}
           {partly && (
             <Badge tone="accent">
@@ -136,6 +148,7 @@ function Selection({ challenges }: { challenges: Challenge[] }) {
 
 export function ChallengesPage(_: { params: Params }) {
   const list = useGet<{ challenges: Challenge[] }>("/challenges", REFRESH_MS);
+  useEvent("scoreboard", list.reload);
   const who = useStore(me);
   const challenges = list.data?.challenges ?? [];
   const lead = list.data ? `${challenges.filter((c) => c.solved).length} of ${challenges.length} solved` : " ";

@@ -1,5 +1,6 @@
 import { useEffect } from "preact/hooks";
 import { call, request, serverNow } from "../api";
+import { useEvent } from "../events";
 import { formatAgo, formatCountdown, formatSeconds } from "../format";
 import { useAction, useGet, useNow, type Resource } from "../resource";
 import type { Endpoint, Instance, Service } from "../types";
@@ -277,6 +278,7 @@ interface PanelProps {
 function Panel({ challenge, onRunning }: PanelProps) {
   const path = `/challenges/${encodeURIComponent(challenge)}/instance`;
   const resource = useGet<Instance>(`${path}?check=true`, pace);
+  useEvent("instance", resource.reload);
   const actions = useActions(path, resource);
   const instance = resource.data ?? null;
   useEffect(() => {

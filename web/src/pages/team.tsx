@@ -4,18 +4,51 @@ import { formatAgo, formatDate } from "../format";
 import { useAction, useGet, useNow } from "../resource";
 import type { Params } from "../router";
 import { useStore } from "../store";
-import type { Submission, Team } from "../types";
+import type { Competition, Submission, Team } from "../types";
 import {
-  Badge, Button, Card, ConfirmButton, Copy, Empty, Facts, Failure, Loaded, Page, Table, TextField,
+  Badge, Button, Card, ConfirmButton, Copy, Empty, Facts, Failure, Field, Loaded, Page, Table, TextField,
   type Column, type Tone,
 } from "../ui";
 
 const REFRESH_MS = 5000;
 
+/** The competition that the platform means where none is named: see docs/platform-api.md. */
+function presentCompetition(all: Competition[], now: number): Competition | undefined {
+  const starts = (c: Competition) => (c.starts_at ? Date.parse(c.starts_at) : -Infinity);
+  const ends = (c: Competition) => (c.ends_at ? Date.parse(c.ends_at) : Infinity);
+  return (
+    all.find((c) => starts(c) <= now && now < ends(c)) ??
+    all.filter((c) => starts(c) > now).sort((a, b) => starts(a) - starts(b))[0] ??
+    all.sort((a, b) => ends(b) - ends(a))[0]
+  );
+}
+
+function DivisionField(props: { divisions: { id: string; name: string }[]; value: string; onText: (id: string) => void }) {
+  return (
+    <Field label="Division">
+      {(id) => (
+        <select id={id} value={props.value} required onChange={(event) => props.onText(event.currentTarget.value)}>
+          <option value="">Choose one</option>
+          {props.divisions.map((division) => (
+            <option key={division.id} value={division.id}>
+              {division.name}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
+}
+
 function NewTeam() {
+  const competitions = useGet<{ competitions: Competition[] }>("/competitions");
   const [name, setName] = useState("");
+  const [division, setDivision] = useState("");
+  const [code, setCode] = useState("");
+  const competition = presentCompetition(competitions.data?.competitions ?? [], serverNow());
+  const divisions = competition?.divisions ?? [];
   const creation = useAction(async () => {
-    await call("POST", "/teams", { name });
+    await call("POST", "/teams", { name, ...(division && { division }), ...(code && { code: code.trim() }) });
     await learnMe();
   });
   return (
@@ -28,6 +61,16 @@ function NewTeam() {
         }}
       >
         <TextField label="Team's name" value={name} onText={setName} autocomplete="off" required />
+        {divisions.length > 1 && <DivisionField divisions={divisions} value={division} onText={setDivision} />}
+        {(competition?.registration === "invite" || competition?.registration === "list") && (
+          <TextField
+            label="Code"
+            hint="The organisers gave it to you."
+            value={code}
+            onText={setCode}
+            autocomplete="off"
+          />
+        )}
         <Failure error={creation.error} />
         <Button kind="primary" type="submit" busy={creation.busy}>
           Make the team
