@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "cli/cli.h"
 #include "http/call.h"
+#include "http/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -297,6 +298,21 @@ int api_get(struct api *api, const char *path, json_t **ret_json, struct err *e)
 	const struct api_call call = { .method = "GET", .path = path, .ret_json = ret_json };
 
 	return path ? api_do(api, &call, e) : err_memory(e);
+}
+
+int api_open_terminal(struct api *api, const char *path, struct terminal **ret_terminal,
+		      struct err *e)
+{
+	AUTO(char *, freep) full = strf("/api/v1%s", path);
+	struct http_reply reply = HTTP_REPLY_INIT;
+	const struct http_call request = { .path = full, .timeout_ms = 1000 * CALL_TIMEOUT_S };
+	int r = full ? terminal_open(api->client, &request, ret_terminal, &reply, e)
+		     : err_memory(e);
+
+	if (r == -ERR_PROTOCOL && reply.status >= 300)
+		r = refused(reply.status, &reply.body, e);
+	http_reply_done(&reply);
+	return r;
 }
 
 /* Downloads */

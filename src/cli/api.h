@@ -40,6 +40,12 @@ int api_do(struct api *api, const struct api_call *call, struct err *e);
 /* GET. */
 int api_get(struct api *api, const char *path, json_t **ret_json, struct err *e);
 
+struct terminal;
+
+/* A shell, at that path. Fails as api_do(). The terminal ends before the api. */
+int api_open_terminal(struct api *api, const char *path, struct terminal **ret_terminal,
+		      struct err *e);
+
 /* The body to a file, made or replaced. */
 int api_download(struct api *api, const char *path, const char *to, struct err *e);
 
