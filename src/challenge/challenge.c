@@ -26,27 +26,41 @@ struct loader {
 	struct err *e;
 };
 
-/* A folder's name as an id: what an id can't hold becomes "-". */
-static const char *id_from(struct arena *arena, const char *dir)
+static const char *last_part(const char *dir)
+{
+	const char *slash = strrchr(dir, '/');
+
+	return slash ? slash + 1 : dir;
+}
+
+/* What a folder without spec is called: where that would say nothing, with its parent's name. */
+static const char *bare_name(const char *dir)
 {
 	static const char *const common[] = { "src",       "build",  "dist",      "deploy",
 					      "chal",      "docker", "files",     "service",
 					      "server",    "app",    "challenge", "container",
 					      "deployment" };
-	const char *slash = strrchr(dir, '/'), *base = slash ? slash + 1 : dir;
-	char *id;
-	size_t len = 0;
+	const char *name = last_part(dir);
 
-	for (size_t i = 0; slash && slash > dir && i < ARRAY_SIZE(common); i++) {
-		if (strcmp(common[i], base) != 0)
+	for (size_t i = 0; i < ARRAY_SIZE(common); i++) {
+		if (strcmp(common[i], name) != 0)
 			continue;
-		while (base > dir + 1 && slash > dir && slash[-1] != '/')
-			slash--;
-		base = slash;
+		if (name > dir)
+			name--;
+		while (name > dir && name[-1] != '/')
+			name--;
 		break;
 	}
-	id = arena_strdup(arena, base);
-	for (const char *c = base; id && *c && len < ID_SIZE - 1; c++) {
+	return name;
+}
+
+/* A folder's name as an id: what an id can't hold becomes "-". */
+static const char *id_from(struct arena *arena, const char *name)
+{
+	char *id = arena_strdup(arena, name);
+	size_t len = 0;
+
+	for (const char *c = name; id && *c && len < ID_SIZE - 1; c++) {
 		if (isalnum((unsigned char)*c) || (len && strchr("_.-", *c)))
 			id[len++] = *c;
 		else if (len && id[len - 1] != '-')
@@ -64,6 +78,7 @@ static int read_spec(struct loader *in, const struct dialect *dialect, const cha
 {
 	struct challenge *c = in->challenge;
 
+	c->id = id_from(in->arena, last_part(c->dir));
 	c->dialect = dialect->name;
 	c->spec_file = path;
 	in->spec.root = root;
@@ -284,7 +299,7 @@ static int load(struct loader *in)
 	struct challenge *c = in->challenge;
 	int r;
 
-	c->id = id_from(in->arena, c->dir);
+	c->id = id_from(in->arena, bare_name(c->dir));
 	in->spec = (struct spec){
 		.arena = in->arena, .challenge = c, .dir = c->dir, .problems = in->problems
 	};

@@ -780,6 +780,34 @@ TEST(a_tree_is_walked_in_order_and_not_into_what_was_found)
 	folder_close(&f);
 }
 
+TEST(a_folder_is_known_by_its_name_or_without_spec_by_one_that_says_more)
+{
+	static const struct {
+		const char *file, *text, *id;
+	} facts[] = {
+		{ "team/app/challenge.yml", "name: x\nflags: [f]\n", "app" },
+		{ "team/my app!/challenge.yml", "name: x\nflags: [f]\n", "my-app" },
+		{ "team/src/challenge.yml", "name: x\nid: told\nflags: [f]\n", "told" },
+		{ "team/deploy/compose.yml", bare, "team-deploy" },
+		{ "team/first/compose.yml", bare, "first" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
+		AUTO(char *, freep) dir = NULL;
+		AUTO(struct challenge *, challenge_freep) challenge = NULL;
+		struct problems problems = PROBLEMS_INIT;
+
+		folder_open(&f);
+		folder_write(&f, facts[i].file, facts[i].text);
+		dir = strf("%s/%.*s", f.dir, (int)(strrchr(facts[i].file, '/') - facts[i].file),
+			   facts[i].file);
+		CHECK_EQ(challenge_load(dir, &challenge, &problems, &f.e), 0);
+		CHECK_STR(challenge->id, facts[i].id);
+		problems_done(&problems);
+		folder_close(&f);
+	}
+}
+
 static void count_result(void *cookie, const struct lint_result *result)
 {
 	struct buf *out = cookie;
@@ -866,4 +894,5 @@ RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(an_unknown_key_warns_wherever_it_sta
 	  T(an_imported_gzctf_challenge_keeps_its_placements),
 	  T(an_imported_nyu_challenge_keeps_its_file),
 	  T(a_tree_is_walked_in_order_and_not_into_what_was_found),
+	  T(a_folder_is_known_by_its_name_or_without_spec_by_one_that_says_more),
 	  T(lint_judges_every_challenge_of_a_tree), T(lint_takes_a_compose_file_by_itself))
