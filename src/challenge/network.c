@@ -94,6 +94,13 @@ static void make_room(struct plan_network *network, uint32_t offset)
 		network->prefix = prefix;
 }
 
+bool network_is_internal(struct planner *p, const char *name)
+{
+	const struct plan_network *network = find(p, name);
+
+	return network && network->internal;
+}
+
 uint32_t network_offset(struct service *s, const char *name, const struct yaml_node *value)
 {
 	struct plan_network *network = find(s->p, name);

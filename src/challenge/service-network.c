@@ -266,6 +266,40 @@ void service_extra_hosts(struct service *s, const struct yaml_node *value)
 
 /* --- what they come to -------------------------------------------------------------------- */
 
+static bool publishes(const struct plan_service *plan)
+{
+	for (size_t i = 0; i < plan->port_count; i++)
+		if (plan->ports[i].published)
+			return true;
+	return false;
+}
+
+/* The engine publishes ports of a container's own network only. */
+static void drop_ports(struct service *s)
+{
+	struct plan_service *plan = s->plan;
+
+	s->key = "ports";
+	if (publishes(plan) && plan->network_service)
+		service_fault(s, s->node,
+			      "a service on the network of '%s' publishes no ports: '%s' has to",
+			      plan->network_service, plan->network_service);
+	else if (publishes(plan))
+		service_warn(s, s->node, "have no effect with network_mode '%s'",
+			     plan->network_mode);
+	plan->port_count = 0;
+	json_object_clear(json_object_get(s->container, "ExposedPorts"));
+	s->key = NULL;
+}
+
+static bool is_all_internal(struct service *s)
+{
+	for (size_t i = 0; i < s->plan->network_count; i++)
+		if (!network_is_internal(s->p, s->plan->networks[i].network))
+			return false;
+	return true;
+}
+
 void service_finish_networks(struct service *s)
 {
 	const struct yaml_node *named = yaml_get(s->node, "container_name");
@@ -275,10 +309,15 @@ void service_finish_networks(struct service *s)
 		if (s->plan->network_count)
 			problem_at(s->p->problems, PROBLEM_ERROR, s->node, service_key_path(s),
 				   "has both network_mode and networks");
+		drop_ports(s);
 		return;
 	}
 	if (!s->plan->network_count && network_use(s->p, "default", s->node, service_key_path(s)))
 		add_use(s, "default");
+	if (publishes(s->plan) && is_all_internal(s))
+		problem_at(s->p->problems, PROBLEM_WARNING, s->node, service_key_path(s),
+			   "its ports can't be reached: the engine publishes none of an internal "
+			   "network");
 	service_add_alias(s, s->name);
 	if (container_name && *container_name)
 		service_add_alias(s, container_name);

@@ -57,7 +57,15 @@ class Trial(harness.NodeTest):
         for challenge in self.made:
             self.assertEqual(engine.objects(f"{harness.LABEL_CHALLENGE}={challenge}"),
                              {"container": {}, "network": {}, "volume": {}})
+            self.remove_images(f"ctfy-challenge/{challenge.lower()}/")
         self.assertEqual(harness.labels_within(self.subnets), set(), "networks are left")
+
+    @staticmethod
+    def remove_images(beginning):
+        for image in engine.json("GET", "/images/json"):
+            for tag in image["RepoTags"] or []:
+                if tag.startswith(beginning):
+                    engine.call("DELETE", f"/images/{tag}?force=1")
 
     def challenge(self, word="door", solver=SOLVER, compose=COMPOSE, spec=SPEC):
         name = harness.new_id(word)
@@ -123,6 +131,20 @@ class Trial(harness.NodeTest):
                 r"./h-question: only a question: nothing to start",
                 r"8 challenges: 1 solved, 0 healthy, 1 without anything to start, 6 failed\n$"):
             self.assertRegex(out, pattern)
+
+    def test_health_is_the_image_s_own_check_else_that_ports_accept_within_the_deadline(self):
+        late = self.challenge("late", spec=SPEC.replace("60s", "1s"), solver=None,
+                              compose="services: {door: {image: ctfy/busybox, command: [sleep, '600'], ports: [4000]}}\n")
+        checked = self.challenge("checked", solver=None, compose="services: {door: {build: .}}\n")
+        (self.root / checked / "Dockerfile").write_text(
+            "FROM ctfy/busybox\nHEALTHCHECK --interval=1s --retries=60 CMD test -e /ready\n"
+            'CMD ["sh", "-c", "sleep 2; touch /ready; sleep 600"]\n')
+        told = {row["id"]: row for row in
+                json.loads(self.run_it("--json", "--no-solver", ".", status=1))["challenges"]}
+        self.assertEqual(told[checked]["outcome"], "healthy")
+        self.assertGreater(told[checked]["ms"]["health"], 1000)
+        self.assertEqual((told[late]["outcome"], told[late]["step"]), ("failed", "health"))
+        self.assertRegex(told[late]["detail"], "^not healthy after 1 s: service 'door' .*port 4000 does not accept")
 
     def test_a_policy_and_no_solver(self):
         self.challenge(compose=COMPOSE + "    cap_add: [SYS_PTRACE]\n", solver=None)

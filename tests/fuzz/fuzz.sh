@@ -17,7 +17,7 @@ flags="-g -O1 -D_GNU_SOURCE -fno-omit-frame-pointer -I$root/src -I$root/include
 	-I$root/tests/fuzz $(pkg-config --cflags jansson libsodium yaml-0.1)"
 libs=$(pkg-config --libs jansson libsodium yaml-0.1)
 sources="$root/src/base/arena.c $root/src/base/buf.c $root/src/base/err.c $root/src/base/file.c
-	$root/src/base/id.c $root/src/base/yaml.c $root/src/challenge/*.c"
+	$root/src/base/id.c $root/src/base/secret.c $root/src/base/yaml.c $root/src/challenge/*.c"
 
 seed() {
 	case $1 in

@@ -626,6 +626,33 @@ TEST(a_container_s_fixed_name_is_only_an_alias)
 	folder_close(&f);
 }
 
+TEST(ports_are_published_of_a_network_of_one_s_own)
+{
+	folder_open(&f);
+	plan_compose("services:\n"
+		     "  none: {image: i, network_mode: none, ports: [80], expose: [90]}\n"
+		     "  a: {image: i, ports: [80], networks: [hidden]}\n"
+		     "  b: {image: i, ports: [80], networks: [hidden, open]}\n"
+		     "  c: {image: i, network_mode: 'service:b', expose: [90]}\n"
+		     "networks: {hidden: {internal: true}, open: }\n");
+	folder_check(f.json, "services/0/ports", "");
+	folder_check(f.json, "services/0/container/ExposedPorts", "{}");
+	folder_check_problem(&f, "services.none.ports: have no effect with network_mode 'none'");
+	folder_check_problem(&f,
+			     "services.a: its ports can't be reached: the engine publishes none "
+			     "of an internal network");
+	CHECK_EQ(f.problems.by_kind[PROBLEM_WARNING], 2);
+	folder_close(&f);
+
+	folder_open(&f);
+	folder_write(&f, "compose.yml",
+		     "services: {a: {image: i, network_mode: 'service:b', ports: [80]}, b: {image: "
+		     "i}}\n");
+	CHECK_EQ(folder_plan(&f), -ERR_INVALID);
+	folder_check_problem(&f, "a service on the network of 'b' publishes no ports: 'b' has to");
+	folder_close(&f);
+}
+
 TEST(networks_are_joined_by_priority_and_name)
 {
 	folder_open(&f);
@@ -1121,6 +1148,7 @@ RUN_TESTS(T(every_service_key_becomes_what_the_engine_calls_it), T(ports_are_rea
 	  T(a_link_does_not_weaken_a_dependency), T(a_service_off_by_its_profile_is_left_out),
 	  T(a_container_s_fixed_name_is_only_an_alias), T(no_two_instances_have_one_project_s_name),
 	  T(a_link_makes_its_alias), T(networks_are_the_instance_s_own),
+	  T(ports_are_published_of_a_network_of_one_s_own),
 	  T(networks_are_joined_by_priority_and_name),
 	  T(a_bridge_s_name_and_another_driver_are_not_kept),
 	  T(a_vpn_on_the_node_s_own_image_may_route), T(volumes_are_the_instance_s_own),
