@@ -107,7 +107,7 @@ async function tellNews(organiser, player) {
 }
 
 async function seePlaces(organiser) {
-  const places = ["Nodes", "Challenges", "Submissions", "Teams", "Users", "Competitions", "Audit log", "At a glance"];
+  const places = ["Nodes", "Images", "Challenges", "Submissions", "Reviews", "Teams", "Users", "Competitions", "Audit log", "At a glance"];
   for (const place of places) {
     await organiser.getByRole("navigation", { name: "Organise" }).getByRole("link", { name: place }).click();
     await organiser.getByRole("heading", { name: place, level: 1 }).waitFor();
@@ -117,13 +117,51 @@ async function seePlaces(organiser) {
   }
 }
 
-scene("an organiser watches an instance, types in its shell, reads its traffic and stops it", async () => {
+/** Another team hands in what was made for the first one. */
+async function copy(answer) {
+  const copycat = await visit();
+  await register(copycat, "carbon");
+  await makeTeam(copycat, "Copycats");
+  await copycat.goto(`${base}/challenges/guarded`);
+  await copycat.getByLabel(/^Answer:/).fill(answer);
+  await copycat.getByRole("button", { name: "Submit" }).click();
+  await copycat.getByText("That isn't it.").waitFor();
+}
+
+async function judge(organiser) {
+  await organiser.getByRole("link", { name: "Reviews" }).click();
+  await organiser.getByRole("heading", { name: "Copycats handed in an answer of Guards" }).waitFor();
+  await assertAccessible(organiser);
+  await shoot(organiser, "review");
+  await organiser.getByLabel("Note").fill("They sat side by side.");
+  await organiser.getByRole("button", { name: "Confirm" }).click();
+  await organiser.locator(".badge").getByText("confirmed").waitFor();
+}
+
+async function drain(organiser) {
+  await organiser.getByRole("link", { name: "Nodes" }).click();
+  await organiser.getByRole("button", { name: "Drain" }).click();
+  await organiser.locator(".badge").getByText("drained").waitFor();
+  await organiser.getByRole("button", { name: "Use again" }).click();
+  await organiser.getByRole("button", { name: "Drain" }).waitFor();
+}
+
+async function warm(organiser) {
+  await organiser.getByRole("link", { name: "Images" }).click();
+  await organiser.getByRole("button", { name: "Warm all of it" }).click();
+  const line = organiser.getByRole("row").filter({ hasText: "guarded" });
+  await line.getByText("built", { exact: true }).waitFor();
+  await line.getByText("pulled", { exact: true }).waitFor();
+}
+
+scene("an organiser watches an instance, types in its shell, reads its traffic, judges, drains and warms", async () => {
   const player = await visit();
   const organiser = await visit();
   await register(player, "mallory");
   await makeTeam(player, "Guards");
   const address = await startGuarded(player);
-  assert.match(await fetchText(`${address}/index.html?said=<b>hello</b>`), /flag\{/);
+  const [answer] = (await fetchText(`${address}/index.html?said=<b>hello</b>`)).match(/flag\{\w+\}/);
+  await copy(answer);
 
   await login(organiser, "admin", adminPassword());
   await organiser.getByRole("link", { name: "Organise" }).click();
@@ -148,6 +186,9 @@ scene("an organiser watches an instance, types in its shell, reads its traffic a
   await organiser.getByRole("button", { name: "Stop" }).click();
   await organiser.getByRole("dialog").getByRole("button", { name: "Stop" }).click();
   await player.getByRole("button", { name: "Start a new one" }).waitFor();
+  await judge(organiser);
+  await drain(organiser);
+  await warm(organiser);
   await seePlaces(organiser);
   await organiser.getByRole("link", { name: "Audit log" }).click();
   await organiser.getByRole("cell", { name: "shell" }).first().waitFor();

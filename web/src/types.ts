@@ -217,6 +217,7 @@ export interface Node {
   name: string;
   url: string;
   state: "healthy" | "degraded" | "lost";
+  drained: boolean;
   detail: string | null;
   running: number;
   capacity: number;
@@ -325,4 +326,23 @@ export interface Rescan {
   removed: string[];
   changed: string[];
   errors: { path: string; detail: string }[];
+}
+
+export interface ImageRow {
+  challenge_id: string;
+  status: string;
+  error: string | null;
+  image?: string | null;
+  step?: number;
+  steps?: number;
+  bytes?: number;
+  bytes_total?: number;
+  position?: number;
+}
+
+export interface NodeImages {
+  node_id: string;
+  node: string;
+  detail?: string | null;
+  images?: { builds: ImageRow[]; pulls: ImageRow[] };
 }

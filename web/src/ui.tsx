@@ -206,7 +206,7 @@ async function copyText(text: string) {
 export interface Column<T> {
   name: string;
   cell: (row: T) => ComponentChildren;
-  kind?: "number" | "time" | "wide" | "rank-column";
+  kind?: "number" | "time" | "wide" | "short" | "rank-column";
 }
 
 export function Table<T>(props: {

@@ -4,11 +4,13 @@ import { Empty, Page } from "../ui";
 import { AuditPage } from "./audit";
 import { ChallengesPage } from "./challenges";
 import { CompetitionsPage } from "./competitions";
+import { ImagesPage } from "./images";
 import { InstancePage } from "./instance";
 import { InstancesPage } from "./instances";
 import { NodesPage } from "./nodes";
 import { OverviewPage } from "./overview";
 import { TeamsPage, UsersPage } from "./people";
+import { ReviewsPage } from "./reviews";
 import { SubmissionsPage } from "./submissions";
 
 interface Place {
@@ -22,8 +24,10 @@ const PLACES: Place[] = [
   { path: "/admin/instances", page: InstancesPage, name: "Instances" },
   { path: "/admin/instances/:id", page: InstancePage },
   { path: "/admin/nodes", page: NodesPage, name: "Nodes" },
+  { path: "/admin/images", page: ImagesPage, name: "Images" },
   { path: "/admin/challenges", page: ChallengesPage, name: "Challenges" },
   { path: "/admin/submissions", page: SubmissionsPage, name: "Submissions" },
+  { path: "/admin/reviews", page: ReviewsPage, name: "Reviews" },
   { path: "/admin/teams", page: TeamsPage, name: "Teams" },
   { path: "/admin/users", page: UsersPage, name: "Users" },
   { path: "/admin/competitions", page: CompetitionsPage, name: "Competitions" },

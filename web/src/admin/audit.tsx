@@ -21,7 +21,7 @@ function outcome(status: number) {
 const COLUMNS: Column<AuditEntry>[] = [
   { name: "When", kind: "time", cell: (row) => formatDate(row.at) },
   { name: "Who", cell: (row) => row.user ?? row.user_id },
-  { name: "Act", cell: (row) => <span class="mono-cell">{row.action.replace("/api/v1", "")}</span> },
+  { name: "Act", kind: "short", cell: (row) => <span class="mono-cell">{row.action.split(" ")[0]}</span> },
   {
     name: "On what",
     kind: "wide",
@@ -33,7 +33,7 @@ const COLUMNS: Column<AuditEntry>[] = [
     ),
   },
   { name: "Outcome", cell: (row) => outcome(row.status) },
-  { name: "From", cell: (row) => <span class="mono-cell">{row.peer}</span> },
+  { name: "From", kind: "short", cell: (row) => <span class="mono-cell">{row.peer}</span> },
 ];
 
 export function AuditPage(_: { params: Params }) {

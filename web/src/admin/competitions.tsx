@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
-import { requestText } from "../api";
+import { get, requestText } from "../api";
 import { formatDate } from "../format";
-import { useAction, useGet, type Resource } from "../resource";
+import { useAction, useGet } from "../resource";
 import type { Params } from "../router";
 import type { Competition } from "../types";
 import { Alert, Badge, Button, Card, Empty, Facts, Failure, Field, Loaded, Page } from "../ui";
@@ -22,13 +22,15 @@ function phaseOf(competition: Competition): string {
   return "runs";
 }
 
-function CompetitionCard({ competition }: { competition: Competition }) {
+function CompetitionCard(props: { competition: Competition; onEdit: (file: string) => void }) {
+  const { competition } = props;
   const phase = phaseOf(competition);
+  const reading = useAction(async () => {
+    const { file } = await get<{ file: string }>(`/admin/competitions/${encodeURIComponent(competition.id)}`);
+    props.onEdit(file);
+  });
   return (
-    <Card
-      title={competition.name}
-      aside={<Badge tone={phase === "runs" ? "ok" : "plain"}>{phase}</Badge>}
-    >
+    <Card title={competition.name} aside={<Badge tone={phase === "runs" ? "ok" : "plain"}>{phase}</Badge>}>
       {competition.description && <p>{competition.description}</p>}
       <Facts
         rows={[
@@ -39,18 +41,45 @@ function CompetitionCard({ competition }: { competition: Competition }) {
           ["Registration", competition.registration],
         ]}
       />
+      <Failure error={reading.error} />
+      <Button busy={reading.busy} onClick={() => void reading.run()}>
+        Change it
+      </Button>
     </Card>
   );
 }
 
-function Apply({ list }: { list: Resource<{ competitions: Competition[] }> }) {
-  const [text, setText] = useState(EXAMPLE);
+interface Change {
+  key: string;
+  from: unknown;
+  to: unknown;
+}
+
+function Changes({ changes }: { changes: Change[] }) {
+  if (changes.length === 0) return <Alert tone="plain">That changes nothing.</Alert>;
+  return (
+    <ul class="changes">
+      {changes.map(({ key, from, to }) => (
+        <li key={key}>
+          <strong>{key}</strong> <del>{from === null ? "" : JSON.stringify(from)}</del>{" "}
+          <ins>{JSON.stringify(to)}</ins>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Editor(props: { text: string; onText: (text: string) => void; onApplied: () => Promise<void> }) {
+  const [changes, setChanges] = useState<Change[] | null>(null);
   const [done, setDone] = useState(false);
-  const application = useAction(async () => {
+  const application = useAction(async (dry: boolean) => {
     setDone(false);
-    await requestText("POST", "/admin/competitions", text);
+    setChanges(null);
+    const answer = await requestText("POST", `/admin/competitions${dry ? "?dry_run=true" : ""}`, props.text);
+    const told = (await answer.json()) as { changes: Change[] };
+    if (dry) return setChanges(told.changes);
     setDone(true);
-    await list.reload();
+    await props.onApplied();
   });
   return (
     <Card title="Make or change one">
@@ -58,7 +87,7 @@ function Apply({ list }: { list: Resource<{ competitions: Competition[] }> }) {
         class="form"
         onSubmit={(event) => {
           event.preventDefault();
-          void application.run();
+          void application.run(false);
         }}
       >
         <Field label="A competition's file" hint="YAML or JSON. An id that is known is changed.">
@@ -68,16 +97,22 @@ function Apply({ list }: { list: Resource<{ competitions: Competition[] }> }) {
               aria-describedby={hintId}
               class="code"
               spellcheck={false}
-              value={text}
-              onInput={(event) => setText(event.currentTarget.value)}
+              value={props.text}
+              onInput={(event) => props.onText(event.currentTarget.value)}
             />
           )}
         </Field>
         <Failure error={application.error} />
+        {changes && <Changes changes={changes} />}
         {done && <Alert tone="ok">It is applied.</Alert>}
-        <Button type="submit" busy={application.busy}>
-          Apply
-        </Button>
+        <div class="actions">
+          <Button kind="primary" type="submit" busy={application.busy}>
+            Apply
+          </Button>
+          <Button busy={application.busy} onClick={() => void application.run(true)}>
+            Show what changes
+          </Button>
+        </div>
       </form>
     </Card>
   );
@@ -85,24 +120,27 @@ function Apply({ list }: { list: Resource<{ competitions: Competition[] }> }) {
 
 export function CompetitionsPage(_: { params: Params }) {
   const list = useGet<{ competitions: Competition[] }>("/competitions");
+  const [text, setText] = useState(EXAMPLE);
   return (
     <Page title="Competitions">
-      <div class="two-columns">
+      <div class="halves">
         <div class="column">
           <Loaded from={list}>
             {({ competitions }) =>
               competitions.length > 0 ? (
-                competitions.map((competition) => (
-                  <CompetitionCard key={competition.id} competition={competition} />
-                ))
+                <>
+                  {competitions.map((competition) => (
+                    <CompetitionCard key={competition.id} competition={competition} onEdit={setText} />
+                  ))}
+                </>
               ) : (
                 <Empty title="There are no competitions." />
               )
             }
           </Loaded>
         </div>
-        <div class="column side">
-          <Apply list={list} />
+        <div class="column">
+          <Editor text={text} onText={setText} onApplied={list.reload} />
         </div>
       </div>
     </Page>

@@ -4,7 +4,7 @@ import { useAction, useGet, useNow } from "../resource";
 import type { Params } from "../router";
 import { useStore } from "../store";
 import type { Node } from "../types";
-import { Badge, Card, ConfirmButton, Empty, Facts, Failure, Loaded, Page, type Tone } from "../ui";
+import { Badge, Button, Card, ConfirmButton, Empty, Facts, Failure, Loaded, Page, announce, type Tone } from "../ui";
 
 const REFRESH_MS = 3000;
 
@@ -15,6 +15,7 @@ export function NodeLoad({ node, tone }: { node: Node; tone: Tone | undefined })
     <div class="node-load">
       <span class="node-name">
         {node.name} <Badge tone={tone ?? "plain"}>{node.state}</Badge>
+        {node.drained && <Badge tone="warn">drained</Badge>}
       </span>
       <meter aria-label={`Load of ${node.name}`} min={0} max={node.capacity || 1} value={node.running} />
       <span class="muted">
@@ -31,6 +32,11 @@ function NodeCard({ node, reload }: { node: Node; reload: () => Promise<void> })
     await call("DELETE", `/admin/nodes/${encodeURIComponent(node.id)}`);
     await reload();
   });
+  const draining = useAction(async () => {
+    await call("POST", `/admin/nodes/${encodeURIComponent(node.id)}/${node.drained ? "undrain" : "drain"}`);
+    await reload();
+    announce(node.drained ? `${node.name} gets instances again` : `${node.name} gets no new instances`);
+  });
   return (
     <Card>
       <NodeLoad node={node} tone={NODE_TONE[node.state]} />
@@ -43,16 +49,21 @@ function NodeCard({ node, reload }: { node: Node; reload: () => Promise<void> })
           ["Heard of", formatAgo(node.seen_at, now)],
         ]}
       />
-      <Failure error={removal.error} />
-      {who?.role === "admin" && (
-        <ConfirmButton
-          kind="quiet"
-          label="Remove"
-          question={`Remove the node "${node.name}"? It has to have no instances, and may register again.`}
-          busy={removal.busy}
-          onConfirm={() => void removal.run()}
-        />
-      )}
+      <Failure error={draining.error ?? removal.error} />
+      <div class="actions">
+        <Button busy={draining.busy} onClick={() => void draining.run()}>
+          {node.drained ? "Use again" : "Drain"}
+        </Button>
+        {who?.role === "admin" && (
+          <ConfirmButton
+            kind="quiet"
+            label="Remove"
+            question={`Remove the node "${node.name}"? It has to have no instances, and may register again.`}
+            busy={removal.busy}
+            onConfirm={() => void removal.run()}
+          />
+        )}
+      </div>
     </Card>
   );
 }

@@ -79,7 +79,7 @@ function Alerts({ nodes, last, submissions, now }: Known & { now: number }) {
       {foreign.map((row) => (
         <Alert key={row.id} tone="warn">
           {row.team} handed in an answer of {row.other_team} for {row.challenge_id}:{" "}
-          <a href="/admin/submissions">look at the submissions</a>
+          <a href="/admin/reviews">review it</a>
         </Alert>
       ))}
     </div>

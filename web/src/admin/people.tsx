@@ -130,8 +130,14 @@ export function UsersPage(_: { params: Params }) {
 
 export function TeamsPage(_: { params: Params }) {
   const teams = useGet<{ teams: TeamLine[] }>("/admin/teams");
+  const change = useAction(async (team: TeamLine) => {
+    await call("PATCH", `/admin/teams/${encodeURIComponent(team.id)}`, { hidden: !team.hidden });
+    await teams.reload();
+    announce(`${team.name} is changed`);
+  });
   return (
     <Page title="Teams" lead={teams.data ? plural(teams.data.teams.length, "team") : " "}>
+      <Failure error={change.error} />
       <Loaded from={teams}>
         {(data) => (
           <Table
@@ -141,7 +147,25 @@ export function TeamsPage(_: { params: Params }) {
             columns={[
               { name: "Name", kind: "wide", cell: (row) => row.name },
               { name: "Id", cell: (row) => <span class="mono-cell">{row.id}</span> },
+              { name: "Division", kind: "short", cell: (row) => row.division ?? "–" },
+              {
+                name: "On the board",
+                cell: (row) => (row.hidden ? <Badge tone="warn">hidden</Badge> : <Badge tone="ok">shown</Badge>),
+              },
               { name: "Made", kind: "time", cell: (row) => formatDate(row.created_at) },
+              {
+                name: "Change",
+                cell: (row) => (
+                  <Button
+                    kind="quiet"
+                    busy={change.busy}
+                    aria-label={`${row.hidden ? "Show" : "Hide"} ${row.name}`}
+                    onClick={() => void change.run(row)}
+                  >
+                    {row.hidden ? "Show" : "Hide"}
+                  </Button>
+                ),
+              },
             ]}
             empty={<Empty title="There are no teams." />}
           />

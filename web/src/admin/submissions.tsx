@@ -27,7 +27,7 @@ const COLUMNS: (now: number) => Column<AdminSubmission>[] = (now) => [
   { name: "Answer", kind: "wide", cell: (row) => <code class="answer-text">{row.answer}</code> },
   { name: "Verdict", cell: (row) => <Badge tone={VERDICT_TONE[row.verdict] ?? "plain"}>{row.verdict}</Badge> },
   { name: "Made for", cell: (row) => (row.other_team ? instanceLink(row.other_instance_id, row.other_team) : "–") },
-  { name: "From", cell: (row) => <span class="mono-cell">{row.peer}</span> },
+  { name: "From", kind: "short", cell: (row) => <span class="mono-cell">{row.peer}</span> },
   { name: "When", kind: "time", cell: (row) => formatAgo(row.submitted_at, now) },
 ];
 
@@ -55,7 +55,8 @@ export function SubmissionsPage(_: { params: Params }) {
       </div>
       {verdict === "foreign" && (
         <Alert tone="warn">
-          A foreign answer was made for another team's instance: somebody shared it, or got hold of it.
+          A foreign answer was made for another team's instance: somebody shared it, or got hold of it. They are
+          judged under <a href="/admin/reviews">Reviews</a>.
         </Alert>
       )}
       <Loaded from={list}>

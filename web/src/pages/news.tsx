@@ -81,7 +81,11 @@ export function NewsPage(_: { params: Params }) {
   const who = useStore(me);
   const now = useNow(serverNow, 10000);
   useEvent("notice", list.reload);
-  useEffect(() => fresh.set([]), []);
+  const shown = useStore(fresh).length;
+  useEffect(() => {
+    // They are on this page.
+    if (shown > 0) fresh.set([]);
+  }, [shown]);
   return (
     <Page title="News">
       <div class="stack narrow-page">
