@@ -180,6 +180,8 @@ static int open_parts(struct platform *platform, struct err *e)
 	if (r == 0)
 		r = limiter_new(&platform->limiter, e);
 	if (r == 0)
+		r = openapi_make(platform_route_tables, &platform->openapi, e);
+	if (r == 0)
 		r = programme_new(platform->db, &platform->programme, e);
 	if (r == 0)
 		r = open_boards(platform, e);
@@ -360,6 +362,7 @@ void platform_daemon_free(struct platform_daemon *daemon)
 	scoreboards_free(platform->boards);
 	events_free(platform->events);
 	programme_free(platform->programme);
+	openapi_done(&platform->openapi);
 	limiter_free(platform->limiter);
 	keyring_free(platform->keyring);
 	challenges_free(platform->challenges);

@@ -6,6 +6,7 @@
 
 #include "base/secret.h"
 #include "http/serve.h"
+#include "platform/openapi.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -35,6 +36,7 @@ struct platform {
 	struct challenges *challenges;
 	struct programme *programme;
 	struct scoreboards *boards;
+	struct openapi openapi;
 	struct events *events;
 	struct settler *settler;
 	struct nodes *nodes;
@@ -61,6 +63,7 @@ void platform_instance_replaced(void *cookie, const struct instance *instance);
 
 extern const struct http_route platform_audit_routes[];
 extern const struct http_route platform_events_routes[];
+extern const struct http_route platform_openapi_routes[];
 extern const struct http_route platform_review_routes[];
 extern const struct http_route platform_session_routes[];
 extern const struct http_route platform_user_routes[];

@@ -1,5 +1,7 @@
 #include "platform-world.h"
 
+#include "platform-schema.h"
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -379,7 +381,15 @@ void forget_reply(void)
 	has_last = false;
 }
 
-/* The reply is the thread's until its next call. */
+/* Every answer of every test is as the API's document has it. */
+static void check_schema(const struct world *w, const char *method, const char *path)
+{
+	const char *fault = schema_fault(w->document, method, path, last.status, last.json);
+
+	if (fault)
+		fail_msg("%s %s: %d: %s: %s", method, path, last.status, fault, last.body.data);
+}
+
 const struct reply *call(struct world *w, const char *token, const char *method, const char *path,
 			 const char *body, const char *header)
 {
@@ -412,6 +422,8 @@ const struct reply *call(struct world *w, const char *token, const char *method,
 			       .body = raw.body,
 			       .headers = raw.headers,
 			       .json = json_loadb(raw.body.data, raw.body.len, 0, NULL) };
+	if (w->document)
+		check_schema(w, method, full);
 	return &last;
 }
 
@@ -435,6 +447,18 @@ static void read_token(struct world *w)
 	snprintf(w->admin, sizeof(w->admin), "%s", token);
 }
 
+static void read_document(struct world *w)
+{
+	const struct http_call request = { .method = "GET", .path = "/openapi.json" };
+	struct http_reply reply = HTTP_REPLY_INIT;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(http_call(w->http, &request, &reply, &e), 0);
+	w->document = json_loadb(reply.body.data, reply.body.len, 0, NULL);
+	CHECK(w->document);
+	http_reply_done(&reply);
+}
+
 void begin_platform(struct world *w)
 {
 	struct http_client_options client = { .base_url = NULL };
@@ -447,11 +471,13 @@ void begin_platform(struct world *w)
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u", platform_daemon_port(w->daemon));
 	client.base_url = url;
 	CHECK_EQ(http_client_new(&client, &w->http, &e), 0);
+	read_document(w);
 }
 
 void end_platform(struct world *w)
 {
 	forget_reply();
+	json_decref(w->document);
 	http_client_free(w->http);
 	platform_daemon_free(w->daemon);
 }

@@ -53,6 +53,7 @@ struct world {
 	char state[160];
 	struct platform_daemon *daemon;
 	struct http_client *http;
+	json_t *document; /* the API's */
 	char admin[SECRET_TOKEN_SIZE], alice[SECRET_TOKEN_SIZE], bob[SECRET_TOKEN_SIZE];
 };
 

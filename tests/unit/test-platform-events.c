@@ -192,6 +192,7 @@ TEST(many_listen_and_take_no_thread_and_a_stop_ends_them)
 	for (size_t i = 0; i < EARS; i++)
 		until_heard(&ears[i], "event: scoreboard");
 	forget_reply();
+	json_decref(w.document);
 	platform_daemon_free(w.daemon);
 	for (size_t i = 0; i < EARS; i++)
 		end_ear(&ears[i]);

@@ -790,7 +790,8 @@ TEST(every_route_is_open_to_its_roles_and_to_no_other)
 	snprintf(path, sizeof(path), "/admin/users/%s", text(reply, "id"));
 	EXPECT(call(&w, w.admin, "PATCH", path, "{\"role\":\"organiser\"}", NULL), 200);
 	for (size_t i = 0; platform_route_tables[i]; i++) {
-		if (platform_route_tables[i] == platform_web_routes)
+		if (platform_route_tables[i] == platform_web_routes ||
+		    platform_route_tables[i] == platform_openapi_routes)
 			continue; /* no part of the API: open to everybody */
 		for (size_t j = 0; platform_route_tables[i][j].method; j++, walked++)
 			walk_route(&w, &platform_route_tables[i][j], masters);
@@ -798,6 +799,34 @@ TEST(every_route_is_open_to_its_roles_and_to_no_other)
 	CHECK_EQ(walked, ARRAY_SIZE(expectations));
 	EXPECT(call(&w, NULL, "GET", "/nowhere", NULL, NULL), 404);
 	EXPECT(call(&w, w.alice, "PUT", "/team", NULL, NULL), 405);
+}
+
+static bool is_written_down(const struct http_route *route)
+{
+	for (const struct openapi_route *words = openapi_routes; words->method; words++)
+		if (strcmp(words->method, route->method) == 0 &&
+		    strcmp(words->path, route->path + strlen("/api/v1")) == 0)
+			return true;
+	return false;
+}
+
+TEST(every_route_is_in_the_document_and_nothing_else)
+{
+	size_t routes = 0, written = 0;
+
+	for (size_t i = 0; platform_route_tables[i]; i++)
+		for (const struct http_route *route = platform_route_tables[i]; route->method;
+		     route++) {
+			if (strncmp(route->path, "/api/v1/", strlen("/api/v1/")) != 0)
+				continue;
+			routes++;
+			if (!is_written_down(route))
+				fail_msg("openapi-table.c has no %s %s", route->method,
+					 route->path);
+		}
+	while (openapi_routes[written].method)
+		written++;
+	CHECK_EQ(written, routes);
 }
 
 int main(void)
@@ -830,6 +859,7 @@ int main(void)
 		T(a_new_password_ends_the_other_tokens),
 		T(where_registration_is_closed_only_organisers_make_accounts),
 		T(every_route_is_open_to_its_roles_and_to_no_other),
+		T(every_route_is_in_the_document_and_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
