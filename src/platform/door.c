@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 /* clang-format off */
 const struct http_route *const platform_route_tables[] = {
@@ -24,6 +25,7 @@ const struct http_route *const platform_route_tables[] = {
 	platform_review_routes,
 	platform_node_routes,
 	platform_relay_routes,
+	platform_archive_routes,
 	platform_audit_routes,
 	platform_openapi_routes,
 	platform_events_routes,
@@ -46,6 +48,23 @@ bool door_has_token(struct http_req *req)
 	bool by_cookie;
 
 	return find_token(req, &by_cookie) != NULL;
+}
+
+/*
+ * What a WebSocket tells is read by whichever page opened it, and the cookie goes along from pages of
+ * every port of this host: it has to be one of ours.
+ */
+static int check_origin(const struct platform *platform, const struct http_req *req, struct err *e)
+{
+	const char *origin = http_header(req, "Origin");
+	const char *host = http_header(req, "X-Forwarded-Host");
+	const char *origin_host = origin ? strstr(origin, "://") : NULL;
+
+	if (!platform->options->behind_proxy || !host)
+		host = http_header(req, "Host");
+	if (!origin || (origin_host && host && strcasecmp(origin_host + strlen("://"), host) == 0))
+		return 0;
+	return err_set(e, ERR_FORBIDDEN, "pages of '%s' may open no WebSocket here", origin);
 }
 
 /*
@@ -80,7 +99,11 @@ int door_identify(struct platform *platform, struct http_req *req, struct princi
 		return err_set(e, ERR_UNAUTHORIZED, "this call needs Authorization: Bearer TOKEN");
 	r = keyring_find(platform->keyring, http_arena(req), token, door_now(platform),
 			 ret_principal, e);
-	return r == 0 && by_cookie ? check_csrf(req, ret_principal, e) : r;
+	if (r == 0 && by_cookie)
+		r = check_csrf(req, ret_principal, e);
+	if (r == 0 && by_cookie && http_header(req, "Upgrade"))
+		r = check_origin(platform, req, e);
+	return r;
 }
 
 /* On a listening thread: from memory only. What no route serves is told to anybody. */

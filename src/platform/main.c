@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "db/db.h"
 #include "platform/access.h"
+#include "platform/archive.h"
 #include "platform/challenges.h"
 #include "platform/events.h"
 #include "platform/first-boot.h"
@@ -68,9 +69,12 @@ static void *run_expiry(void *cookie)
 	struct platform_daemon *daemon = cookie;
 	struct err e = ERR_INIT;
 
-	while (wait_for_expiry(daemon))
+	while (wait_for_expiry(daemon)) {
 		if (settler_expire(daemon->platform.settler, &e) < 0)
 			log_error("%s; trying again", e.msg);
+		if (archives_expire(daemon->platform.archives, &e) < 0)
+			log_error("archives that are old enough: %s; trying again", e.msg);
+	}
 	return NULL;
 }
 
@@ -158,14 +162,27 @@ static int open_boards(struct platform *platform, struct err *e)
 	return r < 0 ? r : scoreboards_new(&options, &platform->boards, e);
 }
 
+static int open_archives(struct platform *platform, struct err *e)
+{
+	const struct archives_options options = { .db = platform->db,
+						  .clock = platform->clock,
+						  .dir = platform->archive_dir,
+						  .days = platform->options->archive_days };
+
+	if (snprintf(platform->archive_dir, sizeof(platform->archive_dir), "%s/archive",
+		     platform->options->state) >= (int)sizeof(platform->archive_dir))
+		return err_set(e, ERR_INVALID, "'%s' is too long a path", platform->options->state);
+	return archives_new(&options, &platform->archives, e);
+}
+
 static int open_parts(struct platform *platform, struct err *e)
 {
 	const struct platform_options *options = platform->options;
-	const struct settler_options settler = { .db = platform->db,
-						 .clock = platform->clock,
-						 .call_timeout_ms = options->call_timeout,
-						 .replaced = platform_instance_replaced,
-						 .cookie = platform };
+	struct settler_options settler = { .db = platform->db,
+					   .clock = platform->clock,
+					   .call_timeout_ms = options->call_timeout,
+					   .replaced = platform_instance_replaced,
+					   .cookie = platform };
 	struct nodes_options nodes = { .db = platform->db,
 				       .clock = platform->clock,
 				       .heartbeat_ms = options->heartbeat,
@@ -185,6 +202,9 @@ static int open_parts(struct platform *platform, struct err *e)
 		r = programme_new(platform->db, &platform->programme, e);
 	if (r == 0)
 		r = open_boards(platform, e);
+	if (r == 0)
+		r = open_archives(platform, e);
+	settler.archives = platform->archives;
 	if (r == 0)
 		r = settler_new(&settler, &platform->settler, e);
 	if (r < 0)
@@ -359,6 +379,7 @@ void platform_daemon_free(struct platform_daemon *daemon)
 		nodes_end(platform->nodes);
 	settler_free(platform->settler);
 	nodes_free(platform->nodes);
+	archives_free(platform->archives);
 	scoreboards_free(platform->boards);
 	events_free(platform->events);
 	programme_free(platform->programme);

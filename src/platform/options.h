@@ -18,6 +18,7 @@
 	ROW(heartbeat, DURATION, "TIME", "5s", "Time between two heartbeats of a node.") \
 	ROW(heartbeat_timeout, DURATION, "TIME", "5s", "Longest time a heartbeat may take.") \
 	ROW(call_timeout, DURATION, "TIME", "60s", "Longest time to wait for a node's answer before asking again.") \
+	ROW(archive_days, COUNT, "N", "30", "Days that logs, traffic and evidence of ended instances are kept; 0: not at all.") \
 	ROW(node_ca, STRING, "FILE", NULL, "Authorities accepted for nodes with https (PEM); unset: the system's.") \
 	ROW(cert, STRING, "FILE", NULL, "TLS certificate chain (PEM); with --key the API is https.") \
 	ROW(key, STRING, "FILE", NULL, "TLS private key (PEM).") \

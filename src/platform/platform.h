@@ -8,9 +8,11 @@
 #include "http/serve.h"
 #include "platform/openapi.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct archives;
 struct board;
 struct challenges;
 struct clock;
@@ -38,6 +40,8 @@ struct platform {
 	struct scoreboards *boards;
 	struct openapi openapi;
 	struct events *events;
+	char archive_dir[PATH_MAX];
+	struct archives *archives;
 	struct settler *settler;
 	struct nodes *nodes;
 	char join_secret_hash[SECRET_HASH_SIZE];
@@ -61,6 +65,7 @@ void platform_board_changed(void *cookie, const struct competition *competition,
 /* For settler_options: tells the team. cookie is the platform. */
 void platform_instance_replaced(void *cookie, const struct instance *instance);
 
+extern const struct http_route platform_archive_routes[];
 extern const struct http_route platform_audit_routes[];
 extern const struct http_route platform_events_routes[];
 extern const struct http_route platform_openapi_routes[];

@@ -237,6 +237,23 @@ static const char *const migrations[] = {
 	"	expires_at BIGINT NOT NULL,"
 	"	used_at BIGINT NOT NULL,"
 	"	used_by TEXT);",
+	/* What nodes are to give of instances before they are destroyed: owed, kept or failed. */
+	"CREATE TABLE archive ("
+	"	copy_id TEXT PRIMARY KEY,"
+	"	instance_id TEXT NOT NULL,"
+	"	node_id TEXT NOT NULL,"
+	"	team_id TEXT NOT NULL,"
+	"	challenge_id TEXT NOT NULL,"
+	"	status TEXT NOT NULL,"
+	"	detail TEXT,"
+	"	tries BIGINT NOT NULL,"
+	"	size BIGINT NOT NULL,"
+	"	owed_at BIGINT NOT NULL,"
+	"	archived_at BIGINT NOT NULL);"
+	"CREATE INDEX archive_owed ON archive (node_id) WHERE status = 'owed';"
+	"CREATE INDEX archive_by_age ON archive (owed_at, copy_id);"
+	"CREATE INDEX archive_of_team ON archive (team_id, owed_at);"
+	"CREATE INDEX archive_of_instance ON archive (instance_id);",
 	NULL,
 };
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/work.h"
+#include "platform/archive.h"
 #include "platform/instance.h"
 
 #include <pthread.h>
@@ -437,11 +438,47 @@ static enum step end(struct settling *s)
 	return STEP_SETTLED;
 }
 
+/*
+ * Whether nothing keeps it from being destroyed: its archive is there, or its node couldn't give it
+ * often enough. Then it goes on being asked for it afterwards: our nodes remember for a week.
+ */
+static bool is_archived(struct settling *s)
+{
+	struct archives *archives = s->settler->options.archives;
+	struct err e = ERR_INIT;
+	int64_t tries;
+
+	if (!archives_want(archives, &s->instance))
+		return true;
+	if (archives_owe(archives, &s->instance, &e) < 0) {
+		log_error("instance '%s': %s; trying again", s->instance.id, e.msg);
+		return false;
+	}
+	if (archives_fetch(archives, s->arena, s->instance.copy_id, s->node, &tries, &e) == 0)
+		return true;
+	log_warn("archive of instance '%s': %s; trying again", s->instance.id, e.msg);
+	if (tries < ARCHIVE_TRIES_BEFORE_STOP)
+		return false;
+	want_sweep(s->settler, s->instance.node_id);
+	return true;
+}
+
+/* What a lost node may still have of it is asked for once that is back. */
+static void owe_archive(struct settler *settler, const struct instance *instance)
+{
+	struct err e = ERR_INIT;
+
+	if (archives_want(settler->options.archives, instance) &&
+	    archives_owe(settler->options.archives, instance, &e) < 0)
+		log_error("archive of instance '%s': %s", instance->id, e.msg);
+}
+
 static enum step abandon(struct settling *s)
 {
 	struct settler *settler = s->settler;
 	struct err e = ERR_INIT;
 
+	owe_archive(settler, &s->instance);
 	if (instances_abandon(settler->options.db, &s->instance, now(settler), &e) < 0)
 		return store_failed(s, &e);
 	log_warn("instance '%s' is %s, but its node '%s' is lost: it is told once it is back",
@@ -472,6 +509,8 @@ static enum step stop(struct settling *s)
 		return end(s);
 	if (is_node_gone(s))
 		return abandon(s);
+	if (!is_archived(s))
+		return STEP_WAIT;
 	return call_stop(s->settler, s->node, s->instance.copy_id) == 0 ? end(s) : STEP_WAIT;
 }
 
@@ -656,6 +695,7 @@ static void replace_one(struct settler *settler, struct arena *arena, struct nod
 	size_t count;
 	int r;
 
+	owe_archive(settler, instance);
 	r = nodes_loads(settler->nodes, arena, &loads, &count, &e);
 	if (r == 0)
 		r = instances_replace(settler->options.db, arena, instance,
@@ -687,6 +727,34 @@ static void replace_all(struct settler *settler, const char *node_id)
 		replace_one(settler, arena, node, &running.rows[i]);
 }
 
+/* What it owes of copies that have left it. Returns whether there is no more of it. */
+static bool fetch_archives(struct settler *settler, const char *node_id)
+{
+	AUTO(struct node *, node_dropp) node = nodes_take(settler->nodes, node_id);
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	struct err e = ERR_INIT;
+	bool clear = true;
+	char **copies;
+	size_t count;
+	int64_t tries;
+
+	if (!node || !arena)
+		return !node;
+	if (archives_owed_by(settler->options.archives, arena, node_id, &copies, &count, &e) < 0) {
+		log_error("node '%s': %s", nodes_name(node), e.msg);
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (archives_fetch(settler->options.archives, arena, copies[i], node, &tries, &e) ==
+		    0)
+			continue;
+		log_warn("archive of '%s': %s; %s", copies[i], e.msg,
+			 tries < ARCHIVE_TRIES_MAX ? "trying again" : "it is given up");
+		clear = false;
+	}
+	return clear;
+}
+
 /* Stops what the node still holds though it isn't meant to. Returns whether all of it is gone. */
 static bool stop_leftovers(struct settler *settler, const char *node_id)
 {
@@ -713,7 +781,8 @@ static void sweep(void *cookie)
 {
 	struct lane *lane = cookie;
 	struct settler *settler = lane->settler;
-	bool clear = stop_leftovers(settler, lane->node_id);
+	bool fetched = fetch_archives(settler, lane->node_id);
+	bool clear = stop_leftovers(settler, lane->node_id) && fetched;
 
 	pthread_mutex_lock(&settler->lock);
 	lane->sweeping = false;

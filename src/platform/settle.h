@@ -16,6 +16,7 @@
 
 #include <stdint.h>
 
+struct archives;
 struct clock;
 struct db;
 struct err;
@@ -26,6 +27,7 @@ enum { SETTLE_WIDTH = 16 };
 
 struct settler_options {
 	struct db *db;
+	struct archives *archives; /* an instance is archived before it is destroyed */
 	const struct clock *clock;
 	int64_t call_timeout_ms; /* of one start or stop; it is asked again after that */
 	/* An instance leaves a node that is lost, for another; NULL: nobody wants to know. */

@@ -109,8 +109,7 @@ class Shell(harness.NodeTest):
         before = len(self.recorded())
         ws = self.open(node.containers(row["id"])["web"]["Id"])
         ws.send(b"stty size; echo $((6*7)).\n")
-        self.until(ws, b"17 91")
-        self.until(ws, b"42.")
+        self.assertIn(b"17 91", self.until(ws, b"42."))
         opened = self.recorded()
         self.assertEqual(len(opened), before + 1)
         self.assertEqual(opened[0]["user"], "admin")
@@ -137,6 +136,35 @@ class Shell(harness.NodeTest):
                 self.open(container, token)
             self.assertEqual(refused.exception.status, status)
         self.assertError(of_instance("containers/web/shell"), 400)
+
+
+class Archive(harness.NodeTest):
+    def test_what_is_stopped_is_kept_first(self):
+        other = Team(platform, "other")
+        begun = other.start("watched")
+        node.ids.add(begun["id"])
+        cluster.page(begun)
+        other.stop("watched")
+        self.assertGone(node, begun["id"])
+        kept = platform.ask("GET", f"/admin/archives?team={kept_team(begun['id'])}")["archives"]
+        self.assertEqual([a["instance_id"] for a in kept], [begun["id"]])
+        self.assertEqual(kept[0]["status"], "kept", kept)
+        files = {f["name"]: f["size"] for f in kept[0]["files"]}
+        self.assertLessEqual({"traffic.har", "capture.pcap", "timeline.json", "evidence.tar.zst"}, set(files))
+        for name, size in files.items():
+            got = platform.call("GET", f"/admin/archives/{begun['id']}/{name}")
+            self.assertEqual((got.status, len(got.body)), (200, size), name)
+        path = f"{platform.dir.name}/kept"
+        with open(path, "wb") as file:
+            file.write(platform.call("GET", f"/admin/archives/{begun['id']}/evidence.tar.zst").body)
+        harness.subprocess.run([harness.CTFY, "evidence", "verify", path], check=True,
+                               stdout=harness.subprocess.DEVNULL)
+        for path in ("nothing", "..%2f..%2fplatform.db", "../platform.db"):
+            self.assertIn(platform.call("GET", f"/admin/archives/{begun['id']}/{path}").status, (400, 404))
+
+
+def kept_team(instance_id):
+    return next(a["team_id"] for a in platform.ask("GET", f"/admin/archives?instance={instance_id}")["archives"])
 
 
 if __name__ == "__main__":

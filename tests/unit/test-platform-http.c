@@ -686,6 +686,8 @@ static const struct expectation {
 	{ "POST", "/admin/nodes/{node}/undrain", AS_ORGANISER },
 	{ "POST", "/admin/nodes/{node}/token", AS_ADMIN },
 	{ "DELETE", "/admin/nodes/{node}/token", AS_ADMIN },
+	{ "GET", "/admin/archives", AS_ORGANISER },
+	{ "GET", "/admin/archives/{archive}/{file}", AS_ORGANISER },
 	{ "GET", "/admin/join-secrets", AS_ADMIN },
 	{ "POST", "/admin/join-secrets", AS_ADMIN },
 	{ "DELETE", "/admin/join-secrets/{secret}", AS_ADMIN },

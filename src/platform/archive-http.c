@@ -1,0 +1,42 @@
+#include "platform/archive.h"
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "platform/door.h"
+#include "platform/relay.h"
+
+/* For organisers: what was kept of instances after their end. */
+
+static int serve_list(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	struct archives_query query = { .team_id = http_query(req, "team"),
+					.challenge_id = http_query(req, "challenge"),
+					.instance_id = http_query(req, "instance") };
+	json_t *list;
+	int r;
+
+	r = http_query_int(req, "limit", 1, 10000, 1000, &query.limit, e);
+	if (r == 0)
+		r = archives_list(platform->archives, http_arena(req), &query, &list, e);
+	return r < 0 ? r : http_send_json(res, 200, json_pack("{s:o}", "archives", list));
+}
+
+static int serve_file(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	const char *copy = http_param(req, "archive"), *file = http_param(req, "file");
+	int fd, r = archives_open(platform->archives, copy, file, &fd, e);
+
+	if (r < 0)
+		return r;
+	relay_name(res, arena_printf(http_arena(req), "%s-%s", copy, file));
+	return http_send_file(res, fd, "application/octet-stream", NULL);
+}
+
+const struct http_route platform_archive_routes[] = {
+	{ "GET", "/api/v1/admin/archives", serve_list, 0, ACCESS_ORGANISER },
+	{ "GET", "/api/v1/admin/archives/{archive}/{file}", serve_file, 0, ACCESS_ORGANISER },
+	{ .method = NULL },
+};
