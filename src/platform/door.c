@@ -51,8 +51,8 @@ bool door_has_token(struct http_req *req)
 }
 
 /*
- * What a WebSocket tells is read by whichever page opened it, and the cookie goes along from pages of
- * every port of this host: it has to be one of ours.
+ * What a WebSocket tells is read by whichever page opened it, and the cookie goes along from pages
+ * of every port of this host: it has to be one of ours.
  */
 static int check_origin(const struct platform *platform, const struct http_req *req, struct err *e)
 {

@@ -1,6 +1,7 @@
 // What must hold whatever is shown: nothing that anybody typed acts, it is light, and it needs no mouse.
 
 import assert from "node:assert/strict";
+import { request } from "node:http";
 import {
   adminPassword, assertAccessible, assertFits, assertWell, base, loginApi, makeTeam, register, scene, shoot, visit,
 } from "./browser.mjs";
@@ -45,6 +46,30 @@ scene("nothing that somebody typed acts", async () => {
     assert.ok(!(await isHacked(organiser)));
   }
   assertWell(organiser);
+});
+
+/** The status of a WebSocket's handshake that a page of `origin` makes an organiser's browser do. */
+function shake(cookie, origin) {
+  const headers = {
+    Cookie: cookie, Origin: origin, Connection: "Upgrade", Upgrade: "websocket",
+    "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+  };
+  return new Promise((resolve, reject) => {
+    const path = `${base}/api/v1/admin/instances/none/containers/none/shell`;
+    request(path, { headers }, (answer) => resolve(answer.resume().statusCode)).on("error", reject).end();
+  });
+}
+
+scene("a challenge's page opens no shell with an organiser's cookie", async () => {
+  const organiser = await visit();
+  await loginApi(organiser, "admin", adminPassword());
+  const [cookie] = await organiser.context().cookies(`${base}/api/v1`);
+  assert.ok(cookie.httpOnly);
+  const sent = `${cookie.name}=${cookie.value}`;
+  assert.equal(await shake(sent, base), 404);
+  assert.equal(await shake(sent, base.replace(/\d+$/, "1")), 403);
+  assert.equal(await shake(sent, "https://example.org"), 403);
+  assert.equal(await shake(sent, "null"), 403);
 });
 
 scene("the first load is light", async () => {

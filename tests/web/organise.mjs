@@ -148,6 +148,7 @@ async function drain(organiser) {
 
 async function warm(organiser) {
   await organiser.getByRole("link", { name: "Images" }).click();
+  await organiser.getByLabel("What to warm").selectOption({ label: "CTF" });
   await organiser.getByRole("button", { name: "Warm all of it" }).click();
   const line = organiser.getByRole("row").filter({ hasText: "guarded" });
   await line.getByText("built", { exact: true }).waitFor();

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { call } from "../api";
 import { useAction, useGet } from "../resource";
 import type { Params } from "../router";
-import type { ImageRow, NodeImages } from "../types";
+import type { Competition, ImageRow, NodeImages } from "../types";
 import { Alert, Badge, Button, Empty, Failure, Loaded, Page, Table, announce, type Column, type Tone } from "../ui";
 
 const CHANGING_MS = 1000;
@@ -98,12 +98,15 @@ function Errors({ nodes }: { nodes: NodeImages[] }) {
 
 export function ImagesPage(_: { params: Params }) {
   const images = useGet<Images>("/admin/challenges/images", pace);
+  const competitions = useGet<{ competitions: Competition[] }>("/competitions");
+  const [scope, setScope] = useState("");
   const [asked, setAsked] = useState(false);
   const warming = useAction(async () => {
-    await call("POST", "/admin/challenges/pull");
-    await call("POST", "/admin/challenges/build");
+    const query = scope && `?competition=${encodeURIComponent(scope)}`;
+    await call("POST", `/admin/challenges/pull${query}`);
+    await call("POST", `/admin/challenges/build${query}`);
     setAsked(true);
-    announce("Every node warms every challenge");
+    announce("Every node makes ready what it has not got");
     await images.reload();
   });
   return (
@@ -111,9 +114,19 @@ export function ImagesPage(_: { params: Params }) {
       title="Images"
       lead="What each node has ready, built and pulled: a start then takes no longer than its containers"
       actions={
-        <Button kind="primary" busy={warming.busy} onClick={() => void warming.run()}>
-          Warm all of it
-        </Button>
+        <>
+          <select aria-label="What to warm" value={scope} onChange={(event) => setScope(event.currentTarget.value)}>
+            <option value="">Every challenge</option>
+            {competitions.data?.competitions.map((competition) => (
+              <option key={competition.id} value={competition.id}>
+                {competition.name}
+              </option>
+            ))}
+          </select>
+          <Button kind="primary" busy={warming.busy} onClick={() => void warming.run()}>
+            Warm all of it
+          </Button>
+        </>
       }
     >
       <div class="stack">

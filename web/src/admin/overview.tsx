@@ -2,7 +2,7 @@ import { serverNow } from "../api";
 import { formatAgo, formatSeconds } from "../format";
 import { useGet, useNow } from "../resource";
 import type { Params } from "../router";
-import type { AdminInstance, AdminSubmission, Node } from "../types";
+import type { AdminInstance, AdminSubmission, Node, Review } from "../types";
 import { Alert, Badge, Card, Empty, Loaded, Page, Table, type Column } from "../ui";
 import { NODE_TONE, NodeLoad } from "./nodes";
 import { VERDICT_TONE } from "./submissions";
@@ -34,6 +34,7 @@ interface Known {
   live: AdminInstance[];
   last: AdminInstance[];
   submissions: AdminSubmission[];
+  reviews: Review[];
 }
 
 function Tiles({ live, last, nodes, now }: Known & { now: number }) {
@@ -54,11 +55,10 @@ function Tiles({ live, last, nodes, now }: Known & { now: number }) {
 }
 
 /** What somebody should look at. */
-function Alerts({ nodes, last, submissions, now }: Known & { now: number }) {
+function Alerts({ nodes, last, reviews, now }: Known & { now: number }) {
   const unwell = nodes.filter((node) => node.state !== "healthy");
   const failed = last.filter((row) => row.status === "failed" && isLately(row.ended_at, now)).slice(0, 3);
-  const foreign = submissions.filter((row) => row.verdict === "foreign" && isLately(row.submitted_at, now));
-  if (nodes.length > 0 && unwell.length + failed.length + foreign.length === 0) return null;
+  if (nodes.length > 0 && unwell.length + failed.length + reviews.length === 0) return null;
   return (
     <div class="alerts">
       {nodes.length === 0 && <Alert tone="warn">No node is registered: nothing can be started.</Alert>}
@@ -76,9 +76,9 @@ function Alerts({ nodes, last, submissions, now }: Known & { now: number }) {
           failed: {row.cause ?? row.detail}
         </Alert>
       ))}
-      {foreign.map((row) => (
-        <Alert key={row.id} tone="warn">
-          {row.team} handed in an answer of {row.other_team} for {row.challenge_id}:{" "}
+      {reviews.map((review) => (
+        <Alert key={review.submission_id} tone="warn">
+          {review.by.team} handed in an answer of {review.of.team} for {review.challenge_id}:{" "}
           <a href="/admin/reviews">review it</a>
         </Alert>
       ))}
@@ -124,13 +124,15 @@ export function OverviewPage(_: { params: Params }) {
   const live = useGet<{ instances: AdminInstance[] }>("/admin/instances", REFRESH_MS);
   const last = useGet<{ instances: AdminInstance[] }>("/admin/instances?all=true&limit=200", REFRESH_MS);
   const submissions = useGet<{ submissions: AdminSubmission[] }>("/admin/submissions?limit=100", REFRESH_MS);
-  const all = [nodes, live, last, submissions];
-  const known = nodes.data && live.data && last.data && submissions.data;
-  const data: Known | undefined = known && {
+  const reviews = useGet<{ reviews: Review[] }>("/admin/reviews?state=open&limit=5", REFRESH_MS);
+  const all = [nodes, live, last, submissions, reviews];
+  const known = all.every((resource) => resource.data !== undefined);
+  const data: Known | undefined = !known ? undefined : {
     nodes: nodes.data!.nodes,
     live: live.data!.instances,
     last: last.data!.instances,
     submissions: submissions.data!.submissions,
+    reviews: reviews.data!.reviews,
   };
   return (
     <Page title="At a glance">
