@@ -77,7 +77,7 @@ static void read_nyu_box(struct spec *spec, const struct yaml_node *value)
 
 static void read_nyu_description(struct spec *spec, const struct yaml_node *value)
 {
-	const char *text = spec_text(spec, value, "description");
+	const char *text = spec_prose(spec, value, "description");
 
 	spec->challenge->description = text;
 	if (text && strstr(text, "nc {box} {port}"))

@@ -1,7 +1,9 @@
 /* Keys that mean the same in most dialects. */
 #include "challenge/spec.h"
 
+#include "base/arena.h"
 #include "base/id.h"
+#include "base/own.h"
 
 #include <string.h>
 
@@ -12,19 +14,17 @@ void spec_read_name(struct spec *spec, const struct yaml_node *value)
 
 void spec_read_author(struct spec *spec, const struct yaml_node *value)
 {
-	spec->challenge->author = value->kind == YAML_LIST && value->count
-					  ? spec_text(spec, value->items[0], "author")
-					  : spec_text(spec, value, "author");
+	spec->challenge->author = spec_prose(spec, value, "author");
 }
 
 void spec_read_category(struct spec *spec, const struct yaml_node *value)
 {
-	spec->challenge->category = spec_text(spec, value, "category");
+	spec->challenge->category = spec_prose(spec, value, "category");
 }
 
 void spec_read_description(struct spec *spec, const struct yaml_node *value)
 {
-	spec->challenge->description = spec_text(spec, value, "description");
+	spec->challenge->description = spec_prose(spec, value, "description");
 }
 
 void spec_read_id(struct spec *spec, const struct yaml_node *value)
@@ -86,14 +86,26 @@ void spec_read_flags(struct spec *spec, const struct yaml_node *value)
 			read_flag(spec, value->items[i]);
 }
 
+/* A path, or a map of one in one of the ways that people have of their own. */
+static void read_file(struct spec *spec, const struct yaml_node *item)
+{
+	static const char *const names[] = { "path", "file", "source", "src" };
+	const char *path = yaml_is_scalar(item) ? yaml_scalar_text(spec->arena, item) : NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names) && !path; i++)
+		path = yaml_string(yaml_get(item, names[i]));
+	if (!path)
+		spec_warn(spec, item, "files", "is not offered: it names no file");
+	else if (*path)
+		spec_add_file(spec, item, path);
+}
+
 void spec_read_files(struct spec *spec, const struct yaml_node *value)
 {
-	const char **paths;
-	size_t count;
-
-	spec_texts(spec, value, "files", &paths, &count);
-	for (size_t i = 0; i < count; i++)
-		spec_add_file(spec, value->kind == YAML_LIST ? value->items[i] : value, paths[i]);
+	if (value->kind != YAML_LIST)
+		read_file(spec, value);
+	for (size_t i = 0; value->kind == YAML_LIST && i < value->count; i++)
+		read_file(spec, value->items[i]);
 }
 
 static void read_hint(struct spec *spec, const struct yaml_node *item)
@@ -103,13 +115,10 @@ static void read_hint(struct spec *spec, const struct yaml_node *item)
 	static const char *const known[] = {
 		"content", "cost", "title", "id", "requirements", NULL
 	};
-	const char *text = NULL;
+	const char *text;
 
 	spec_check_keys(spec, item, "hints", known);
-	if (item->kind != YAML_MAP || content)
-		text = spec_text(spec, content ? content : item, "hints");
-	else
-		spec_fault(spec, item, "hints", "a hint needs its 'content'");
+	text = spec_prose(spec, content ? content : item, "hints");
 	if (text)
 		spec_add_hint(spec, text, cost ? spec_integer(spec, cost, "hints") : 0);
 }
@@ -125,5 +134,16 @@ void spec_read_hints(struct spec *spec, const struct yaml_node *value)
 
 void spec_read_tags(struct spec *spec, const struct yaml_node *value)
 {
-	spec_texts(spec, value, "tags", &spec->challenge->tags, &spec->challenge->tag_count);
+	struct challenge *c = spec->challenge;
+	bool is_list = value->kind == YAML_LIST;
+	size_t count = is_list ? value->count : 1;
+
+	c->tags = arena_array(spec->arena, count, sizeof(const char *));
+	c->tag_count = 0;
+	for (size_t i = 0; c->tags && i < count; i++) {
+		const char *tag = spec_prose(spec, is_list ? value->items[i] : value, "tags");
+
+		if (tag)
+			c->tags[c->tag_count++] = tag;
+	}
 }

@@ -51,6 +51,7 @@ void spec_add_flag_file(struct spec *spec, const struct yaml_node *at, const cha
 static void read_flag(struct spec *spec, const struct yaml_node *value)
 {
 	const char *file = yaml_string(yaml_get(value, "file"));
+	const char *pattern = yaml_string(yaml_get(value, "regex"));
 	const char *text;
 
 	if (value->kind == YAML_LIST) {
@@ -58,8 +59,10 @@ static void read_flag(struct spec *spec, const struct yaml_node *value)
 			read_flag(spec, value->items[i]);
 	} else if (file) {
 		spec_add_flag_file(spec, value, file);
+	} else if (pattern) {
+		spec_add_flag_pattern(spec, pattern, false);
 	} else if (value->kind == YAML_MAP) {
-		spec_fault(spec, value, "flag", "must be a string or {file: ...}");
+		spec_fault(spec, value, "flag", "must be a string, {file: ...} or {regex: ...}");
 	} else {
 		text = spec_text(spec, value, "flag");
 		if (text)
@@ -194,7 +197,7 @@ static void read_visible(struct spec *spec, const struct yaml_node *value)
 
 static void read_description(struct spec *spec, const struct yaml_node *value)
 {
-	const char *text = spec_text(spec, value, "description");
+	const char *text = spec_prose(spec, value, "description");
 
 	spec->challenge->description = text;
 	if (text && (strstr(text, "{{ nc }}") || strstr(text, "{{nc}}")))

@@ -89,6 +89,23 @@ const char *spec_text(struct spec *spec, const struct yaml_node *value, const ch
 	return value->kind == YAML_NULL ? NULL : text;
 }
 
+const char *spec_prose(struct spec *spec, const struct yaml_node *value, const char *key)
+{
+	const char *all = NULL;
+
+	if (yaml_is_scalar(value))
+		return spec_text(spec, value, key);
+	for (size_t i = 0; value->kind == YAML_LIST && i < value->count; i++) {
+		const char *text = yaml_scalar_text(spec->arena, value->items[i]);
+
+		if (text && *text)
+			all = all ? arena_printf(spec->arena, "%s, %s", all, text) : text;
+	}
+	if (!all && value->count)
+		spec_warn(spec, value, key, "is not kept: it is %s", yaml_kind_name(value->kind));
+	return all;
+}
+
 int64_t spec_integer(struct spec *spec, const struct yaml_node *value, const char *key)
 {
 	const char *text = spec_text(spec, value, key);

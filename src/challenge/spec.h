@@ -50,6 +50,8 @@ __attribute__((format(printf, 4, 5))) void spec_warn(struct spec *spec, const st
 
 /* A scalar's text in the arena; NULL for null and, being a fault, for lists and maps. */
 const char *spec_text(struct spec *spec, const struct yaml_node *value, const char *key);
+/* For people only: of a list, its texts with commas between them. What it can't be is a warning. */
+const char *spec_prose(struct spec *spec, const struct yaml_node *value, const char *key);
 int64_t spec_integer(struct spec *spec, const struct yaml_node *value, const char *key);
 bool spec_bool(struct spec *spec, const struct yaml_node *value, const char *key);
 /* Milliseconds: "1m30s", or a bare number of seconds. */

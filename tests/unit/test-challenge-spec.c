@@ -199,6 +199,27 @@ TEST(a_faulty_spec_is_refused_with_its_place)
 	folder_close(&f);
 }
 
+TEST(what_is_for_people_may_be_of_many_forms)
+{
+	folder_open(&f);
+	folder_write(&f, "challenge.yml",
+		     "name: x\nauthor: [ann, bob]\ncategory: [web, pwn]\ndescription: {a: b}\n"
+		     "flags: [f]\ntags: [one, {two: 2}, 3]\n"
+		     "hints: [a, {text: b}, {content: [c, d]}]\n"
+		     "files: [{path: a.txt}, {file: a.txt, name: n}, {url: u}, null]\n");
+	folder_write(&f, "a.txt", "");
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_STR(f.challenge->author, "ann, bob");
+	CHECK_STR(f.challenge->category, "web, pwn");
+	CHECK_EQ(f.challenge->tag_count, 2);
+	CHECK_EQ(f.challenge->hint_count, 2);
+	CHECK_STR(f.challenge->hints[1].text, "c, d");
+	CHECK_EQ(f.challenge->attachment_count, 2);
+	folder_check_problem(&f, "description: is not kept: it is a map");
+	folder_check_problem(&f, "files: is not offered: it names no file");
+	folder_close(&f);
+}
+
 /* --- where answers go --------------------------------------------------------------------- */
 
 TEST(an_answer_reaches_every_place_that_asks_for_it)
@@ -876,6 +897,7 @@ RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(an_unknown_key_warns_wherever_it_sta
 	  T(null_and_lone_values_are_taken_as_meant), T(a_regex_flag_takes_the_fixed_ones_in),
 	  T(questions_have_templates_fixed_answers_and_patterns),
 	  T(answers_differ_from_instance_to_instance), T(a_faulty_spec_is_refused_with_its_place),
+	  T(what_is_for_people_may_be_of_many_forms),
 	  T(an_answer_reaches_every_place_that_asks_for_it), T(answers_win_over_the_env_file),
 	  T(a_static_answer_does_not_make_a_build_the_instance_s_own),
 	  T(a_placement_names_a_service_that_is_there), T(a_spec_tells_what_its_instances_need),
