@@ -143,7 +143,12 @@ walk() {
 invite() {
 	cat <<END_OF_TEXT
 
-The platform serves on at $url until Ctrl-C. In another terminal:
+The platform serves on until Ctrl-C. Open it in a browser, to play or, as admin, to organise:
+
+	$url
+	admin's password: $(cat "$run/state/platform/admin-password")
+
+Or in another terminal:
 
 	export CTFY_URL=$url
 	$ctfy register NAME --team TEAM

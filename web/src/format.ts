@@ -27,7 +27,7 @@ export function formatAgo(iso: string | null, now: number): string {
 }
 
 export function formatSeconds(ms: number): string {
-  if (ms < 950) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
   if (ms < 90000) return `${Math.round(ms / 1000)} s`;
   return `${Math.round(ms / 60000)} min`;
 }

@@ -17,7 +17,8 @@ function toColumns({ teams }: ScoreHistory): uPlot.AlignedData {
   const times = [...new Set(teams.flatMap((team) => team.points.map((point) => seconds(point.at))))].sort(
     (a, b) => a - b,
   );
-  const axis = [times[0]! - 60, ...times, Math.max(times.at(-1)! + 1, Date.now() / 1000)];
+  const end = Math.max(times.at(-1)!, Date.now() / 1000);
+  const axis = [times[0]! - Math.max(1, (end - times[0]!) / 20), ...times, end];
   const scores = teams.map((team) => {
     let at = 0;
     return axis.map((time) => {

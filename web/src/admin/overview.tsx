@@ -88,7 +88,7 @@ function Alerts({ nodes, last, reviews, now }: Known & { now: number }) {
 
 const SUBMISSIONS: (now: number) => Column<AdminSubmission>[] = (now) => [
   { name: "Team", kind: "wide", cell: (row) => row.team },
-  { name: "Challenge", cell: (row) => row.challenge_id },
+  { name: "Challenge", kind: "short", cell: (row) => row.challenge_id },
   { name: "Verdict", cell: (row) => <Badge tone={VERDICT_TONE[row.verdict] ?? "plain"}>{row.verdict}</Badge> },
   { name: "When", kind: "time", cell: (row) => formatAgo(row.submitted_at, now) },
 ];
@@ -99,7 +99,7 @@ function Glance(props: Known) {
     <>
       <Alerts {...props} now={now} />
       <Tiles {...props} now={now} />
-      <div class="halves">
+      <div class="halves loose">
         <Card title="Nodes" aside={<a href="/admin/nodes">All of it</a>}>
           {props.nodes.map((node) => (
             <NodeLoad key={node.id} node={node} tone={NODE_TONE[node.state]} />

@@ -71,7 +71,7 @@ function ChallengeCard({ challenge: c }: { challenge: Challenge }) {
               {c.questions_solved} of {c.questions}
             </Badge>
           )}
-          {c.instance && !c.solved && <Badge tone={STATUS_TONE[c.instance.status]}>{c.instance.status}</Badge>}
+          {c.instance && <Badge tone={STATUS_TONE[c.instance.status]}>{c.instance.status}</Badge>}
         </span>
       </a>
     </li>

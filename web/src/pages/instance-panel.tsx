@@ -11,6 +11,8 @@ const SETTLED_MS = 5000;
 const STOP_PATIENCE_S = 60;
 const WARN_BEFORE_END_MS = 5 * 60 * 1000;
 
+const VPN_SERVICE = "openvpn";
+
 /* What a start goes through, in the node's words and in ours. */
 const PHASES: [phase: string, words: string][] = [
   ["planning", "Planned"],
@@ -182,6 +184,15 @@ function Running({ instance, actions }: { instance: Instance; actions: Actions }
           <EndpointRow key={`${endpoint.service}:${endpoint.container_port}`} endpoint={endpoint} />
         ))}
       </ul>
+      {instance.services?.some(({ service }) => service === VPN_SERVICE) && (
+        <ul class="files">
+          <li>
+            <a href={`/api/v1/challenges/${encodeURIComponent(instance.challenge_id)}/openvpn-config`} download>
+              VPN profile
+            </a>
+          </li>
+        </ul>
+      )}
       <Health instance={instance} />
       <Countdown instance={instance} />
       <div class="actions">
