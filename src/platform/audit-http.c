@@ -1,9 +1,11 @@
 #include "platform/audit.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "platform/door.h"
+#include "platform/meter.h"
 #include "platform/page.h"
 
 #include <stdarg.h>
@@ -40,21 +42,35 @@ static void end_entry(struct platform *platform, struct http_req *req, const cha
 		log_error("how '%s' ended is not in the audit log: %s", http_path(req), e.msg);
 }
 
-int platform_run(void *ctx, const struct http_route *route, struct http_req *req,
-		 struct http_res *res, struct err *e)
+static int status_of(const struct http_res *res, int r)
 {
-	struct platform *platform = ctx;
+	return r < 0 ? err_status((enum err_code)(-r)) : http_sent_status(res);
+}
+
+static int run(struct platform *platform, const struct http_route *route, struct http_req *req,
+	       struct http_res *res, struct err *e)
+{
 	char *id;
 	int r;
 
 	if (!is_an_organisers_act(route))
-		return route->serve(ctx, req, res, e);
+		return route->serve(platform, req, res, e);
 	r = begin_entry(platform, route, req, &id, e);
 	if (r < 0)
 		return r;
-	r = route->serve(ctx, req, res, e);
-	end_entry(platform, req, id,
-		  r < 0 ? err_status((enum err_code)(-r)) : http_sent_status(res));
+	r = route->serve(platform, req, res, e);
+	end_entry(platform, req, id, status_of(res, r));
+	return r;
+}
+
+int platform_run(void *ctx, const struct http_route *route, struct http_req *req,
+		 struct http_res *res, struct err *e)
+{
+	struct platform *platform = ctx;
+	int64_t begun = clock_monotonic_us();
+	int r = run(platform, route, req, res, e);
+
+	meter_request(platform->meter, route, status_of(res, r), clock_monotonic_us() - begun);
 	return r;
 }
 

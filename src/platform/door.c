@@ -26,6 +26,7 @@ const struct http_route *const platform_route_tables[] = {
 	platform_node_routes,
 	platform_relay_routes,
 	platform_archive_routes,
+	platform_metrics_routes,
 	platform_audit_routes,
 	platform_openapi_routes,
 	platform_events_routes,

@@ -15,6 +15,7 @@
 #include "platform/first-boot.h"
 #include "platform/instance.h"
 #include "platform/limit.h"
+#include "platform/meter.h"
 #include "platform/node.h"
 #include "platform/platform.h"
 #include "platform/programme.h"
@@ -203,7 +204,10 @@ static int open_parts(struct platform *platform, struct err *e)
 	if (r == 0)
 		r = open_boards(platform, e);
 	if (r == 0)
+		r = meter_new(platform_route_tables, &platform->meter, e);
+	if (r == 0)
 		r = open_archives(platform, e);
+	settler.meter = platform->meter;
 	settler.archives = platform->archives;
 	if (r == 0)
 		r = settler_new(&settler, &platform->settler, e);
@@ -380,6 +384,7 @@ void platform_daemon_free(struct platform_daemon *daemon)
 	settler_free(platform->settler);
 	nodes_free(platform->nodes);
 	archives_free(platform->archives);
+	meter_free(platform->meter);
 	scoreboards_free(platform->boards);
 	events_free(platform->events);
 	programme_free(platform->programme);

@@ -98,6 +98,11 @@ const struct openapi_schema openapi_schemas[] = {
 			" request_id:s? at:t" },
 	{ "Audit", "entries:[AuditEntry] next_cursor:s?" },
 
+	{ "ArchivedFile", "name:s size:i" },
+	{ "Archive", "id:s instance_id:s team_id:s team:s? challenge_id:s node_id:s status:s detail:s?"
+		     " size:i ended_at:t archived_at:t? files:[ArchivedFile]" },
+	{ "Archives", "archives:[Archive]" },
+
 	{ "Registration", "join_secret:s name:s url:s" },
 	{ "Registered", "node_id:s token:s" },
 	{ "Node", "id:s name:s url:s state:s detail:s? running:i capacity:i version:s? engine:s?"
@@ -188,6 +193,8 @@ const struct openapi_route openapi_routes[] = {
 	{ "POST", "/admin/nodes/{node}/undrain", "Give it new ones again.", NULL, NULL, "200:Node" },
 	{ "POST", "/admin/nodes/{node}/token", "Give it another token, told once.", NULL, NULL, "201:Registered" },
 	{ "DELETE", "/admin/nodes/{node}/token", "End its token.", NULL, NULL, "204" },
+	{ "GET", "/admin/archives", "What was kept of instances.", "team:s challenge:s instance:s limit:i", NULL, "200:Archives" },
+	{ "GET", "/admin/archives/{archive}/{file}", "A file of one.", NULL, NULL, "200:application/octet-stream" },
 	{ "GET", "/admin/join-secrets", "What nodes may join with.", NULL, NULL, "200:JoinSecrets" },
 	{ "POST", "/admin/join-secrets", "Make a secret to join with, told once.", NULL, "NewJoinSecret", "201:ToldJoinSecret" },
 	{ "DELETE", "/admin/join-secrets/{secret}", "End one.", NULL, NULL, "204" },

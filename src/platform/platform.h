@@ -22,6 +22,7 @@ struct events;
 struct instance;
 struct keyring;
 struct limiter;
+struct meter;
 struct nodes;
 struct platform_options;
 struct programme;
@@ -42,6 +43,7 @@ struct platform {
 	struct events *events;
 	char archive_dir[PATH_MAX];
 	struct archives *archives;
+	struct meter *meter;
 	struct settler *settler;
 	struct nodes *nodes;
 	char join_secret_hash[SECRET_HASH_SIZE];
@@ -67,6 +69,7 @@ void platform_instance_replaced(void *cookie, const struct instance *instance);
 
 extern const struct http_route platform_archive_routes[];
 extern const struct http_route platform_audit_routes[];
+extern const struct http_route platform_metrics_routes[];
 extern const struct http_route platform_events_routes[];
 extern const struct http_route platform_openapi_routes[];
 extern const struct http_route platform_review_routes[];

@@ -8,6 +8,7 @@
 #include "base/work.h"
 #include "platform/archive.h"
 #include "platform/instance.h"
+#include "platform/meter.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -271,6 +272,7 @@ static enum step fail_start(struct settling *s, const struct instance_failure *f
 		 failure->cause);
 	if (instances_failed(settler->options.db, &s->instance, failure, now(settler), &e) < 0)
 		return store_failed(s, &e);
+	meter_count(settler->options.meter, METER_FAILED);
 	if (failure->leftover)
 		want_sweep(settler, s->instance.node_id);
 	return STEP_TAKEN;
@@ -296,6 +298,7 @@ static enum step start_elsewhere(struct settling *s, const struct instance_failu
 	}
 	if (r < 0)
 		return fail_start(s, failure);
+	meter_count(settler->options.meter, METER_MOVED);
 	log_info("instance '%s' goes to another node: %s", s->instance.id, failure->cause);
 	return STEP_TAKEN;
 }
@@ -322,9 +325,11 @@ static enum step start_answered(struct settling *s, const struct ctfy_instance *
 	if (instances_now_running(s->settler->options.db, s->instance.id, told, now(s->settler),
 				  &changed, &e) < 0)
 		return store_failed(s, &e);
-	if (changed)
+	if (changed) {
+		meter_start(s->settler->options.meter, now(s->settler) - s->instance.created_at);
 		log_info("instance '%s' of '%s' runs on node '%s'", s->instance.id,
 			 s->instance.challenge_id, nodes_name(s->node));
+	}
 	return STEP_TAKEN;
 }
 
@@ -433,6 +438,7 @@ static enum step end(struct settling *s)
 
 	if (instances_ended(s->settler->options.db, &s->instance, now(s->settler), &e) < 0)
 		return store_failed(s, &e);
+	meter_count(s->settler->options.meter, METER_ENDED);
 	log_info("instance '%s' of '%s' is %s", s->instance.id, s->instance.challenge_id,
 		 s->instance.ends_as);
 	return STEP_SETTLED;
@@ -706,6 +712,7 @@ static void replace_one(struct settler *settler, struct arena *arena, struct nod
 		return;
 	log_warn("instance '%s' of '%s' goes to another node: '%s' is lost", instance->id,
 		 instance->challenge_id, nodes_name(node));
+	meter_count(settler->options.meter, METER_REPLACED);
 	want_sweep(settler, instance->node_id);
 	if (settler->options.replaced)
 		settler->options.replaced(settler->options.cookie, instance);

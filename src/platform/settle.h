@@ -21,6 +21,7 @@ struct clock;
 struct db;
 struct err;
 struct instance;
+struct meter;
 struct settler;
 
 enum { SETTLE_WIDTH = 16 };
@@ -29,6 +30,7 @@ struct settler_options {
 	struct db *db;
 	struct archives *archives; /* an instance is archived before it is destroyed */
 	const struct clock *clock;
+	struct meter *meter;     /* NULL: nothing is counted */
 	int64_t call_timeout_ms; /* of one start or stop; it is asked again after that */
 	/* An instance leaves a node that is lost, for another; NULL: nobody wants to know. */
 	void (*replaced)(void *cookie, const struct instance *instance);

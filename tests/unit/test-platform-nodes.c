@@ -198,10 +198,42 @@ TEST(what_a_lost_node_ran_goes_to_another_with_the_same_answers_and_its_copy_is_
 	CHECK_EQ(second.stops, 0);
 }
 
+static void expect_row(const struct reply *reply, const char *row)
+{
+	if (!strstr(reply->body.data, row))
+		fail_msg("no '%s' in %s", row, reply->body.data);
+}
+
+TEST(metrics_tell_organisers_what_was_asked_and_what_came_of_it)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT), 201);
+	EXPECT(call(&w, w.bob, "POST", "/challenges/none/instance", NULL, WAIT), 404);
+	EXPECT(call(&w, NULL, "GET", "/metrics", NULL, NULL), 401);
+	EXPECT(call(&w, w.alice, "GET", "/metrics", NULL, NULL), 403);
+	reply = call(&w, w.admin, "GET", "/metrics", NULL, NULL);
+	EXPECT(reply, 200);
+	expect_row(reply, "ctfy_instances{state=\"running\"} 1\n");
+	expect_row(reply, "ctfy_instances_total{event=\"started\"} 1\n");
+	expect_row(reply, "ctfy_nodes{state=\"healthy\"} 1\n");
+	expect_row(reply, "ctfy_requests_total{method=\"POST\",route=\"/api/v1/challenges/{id}/"
+			  "instance\",status=\"2xx\"} 1\n");
+	expect_row(reply, "ctfy_requests_total{method=\"POST\",route=\"/api/v1/challenges/{id}/"
+			  "instance\",status=\"4xx\"} 1\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_single_use_secret_lets_one_node_in_and_a_standing_one_any_number),
+		T(metrics_tell_organisers_what_was_asked_and_what_came_of_it),
 		T(a_drained_node_gets_nothing_new_and_keeps_what_it_has),
 		T(a_rotated_token_is_good_for_both_directions_and_the_old_one_for_none),
 		T(builds_and_pulls_are_told_per_node_and_within_a_scope),
