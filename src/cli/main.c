@@ -5,7 +5,6 @@
 #include "cli/api.h"
 #include "cli/cmd-challenge.h"
 #include "cli/commands.h"
-#include "node/clean.h"
 #include "platform/main.h"
 
 #include <signal.h>

@@ -9,6 +9,7 @@
 #include "node/compose.h"
 #include "node/firewall.h"
 #include "node/labelled.h"
+#include "node/main.h"
 
 #include <jansson.h>
 #include <stdbool.h>

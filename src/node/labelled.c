@@ -2,13 +2,13 @@
 
 #include "base/err.h"
 #include "base/own.h"
-#include "base/work.h"
 #include "engine/container.h"
 #include "engine/image.h"
 #include "engine/network.h"
 #include "engine/volume.h"
 #include "node/evict.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -84,44 +84,35 @@ int labelled_list(struct engine *engine, enum labelled_kind kind, const char *co
 	return r;
 }
 
-struct removal {
-	struct engine *engine;
-	const struct kind *kind;
-	const char **names;
-};
-
-static int remove_one(void *cookie, size_t i, struct err *e)
+static int remove_one(struct engine *engine, enum labelled_kind kind, const char *name,
+		      struct err *e)
 {
-	const struct removal *removal = cookie;
-	int r = removal->kind->remove(removal->engine, removal->names[i], e);
+	int r = kinds[kind].remove(engine, name, e);
 
 	/* Gone already is as good; what is in use or being removed shows in the next round. */
 	return r == -ERR_NOT_FOUND || r == -ERR_CONFLICT ? 0 : r;
 }
 
+/*
+ * One after another: in Docker 20.10 two containers that leave one network at the same moment can
+ * lock the engine up for ever (libnetwork takes the controller's and the network's lock in either
+ * order). One that can't be removed keeps no other from it.
+ */
 static int remove_kind(struct engine *engine, enum labelled_kind kind, const char *const *labels,
 		       size_t *seen, struct err *e)
 {
-	enum { AT_ONCE = 8 };
 	AUTO(json_t *, json_decrefp) found = NULL;
-	AUTO(const char **, freep) names = NULL;
-	struct removal removal = { .engine = engine, .kind = &kinds[kind] };
-	size_t count = 0;
 	const char *name;
 	json_t *unused;
-	int r;
+	int r = labelled_list(engine, kind, labels, &found, e), failed = 0;
 
-	r = labelled_list(engine, kind, labels, &found, e);
-	if (r < 0)
-		return r;
-	names = calloc(json_object_size(found) + 1, sizeof(*names));
-	if (!names)
-		return err_memory(e);
-	json_object_foreach (found, name, unused)
-		names[count++] = name;
-	removal.names = names;
-	*seen += count;
-	return work_each_always(count, AT_ONCE, remove_one, &removal, e);
+	json_object_foreach (found, name, unused) {
+		r = remove_one(engine, kind, name, e);
+		if (r < 0)
+			failed = r;
+		++*seen;
+	}
+	return failed < 0 ? failed : r;
 }
 
 static void sleep_ms(int64_t ms)

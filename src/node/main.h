@@ -30,4 +30,10 @@ int node_main(int argc, char **argv);
 /* `ctfy doctor`: what this host can hold. Returns the exit status: 1 when something is at fault. */
 int node_doctor_main(int argc, char **argv);
 
+/*
+ * `ctfy clean`: says what nodes have on an engine, or removes that of those named, for when a node
+ * goes for good or its state is lost. Returns the exit status.
+ */
+int node_clean_main(int argc, char **argv);
+
 #endif

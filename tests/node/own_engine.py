@@ -19,9 +19,13 @@ DOCKER = "/usr/bin/docker"
 IMAGES = ["ctfy/busybox:latest", "debian:bookworm-slim"]
 
 
+def is_inside():
+    return "CTFY_TEST_NAMESPACE" in os.environ
+
+
 def enter_namespace():
-    """Goes on with this same program in a network namespace where there is nothing but loopback."""
-    if "CTFY_TEST_NAMESPACE" not in os.environ:
+    """Starts this program again, in a network namespace where there is nothing but loopback."""
+    if not is_inside():
         os.environ["CTFY_TEST_NAMESPACE"] = "1"
         os.execvp("unshare", ["unshare", "--net", "--", sys.executable, *sys.argv])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
