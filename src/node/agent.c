@@ -81,11 +81,11 @@ static json_t *docker_json(const struct node *node, const char *instance_id,
 
 	for (size_t i = 0; i < list->count; i++)
 		json_array_append_new(containers, container_json(&list->items[i]));
-	return json_pack("{s:s?,s:O*,s:o,s:s,s:{s:s,s:s,s:s,s:s}}", "network", network,
+	return json_pack("{s:s?,s:O*,s:o,s:s,s:{s:s,s:s,s:s,s:s,s:s}}", "network", network,
 			 "network_id", json_object_get(place, "NetworkID"), "containers",
 			 containers, "ca_path", AGENT_CA_PATH, "labels", LABEL_NODE, node->id,
 			 LABEL_INSTANCE, instance_id, LABEL_ROLE, "agent", LABEL_SERVICE,
-			 "ctfy-agent");
+			 "ctfy-agent", LABEL_ONE_SHOT, "true");
 }
 
 /* What curl, Python, Node, Go, Ruby and their like look at. */

@@ -22,7 +22,7 @@ struct plan;
 #define LABEL_INSTANCE	"ctfy.instance"
 #define LABEL_CHALLENGE	"ctfy.challenge"
 #define LABEL_EXPIRES	"ctfy.expires"  /* RFC 3339; a later PATCH is in the store alone */
-#define LABEL_ROLE	"ctfy.role"     /* "service" or "sidecar" */
+#define LABEL_ROLE	"ctfy.role"     /* "service", "sidecar" or "agent" */
 #define LABEL_ONE_SHOT	"ctfy.one-shot" /* "true": exiting with 0 is this container's healthy end */
 #define LABEL_PORTS	"ctfy.ports"    /* published TCP ports, "80,443": what a probe connects to */
 #define LABEL_POOL	"ctfy.pool"     /* a network of the pool: no instance's own */
@@ -61,8 +61,8 @@ int compose_down(struct node *node, const char *instance_id, struct err *e);
 
 /*
  * After the engine was lost: starts again what ended with it. That is what ended after since_ms
- * (Unix); where that isn't known (0), all of an instance of which nothing runs. What ended by itself
- * before is left as it is.
+ * (Unix); where that isn't known (0), all of an instance of which nothing runs. What ended by
+ * itself before is left as it is.
  */
 int compose_revive(struct node *node, const char *instance_id, int64_t since_ms, struct err *e);
 

@@ -7,6 +7,7 @@
 #include "base/own.h"
 #include "base/work.h"
 #include "engine/container.h"
+#include "node/agent-run.h"
 #include "node/capture.h"
 #include "node/compose.h"
 #include "node/instance.h"
@@ -29,6 +30,7 @@
 #include <sys/stat.h>
 
 enum {
+	AGENT_GRACE_S = 1,
 	SIDECAR_GRACE_S = 5,
 	CLOSING_MAX = 64 << 20,
 	HASH_SIZE = 65, /* hex SHA-256 and a NUL */
@@ -88,17 +90,29 @@ struct ending {
 	const struct engine_container_list *list;
 };
 
+static int end_one(const struct ending *ending, const struct engine_container *container,
+		   unsigned grace_s, struct err *e)
+{
+	int r = engine_container_stop(ending->node->engine, container->id, grace_s, e);
+
+	return r == -ERR_NOT_FOUND ? 0 : r;
+}
+
+static int end_agent(void *cookie, size_t i, struct err *e)
+{
+	const struct ending *ending = cookie;
+	const struct engine_container *container = &ending->list->items[i];
+
+	return agent_is(container->labels) ? end_one(ending, container, AGENT_GRACE_S, e) : 0;
+}
+
 /* What a recorder holds in memory it writes when it is asked to end, and not when it is killed. */
 static int end_sidecar(void *cookie, size_t i, struct err *e)
 {
 	const struct ending *ending = cookie;
 	const struct engine_container *container = &ending->list->items[i];
-	int r;
 
-	if (!sidecar_is(container->labels))
-		return 0;
-	r = engine_container_stop(ending->node->engine, container->id, SIDECAR_GRACE_S, e);
-	return r == -ERR_NOT_FOUND ? 0 : r;
+	return sidecar_is(container->labels) ? end_one(ending, container, SIDECAR_GRACE_S, e) : 0;
 }
 
 static int write_json(const char *path, const json_t *json, struct err *e)
@@ -106,6 +120,18 @@ static int write_json(const char *path, const json_t *json, struct err *e)
 	AUTO(char *, freep) text = json_dumps(json, JSON_INDENT(1));
 
 	return text ? file_write(path, text, strlen(text), 0600, e) : err_memory(e);
+}
+
+static int write_agents(struct node *node, const char *dir,
+			const struct engine_container_list *list, struct err *e)
+{
+	AUTO(char *, freep) path = strf("%s/agents.json", dir);
+	AUTO(json_t *, json_decrefp) transcripts = NULL;
+	int r = path ? agent_transcripts(node, list, &transcripts, e) : err_memory(e);
+
+	if (r < 0 || json_array_size(transcripts) == 0)
+		return r;
+	return write_json(path, transcripts, e);
 }
 
 static int write_closing(struct node *node, const char *instance_id,
@@ -123,6 +149,8 @@ static int write_closing(struct node *node, const char *instance_id,
 	if (r == 0)
 		r = write_json(containers_path, containers, e);
 	if (r == 0)
+		r = write_agents(node, dir, list, e);
+	if (r == 0)
 		r = instance_logs(node, instance_id, NULL, 0, &logs, e);
 	if (r == 0)
 		r = file_write(logs_path, logs.data, logs.len, 0600, e);
@@ -136,6 +164,8 @@ int evidence_close(struct node *node, const char *instance_id, struct err *e)
 	struct ending ending = { .node = node, .list = &list };
 	int r = list_containers(node, instance_id, &list, e);
 
+	if (r == 0)
+		r = work_each_always(list.count, list.count, end_agent, &ending, e);
 	if (r == 0)
 		r = work_each_always(list.count, list.count, end_sidecar, &ending, e);
 	if (r == 0 && list.count > 0)
@@ -302,6 +332,23 @@ static int put_containers(struct evidence *ev, FILE *file, struct err *e)
 	return r < 0 ? r : put_json(file, containers, e);
 }
 
+static int put_agents(struct evidence *ev, FILE *file, struct err *e)
+{
+	struct engine_container_list list = { 0 };
+	AUTO(json_t *, json_decrefp) transcripts = NULL;
+	int r;
+
+	if (!ev->running)
+		return put_closing(ev, "agents.json", file, e);
+	r = list_containers(ev->node, ev->instance_id, &list, e);
+	if (r == 0)
+		r = agent_transcripts(ev->node, &list, &transcripts, e);
+	engine_container_list_done(&list);
+	if (r < 0 || json_array_size(transcripts) == 0)
+		return r;
+	return put_json(file, json_incref(transcripts), e);
+}
+
 static int put_logs(struct evidence *ev, FILE *file, struct err *e)
 {
 	struct buf logs = BUF_INIT;
@@ -362,8 +409,9 @@ static const struct {
 } parts[] = {
 	{ "instance.json", put_instance }, { "timeline.json", put_timeline },
 	{ "answers.json", put_answers },   { "containers.json", put_containers },
-	{ "logs.txt", put_logs },          { "flows.jsonl", put_flows },
-	{ "flows.har", put_har },          { "capture.pcap", put_capture },
+	{ "agents.json", put_agents },     { "logs.txt", put_logs },
+	{ "flows.jsonl", put_flows },      { "flows.har", put_har },
+	{ "capture.pcap", put_capture },
 };
 
 /* --- the archive -------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/own.h"
+#include "node/agent-run.h"
 #include "node/agent.h"
 #include "node/attachment.h"
 #include "node/capture.h"
@@ -368,6 +369,24 @@ static int serve_agent_runtime(void *ctx, struct http_req *req, struct http_res 
 	return r;
 }
 
+static int serve_agent_run(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct agent_run *, agent_run_freep) run = NULL;
+	struct agent_run_spec spec = { 0 };
+	const char *id;
+	int r;
+
+	r = instance_id(req, &id, e);
+	if (r == 0)
+		r = http_read(req, agent_run_spec_fields, &spec, e);
+	if (r == 0)
+		r = agent_run_start(ctx, id, &spec, &run, e);
+	if (r == 0)
+		r = http_begin(res, 200, "application/x-ndjson", e);
+	fields_done(agent_run_spec_fields, &spec);
+	return r < 0 ? r : agent_run_follow(run, send_part, res, e);
+}
+
 static int serve_evidence(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct evidence *, evidence_freep) evidence = NULL;
@@ -422,6 +441,7 @@ const struct http_route instance_routes[] = {
 	{ .method = "GET",
 	  .path = "/api/v1/instances/{id}/agent-runtime",
 	  .serve = serve_agent_runtime },
+	{ .method = "POST", .path = "/api/v1/instances/{id}/agent-runs", .serve = serve_agent_run },
 	{ .method = "GET", .path = "/api/v1/instances/{id}/openvpn-config", .serve = serve_vpn },
 	{ .method = "GET",
 	  .path = "/api/v1/instances/{id}/containers/{container_id}/shell",

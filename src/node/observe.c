@@ -5,6 +5,7 @@
 #include "base/own.h"
 #include "base/work.h"
 #include "engine/container.h"
+#include "node/agent-run.h"
 #include "node/compose.h"
 #include "node/instance.h"
 #include "node/log-lines.h"
@@ -54,12 +55,13 @@ static void look_done(struct look *look)
 	json_decref(look->expected);
 }
 
-static void leave_out_sidecars(struct engine_container_list *list)
+/* Neither sidecars nor agents are what the challenge consists of. */
+static void leave_services(struct engine_container_list *list)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < list->count; i++)
-		if (!sidecar_is(list->items[i].labels))
+		if (!sidecar_is(list->items[i].labels) && !agent_is(list->items[i].labels))
 			list->items[count++] = list->items[i];
 	list->count = count;
 }
@@ -80,7 +82,7 @@ static int look_at(struct node *node, const char *instance_id, enum look_whom wh
 	if (r < 0)
 		return r;
 	if (whom == LOOK_SERVICES)
-		leave_out_sidecars(&look->list);
+		leave_services(&look->list);
 	look->inspected = calloc(look->list.count + 1, sizeof(*look->inspected));
 	if (!look->inspected)
 		return err_memory(e);

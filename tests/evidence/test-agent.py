@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """Agents: a container that is attached as /agent-runtime says, and what is recorded of it."""
 
+import http.client
+import json
 import os
 import shutil
+import socket
+import tempfile
 
 from agent import Agent, ready_runtime
+from bundle import unpack, verify
 from evidence import begin_first, harness, new_node
-from harness import NodeTest, engine
+from harness import NodeTest, engine, fetch_soon, wait_for
 
 node = None
 row = None
@@ -69,6 +74,87 @@ class Attach(NodeTest):
         self.assertEqual(engine.inspect(strange.id)["NetworkSettings"]["Networks"], {})
         self.assertError(runtime(begun["instance_id"]), 409)
         self.assertError(runtime("never-known"), 404)
+
+
+class Run(NodeTest):
+    def run_agent(self, instance_id=None, image="ctfy/recorder", **more):
+        path = f"/instances/{instance_id or row['instance_id']}/agent-runs"
+        return node.call("POST", path, {"image": image, **more}, timeout=100)
+
+    def lines(self, reply):
+        self.assertStatus(reply, 200)
+        return [json.loads(line) for line in reply.body.decode().split("\n") if line]
+
+    def text(self, lines, stream="stdout"):
+        return "".join(line["text"] for line in lines if line.get("stream") == stream)
+
+    def test_what_it_writes_and_how_it_ends_is_told(self):
+        ready_runtime(node, row["instance_id"])
+        lines = self.lines(self.run_agent(image="ctfy/busybox", env={"WHO": "grüße"}, command=[
+            "sh", "-c", 'echo "$WHO $https_proxy"; echo bad >&2; test -s /etc/ctfy/ca.pem && exit 7']))
+        self.assertTrue(lines[0]["run_id"])
+        self.assertTime(lines[0]["started_at"])
+        self.assertRegex(self.text(lines), r"^grüße http://[0-9.]+:8080\n$")
+        self.assertEqual(self.text(lines, "stderr"), "bad\n")
+        self.assertEqual((lines[-1]["exit_code"], lines[-1]["oom_killed"]), (7, False))
+        self.assertGreaterEqual(lines[-1]["duration_ms"], 0)
+
+    def test_much_of_it_arrives_whole(self):
+        lines = self.lines(self.run_agent(image="ctfy/busybox", command=["sh", "-c", "seq 1 100000"]))
+        self.assertEqual(self.text(lines), "".join(f"{i}\n" for i in range(1, 100001)))
+
+    def test_its_transcript_is_evidence_and_the_instance_is_none_the_worse(self):
+        begun, _ = node.begin("recorded")
+        own = begun["instance_id"]
+        fetch_soon("127.0.0.1", begun["endpoints"][0]["port"], "/flag", seconds=60)
+        run_id = self.lines(self.run_agent(own, "ctfy/busybox", command=["sh", "-c", "echo did; exit 1"]))[0]["run_id"]
+        self.assertEqual([s["service"] for s in node.status(own).json["services"]], ["web"])
+        self.assertTrue(node.health(own)["is_healthy"])
+        going = harness.background(self.run_agent, own, "ctfy/busybox")
+        wait_for(lambda: len(self.agents(own)) == 2, 30, lambda: self.agents(own))
+        self.assertStatus(node.stop(own), 204)
+        self.assertGone(node, own)
+        going.result(60)
+        agents = self.agents(own)
+        self.assertEqual([a["image"] for a in agents], ["ctfy/busybox"] * 2)
+        mine, = [a for a in agents if a["run_id"] == run_id]
+        self.assertEqual((mine["exit_code"], mine["stdout"], mine["stderr"], mine["command"]),
+                         (1, "did\n", "", ["sh", "-c", "echo did; exit 1"]))
+        self.assertGreaterEqual(mine["duration_ms"], 0)
+
+    def agents(self, instance_id):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "bundle")
+            with open(path, "wb") as file:
+                file.write(node.call("GET", f"/instances/{instance_id}/evidence").body)
+            self.assertEqual(verify(path)[0], 0, verify(path)[1])
+            return json.loads(unpack(path).get("agents.json", b"[]"))
+
+    def test_who_leaves_ends_it(self):
+        conn = http.client.HTTPConnection("127.0.0.1", node.port, timeout=60)
+        conn.request("POST", f"/api/v1/instances/{row['instance_id']}/agent-runs",
+                     json.dumps({"image": "ctfy/busybox", "command": ["sleep", "4321"]}),
+                     {"Authorization": f"Bearer {node.token}", "Content-Type": "application/json"})
+        run_id = json.loads(conn.getresponse().readline())["run_id"]
+        name = f"ctfy-agent-{run_id}"
+        self.assertTrue(engine.inspect(name)["State"]["Running"])
+        conn.sock.shutdown(socket.SHUT_RDWR)
+        wait_for(lambda: not engine.inspect(name)["State"]["Running"], 60, "its end")
+
+    def test_it_is_limited(self):
+        lines = self.lines(self.run_agent(image="ctfy/busybox", command=["true"]))
+        told = engine.inspect(f"ctfy-agent-{lines[0]['run_id']}")["HostConfig"]
+        self.assertGreater(told["Memory"], 0)
+        self.assertGreater(told["PidsLimit"], 0)
+        self.assertIn("no-new-privileges:true", told["SecurityOpt"])
+        self.assertFalse(told["Privileged"])
+
+    def test_what_cannot_be_is_said(self):
+        self.assertError(self.run_agent("never-known"), 404)
+        self.assertError(node.call("POST", f"/instances/{row['instance_id']}/agent-runs", {}), 422)
+        lines = self.lines(self.run_agent(image="ctfy/busybox", command=["no-such-program"]))
+        self.assertEqual(lines[-1]["exit_code"], 127)
+        self.assertIn("no-such-program", self.text(lines, "stderr"))
 
 
 if __name__ == "__main__":
