@@ -49,6 +49,22 @@ static int fail_at(struct builder *b, const yaml_mark_t *mark, const char *reaso
 	return fail(b, mark->line + 1, mark->column + 1, "%s", reason);
 }
 
+/* The parser's own mark lags behind what it couldn't even read. */
+static int fail_read(struct builder *b)
+{
+	const yaml_parser_t *p = &b->parser;
+	const unsigned char *c = p->input.string.start;
+	const unsigned char *end = c + p->problem_offset;
+	size_t line = 1, column = 1;
+
+	for (; c < end && c < p->input.string.end; c++) {
+		column = *c == '\n' ? 1 : column + ((*c & 0xc0) != 0x80);
+		line += *c == '\n';
+	}
+	return fail(b, line, column, "%s%s", p->problem,
+		    strstr(p->problem, "UTF-8") ? ": the file has to be in UTF-8" : "");
+}
+
 static int fail_parse(struct builder *b)
 {
 	const yaml_parser_t *p = &b->parser;
@@ -56,7 +72,7 @@ static int fail_parse(struct builder *b)
 	if (p->error == YAML_MEMORY_ERROR)
 		return err_memory(b->e);
 	if (p->error == YAML_READER_ERROR)
-		return fail(b, p->mark.line + 1, p->mark.column + 1, "%s", p->problem);
+		return fail_read(b);
 	if (p->context)
 		return fail(b, p->problem_mark.line + 1, p->problem_mark.column + 1, "%s (%s)",
 			    p->problem, p->context);

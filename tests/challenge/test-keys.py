@@ -5,7 +5,7 @@ Nothing an author wrote may be dropped without a word: for each key, a compose f
 (all opt-ins given) and compared with the plan of the same file without it.
 """
 
-import json
+import functools
 import os
 import subprocess
 import tempfile
@@ -293,6 +293,7 @@ class Keys(unittest.TestCase):
     def tearDownClass(cls):
         cls.folder.cleanup()
 
+    @functools.cache
     def plan(self, service="", top=""):
         """(the plan as text, "" for none; what was said)"""
         own = "".join(f"    {line}\n" for line in service.split("\n") if line)
