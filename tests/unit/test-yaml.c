@@ -166,7 +166,7 @@ TEST(a_fault_names_its_place)
 	check_fault("<<: 1\n", "f.yml:1:5: '<<' merges maps, not a number");
 	check_fault("a: \"x\\0y\"\n", "f.yml:1:4: a NUL character");
 	check_fault("a: 1\nb\xc3\xa9: caf\xe9 au lait\n",
-		    "f.yml:2:8: invalid trailing UTF-8 octet: the file has to be in UTF-8");
+		    "f.yml:2:9: invalid trailing UTF-8 octet: the file has to be in UTF-8");
 	check_fault("a: 1\nb: \x01\n", "f.yml:2:4: control characters are not allowed");
 	check_fault("a: !!int x\n", "f.yml:1:4: 'x' is not of type !!int");
 	check_fault("a: !!binary x\n",
