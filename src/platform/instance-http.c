@@ -194,6 +194,20 @@ static int add_health(struct platform *platform, struct http_req *req, struct in
 	return r;
 }
 
+static int add_queue(struct platform *platform, const struct instance *instance,
+		     json_t **ret_progress, struct err *e)
+{
+	int64_t position, eta_ms;
+	int r = instances_queue_position(platform->db, instance, door_now(platform), &position,
+					 &eta_ms, e);
+
+	if (r == 0)
+		*ret_progress = json_pack("{s:s, s:I, s:I, s:I}", "phase", "waiting",
+					  "queue_position", (json_int_t)position, "eta_ms",
+					  (json_int_t)eta_ms, "eta_p95_ms", (json_int_t)eta_ms);
+	return r;
+}
+
 /* Adds where its start has got to: the node may not know of it yet, and then nothing is added. */
 static int add_progress(struct platform *platform, const struct instance *instance,
 			json_t **ret_progress, struct err *e)
@@ -202,6 +216,8 @@ static int add_progress(struct platform *platform, const struct instance *instan
 	struct ctfy_instance told;
 	int r;
 
+	if (instances_is_queued(instance))
+		return add_queue(platform, instance, ret_progress, e);
 	r = find_node(platform, instance, &node, e);
 	if (r < 0)
 		return r;

@@ -27,6 +27,11 @@ void instances_done(struct instances *instances)
 	instances->count = 0;
 }
 
+bool instances_is_queued(const struct instance *instance)
+{
+	return !*instance->node_id && instances_is(instance, "starting");
+}
+
 bool instances_is(const struct instance *instance, const char *status)
 {
 	return strcmp(instance->status, status) == 0;

@@ -29,7 +29,7 @@ struct instance {
 	char *challenge_id;
 	char *team_id;
 	char *user_id;
-	char *node_id;
+	char *node_id;     /* "": it waits for a node that has room */
 	char *copy_id;     /* what its node calls it: never what another may still have of it */
 	char *team, *node; /* their names; node NULL: it was removed */
 	char *status;      /* "starting", "running", "stopping", "stopped", "expired" or "failed" */
@@ -51,6 +51,9 @@ struct instances {
 void instances_row_done(struct instance *instance);
 void instances_done(struct instances *instances);
 
+/* It waits for a node that has room. */
+bool instances_is_queued(const struct instance *instance);
+
 bool instances_is(const struct instance *instance, const char *status);
 
 /* What is asked for; strings are borrowed. */
@@ -66,13 +69,30 @@ struct instance_wish {
 /*
  * Promises the team an instance on a node that has room for it, or finds the live one it has
  * (ret_is_new false). Counting, picking and promising are one transaction: nothing is promised
- * twice. Fails with UNAVAILABLE (no node), CONFLICT (still stopping) or RATE_LIMITED (the team has
- * as many as it may).
+ * twice. Where all nodes are full, or others wait already, it waits for its turn. Fails with
+ * UNAVAILABLE (no node, or INSTANCE_QUEUE_MAX wait), CONFLICT (still stopping) or RATE_LIMITED (the
+ * team has as many as it may).
  */
+enum { INSTANCE_QUEUE_MAX = 1000 };
+
 int instances_promise(struct db *db, struct arena *arena, int64_t now,
 		      const struct instance_wish *wish, const struct node_load *nodes,
 		      size_t node_count, struct instance *ret_instance, bool *ret_is_new,
 		      struct err *e);
+
+/*
+ * Gives the one that waits longest a node. ret_id, the arena's, is NULL where nobody waits or no
+ * node has room.
+ */
+int instances_place(struct db *db, struct arena *arena, const struct node_load *nodes,
+		    size_t node_count, char **ret_id, char **ret_node_id, struct err *e);
+
+/*
+ * Its place in the queue, from 1 on, and when it should have an instance at the latest, were nobody
+ * to stop or renew one: 0 where that isn't known.
+ */
+int instances_queue_position(struct db *db, const struct instance *instance, int64_t now,
+			     int64_t *ret_position, int64_t *ret_eta_ms, struct err *e);
 
 int instances_find(struct db *db, struct arena *arena, const char *id,
 		   struct instance *ret_instance, struct err *e);

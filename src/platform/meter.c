@@ -170,6 +170,13 @@ static int print_live(struct platform *platform, struct buf *text, struct err *e
 		r = archives_lag(platform->archives, &lag, e);
 	if (r < 0)
 		return r;
+	r = rows_count(platform->db,
+		       "SELECT COUNT(*) FROM instance WHERE live = 1 AND node_id = ''", NULL,
+		       &count, e);
+	if (r < 0)
+		return r;
+	metric_head(text, "ctfy_queue", "gauge", "Instances that wait for a node with room.");
+	metric_row(text, "ctfy_queue", "", count);
 	metric_head(text, "ctfy_archives_owed", "gauge", "Archives that nodes still owe.");
 	metric_row(text, "ctfy_archives_owed", "", lag);
 	metric_head(text, "ctfy_waiters", "gauge", "Requests that wait for an instance.");

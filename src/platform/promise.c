@@ -122,40 +122,66 @@ static int insert_answers(struct db *db, const char *id, const struct instance_w
 	return r;
 }
 
+/* node_id "": it waits. */
 static int insert_instance(struct db *db, int64_t now, const struct instance_wish *wish,
 			   const char *id, const char *node_id, struct err *e)
 {
+	const char *detail = *node_id ? NULL : "all nodes are full: it starts when there is room";
 	int r = db_run(db,
 		       "INSERT INTO instance (id, competition_id, challenge_id, team_id,"
-		       " account_id, node_id, status, live, ttl, endpoints, created_at,"
+		       " account_id, node_id, status, live, detail, ttl, endpoints, created_at,"
 		       " started_at, expires_at, ended_at)"
-		       " VALUES (?, ?, ?, ?, ?, ?, 'starting', 1, ?, '[]', ?, 0, 0, 0)",
+		       " VALUES (?, ?, ?, ?, ?, ?, 'starting', 1, ?, ?, '[]', ?, 0, 0, 0)",
 		       DB_ARGS(db_text(id), db_text(wish->competition->id),
 			       db_text(wish->challenge->id), db_text(wish->team_id),
-			       db_text(wish->user_id), db_text(node_id), db_int(wish->ttl),
-			       db_int(now)),
+			       db_text(wish->user_id), db_text(node_id), db_text(detail),
+			       db_int(wish->ttl), db_int(now)),
 		       e);
 
 	return r < 0 ? r : insert_answers(db, id, wish, e);
+}
+
+static const struct scheduler_want anywhere = { .avoid = NULL };
+
+#define QUEUED " FROM instance WHERE live = 1 AND node_id = '' AND status = 'starting'"
+
+static int promise_place(struct db *db, struct arena *arena, const struct node_load *nodes,
+			 size_t node_count, const char **ret_node_id, struct err *e)
+{
+	const struct node_load *picked;
+	struct node_load *loads;
+	int64_t waiting;
+	int r;
+
+	r = rows_count(db, "SELECT COUNT(*)" QUEUED, NULL, &waiting, e);
+	if (r == 0)
+		r = count_promises(db, arena, nodes, node_count, &loads, e);
+	if (r < 0)
+		return r;
+	r = scheduler_pick(loads, node_count, &anywhere, &picked, e);
+	if (r == 0 && waiting == 0) {
+		*ret_node_id = picked->id;
+		return 0;
+	}
+	if (r < 0 && !scheduler_may_wait(loads, node_count))
+		return r;
+	if (waiting >= INSTANCE_QUEUE_MAX)
+		return err_set(e, ERR_UNAVAILABLE, "no room, and %lld are waiting already",
+			       (long long)waiting);
+	*ret_node_id = "";
+	return 0;
 }
 
 static int promise_new(struct db *db, struct arena *arena, int64_t now,
 		       const struct instance_wish *wish, const struct node_load *nodes,
 		       size_t node_count, const char *id, struct err *e)
 {
-	const struct scheduler_want anywhere = { .avoid = NULL };
-	const struct node_load *picked;
-	struct node_load *loads;
-	int r;
+	const char *node_id = "";
+	int r = check_quota(db, wish, e);
 
-	r = check_quota(db, wish, e);
-	if (r < 0)
-		return r;
-	r = count_promises(db, arena, nodes, node_count, &loads, e);
-	if (r < 0)
-		return r;
-	r = scheduler_pick(loads, node_count, &anywhere, &picked, e);
-	return r < 0 ? r : insert_instance(db, now, wish, id, picked->id, e);
+	if (r == 0)
+		r = promise_place(db, arena, nodes, node_count, &node_id, e);
+	return r < 0 ? r : insert_instance(db, now, wish, id, node_id, e);
 }
 
 static int promise(struct db *db, struct arena *arena, int64_t now,
@@ -281,4 +307,72 @@ int instances_move(struct db *db, struct arena *arena, const struct instance *in
 		return r;
 	r = move(db, arena, instance, want, nodes, node_count, leftover, e);
 	return rows_end(db, r, e);
+}
+
+/* Waiting */
+
+static void read_id(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	*(char **)ret_struct = arena_strdup(arena, db_get_text(rows, 0));
+}
+
+static int place(struct db *db, struct arena *arena, const struct node_load *nodes,
+		 size_t node_count, char **ret_id, char **ret_node_id, struct err *e)
+{
+	const struct node_load *picked;
+	char *id;
+	int r;
+
+	r = rows_one(db, arena, "SELECT id" QUEUED " ORDER BY created_at, id LIMIT 1", NULL,
+		     read_id, &id, "instance", e);
+	if (r == 0)
+		r = pick_elsewhere(db, arena, &anywhere, nodes, node_count, &picked, e);
+	if (r == -ERR_NOT_FOUND || r == -ERR_UNAVAILABLE)
+		return 0;
+	if (r < 0)
+		return r;
+	*ret_id = id;
+	*ret_node_id = arena_strdup(arena, picked->id);
+	return db_run(db, "UPDATE instance SET node_id = ?, detail = NULL WHERE id = ?",
+		      DB_ARGS(db_text(picked->id), db_text(id)), e);
+}
+
+int instances_place(struct db *db, struct arena *arena, const struct node_load *nodes,
+		    size_t node_count, char **ret_id, char **ret_node_id, struct err *e)
+{
+	int r;
+
+	*ret_id = NULL;
+	r = db_begin(db, e);
+	if (r < 0)
+		return r;
+	r = place(db, arena, nodes, node_count, ret_id, ret_node_id, e);
+	if (r < 0 || *ret_id)
+		return rows_end(db, r, e);
+	db_rollback(db); /* nothing was written */
+	return 0;
+}
+
+int instances_queue_position(struct db *db, const struct instance *instance, int64_t now,
+			     int64_t *ret_position, int64_t *ret_eta_ms, struct err *e)
+{
+	int64_t before, ends_at;
+	int r;
+
+	r = rows_count(db,
+		       "SELECT COUNT(*)" QUEUED
+		       " AND (created_at < ? OR (created_at = ? AND id < ?))",
+		       DB_ARGS(db_int(instance->created_at), db_int(instance->created_at),
+			       db_text(instance->id)),
+		       &before, e);
+	if (r == 0)
+		r = rows_count(db,
+			       "SELECT expires_at FROM instance WHERE live = 1"
+			       " AND status = 'running' ORDER BY expires_at LIMIT 1 OFFSET ?",
+			       DB_ARGS(db_int(before)), &ends_at, e);
+	if (r < 0)
+		return r;
+	*ret_position = before + 1;
+	*ret_eta_ms = ends_at > now ? ends_at - now : 0;
+	return 0;
 }

@@ -79,3 +79,11 @@ int scheduler_pick(const struct node_load *nodes, size_t count, const struct sch
 	*ret_node = best;
 	return 0;
 }
+
+bool scheduler_may_wait(const struct node_load *nodes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (may_take(&nodes[i]))
+			return true;
+	return false;
+}

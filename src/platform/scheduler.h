@@ -30,4 +30,7 @@ struct scheduler_want {
 int scheduler_pick(const struct node_load *nodes, size_t count, const struct scheduler_want *want,
 		   const struct node_load **ret_node, struct err *e);
 
+/* Whether there is a node that would take it, were it not full: then waiting helps. */
+bool scheduler_may_wait(const struct node_load *nodes, size_t count);
+
 #endif

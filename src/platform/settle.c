@@ -522,6 +522,8 @@ static enum step stop(struct settling *s)
 
 static enum step take_step(struct settling *s)
 {
+	if (instances_is_queued(&s->instance))
+		return STEP_SETTLED; /* settler_place() gives it a node when there is room */
 	if (instances_is(&s->instance, "starting"))
 		return start(s);
 	if (instances_is(&s->instance, "stopping"))
@@ -551,6 +553,8 @@ static void settle(struct settler *settler, const char *id, const char *node_id)
 	}
 	if (step == STEP_WAIT)
 		want_retry(settler, node_id);
+	else
+		settler_place(settler); /* it may have made room */
 }
 
 /* A lane's threads */
@@ -618,6 +622,29 @@ void settler_kick(struct settler *settler, const char *instance_id, const char *
 	if (!settler->ending)
 		kick_locked(settler, instance_id, node_id);
 	pthread_mutex_unlock(&settler->lock);
+}
+
+void settler_place(struct settler *settler)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	struct node_load *loads;
+	struct err e = ERR_INIT;
+	char *id, *node_id;
+	size_t count;
+	int r = arena ? 0 : err_memory(&e);
+
+	do {
+		id = NULL;
+		if (r == 0)
+			r = nodes_loads(settler->nodes, arena, &loads, &count, &e);
+		if (r == 0)
+			r = instances_place(settler->options.db, arena, loads, count, &id, &node_id,
+					    &e);
+		if (r == 0 && id)
+			settler_kick(settler, id, node_id);
+	} while (r == 0 && id);
+	if (r < 0)
+		log_error("those who wait: %s; trying again", e.msg);
 }
 
 struct cancel {
@@ -834,6 +861,8 @@ void settler_node_beaten(void *cookie, const char *node_id, enum node_state stat
 	pthread_mutex_unlock(&settler->lock);
 	if (retry)
 		retry_all(settler, node_id);
+	if (lane && state == NODE_HEALTHY)
+		settler_place(settler);
 	if (lane && state == NODE_LOST)
 		replace_all(settler, node_id);
 }

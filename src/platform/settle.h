@@ -58,6 +58,9 @@ void settler_cancel(struct settler *settler, const struct instance *instance);
  */
 void settler_node_beaten(void *cookie, const char *node_id, enum node_state state);
 
+/* Gives those that wait a node, where one has room: in the order in which they came. */
+void settler_place(struct settler *settler);
+
 /* Begins to stop the running instances whose time is over. */
 int settler_expire(struct settler *settler, struct err *e);
 

@@ -70,8 +70,9 @@ static int serve_beat(void *ctx, struct http_req *req, struct http_res *res, str
 	pthread_mutex_unlock(&node->lock);
 	return http_send_json(res, 200,
 			      json_pack("{s:s, s:I, s:i, s:s, s:s}", "status", "ok", "running",
-					(json_int_t)count_live(node), "capacity", 10, "version",
-					"0", "engine", "fake 1.0"));
+					(json_int_t)count_live(node), "capacity",
+					node->capacity ? node->capacity : 10, "version", "0",
+					"engine", "fake 1.0"));
 }
 
 static json_t *instance_json(const char *id, const char *challenge, int64_t lifetime)

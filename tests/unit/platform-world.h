@@ -36,6 +36,7 @@ struct fake_node {
 	bool hold_starts;  /* starts get no answer until this is taken back */
 	const char *words; /* starts fail with these; NULL: they don't */
 	int status;        /* of such a failure */
+	int capacity;      /* 0: 10 */
 	int64_t lifetime;  /* milliseconds an instance lives; 0: its ttl */
 	bool forgets;      /* it has ended by itself what it has just started */
 

@@ -198,6 +198,43 @@ TEST(what_a_lost_node_ran_goes_to_another_with_the_same_answers_and_its_copy_is_
 	CHECK_EQ(second.stops, 0);
 }
 
+TEST(where_all_are_full_a_start_waits_its_turn_and_knows_its_place)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	char carol[SECRET_TOKEN_SIZE];
+	const struct reply *reply;
+
+	begin_node(&node);
+	node.capacity = 1;
+	begin_world(&w);
+	make_player(&w, "carol", "Green", carol);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	EXPECT(call(&w, w.bob, "POST", "/challenges/web/instance", NULL, WAIT), 201);
+	reply = call(&w, w.alice, "POST", "/challenges/web/instance", NULL, NULL);
+	EXPECT(reply, 202);
+	CHECK(strstr(text(reply, "detail"), "full"));
+	EXPECT(call(&w, carol, "POST", "/challenges/web/instance", NULL, NULL), 202);
+	reply = call(&w, carol, "GET", "/challenges/web/instance?check=true", NULL, NULL);
+	CHECK_EQ(json_integer_value(json_object_get(reply->json, "queue_position")), 2);
+	reply = call(&w, w.alice, "GET", "/challenges/web/instance?check=true", NULL, NULL);
+	CHECK_EQ(json_integer_value(json_object_get(reply->json, "queue_position")), 1);
+	CHECK(json_integer_value(json_object_get(reply->json, "eta_ms")) > 0);
+
+	/* Nobody's place is lost with the platform, and who gives up makes room. */
+	end_platform(&w);
+	begin_platform(&w);
+	wait_for_state(&w, "healthy");
+	EXPECT(call(&w, w.bob, "DELETE", "/challenges/web/instance", NULL, WAIT), 200);
+	wait_for_status(&w, "running");
+	reply = call(&w, carol, "GET", "/challenges/web/instance", NULL, NULL);
+	CHECK_STR(text(reply, "status"), "starting");
+	EXPECT(call(&w, carol, "DELETE", "/challenges/web/instance", NULL, WAIT), 200);
+	CHECK_EQ(count_live(&node), 1);
+	CHECK_EQ(node.starts, 2);
+}
+
 static void expect_row(const struct reply *reply, const char *row)
 {
 	if (!strstr(reply->body.data, row))
@@ -234,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_single_use_secret_lets_one_node_in_and_a_standing_one_any_number),
 		T(metrics_tell_organisers_what_was_asked_and_what_came_of_it),
+		T(where_all_are_full_a_start_waits_its_turn_and_knows_its_place),
 		T(a_drained_node_gets_nothing_new_and_keeps_what_it_has),
 		T(a_rotated_token_is_good_for_both_directions_and_the_old_one_for_none),
 		T(builds_and_pulls_are_told_per_node_and_within_a_scope),

@@ -21,6 +21,7 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -672,8 +673,9 @@ static int promise(struct world *w, const struct team *team, const struct challe
 					    .challenge = challenge,
 					    .ttl = 60,
 					    .answers = answers };
-	int r = instances_promise(w->db, w->arena, 1000, &wish, two_nodes, 2, ret_instance,
-				  ret_is_new, e);
+	static atomic_int_fast64_t now = 1000;
+	int r = instances_promise(w->db, w->arena, atomic_fetch_add(&now, 1), &wish, two_nodes, 2,
+				  ret_instance, ret_is_new, e);
 
 	if (r == 0)
 		instances_row_done(ret_instance);
@@ -702,11 +704,12 @@ TEST(a_team_has_one_live_instance_of_a_challenge)
 	CHECK(strcmp(again.id, first.id) != 0);
 }
 
-TEST(promises_spread_over_the_nodes_and_stop_where_they_are_full)
+TEST(promises_spread_over_the_nodes_and_wait_where_they_are_full)
 {
 	AUTO(struct world, end_world) w;
 	struct instance a, b, c;
 	struct err e = ERR_INIT;
+	char *placed, *node_id;
 	bool is_new;
 
 	begin_world(&w);
@@ -716,8 +719,20 @@ TEST(promises_spread_over_the_nodes_and_stop_where_they_are_full)
 	CHECK(strcmp(a.node_id, b.node_id) != 0);
 	CHECK_EQ(promise(&w, &w.blue, &web, "f", &c, &is_new, &e), 0);
 	CHECK_EQ(promise(&w, &w.blue, &pwn, "f", &c, &is_new, &e), 0);
-	CHECK_EQ(promise(&w, &w.blue, &crypto, "f", &c, &is_new, &e), -ERR_UNAVAILABLE);
-	CHECK_STR(e.msg, "no room: 4/4 instances are running");
+	CHECK(*c.node_id);
+	CHECK_EQ(promise(&w, &w.blue, &crypto, "f", &c, &is_new, &e), 0);
+	CHECK(is_new && instances_is_queued(&c));
+
+	/* Who comes later waits behind, also when there is room again. */
+	CHECK_EQ(instances_begin_stop(w.db, a.id, "stopped", NULL, NULL, &e), 0);
+	CHECK_EQ(instances_ended(w.db, &a, 1, &e), 0);
+	CHECK_EQ(promise(&w, &w.red, &crypto, "f", &b, &is_new, &e), 0);
+	CHECK(instances_is_queued(&b));
+	CHECK_EQ(instances_place(w.db, w.arena, two_nodes, 2, &placed, &node_id, &e), 0);
+	CHECK_STR(placed, c.id);
+	CHECK_STR(node_id, a.node_id);
+	CHECK_EQ(instances_place(w.db, w.arena, two_nodes, 2, &placed, &node_id, &e), 0);
+	CHECK(!placed);
 }
 
 TEST(a_team_gets_no_more_than_its_quota)
@@ -1002,7 +1017,7 @@ int main(void)
 		T(the_last_admin_stays_admin),
 		T(an_account_is_in_one_team_and_a_team_has_no_more_than_its_size),
 		T(a_team_has_one_live_instance_of_a_challenge),
-		T(promises_spread_over_the_nodes_and_stop_where_they_are_full),
+		T(promises_spread_over_the_nodes_and_wait_where_they_are_full),
 		T(a_team_gets_no_more_than_its_quota),
 		T(what_moves_has_another_id_than_a_copy_that_a_node_may_still_hold),
 		T(starts_at_once_give_one_instance),
