@@ -113,6 +113,18 @@ int http_send_static(struct http_res *res, int status, const char *type, const v
 						      MHD_RESPMEM_PERSISTENT));
 }
 
+int http_send_held(struct http_res *res, int status, const char *type, const void *bytes,
+		   size_t len, void (*release)(void *cookie), void *cookie)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer_with_free_callback_cls(len, borrowed(bytes),
+								       release, cookie);
+
+	if (!response)
+		release(cookie);
+	return answer(res, status, type, response);
+}
+
 int http_sent_status(const struct http_res *res)
 {
 	return res->ready || res->stream || res->socket ? res->status : 0;

@@ -114,6 +114,9 @@ int http_send_bytes(struct http_res *res, int status, const char *content_type, 
 		    size_t len); /* copies */
 int http_send_static(struct http_res *res, int status, const char *content_type, const void *bytes,
 		     size_t len); /* borrowed for ever */
+/* Borrowed until it is sent, then release(cookie); also when this fails. */
+int http_send_held(struct http_res *res, int status, const char *content_type, const void *bytes,
+		   size_t len, void (*release)(void *cookie), void *cookie);
 int http_send_nothing(struct http_res *res, int status);
 /*
  * Takes fd, a regular file; serves Range and If-None-Match by itself. etag names the content,

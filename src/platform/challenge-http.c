@@ -36,8 +36,7 @@ static int read_own(const struct platform *platform, struct http_req *req,
 	if (r == 0)
 		r = instances_all_of_team(platform->db, http_arena(req), team.id, &own->live, e);
 	if (r == 0)
-		r = progress_read(platform->db, http_arena(req), competition, team.id,
-				  &own->progress, e);
+		r = progress_read(platform->db, http_arena(req), team.id, &own->progress, e);
 	return r;
 }
 

@@ -100,6 +100,12 @@ static int serve_apply(void *ctx, struct http_req *req, struct http_res *res, st
 
 /* The scoreboard */
 
+static void release_board(void *cookie)
+{
+	board_drop(cookie);
+}
+
+/* Megabytes in a large event: sent from where they are. */
 static int send_part(struct http_req *req, struct http_res *res, const struct board *board,
 		     const char *text, size_t len)
 {
@@ -109,7 +115,9 @@ static int send_part(struct http_req *req, struct http_res *res, const struct bo
 	http_set_header(res, "Cache-Control", "no-cache");
 	if (known && strcmp(known, board->etag) == 0)
 		return http_send_nothing(res, 304);
-	return http_send_bytes(res, 200, "application/json", text, len);
+	board_hold(board);
+	return http_send_held(res, 200, "application/json", text, len, release_board,
+			      (void *)(uintptr_t)board);
 }
 
 /* The routes are open: who asks is known only where the board isn't for everybody. */

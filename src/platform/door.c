@@ -314,8 +314,7 @@ int door_check_required(const struct platform *platform, struct http_req *req,
 
 	if (entry->challenge->require_count == 0 || door_is_organiser(req))
 		return 0;
-	r = progress_read(platform->db, http_arena(req), &entry->competition, entry->team.id,
-			  &progress, e);
+	r = progress_read(platform->db, http_arena(req), entry->team.id, &progress, e);
 	if (r < 0)
 		return r;
 	missing = progress_missing(&progress, entry->shelf, &entry->competition, entry->challenge);

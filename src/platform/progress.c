@@ -23,17 +23,14 @@ static void read_unlock(const struct db_rows *rows, struct arena *arena, void *r
 	};
 }
 
-int progress_read(struct db *db, struct arena *arena, const struct competition *competition,
-		  const char *team_id, struct progress *ret_progress, struct err *e)
+int progress_read(struct db *db, struct arena *arena, const char *team_id,
+		  struct progress *ret_progress, struct err *e)
 {
 	int r;
 
-	r = rows_all(db, arena,
-		     "SELECT challenge_id, question_id FROM solve WHERE team_id = ?"
-		     " AND competition_id = ?",
-		     DB_ARGS(db_text(team_id), db_text(competition->id)), read_solve,
-		     sizeof(struct progress_solve), &ret_progress->solves,
-		     &ret_progress->solve_count, e);
+	r = rows_all(db, arena, "SELECT challenge_id, question_id FROM solve WHERE team_id = ?",
+		     DB_ARGS(db_text(team_id)), read_solve, sizeof(struct progress_solve),
+		     &ret_progress->solves, &ret_progress->solve_count, e);
 	if (r < 0)
 		return r;
 	return rows_all(db, arena, "SELECT challenge_id, hint FROM unlock WHERE team_id = ?",

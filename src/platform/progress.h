@@ -32,8 +32,8 @@ struct progress {
 	size_t unlock_count;
 };
 
-int progress_read(struct db *db, struct arena *arena, const struct competition *competition,
-		  const char *team_id, struct progress *ret_progress, struct err *e);
+int progress_read(struct db *db, struct arena *arena, const char *team_id,
+		  struct progress *ret_progress, struct err *e);
 
 bool progress_has_question(const struct progress *progress, const struct challenge *challenge,
 			   const struct question *question);

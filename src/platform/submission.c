@@ -122,12 +122,10 @@ static int read_team(struct judging *j, struct err *e)
 		     read_own_answer, sizeof(struct own_answer), &j->own, &j->own_count, e);
 	if (r < 0)
 		return r;
-	return rows_all(
-		j->db, j->arena,
-		"SELECT question_id FROM solve WHERE competition_id = ? AND challenge_id = ?"
-		" AND team_id = ?",
-		DB_ARGS(db_text(a->competition_id), db_text(a->challenge->id), db_text(a->team_id)),
-		read_text, sizeof(char *), &j->solved, &j->solved_count, e);
+	return rows_all(j->db, j->arena,
+			"SELECT question_id FROM solve WHERE team_id = ? AND challenge_id = ?",
+			DB_ARGS(db_text(a->team_id), db_text(a->challenge->id)), read_text,
+			sizeof(char *), &j->solved, &j->solved_count, e);
 }
 
 static bool is_solved(const struct judging *j, const struct question *question)

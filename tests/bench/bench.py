@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The figures of docs/BENCHMARKS.md: bench.py BUILD-DIR [health|start|busy|client]...
+"""The figures of docs/BENCHMARKS.md: bench.py BUILD-DIR [health|start|busy|client|platform]...
 
 Each part puts ctfy beside what it is measured against, in one run, in turns, so that both see the
 same machine. Medians of the turns are what is printed.
@@ -8,6 +8,7 @@ same machine. Medians of the turns are what is printed.
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import statistics
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,6 +29,7 @@ sys.dont_write_bytecode = True
 
 import floor  # noqa: E402
 import harness  # noqa: E402
+import platform_store  # noqa: E402
 
 SAMPLES = str(ROOT / "challenges")
 PYTHON = "/usr/bin/python3"  # Debian's, which has FastAPI
@@ -266,7 +269,85 @@ def bench_busy(instances=20, connections=4):
     print_goal("p99 in ms", latency[99], "50", latency[99] < 50)
 
 
-PARTS = {"health": bench_health, "start": bench_start, "client": bench_client, "busy": bench_busy}
+# --- (e) the platform, late in a large event --------------------------------------------------
+
+
+def wrk_result(text):
+    """(requests a second, p99 ms) of what wrk printed. Slow answers are counted, refused ones are not."""
+    failed = re.search(r"Non-2xx|Socket errors: (?!connect 0, read 0, write 0,)", text)
+    if failed or "Requests/sec" not in text:
+        sys.exit(f"bench: wrk says\n{text}")
+    unit = {"us": 0.001, "ms": 1, "s": 1000}
+    value, name = re.search(r"^\s+99%\s+([\d.]+)(us|ms|s)\s*$", text, re.M).groups()
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]), float(value) * unit[name]
+
+
+def etag_of(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/scoreboard") as answer:
+        return answer.headers["ETag"]
+
+
+class LargeEvent:
+    """A server on a store of its own, filled."""
+
+    def __init__(self, folder, command, env=None):
+        self.port = free_port()
+        self.process = subprocess.Popen([word.format(port=self.port) for word in command], cwd=HERE,
+                                        stderr=open(Path(folder, "log"), "wb"), env=env)
+        wait_port(self.port)
+
+    def wrk(self, path, connections, *options, seconds=5):
+        return wrk_result(subprocess.run(
+            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *options,
+             f"http://127.0.0.1:{self.port}/api/v1{path}"],
+            cwd=HERE, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+    def measure(self):
+        yield "scoreboard, 304", self.wrk("/scoreboard", 64, "-H", f"If-None-Match: {etag_of(self.port)}")
+        yield "scoreboard, 1.3 MB", self.wrk("/scoreboard", 16)
+        yield "challenges of a team", self.wrk("/challenges", 64, "-s", "teams.lua")
+        yield "an answer, durable", self.wrk("/", 128, "-s", "submit.lua")
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def fill_platform(folder):
+    """A platform's state with the event in it, and the command that serves it."""
+    challenges, state = Path(folder, "challenges"), Path(folder, "state")
+    platform_store.write_challenges(challenges)
+    command = [str(BUILD / "ctfy"), "platform", "--state", str(state), "--challenges", str(challenges),
+               "--listen", "127.0.0.1:{port}"]
+    LargeEvent(folder, command).close()
+    platform_store.fill(state / "platform.db")
+    return command
+
+
+def bench_platform():
+    with tempfile.TemporaryDirectory() as folder:
+        command = fill_platform(folder)
+        copy = Path(folder, "peer.db")
+        shutil.copy(Path(folder, "state/platform.db"), copy)
+        peer = [PYTHON, "-m", "uvicorn", "--port", "{port}", "--no-access-log", "--log-level", "warning", "--loop",
+                "uvloop", "--http", "httptools", "fastapi_platform:app"]
+        results = {}
+        for name, words in (("ctfy", command), ("FastAPI and SQLite", peer)):
+            server = LargeEvent(folder, words, {**os.environ, "STORE": str(copy), "PYTHONDONTWRITEBYTECODE": "1"})
+            results[name] = dict(server.measure())
+            server.close()
+
+    rows = [(f"{call}: {name}", f"{rate:,.0f}", f"{p99:.1f}")
+            for call in results["ctfy"] for name, (rate, p99) in ((n, r[call]) for n, r in results.items())]
+    print_table(f"{platform_store.TEAMS:,} teams, {platform_store.CHALLENGES} challenges, "
+                f"{platform_store.SUBMISSIONS:,} submissions in the store", ["requests/s", "p99 ms"], rows)
+    ours = results["ctfy"]
+    print_goal("scoreboard reads a second", ours["scoreboard, 304"][0], "20000",
+               ours["scoreboard, 304"][0] >= 20000)
+    print_goal("answers a second", ours["an answer, durable"][0], "2000", ours["an answer, durable"][0] >= 2000)
+
+
+PARTS = {"health": bench_health, "start": bench_start, "client": bench_client, "busy": bench_busy, "platform": bench_platform}
 
 
 def main(names):
