@@ -300,6 +300,37 @@ int api_get(struct api *api, const char *path, json_t **ret_json, struct err *e)
 	return path ? api_do(api, &call, e) : err_memory(e);
 }
 
+static int stream(struct api *api, const struct api_call *call, api_sink *sink, void *cookie,
+		  int64_t idle_timeout_ms, struct err *e)
+{
+	AUTO(char *, freep) body = call->body ? json_dumps(call->body, JSON_COMPACT) : NULL;
+	AUTO(char *, freep) path = strf("/api/v1%s", call->path);
+	struct http_reply reply = HTTP_REPLY_INIT;
+	const struct http_call request = { .method = call->method,
+					   .path = path,
+					   .body = body,
+					   .body_len = body ? strlen(body) : 0,
+					   .sink = sink,
+					   .sink_cookie = cookie,
+					   .idle_timeout_ms = idle_timeout_ms,
+					   .max_body = UINT64_MAX };
+	int r;
+
+	if (!path || (call->body && !body))
+		return err_memory(e);
+	r = http_call(api->client, &request, &reply, e);
+	if (r == 0 && reply.status >= 300)
+		r = refused(reply.status, &reply.body, e);
+	http_reply_done(&reply);
+	return r;
+}
+
+int api_stream(struct api *api, const struct api_call *call, api_sink *sink, void *cookie,
+	       struct err *e)
+{
+	return stream(api, call, sink, cookie, 0, e);
+}
+
 int api_open_terminal(struct api *api, const char *path, struct terminal **ret_terminal,
 		      struct err *e)
 {
@@ -326,23 +357,9 @@ static int write_part(void *cookie, const void *bytes, size_t len, struct err *e
 
 static int fetch_into(struct api *api, const char *path, FILE *file, struct err *e)
 {
-	AUTO(char *, freep) full = strf("/api/v1%s", path);
-	struct http_reply reply = HTTP_REPLY_INIT;
-	const struct http_call request = { .method = "GET",
-					   .path = full,
-					   .sink = write_part,
-					   .sink_cookie = file,
-					   .idle_timeout_ms = 1000 * CALL_TIMEOUT_S,
-					   .max_body = UINT64_MAX };
-	int r;
+	const struct api_call call = { .method = "GET", .path = path };
 
-	if (!full)
-		return err_memory(e);
-	r = http_call(api->client, &request, &reply, e);
-	if (r == 0 && reply.status >= 300)
-		r = refused(reply.status, &reply.body, e);
-	http_reply_done(&reply);
-	return r;
+	return stream(api, &call, write_part, file, 1000 * CALL_TIMEOUT_S, e);
 }
 
 /* Beside it first: what was there stays until the new one is whole. */

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct api;
 struct cli_common;
@@ -39,6 +40,13 @@ int api_do(struct api *api, const struct api_call *call, struct err *e);
 
 /* GET. */
 int api_get(struct api *api, const char *path, json_t **ret_json, struct err *e);
+
+/* Receives a part of an answer. A failure ends the call with that error. */
+typedef int api_sink(void *cookie, const void *bytes, size_t len, struct err *e);
+
+/* Of the call method, path and body count. An answer that may take as long as it likes. */
+int api_stream(struct api *api, const struct api_call *call, api_sink *sink, void *cookie,
+	       struct err *e);
 
 struct terminal;
 

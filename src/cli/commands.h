@@ -33,6 +33,7 @@ extern const struct cli_command cmd_scoreboard;
 int cmd_evidence(int argc, char **argv);
 extern const struct cli_command cmd_admin;
 extern const struct cli_command cmd_shell;
+extern const struct cli_command cmd_agent;
 extern const struct cli_command cmd_competition;
 
 #endif

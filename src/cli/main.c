@@ -47,7 +47,7 @@ static const struct {
 	  { &cmd_register, &cmd_login, &cmd_logout, &cmd_me, &cmd_password, &cmd_token, &cmd_team,
 	    &cmd_challenges, &cmd_show, &cmd_attachments, &cmd_start, &cmd_status, &cmd_renew,
 	    &cmd_stop, &cmd_submit, &cmd_submissions, &cmd_scoreboard, NULL } },
-	{ "Organise", { &cmd_competition, &cmd_admin, &cmd_shell, &raw_cmd_evidence, NULL } },
+	{ "Organise", { &cmd_competition, &cmd_admin, &cmd_shell, &cmd_agent, &raw_cmd_evidence, NULL } },
 	{ "Run",
 	  { &raw_cmd_up, &raw_platform_main, &raw_platform_backup_main, &raw_platform_restore_main,
 	    &raw_node_main, &raw_node_doctor_main, &raw_node_clean_main, &cmd_join, NULL } },

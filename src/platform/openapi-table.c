@@ -43,6 +43,7 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "Change", "key:s from:* to:*" },
 	{ "AppliedCompetition", "+WholeCompetition changes:[Change]" },
 
+	{ "AgentRun", "image:s ~command:[s] ~env:o" },
 	{ "Endpoint", "service:s container_port:i protocol:s host:s port:i url:s? command:s" },
 	{ "Instance", "id:s competition_id:s challenge_id:s status:s detail:s? endpoints:[Endpoint]"
 		      " ttl:i created_at:t started_at:t? expires_at:t? ended_at:t?" },
@@ -184,6 +185,7 @@ const struct openapi_route openapi_routes[] = {
 	{ "GET", "/admin/instances/{instance}/evidence", "The bundle of its evidence.", NULL, NULL, "200:application/octet-stream" },
 	{ "GET", "/admin/instances/{instance}/timeline", "What happened to it.", NULL, NULL, "200:application/json" },
 	{ "GET", "/admin/instances/{instance}/agent-runtime", "How to attach an agent.", NULL, NULL, "200:application/json" },
+	{ "POST", "/admin/instances/{instance}/agent-runs", "Run an agent on its network.", NULL, "AgentRun", "200:application/x-ndjson" },
 	{ "GET", "/admin/instances/{instance}/openvpn-config", "Its VPN profile.", NULL, NULL, "200:application/x-openvpn-profile" },
 	{ "GET", "/admin/instances/{instance}/containers/{container}/shell", "A shell in it: a WebSocket.", NULL, NULL, "101" },
 	{ "GET", "/admin/nodes", "The nodes and how they are.", NULL, NULL, "200:Nodes" },

@@ -21,7 +21,11 @@
  * is theirs.
  */
 
-enum { ASK_TIMEOUT_S = 30, IDLE_TIMEOUT_MS = 60 * 1000 };
+enum {
+	ASK_TIMEOUT_S = 30,
+	IDLE_TIMEOUT_MS = 60 * 1000,
+	AGENT_IDLE_MS = 15 * 60 * 1000, /* its image may have to be pulled first */
+};
 
 static const struct ctfy_call ask_call = { .timeout = ASK_TIMEOUT_S };
 
@@ -244,18 +248,20 @@ static int sink_part(void *cookie, const void *bytes, size_t len, struct err *e)
 }
 
 static int relay_raw(struct http_req *req, const struct subject *subject, const char *what,
-		     struct relay *relay)
+		     int64_t idle_timeout_ms, struct relay *relay)
 {
 	AUTO(struct http_reply, http_reply_done) reply = HTTP_REPLY_INIT;
-	const struct http_call call = { .method = "GET",
-					.path = node_path(req, subject, what),
-					.sink = sink_part,
-					.sink_cookie = relay,
-					.idle_timeout_ms = IDLE_TIMEOUT_MS,
-					.max_body = UINT64_MAX };
+	struct http_call call = { .method = http_method(req),
+				  .path = node_path(req, subject, what),
+				  .sink = sink_part,
+				  .sink_cookie = relay,
+				  .idle_timeout_ms = idle_timeout_ms,
+				  .max_body = UINT64_MAX };
 	struct err failed = ERR_INIT;
 	int r;
 
+	if (strcmp(call.method, "POST") == 0)
+		call.body = http_body(req, &call.body_len);
 	if (!call.path)
 		return err_memory(relay->e);
 	r = http_call(nodes_wire(subject->node), &call, &reply, &failed);
@@ -277,7 +283,7 @@ static int serve_evidence(void *ctx, struct http_req *req, struct http_res *res,
 	if (r < 0)
 		return r;
 	relay.filename = filename(req, &subject, ".tar.zst");
-	return relay_raw(req, &subject, "evidence", &relay);
+	return relay_raw(req, &subject, "evidence", IDLE_TIMEOUT_MS, &relay);
 }
 
 static int serve_timeline(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
@@ -286,7 +292,16 @@ static int serve_timeline(void *ctx, struct http_req *req, struct http_res *res,
 	struct relay relay = { .res = res, .type = "application/json", .e = e };
 	int r = find_any(ctx, req, &subject, e);
 
-	return r < 0 ? r : relay_raw(req, &subject, "timeline", &relay);
+	return r < 0 ? r : relay_raw(req, &subject, "timeline", IDLE_TIMEOUT_MS, &relay);
+}
+
+static int serve_agent_run(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct subject, subject_done) subject = { .node = NULL };
+	struct relay relay = { .res = res, .type = "application/x-ndjson", .e = e };
+	int r = find_any(ctx, req, &subject, e);
+
+	return r < 0 ? r : relay_raw(req, &subject, "agent-runs", AGENT_IDLE_MS, &relay);
 }
 
 /* The shell */
@@ -383,6 +398,7 @@ const struct http_route platform_relay_routes[] = {
 	{ "GET", ANY "evidence", serve_evidence, 0, ACCESS_ORGANISER },
 	{ "GET", ANY "timeline", serve_timeline, 0, ACCESS_ORGANISER },
 	{ "GET", ANY "agent-runtime", serve_agent_runtime, 0, ACCESS_ORGANISER },
+	{ "POST", ANY "agent-runs", serve_agent_run, 0, ACCESS_ORGANISER },
 	{ "GET", ANY "openvpn-config", serve_openvpn_config, 0, ACCESS_ORGANISER },
 	{ "GET", ANY "containers/{container}/shell", serve_shell, 0, ACCESS_ORGANISER },
 	{ .method = NULL },

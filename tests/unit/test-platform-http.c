@@ -663,6 +663,7 @@ static const struct expectation {
 	{ "GET", "/admin/instances/{instance}/evidence", AS_ORGANISER },
 	{ "GET", "/admin/instances/{instance}/timeline", AS_ORGANISER },
 	{ "GET", "/admin/instances/{instance}/agent-runtime", AS_ORGANISER },
+	{ "POST", "/admin/instances/{instance}/agent-runs", AS_ORGANISER },
 	{ "GET", "/admin/instances/{instance}/openvpn-config", AS_ORGANISER },
 	{ "GET", "/admin/instances/{instance}/containers/{container}/shell", AS_ORGANISER },
 	{ "GET", "/challenges/{id}/attachments", AS_AGENT },

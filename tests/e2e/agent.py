@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+"""`ctfy agent run`: an agent on an instance's network, by platform and node, that fetches what it came for,
+is recorded, and hands in its answer with a token that is good for that and nothing else."""
+
+import signal
+import subprocess
+import unittest
+import urllib.parse
+
+import cluster
+import evidence
+from cluster import Platform, Team, harness
+from harness import engine, wait_for
+
+platform = None
+node = None
+team = None
+row = None
+flag = None
+
+
+def setUpModule():
+    global platform, node, team, row, flag
+    platform = Platform(evidence.CHALLENGES)
+    unittest.addModuleCleanup(platform.close)
+    node = evidence.new_node()
+    platform.join("n1", node)
+    team = Team(platform, "machines")
+    row = team.start("recorded")
+    node.ids.add(row["id"])
+    endpoint = row["endpoints"][0]
+    flag = harness.fetch_soon(endpoint["host"], endpoint["port"], "/flag", seconds=60)
+
+
+def make_image():
+    """An agent's image: Python, as the recorder's has it; its name."""
+    name = f"{harness.PREFIX}/agent"
+    blank = engine.json("POST", "/containers/create", {"Image": "ctfy/recorder"})["Id"]
+    change = urllib.parse.quote('ENTRYPOINT ["python3"]')
+    engine.json("POST", f"/commit?container={blank}&repo={name}&changes={change}", {})
+    engine.call("DELETE", f"/containers/{blank}")
+    unittest.addModuleCleanup(engine.call, "DELETE", f"/images/{name}?force=1")
+    return name
+
+
+def argv(*words, token=None):
+    return [harness.CTFY, "agent", "run", row["id"], "--url", f"http://127.0.0.1:{platform.port}",
+            "--token-file", token or str(platform.state / "admin-token"), *words]
+
+
+def run(*words, **more):
+    return subprocess.run(argv(*words, **more), capture_output=True, timeout=300)
+
+
+class Agent(harness.NodeTest):
+    def test_it_is_run_told_and_recorded(self):
+        code = ("import sys, urllib.request\n"
+                "print(urllib.request.urlopen('https://web:8443/flag?by=agent', timeout=20).read().decode())\n"
+                "print('done', file=sys.stderr)\n"
+                "sys.exit(9)")
+        done = run("--", make_image(), "-c", code)
+        self.assertEqual((done.returncode, done.stdout.decode(), done.stderr), (9, flag + "\n", b"done\n"))
+        flows = platform.ask("GET", f"/admin/instances/{row['id']}/traffic")["flows"]
+        flow, = [f for f in flows if "by=agent" in f["request"]["url"]]
+        self.assertEqual((flow["via"], flow["response"]["body"]["text"]), ("proxy", flag))
+
+    def test_bytes_come_as_they_are_and_environment_goes_in(self):
+        path = f"{platform.dir.name}/env"
+        with open(path, "w") as file:
+            file.write("# what it is told\nWHO=a=b c\n")
+        done = run("--env-file", path, "--", "ctfy/busybox", "sh", "-c", 'printf "%s ä" "$WHO"')
+        self.assertEqual((done.returncode, done.stdout.decode()), (0, "a=b c ä"))
+
+    def test_its_token_submits_for_this_instance_alone(self):
+        platform.ask("PATCH", f"/admin/users/{team.ask('GET', '/me')['id']}", {"role": "organiser"})
+        path = f"{platform.dir.name}/token"
+        with open(path, "w") as file:
+            file.write(team.token)
+        done = run("--submit", "--", "ctfy/busybox", "sh", "-c", 'echo "$CTFY_URL $CTFY_TOKEN"', token=path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        url, token = done.stdout.decode().split()
+        self.assertEqual(url, f"http://127.0.0.1:{platform.port}")
+        self.assertError(platform.call("GET", "/challenges", token=token), 403)
+        told = platform.call("POST", "/challenges/recorded/submissions", {"answer": flag}, token=token)
+        self.assertEqual(self.assertStatus(told, 201).json["verdict"], "correct")
+
+    def test_interrupting_it_ends_the_agent(self):
+        before = set(self.agents())
+        process = subprocess.Popen(argv("--", "ctfy/busybox", "sh", "-c", "echo here; sleep 4321"), stdout=subprocess.PIPE)
+        self.assertEqual(process.stdout.readline(), b"here\n")
+        mine, = set(self.agents()) - before
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        wait_for(lambda: not engine.inspect(mine)["State"]["Running"], 60, "the agent's end")
+
+    def agents(self):
+        return [c for c, labels in node.made(row["id"])["container"].items() if labels["ctfy.role"] == "agent"]
+
+    def test_what_cannot_be_is_said(self):
+        done = run("--", "ctfy/no-such-image")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"no-such-image", done.stderr)
+        self.assertEqual(run("--").returncode, 2)
+
+
+if __name__ == "__main__":
+    harness.main()
