@@ -1,3 +1,4 @@
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
@@ -55,7 +56,8 @@ static int show_nodes(struct cli *cli, char **argv, struct err *e)
 	json_array_foreach (json_object_get(all, "nodes"), i, node) {
 		char running[32], capacity[32], span[SPAN_SIZE];
 
-		table_add(table, text_of(node, "name"), text_of(node, "state"),
+		table_add(table, text_of(node, "name"),
+			  is_true(node, "drained") ? "drained" : text_of(node, "state"),
 			  decimal(node, "running", running), decimal(node, "capacity", capacity),
 			  span_of(node, "seen_at", span), text_of(node, "engine"),
 			  text_of(node, "detail"), text_of(node, "url"), text_of(node, "id"));
@@ -212,6 +214,67 @@ static int remove_node(struct cli *cli, char **argv, struct err *e)
 	return act(cli, &(struct api_call){ .method = "DELETE", .path = path }, "Removed.", e);
 }
 
+static int drain_node(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(char *, freep) path = api_path(cli->api, "/admin/nodes/%s/drain", argv[0]);
+
+	return act(cli, &(struct api_call){ .method = "POST", .path = path },
+		   "It gets no new instances.", e);
+}
+
+static int undrain_node(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(char *, freep) path = api_path(cli->api, "/admin/nodes/%s/undrain", argv[0]);
+
+	return act(cli, &(struct api_call){ .method = "POST", .path = path },
+		   "It gets new instances again.", e);
+}
+
+static int revoke_node(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(char *, freep) path = api_path(cli->api, "/admin/nodes/%s/token", argv[0]);
+
+	return act(cli, &(struct api_call){ .method = "DELETE", .path = path },
+		   "Its token is good for nothing any more.", e);
+}
+
+/* Prints one member of an answer, or all of it where JSON is wanted. */
+static int act_and_tell(struct cli *cli, const struct api_call *wanted, const char *member,
+			struct err *e)
+{
+	AUTO(json_t *, json_decrefp) answer = NULL;
+	struct api_call call = *wanted;
+	int r;
+
+	call.ret_json = &answer;
+	r = call.path ? api_do(cli->api, &call, e) : err_memory(e);
+	if (r < 0)
+		return r;
+	if (cli->common->json)
+		print_json(answer);
+	else
+		puts(text_of(answer, member));
+	return CLI_OK;
+}
+
+static int rotate_node(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(char *, freep) path = api_path(cli->api, "/admin/nodes/%s/token", argv[0]);
+
+	return act_and_tell(cli, &(struct api_call){ .method = "POST", .path = path }, "token", e);
+}
+
+static int make_join_secret(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) body =
+		json_pack("{s:s, s:b}", "name", argv[0], "single_use", 1);
+
+	return act_and_tell(cli,
+			    &(struct api_call){
+				    .method = "POST", .path = "/admin/join-secrets", .body = body },
+			    "join_secret", e);
+}
+
 enum { STOP_WAIT_S = 60 };
 
 static int stop_instance(struct cli *cli, char **argv, struct err *e)
@@ -221,6 +284,68 @@ static int stop_instance(struct cli *cli, char **argv, struct err *e)
 	return act(cli,
 		   &(struct api_call){ .method = "DELETE", .path = path, .wait_s = STOP_WAIT_S },
 		   "Stopped.", e);
+}
+
+static const struct download {
+	const char *what; /* as it is typed, and in the path */
+	const char *query;
+} downloads[] = {
+	{ "container-logs", "" }, { "traffic", "format=har" }, { "pcap", "" },
+	{ "evidence", "" },       { "timeline", "" },
+};
+
+/* INSTANCE_ID WHAT FILE */
+static int save_of_instance(struct cli *cli, char **argv, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(downloads); i++) {
+		AUTO(char *, freep) path = NULL;
+		AUTO(char *, freep) whole = NULL;
+
+		if (strcmp(downloads[i].what, argv[1]) != 0)
+			continue;
+		path = api_path(cli->api, "/admin/instances/%s/%s", argv[0], argv[1]);
+		whole = path ? strf("%s%c%s", path, strchr(path, '?') ? '&' : '?',
+				    downloads[i].query)
+			     : NULL;
+		return whole ? api_download(cli->api, whole, argv[2], e) : err_memory(e);
+	}
+	return err_set(e, ERR_INVALID,
+		       "'%s' is none of container-logs, traffic, pcap, evidence, timeline",
+		       argv[1]);
+}
+
+static int show_archives(struct cli *cli, char **argv, struct err *e)
+{
+	static const char *const headings[] = { "ID",     "CHALLENGE", "TEAM",   "ENDED",
+						"STATUS", ">BYTES",    "DETAIL", NULL };
+	AUTO(json_t *, json_decrefp) all = NULL;
+	struct table *table;
+	json_t *row;
+	size_t i;
+	int r = get(cli, "/admin/archives", &all, e);
+
+	(void)argv;
+	if (r < 0 || !all)
+		return r;
+	table = table_new(headings);
+	json_array_foreach (json_object_get(all, "archives"), i, row) {
+		char span[SPAN_SIZE], size[32];
+
+		table_add(table, text_of(row, "id"), text_of(row, "challenge_id"),
+			  text_of(row, "team"), span_of(row, "ended_at", span),
+			  text_of(row, "status"), decimal(row, "size", size),
+			  text_of(row, "detail"));
+	}
+	table_print(table, "Nothing was kept yet.");
+	return CLI_OK;
+}
+
+/* ARCHIVE_ID NAME FILE */
+static int save_of_archive(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(char *, freep) path = api_path(cli->api, "/admin/archives/%s/%s", argv[0], argv[1]);
+
+	return path ? api_download(cli->api, path, argv[2], e) : err_memory(e);
 }
 
 static int set_role(struct cli *cli, char **argv, struct err *e)
@@ -296,11 +421,102 @@ static int rescan(struct cli *cli, char **argv, struct err *e)
 	return CLI_OK;
 }
 
+/* One line per node: how many challenges it queued, or why it did not. */
+static int warm(struct cli *cli, const char *what, struct err *e)
+{
+	AUTO(char *, freep) route = strf("/admin/challenges/%s", what);
+	AUTO(char *, freep) path = route ? api_path(cli->api, route) : NULL;
+	AUTO(json_t *, json_decrefp) report = NULL;
+	const struct api_call call = { .method = "POST", .path = path, .ret_json = &report };
+	json_t *node;
+	size_t i;
+	int r = path ? api_do(cli->api, &call, e) : err_memory(e);
+
+	if (r < 0)
+		return r;
+	if (cli->common->json) {
+		print_json(report);
+		return CLI_OK;
+	}
+	json_array_foreach (json_object_get(report, "nodes"), i, node) {
+		const json_t *said = json_object_get(node, what);
+
+		if (said)
+			printf("%s: %zu queued, %zu in progress\n", text_of(node, "node"),
+			       json_array_size(json_object_get(said, "queued")),
+			       json_array_size(json_object_get(said, "skipped_in_progress")));
+		else
+			printf("%s: %s\n", text_of(node, "node"), text_of(node, "detail"));
+	}
+	return CLI_OK;
+}
+
+static int build(struct cli *cli, char **argv, struct err *e)
+{
+	(void)argv;
+	return warm(cli, "build", e);
+}
+
+static int pull(struct cli *cli, char **argv, struct err *e)
+{
+	(void)argv;
+	return warm(cli, "pull", e);
+}
+
+static void add_images(struct table *table, const char *node, const char *kind, const json_t *rows)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (rows, i, row)
+		table_add(table, node, text_of(row, "challenge_id"), kind, text_of(row, "status"),
+			  text_of(row, "image"), text_of(row, "error"));
+}
+
+static int show_images(struct cli *cli, char **argv, struct err *e)
+{
+	static const char *const headings[] = { "NODE",  "CHALLENGE", "KIND", "STATUS",
+						"IMAGE", "DETAIL",    NULL };
+	AUTO(json_t *, json_decrefp) all = NULL;
+	struct table *table;
+	json_t *node;
+	size_t i;
+	int r = get(cli, "/admin/challenges/images", &all, e);
+
+	(void)argv;
+	if (r < 0 || !all)
+		return r;
+	table = table_new(headings);
+	json_array_foreach (json_object_get(all, "nodes"), i, node) {
+		const json_t *images = json_object_get(node, "images");
+		const char *name = text_of(node, "node");
+
+		if (!images)
+			table_add(table, name, "", "", "", "", text_of(node, "detail"));
+		add_images(table, name, "build", json_object_get(images, "builds"));
+		add_images(table, name, "pull", json_object_get(images, "pulls"));
+	}
+	table_print(table, "No node is registered yet: ctfy join");
+	return CLI_OK;
+}
+
 static const struct verb verbs[] = {
 	{ "nodes", "", "List the nodes and how they are.", 0, 0, show_nodes },
 	{ "node remove", "NODE_ID", "Forget a node that has no instances.", 1, 1, remove_node },
+	{ "node drain", "NODE_ID", "Give it no new instances.", 1, 1, drain_node },
+	{ "node undrain", "NODE_ID", "Give it new ones again.", 1, 1, undrain_node },
+	{ "node rotate", "NODE_ID", "Print a new token, instead of the one it has.", 1, 1,
+	  rotate_node },
+	{ "node revoke", "NODE_ID", "End its token; it has to join again.", 1, 1, revoke_node },
+	{ "join-secret", "NAME", "Print a secret that one node may join with.", 1, 1,
+	  make_join_secret },
 	{ "instances", "", "List all teams' instances.", 0, 0, show_instances },
 	{ "instance stop", "INSTANCE_ID", "Stop one.", 1, 1, stop_instance },
+	{ "instance save", "INSTANCE_ID WHAT FILE", "Its traffic, pcap, evidence...", 3, 3,
+	  save_of_instance },
+	{ "archives", "", "List what was kept of instances that ended.", 0, 0, show_archives },
+	{ "archive save", "ARCHIVE_ID NAME FILE", "A file of one: logs.txt...", 3, 3,
+	  save_of_archive },
 	{ "users", "", "List the accounts.", 0, 0, show_users },
 	{ "user role", "USER_ID player|organiser|admin", "Change a role.", 2, 2, set_role },
 	{ "user disable", "USER_ID", "Lock an account out.", 1, 1, disable_user },
@@ -308,6 +524,9 @@ static const struct verb verbs[] = {
 	{ "teams", "", "List the teams.", 0, 0, show_teams },
 	{ "submissions", "", "List what was handed in, and whose it was.", 0, 0, show_submissions },
 	{ "competitions", "", "List the competitions.", 0, 0, show_competitions },
+	{ "build", "", "Build the challenges' images on every node.", 0, 0, build },
+	{ "pull", "", "Pull them.", 0, 0, pull },
+	{ "images", "", "List how far every node is with them.", 0, 0, show_images },
 	{ "rescan", "", "Read the challenge folders again, here and on every node.", 0, 0, rescan },
 };
 

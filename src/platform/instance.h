@@ -80,6 +80,9 @@ int instances_promise(struct db *db, struct arena *arena, int64_t now,
 		      size_t node_count, struct instance *ret_instance, bool *ret_is_new,
 		      struct err *e);
 
+/* How many wait for a node. */
+int instances_waiting(struct db *db, int64_t *ret_count, struct err *e);
+
 /*
  * Gives the one that waits longest a node. ret_id, the arena's, is NULL where nobody waits or no
  * node has room.

@@ -7,6 +7,7 @@
 #include "base/own.h"
 #include "platform/archive.h"
 #include "platform/door.h"
+#include "platform/instance.h"
 #include "platform/node.h"
 #include "platform/rows.h"
 
@@ -170,9 +171,7 @@ static int print_live(struct platform *platform, struct buf *text, struct err *e
 		r = archives_lag(platform->archives, &lag, e);
 	if (r < 0)
 		return r;
-	r = rows_count(platform->db,
-		       "SELECT COUNT(*) FROM instance WHERE live = 1 AND node_id = ''", NULL,
-		       &count, e);
+	r = instances_waiting(platform->db, &count, e);
 	if (r < 0)
 		return r;
 	metric_head(text, "ctfy_queue", "gauge", "Instances that wait for a node with room.");

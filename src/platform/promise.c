@@ -145,6 +145,11 @@ static const struct scheduler_want anywhere = { .avoid = NULL };
 
 #define QUEUED " FROM instance WHERE live = 1 AND node_id = '' AND status = 'starting'"
 
+int instances_waiting(struct db *db, int64_t *ret_count, struct err *e)
+{
+	return rows_count(db, "SELECT COUNT(*)" QUEUED, NULL, ret_count, e);
+}
+
 static int promise_place(struct db *db, struct arena *arena, const struct node_load *nodes,
 			 size_t node_count, const char **ret_node_id, struct err *e)
 {
@@ -153,7 +158,7 @@ static int promise_place(struct db *db, struct arena *arena, const struct node_l
 	int64_t waiting;
 	int r;
 
-	r = rows_count(db, "SELECT COUNT(*)" QUEUED, NULL, &waiting, e);
+	r = instances_waiting(db, &waiting, e);
 	if (r == 0)
 		r = count_promises(db, arena, nodes, node_count, &loads, e);
 	if (r < 0)

@@ -624,25 +624,41 @@ void settler_kick(struct settler *settler, const char *instance_id, const char *
 	pthread_mutex_unlock(&settler->lock);
 }
 
-void settler_place(struct settler *settler)
+static int place_next(struct settler *settler, struct arena *arena, bool *ret_placed, struct err *e)
+{
+	struct node_load *loads;
+	char *id = NULL, *node_id;
+	size_t count;
+	int r;
+
+	r = nodes_loads(settler->nodes, arena, &loads, &count, e);
+	if (r == 0)
+		r = instances_place(settler->options.db, arena, loads, count, &id, &node_id, e);
+	if (r == 0 && id)
+		settler_kick(settler, id, node_id);
+	*ret_placed = r == 0 && id;
+	return r;
+}
+
+static int place_all(struct settler *settler, struct err *e)
 {
 	AUTO(struct arena *, arena_freep) arena = arena_new();
-	struct node_load *loads;
-	struct err e = ERR_INIT;
-	char *id, *node_id;
-	size_t count;
-	int r = arena ? 0 : err_memory(&e);
+	bool placed = true;
+	int r = arena ? 0 : err_memory(e);
 
-	do {
-		id = NULL;
-		if (r == 0)
-			r = nodes_loads(settler->nodes, arena, &loads, &count, &e);
-		if (r == 0)
-			r = instances_place(settler->options.db, arena, loads, count, &id, &node_id,
-					    &e);
-		if (r == 0 && id)
-			settler_kick(settler, id, node_id);
-	} while (r == 0 && id);
+	while (r == 0 && placed)
+		r = place_next(settler, arena, &placed, e);
+	return r;
+}
+
+void settler_place(struct settler *settler)
+{
+	struct err e = ERR_INIT;
+	int64_t waiting;
+	int r = instances_waiting(settler->options.db, &waiting, &e);
+
+	if (r == 0 && waiting > 0)
+		r = place_all(settler, &e);
 	if (r < 0)
 		log_error("those who wait: %s; trying again", e.msg);
 }

@@ -163,6 +163,30 @@ class Archive(harness.NodeTest):
             self.assertIn(platform.call("GET", f"/admin/archives/{begun['id']}/{path}").status, (400, 404))
 
 
+class CommandLine(harness.NodeTest):
+    def admin(self, *words):
+        run = harness.subprocess.run([harness.CTFY, "admin", *words], capture_output=True, text=True, env={
+            **cluster.os.environ, "CTFY_URL": f"http://127.0.0.1:{platform.port}", "CTFY_TOKEN": platform.admin,
+            "XDG_CONFIG_HOME": platform.dir.name})
+        self.assertEqual(run.returncode, 0, run)
+        return run.stdout
+
+    def test_nodes_are_drained_and_back(self):
+        self.admin("node", "drain", platform.nodes["n1"])
+        self.assertIn("drained", self.admin("nodes"))
+        self.admin("node", "undrain", platform.nodes["n1"])
+        self.assertIn("healthy", self.admin("nodes"))
+
+    def test_images_are_told_per_node(self):
+        self.assertRegex(self.admin("images"), r"n1 +watched +build")
+
+    def test_what_is_recorded_is_saved(self):
+        path = f"{platform.dir.name}/saved"
+        self.admin("instance", "save", row["id"], "traffic", path)
+        with open(path, encoding="utf-8") as file:
+            self.assertIn("log", json.load(file))
+
+
 def kept_team(instance_id):
     return next(a["team_id"] for a in platform.ask("GET", f"/admin/archives?instance={instance_id}")["archives"])
 
