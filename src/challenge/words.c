@@ -67,6 +67,12 @@ static bool is_number(const struct buf *word)
 	return word->len > 0;
 }
 
+static bool append(json_t *words, const struct buf *word)
+{
+	return !buf_failed(word) &&
+	       json_array_append_new(words, json_stringn(word->data, word->len)) == 0;
+}
+
 int words_split(const char *line, json_t **ret_words, const char **ret_rest, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) words = json_array();
@@ -79,10 +85,7 @@ int words_split(const char *line, json_t **ret_words, const char **ret_rest, str
 		s = read_word(s, &word);
 		if (!s)
 			r = err_set(e, ERR_INVALID, "a quote is not closed in '%s'", line);
-		else if (buf_failed(&word))
-			r = err_memory(e);
-		else if (!(*s == '>' && is_number(&word)) &&
-			 json_array_append_new(words, json_stringn(word.data, word.len)) < 0)
+		else if (!(*s == '>' && is_number(&word)) && !append(words, &word))
 			r = err_memory(e);
 		if (r == 0)
 			s += strspn(s, blanks);

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/secret.h"
@@ -108,33 +109,27 @@ static json_t *trial_json(const char *path, const char *id, const struct trial *
 {
 	bool failed = trial->outcome == TRIAL_FAILED;
 	json_t *times = json_object();
-	AUTO(char *, freep) words = strdup(trial->words.data);
 
 	for (size_t i = 0; i < TRIAL_STEPS; i++)
 		if (trial->ms[i] >= 0)
 			json_object_set_new(times, trial_step_name((enum trial_step)i),
 					    json_integer(trial->ms[i]));
-	return json_pack("{s:s, s:s?, s:s, s:s?, s:s?, s:O, s:o, s:s%}", "path", path, "id", id,
-			 "outcome", trial_outcome_name(trial->outcome), "step",
+	return json_pack("{s:o, s:s?, s:s, s:s?, s:o, s:O, s:o, s:o}", "path", json_text(path),
+			 "id", id, "outcome", trial_outcome_name(trial->outcome), "step",
 			 failed ? trial_step_name(trial->failed_at) : NULL, "detail",
-			 failed ? trial->cause.msg : NULL, "found", trial->found, "ms", times,
-			 "output", words ? words : "", words ? strlen(words) : (size_t)0);
+			 failed ? json_text(trial->cause.msg) : json_null(), "found", trial->found,
+			 "ms", times, "output", json_text_n(trial->words.data, trial->words.len));
 }
 
 /* --- one challenge after the other -------------------------------------------------------- */
 
 static void note(struct round *round, const char *path, const char *id, const struct trial *trial)
 {
-	json_t *json;
-
 	round->outcomes[trial->outcome]++;
-	if (!round->options->json) {
+	if (round->options->json)
+		json_array_append_new(round->results, trial_json(path, id, trial));
+	else
 		tell(path, trial);
-		return;
-	}
-	json = trial_json(path, id, trial);
-	if (json) /* not where a stranger's words are no UTF-8 */
-		json_array_append_new(round->results, json);
 }
 
 /* A challenge that the node does not have, or we cannot read. */

@@ -61,11 +61,12 @@ static void print_result(void *cookie, const struct lint_result *result)
 
 static void collect_result(void *cookie, const struct lint_result *result)
 {
-	json_array_append_new(cookie, json_pack("{s:s, s:o, s:o, s:s, s:o}", "path", result->path,
-						"id", text_json(result->id), "dialect",
-						text_json(result->dialect), "outcome",
-						outcomes[result->outcome], "problems",
-						problems_json(&result->problems)));
+	json_array_append_new(cookie,
+			      json_pack("{s:o, s:o, s:o, s:s, s:o}", "path",
+					text_json(result->path), "id", text_json(result->id),
+					"dialect", text_json(result->dialect), "outcome",
+					outcomes[result->outcome], "problems",
+					problems_json(&result->problems)));
 }
 
 static json_t *totals_json(const struct lint_totals *totals)

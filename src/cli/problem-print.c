@@ -1,5 +1,6 @@
 #include "cli/problem-print.h"
 
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/problem.h"
 
@@ -41,7 +42,7 @@ void print_problems(const struct problems *problems, FILE *out)
 
 json_t *text_json(const char *text)
 {
-	return text ? json_string(text) : json_null();
+	return text ? json_text(text) : json_null();
 }
 
 json_t *problems_json(const struct problems *problems)

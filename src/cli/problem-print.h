@@ -15,7 +15,7 @@ void print_problems(const struct problems *problems, FILE *out);
 /* An array of objects; the caller's. */
 json_t *problems_json(const struct problems *problems);
 
-/* A string, or null for NULL. */
+/* A string, whatever bytes it is of, or null for NULL. */
 json_t *text_json(const char *text);
 
 /* Indented, with a newline; takes the object. */

@@ -68,6 +68,14 @@ class Challenge(unittest.TestCase):
             "key": "services.web.privileged", "opt_in": "privileged",
             "message": "a privileged service has all rights over the host"}])
 
+    def test_a_folder_whose_name_is_not_utf_8(self):
+        folder = os.path.join(os.fsencode(self.root), b"caf\xe9")
+        os.mkdir(folder)
+        with open(os.path.join(folder, b"compose.yml"), "w") as file:
+            file.write("services: {web: {}}\n")
+        row, = json.loads(self.ctfy("lint", "--json", ".", status=1).stdout)["challenges"]
+        self.assertEqual((row["path"], row["outcome"], len(row["problems"])), ("./caf\ufffd", "faulty", 1))
+
     def test_a_policy_decides(self):
         self.write("b/compose.yml", "services: {web: {image: i, privileged: true, ports: [80]}}\n")
         self.write("policy.yml", "challenges: {b: {allow: [privileged]}}\n")

@@ -85,7 +85,7 @@ class Trial(harness.NodeTest):
     def begin(self, *words, own=True):
         return subprocess.Popen([harness.CTFY, "challenge", "test", *words,
                                  *(self.own_node() if own else [])],
-                                cwd=self.root, text=True, stdin=subprocess.DEVNULL,
+                                cwd=self.root, text=True, errors="replace", stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def run_it(self, *words, status=0, own=True):
@@ -158,6 +158,13 @@ class Trial(harness.NodeTest):
         self.assertIn("the solver did not end within 1 s", out)
         child = (self.root / name / "child").read_text().strip()
         harness.wait_for(lambda: not harness.is_process(child, "sleep"), 30, "the child's end")
+
+    def test_output_of_any_bytes_is_told(self):
+        name = self.challenge(solver="#!/bin/sh\nprintf '\\377\\033[31m\\n' | tee /dev/stderr\n")
+        row, = json.loads(self.run_it("--json", name, status=1))["challenges"]
+        self.assertEqual((row["outcome"], row["output"]), ("failed", "\ufffd\x1b[31m\n"))
+        self.assertIn("\ufffd", row["detail"])
+        self.assertNotIn("\x1b", self.run_it(name, status=1))
 
     def test_interrupted_it_stops_what_it_started(self):
         name = self.challenge(solver="#!/bin/sh\n: > solving\nsleep 1000\n")
