@@ -21,6 +21,23 @@ mkdirSync(shots, { recursive: true });
 let browser;
 let visitors = [];
 
+/* All that any page asked of the API: "GET /api/v1/me". */
+const calls = new Set();
+
+/** Fails where the platform's own document doesn't know a call. */
+export async function assertDocumented() {
+  const { paths } = await (await fetch(`${base}/openapi.json`)).json();
+  const known = Object.entries(paths).map(([path, methods]) => [
+    new RegExp(`^${path.replace(/\{[^}]*\}/g, "[^/]+")}$`),
+    Object.keys(methods).map((method) => method.toUpperCase()),
+  ]);
+  const isKnown = (call) => {
+    const [method, path] = call.split(" ");
+    return known.some(([pattern, methods]) => pattern.test(path) && methods.includes(method));
+  };
+  assert.deepEqual([...calls].filter((call) => !isKnown(call)), [], "calls that openapi.json doesn't have");
+}
+
 export async function openBrowser() {
   browser = await chromium.launch({
     executablePath: fileURLToPath(new URL("chromium.py", import.meta.url)),
@@ -60,6 +77,8 @@ export async function visit(options = {}) {
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) page.faults.push(message.text());
   });
   page.on("request", (request) => {
+    const { pathname } = new URL(request.url());
+    if (pathname.startsWith("/api/")) calls.add(`${request.method()} ${pathname}`);
     if (!request.url().startsWith(base) && !request.url().startsWith("data:")) page.strangers.push(request.url());
   });
   return page;

@@ -107,7 +107,7 @@ async function tellNews(organiser, player) {
 }
 
 async function seePlaces(organiser) {
-  const places = ["Nodes", "Images", "Challenges", "Submissions", "Reviews", "Teams", "Users", "Competitions", "Audit log", "At a glance"];
+  const places = ["Archives", "Nodes", "Images", "Challenges", "Submissions", "Reviews", "Teams", "Users", "Competitions", "Audit log", "At a glance"];
   for (const place of places) {
     await organiser.getByRole("navigation", { name: "Organise" }).getByRole("link", { name: place }).click();
     await organiser.getByRole("heading", { name: place, level: 1 }).waitFor();
@@ -187,6 +187,8 @@ scene("an organiser watches an instance, types in its shell, reads its traffic, 
   await organiser.getByRole("button", { name: "Stop" }).click();
   await organiser.getByRole("dialog").getByRole("button", { name: "Stop" }).click();
   await player.getByRole("button", { name: "Start a new one" }).waitFor();
+  await organiser.getByText("Kept by the platform").waitFor();
+  await organiser.getByRole("link", { name: "logs.txt" }).waitFor();
   await judge(organiser);
   await drain(organiser);
   await warm(organiser);

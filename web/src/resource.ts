@@ -24,7 +24,7 @@ type Pace<T> = number | ((data: T | undefined) => number);
  * was read stays while it is read again, also when that fails.
  */
 export function useGet<T>(path: string | null, pace: Pace<T> = 0): Resource<T> {
-  const [state, setState] = useState<{ path: string | null; data?: T; error?: ApiError }>({ path });
+  const [state, setState] = useState<{ path: string | null; data?: T | undefined; error?: ApiError }>({ path });
   const etag = useRef<string | null>(null);
   const current = useRef(path);
   current.current = path;
@@ -34,7 +34,11 @@ export function useGet<T>(path: string | null, pace: Pace<T> = 0): Resource<T> {
     try {
       const known = etag.current;
       const answer = await request("GET", path, undefined, known ? { "If-None-Match": known } : {});
-      if (current.current !== path || answer.status === 304) return;
+      if (current.current !== path) return;
+      if (answer.status === 304) {
+        setState((old) => (old.error ? { path, data: old.data } : old));
+        return;
+      }
       etag.current = answer.headers.get("ETag");
       const data = (await answer.json()) as T;
       if (current.current === path) setState({ path, data });

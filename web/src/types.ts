@@ -346,3 +346,17 @@ export interface NodeImages {
   detail?: string | null;
   images?: { builds: ImageRow[]; pulls: ImageRow[] };
 }
+
+export interface Archive {
+  id: string;
+  instance_id: string;
+  team_id: string;
+  team: string | null;
+  challenge_id: string;
+  status: "owed" | "kept" | "failed";
+  detail: string | null;
+  size: number;
+  ended_at: string;
+  archived_at: string | null;
+  files: { name: string; size: number }[];
+}

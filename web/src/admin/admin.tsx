@@ -1,6 +1,7 @@
 import type { ComponentType } from "preact";
 import { match, type Params } from "../router";
 import { Empty, Page } from "../ui";
+import { ArchivesPage } from "./archives";
 import { AuditPage } from "./audit";
 import { ChallengesPage } from "./challenges";
 import { CompetitionsPage } from "./competitions";
@@ -23,6 +24,7 @@ const PLACES: Place[] = [
   { path: "/admin", page: OverviewPage, name: "At a glance" },
   { path: "/admin/instances", page: InstancesPage, name: "Instances" },
   { path: "/admin/instances/:id", page: InstancePage },
+  { path: "/admin/archives", page: ArchivesPage, name: "Archives" },
   { path: "/admin/nodes", page: NodesPage, name: "Nodes" },
   { path: "/admin/images", page: ImagesPage, name: "Images" },
   { path: "/admin/challenges", page: ChallengesPage, name: "Challenges" },

@@ -8,6 +8,7 @@ import { useAction, useGet, useNow } from "../resource";
 import type { Params } from "../router";
 import type { AdminInstance, Container, TimelineEvent } from "../types";
 import { Alert, Badge, Button, Card, ConfirmButton, Empty, Facts, Failure, Loaded, Page, Table } from "../ui";
+import { ArchiveCard } from "./archives";
 import { Logs } from "./logs";
 import { Tabs } from "./tabs";
 import { Traffic } from "./traffic";
@@ -110,7 +111,7 @@ function Summary({ instance }: { instance: AdminInstance }) {
 
 function Downloads({ base }: { base: string }) {
   return (
-    <Card title="Evidence">
+    <Card title="On its node">
       <ul class="files">
         <li>
           <a href={`/api/v1${base}/evidence`} download>
@@ -221,6 +222,7 @@ export function InstancePage({ params }: { params: Params }) {
               <div class="halves">
                 <Summary instance={data} />
                 <Downloads base={base} />
+                {data.ended_at && <ArchiveCard instance={id} />}
               </div>
               <Inside instance={data} base={base} />
             </div>
