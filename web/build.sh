@@ -2,6 +2,11 @@
 # Makes sure that web/dist is the web interface as its sources are: returns at once when it is,
 # which needs neither npm nor a network. Otherwise npm gets what package-lock.json names, and
 # esbuild bundles.
+#
+#	web/build.sh [--packages]
+#
+# --packages only gets what the bundling and the tests need. Called by meson dist, it puts web/dist
+# into the tarball, which then builds without npm.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -32,11 +37,8 @@ install_packages() {
 	echo "$wanted" >node_modules/.ctfy
 }
 
-main() {
+build() {
 	local sources wanted
-	# One at a time, however many build directories there are.
-	exec 9>.lock
-	flock 9
 	mapfile -t sources < <(list_sources)
 	wanted=$(digest "${sources[@]}")
 	[[ $(recorded dist/.ctfy) != "$wanted" ]] || return 0
@@ -45,5 +47,16 @@ main() {
 	echo "$wanted" >dist/.ctfy
 }
 
-[[ ${1:-} != --packages ]] || { install_packages && exit; }
-main
+main() {
+	# One at a time, however many build directories there are.
+	exec 9>.lock
+	flock 9
+	if [[ ${1:-} == --packages ]]; then
+		install_packages
+	else
+		build
+	fi
+	[[ ! ${MESON_DIST_ROOT:-} ]] || cp -r dist "$MESON_DIST_ROOT/web/"
+}
+
+main "$@"
