@@ -35,6 +35,8 @@ const struct http_route *const platform_route_tables[] = {
 };
 /* clang-format on */
 
+enum { IDEMPOTENCY_KEY_MAX = 128 };
+
 /* The token of a request, and whether a browser sent it by itself. */
 static const char *find_token(struct http_req *req, bool *ret_by_cookie)
 {
@@ -222,6 +224,24 @@ int door_check_instance(const struct http_req *req, const char *instance_id, str
 		return 0;
 	return err_set(e, ERR_NOT_FOUND, "the instance '%s' of this token is not there any more",
 		       agent->instance_id);
+}
+
+int door_idempotency_key(const struct http_req *req, const char **ret_key, struct err *e)
+{
+	const char *key = http_header(req, "Idempotency-Key");
+	size_t len = key ? strlen(key) : 0;
+
+	*ret_key = key;
+	if (!key)
+		return 0;
+	for (size_t i = 0; i < len; i++)
+		if (key[i] < ' ' || key[i] > '~')
+			len = 0;
+	if (len < 1 || len > IDEMPOTENCY_KEY_MAX)
+		return err_set(e, ERR_VALIDATION,
+			       "an Idempotency-Key has 1 to %d printable characters of ASCII",
+			       IDEMPOTENCY_KEY_MAX);
+	return 0;
 }
 
 bool door_shows(const struct competition *competition, const struct challenge *challenge)

@@ -64,6 +64,12 @@ int door_team(const struct platform *platform, struct http_req *req,
 /* A token for one instance alone sees no other. Fails with NOT_FOUND. */
 int door_check_instance(const struct http_req *req, const char *instance_id, struct err *e);
 
+/*
+ * The request's Idempotency-Key; NULL: none. Fails with VALIDATION: 1 to 128 printable characters
+ * of ASCII are expected.
+ */
+int door_idempotency_key(const struct http_req *req, const char **ret_key, struct err *e);
+
 /* A player before a challenge. End it with door_leave(). */
 struct entry {
 	struct competition competition;

@@ -67,7 +67,9 @@ static int promise(struct platform *platform, struct http_req *req, const struct
 	size_t count = 0;
 	int r;
 
-	r = challenge_answers(challenge, &answers, e);
+	r = door_idempotency_key(req, &wish.key, e);
+	if (r == 0)
+		r = challenge_answers(challenge, &answers, e);
 	if (r == 0)
 		r = nodes_loads(platform->nodes, http_arena(req), &loads, &count, e);
 	if (r < 0)

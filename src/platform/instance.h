@@ -64,6 +64,7 @@ struct instance_wish {
 	const struct challenge *challenge;
 	int64_t ttl;           /* seconds */
 	const json_t *answers; /* {question id: answer} */
+	const char *key;       /* Idempotency-Key: the user's same wish again; NULL: none */
 };
 
 /*

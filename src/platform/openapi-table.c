@@ -70,10 +70,10 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "Answer", "answer:s ~question:s" },
 	{ "Verdict", "id:s challenge_id:s question_id:s? verdict:s first_blood:b? value:i" },
 	{ "Submission", "id:s challenge_id:s question_id:s? user_id:s answer:s verdict:s submitted_at:t" },
-	{ "Submissions", "submissions:[Submission]" },
+	{ "Submissions", "submissions:[Submission] next_cursor:s?" },
 	{ "AdminSubmission", "+Submission competition_id:s team_id:s team:s instance_id:s?"
 			     " other_team_id:s? other_team:s? other_instance_id:s? peer:s?" },
-	{ "AdminSubmissions", "submissions:[AdminSubmission]" },
+	{ "AdminSubmissions", "submissions:[AdminSubmission] next_cursor:s?" },
 	{ "Side", "team_id:s team:s instance_id:s? created_at:t? started_at:t? ended_at:t? evidence:s?" },
 	{ "Review", "submission_id:s challenge_id:s user_id:s user:s answer:s review:s note:s? peer:s?"
 		    " submitted_at:t by:Side of:Side" },
@@ -145,7 +145,7 @@ const struct openapi_route openapi_routes[] = {
 	{ "GET", "/challenges/{id}/attachments/{name}", "One file.", WHERE, NULL, "200:application/octet-stream" },
 	{ "GET", "/challenges/{id}/openvpn-config", "The VPN profile of my instance.", WHERE, NULL, "200:application/x-openvpn-profile" },
 	{ "POST", "/challenges/{id}/submissions", "Answer it.", WHERE, "Answer", "201:Verdict" },
-	{ "GET", "/submissions", "My team's answers, the newest first.", WHERE " challenge:s limit:i", NULL, "200:Submissions" },
+	{ "GET", "/submissions", "My team's answers, the newest first.", WHERE " challenge:s " PAGE, NULL, "200:Submissions" },
 
 	{ "GET", "/instances", "My team's live instances.", WHERE, NULL, "200:Instances" },
 	{ "POST", "/challenges/{id}/instance", "Start my team's instance.", WHERE, NULL, "200:Instance 201:Instance 202:Instance" },
@@ -170,7 +170,7 @@ const struct openapi_route openapi_routes[] = {
 	{ "GET", "/admin/scoreboard", "The scoreboard as it really stands.", WHERE, NULL, "200:Scoreboard 304" },
 	{ "POST", "/admin/competitions", "Make a competition what its file says.", "dry_run:b", "application/yaml", "200:AppliedCompetition 201:AppliedCompetition" },
 	{ "GET", "/admin/competitions/{competition}", "All of a competition.", NULL, NULL, "200:WholeCompetition" },
-	{ "GET", "/admin/submissions", "All answers, the newest first.", WHERE " verdict:s challenge:s limit:i", NULL, "200:AdminSubmissions" },
+	{ "GET", "/admin/submissions", "All answers, the newest first.", WHERE " verdict:s challenge:s " PAGE, NULL, "200:AdminSubmissions" },
 	{ "GET", "/admin/reviews", "Other teams' answers, the newest first.", WHERE " state:s " PAGE, NULL, "200:Reviews" },
 	{ "PATCH", "/admin/reviews/{submission}", "Judge one.", NULL, "Resolution", "204" },
 	{ "GET", "/admin/suspicions", "Solves that went oddly.", WHERE " quick:i " PAGE, NULL, "200:Suspicions" },

@@ -130,12 +130,12 @@ static int insert_instance(struct db *db, int64_t now, const struct instance_wis
 	int r = db_run(db,
 		       "INSERT INTO instance (id, competition_id, challenge_id, team_id,"
 		       " account_id, node_id, status, live, detail, ttl, endpoints, created_at,"
-		       " started_at, expires_at, ended_at)"
-		       " VALUES (?, ?, ?, ?, ?, ?, 'starting', 1, ?, ?, '[]', ?, 0, 0, 0)",
+		       " started_at, expires_at, ended_at, idempotency_key)"
+		       " VALUES (?, ?, ?, ?, ?, ?, 'starting', 1, ?, ?, '[]', ?, 0, 0, 0, ?)",
 		       DB_ARGS(db_text(id), db_text(wish->competition->id),
 			       db_text(wish->challenge->id), db_text(wish->team_id),
 			       db_text(wish->user_id), db_text(node_id), db_text(detail),
-			       db_int(wish->ttl), db_int(now)),
+			       db_int(wish->ttl), db_int(now), db_text(wish->key)),
 		       e);
 
 	return r < 0 ? r : insert_answers(db, id, wish, e);
@@ -189,6 +189,36 @@ static int promise_new(struct db *db, struct arena *arena, int64_t now,
 	return r < 0 ? r : insert_instance(db, now, wish, id, node_id, e);
 }
 
+static void read_first_text(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	*(char **)ret_struct = arena_strdup(arena, db_get_text(rows, 0));
+}
+
+/* The instance that this very request has made before, whatever has become of it. */
+static int find_by_key(struct db *db, struct arena *arena, const struct instance_wish *wish,
+		       struct instance *ret_instance, struct err *e)
+{
+	char *id;
+	int r;
+
+	if (!wish->key)
+		return -ERR_NOT_FOUND;
+	r = rows_one(db, arena,
+		     "SELECT id FROM instance WHERE account_id = ? AND idempotency_key = ?",
+		     DB_ARGS(db_text(wish->user_id), db_text(wish->key)), read_first_text, &id,
+		     "instance", e);
+	if (r == 0)
+		r = instances_find(db, arena, id, ret_instance, e);
+	if (r < 0)
+		return r;
+	if (strcmp(ret_instance->team_id, wish->team_id) == 0 &&
+	    strcmp(ret_instance->challenge_id, wish->challenge->id) == 0)
+		return 0;
+	instances_row_done(ret_instance);
+	return err_set(e, ERR_VALIDATION, "the Idempotency-Key '%s' was used for another start",
+		       wish->key);
+}
+
 static int promise(struct db *db, struct arena *arena, int64_t now,
 		   const struct instance_wish *wish, const struct node_load *nodes,
 		   size_t node_count, struct instance *ret_instance, bool *ret_is_new,
@@ -198,6 +228,9 @@ static int promise(struct db *db, struct arena *arena, int64_t now,
 	int r;
 
 	*ret_is_new = false;
+	r = find_by_key(db, arena, wish, ret_instance, e);
+	if (r != -ERR_NOT_FOUND)
+		return r;
 	r = instances_live_of_team(db, arena, wish->team_id, wish->challenge->id, ret_instance, e);
 	if (r == 0 && instances_is(ret_instance, "stopping")) {
 		instances_row_done(ret_instance);

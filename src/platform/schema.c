@@ -258,6 +258,11 @@ static const char *const migrations[] = {
 	/* A team's solves are asked for more often than anything else. */
 	"DROP INDEX solve_of_team;"
 	"CREATE INDEX solve_of_team ON solve (team_id, challenge_id);",
+
+	/* A start that is asked for again is the same start. */
+	"ALTER TABLE instance ADD COLUMN idempotency_key TEXT;"
+	"CREATE UNIQUE INDEX instance_by_key ON instance (account_id, idempotency_key)"
+	" WHERE idempotency_key IS NOT NULL;",
 	NULL,
 };
 

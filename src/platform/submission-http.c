@@ -117,11 +117,11 @@ static int serve_submit(void *ctx, struct http_req *req, struct http_res *res, s
 	return r < 0 ? r : send_verdict(platform, res, &entry, &submission, e);
 }
 
-static int read_filter(const struct http_req *req, struct submission_filter *filter, struct err *e)
+static int read_filter(struct http_req *req, struct submission_filter *filter, struct err *e)
 {
 	*filter = (struct submission_filter){ .challenge_id = http_query(req, "challenge"),
 					      .verdict = http_query(req, "verdict") };
-	return http_query_int(req, "limit", 1, 10000, 100, &filter->limit, e);
+	return page_read(req, &filter->page, e);
 }
 
 static int serve_own(void *ctx, struct http_req *req, struct http_res *res, struct err *e)

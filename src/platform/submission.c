@@ -44,12 +44,14 @@ static const struct field admin_fields[] = {
 const struct field submissions_fields[] = {
 	FIELD_LIST_OF(struct submissions, submissions, submission_count, struct submission,
 		      player_fields, 0),
+	FIELD(struct submissions, STRING, next_cursor, 0),
 	FIELDS_END,
 };
 
 const struct field submissions_admin_fields[] = {
 	FIELD_LIST_OF(struct submissions, submissions, submission_count, struct submission,
 		      admin_fields, 0),
+	FIELD(struct submissions, STRING, next_cursor, 0),
 	FIELDS_END,
 };
 
@@ -372,35 +374,53 @@ static void read_submission(const struct db_rows *rows, struct arena *arena, voi
 	" s.submitted_at, team.name, other.name FROM submission AS s"                            \
 	" JOIN team ON team.id = s.team_id LEFT JOIN team AS other ON other.id = s.other_team_id"
 
+#define SUBMISSION_PAGE                                                 \
+	" AND s.submitted_at <= ? AND (s.submitted_at < ? OR s.id < ?)" \
+	" ORDER BY s.submitted_at DESC, s.id DESC LIMIT ?"
+
+static int end_page(const struct page *page, struct arena *arena, struct submissions *submissions,
+		    struct err *e)
+{
+	size_t count = submissions->submission_count;
+	const struct submission *last = count ? &submissions->submissions[count - 1] : NULL;
+
+	return page_next(page, arena, count, last ? last->submitted_at : 0, last ? last->id : NULL,
+			 &submissions->next_cursor, e);
+}
+
 int submission_list_of_team(struct db *db, struct arena *arena, const char *team_id,
 			    const struct submission_filter *filter,
 			    struct submissions *ret_submissions, struct err *e)
 {
+	const struct page *page = &filter->page;
 	struct db_value challenge = db_text(filter->challenge_id);
+	int r = rows_all(db, arena,
+			 SUBMISSION_SELECT " WHERE s.team_id = ? AND (? IS NULL OR"
+					   " s.challenge_id = ?)" SUBMISSION_PAGE,
+			 DB_ARGS(db_text(team_id), challenge, challenge, db_int(page->at),
+				 db_int(page->at), db_text(page->id), db_int(page->limit)),
+			 read_submission, sizeof(struct submission), &ret_submissions->submissions,
+			 &ret_submissions->submission_count, e);
 
-	return rows_all(db, arena,
-			SUBMISSION_SELECT " WHERE s.team_id = ?"
-					  " AND (? IS NULL OR s.challenge_id = ?)"
-					  " ORDER BY s.submitted_at DESC, s.id LIMIT ?",
-			DB_ARGS(db_text(team_id), challenge, challenge, db_int(filter->limit)),
-			read_submission, sizeof(struct submission), &ret_submissions->submissions,
-			&ret_submissions->submission_count, e);
+	return r < 0 ? r : end_page(page, arena, ret_submissions, e);
 }
 
 int submission_list(struct db *db, struct arena *arena, const char *competition_id,
 		    const struct submission_filter *filter, struct submissions *ret_submissions,
 		    struct err *e)
 {
+	const struct page *page = &filter->page;
 	struct db_value challenge = db_text(filter->challenge_id);
 	struct db_value verdict = db_text(filter->verdict);
+	int r = rows_all(db, arena,
+			 SUBMISSION_SELECT " WHERE s.competition_id = ?"
+					   " AND (? IS NULL OR s.challenge_id = ?)"
+					   " AND (? IS NULL OR s.verdict = ?)" SUBMISSION_PAGE,
+			 DB_ARGS(db_text(competition_id), challenge, challenge, verdict, verdict,
+				 db_int(page->at), db_int(page->at), db_text(page->id),
+				 db_int(page->limit)),
+			 read_submission, sizeof(struct submission), &ret_submissions->submissions,
+			 &ret_submissions->submission_count, e);
 
-	return rows_all(db, arena,
-			SUBMISSION_SELECT " WHERE s.competition_id = ?"
-					  " AND (? IS NULL OR s.challenge_id = ?)"
-					  " AND (? IS NULL OR s.verdict = ?)"
-					  " ORDER BY s.submitted_at DESC, s.id LIMIT ?",
-			DB_ARGS(db_text(competition_id), challenge, challenge, verdict, verdict,
-				db_int(filter->limit)),
-			read_submission, sizeof(struct submission), &ret_submissions->submissions,
-			&ret_submissions->submission_count, e);
+	return r < 0 ? r : end_page(page, arena, ret_submissions, e);
 }

@@ -6,6 +6,7 @@
 
 #include "base/field.h"
 #include "challenge/challenge.h"
+#include "platform/page.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,6 +53,7 @@ struct submission {
 struct submissions {
 	struct submission *submissions;
 	size_t submission_count;
+	char *next_cursor; /* NULL: there are no more */
 };
 
 extern const struct field submissions_fields[];       /* for the team itself */
@@ -72,7 +74,7 @@ const char *submission_verdict_shown(const struct submission *submission);
 struct submission_filter {
 	const char *challenge_id;
 	const char *verdict; /* not among a team's own */
-	int64_t limit;
+	struct page page;
 };
 
 int submission_list_of_team(struct db *db, struct arena *arena, const char *team_id,

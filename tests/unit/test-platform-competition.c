@@ -245,6 +245,27 @@ TEST(attempts_end_and_come_at_a_rate)
 	EXPECT(answer(&w, w.alice, "web", "c"), 201);
 }
 
+TEST(answers_come_in_pages_the_newest_first)
+{
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+	char path[128];
+
+	begin_world(&w);
+	for (char word[] = "a"; *word <= 'e'; ++*word)
+		EXPECT(answer(&w, w.alice, "quiz", word), 201);
+	reply = call(&w, w.alice, "GET", "/submissions?limit=3", NULL, NULL);
+	CHECK_EQ(json_array_size(json_object_get(reply->json, "submissions")), 3);
+	CHECK_HAS(reply->body.data, "\"answer\":\"e\"");
+	snprintf(path, sizeof(path), "/submissions?limit=3&cursor=%s", text(reply, "next_cursor"));
+	reply = call(&w, w.alice, "GET", path, NULL, NULL);
+	CHECK_EQ(json_array_size(json_object_get(reply->json, "submissions")), 2);
+	CHECK_HAS(reply->body.data, "\"answer\":\"a\"");
+	CHECK(json_is_null(json_object_get(reply->json, "next_cursor")));
+	reply = call(&w, w.admin, "GET", "/admin/submissions?limit=2", NULL, NULL);
+	CHECK(text(reply, "next_cursor"));
+}
+
 /* Time */
 
 TEST(after_the_end_practice_counts_for_nothing)
@@ -360,6 +381,7 @@ int main(void)
 		T(a_competition_has_its_own_values),
 		T(a_hint_is_told_to_those_who_pay_and_can),
 		T(attempts_end_and_come_at_a_rate),
+		T(answers_come_in_pages_the_newest_first),
 		T(after_the_end_practice_counts_for_nothing),
 		T(behind_a_freeze_nothing_moves),
 		T(the_scoreboard_is_shown_to_whom_it_is_for),

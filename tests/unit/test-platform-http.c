@@ -57,6 +57,35 @@ TEST(a_team_gets_an_instance_of_its_own_and_learns_nothing_of_the_node)
 	EXPECT(call(&w, w.alice, "DELETE", "/challenges/web/instance", NULL, WAIT), 200);
 }
 
+TEST(a_start_that_is_sent_again_with_its_key_starts_nothing)
+{
+	static const char with_key[] = WAIT "\nIdempotency-Key: one";
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+	char id[64];
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	reply = call(&w, w.alice, "POST", "/challenges/web/instance", NULL, with_key);
+	EXPECT(reply, 201);
+	snprintf(id, sizeof(id), "%s", text(reply, "id"));
+	EXPECT(call(&w, w.alice, "DELETE", "/challenges/web/instance", NULL, WAIT), 200);
+	reply = call(&w, w.alice, "POST", "/challenges/web/instance", NULL, with_key);
+	EXPECT(reply, 200);
+	CHECK_STR(text(reply, "id"), id);
+	CHECK_STR(text(reply, "status"), "stopped");
+	CHECK_EQ(node.starts, 1);
+	EXPECT(call(&w, w.alice, "POST", "/challenges/pwn/instance", NULL, with_key), 422);
+	EXPECT(call(&w, w.bob, "POST", "/challenges/web/instance", NULL, with_key), 201);
+	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL,
+		    WAIT "\nIdempotency-Key: two"),
+	       201);
+	CHECK_EQ(node.starts, 3);
+}
+
 TEST(without_waiting_a_start_is_accepted_and_seen_through)
 {
 	AUTO(struct fake_node, end_node) node;
@@ -837,6 +866,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_team_gets_an_instance_of_its_own_and_learns_nothing_of_the_node),
+		T(a_start_that_is_sent_again_with_its_key_starts_nothing),
 		T(without_waiting_a_start_is_accepted_and_seen_through),
 		T(a_failing_start_tells_the_player_the_nodes_words_and_leaves_nothing),
 		T(what_a_full_node_refuses_another_takes),

@@ -922,7 +922,8 @@ TEST(attempts_are_counted_and_end)
 TEST(an_answer_that_is_none_is_not_kept)
 {
 	AUTO(struct world, end_world) w;
-	const struct submission_filter all = { .limit = 100 };
+	const struct submission_filter all = { .page = {
+						       .limit = 100, .at = INT64_MAX, .id = "" } };
 	struct submissions kept;
 	struct submission s;
 	struct err e = ERR_INIT;
