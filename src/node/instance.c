@@ -41,6 +41,9 @@ static char *spec_text(const struct instance_spec *spec)
 {
 	AUTO(json_t *, json_decrefp) json = fields_encode(instance_spec_fields, spec);
 
+	/* Left out, null and {} say the same. */
+	if (json && !json_is_object(json_object_get(json, "answers")))
+		json_object_set_new(json, "answers", json_object());
 	return json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 }
 
@@ -198,6 +201,8 @@ static int take_down(struct node *node, struct instance *inst, struct err *e)
 				    clock_now_ms(node->clock), e);
 	if (r < 0) {
 		log_warn("instance '%s': %s; will be retried", inst->id, e->msg);
+		if (inst->retry_pause == 0)
+			atomic_fetch_add(&node->quarantined, 1);
 		pthread_mutex_lock(&inst->lock);
 		if (inst->end != FAILED)
 			inst->failure = *e;
@@ -209,6 +214,8 @@ static int take_down(struct node *node, struct instance *inst, struct err *e)
 		set_idle(inst, STOPPING);
 		return r;
 	}
+	if (inst->retry_pause > 0)
+		atomic_fetch_sub(&node->quarantined, 1);
 	resources_release(node, &inst->resources); /* the row names them no more */
 	metrics_stop(node->metrics, clock_monotonic_us() - began);
 	metrics_outcome(node->metrics, instance_status_words[inst->end]);

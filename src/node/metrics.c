@@ -209,6 +209,9 @@ void metrics_print(struct node *node, struct buf *text)
 		    (int64_t)ports_left(node->ports));
 	print_gauge(text, "ctfy_networks_ready", "Networks that wait in the pool.",
 		    (int64_t)pool_ready(node->pool));
+	print_gauge(text, "ctfy_instances_quarantined",
+		    "Instances of which something resists removal.",
+		    atomic_load(&node->quarantined));
 	print_gauge(text, "ctfy_engine_up", "Whether the engine answered the last ping.",
 		    !atomic_load(&node->engine_lost));
 	print_starts(node->metrics, text);

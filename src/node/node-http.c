@@ -38,6 +38,7 @@ static int serve_node_health(void *ctx, struct http_req *req, struct http_res *r
 		.capacity = node->options->capacity,
 		.version = (char[]){ CTFY_VERSION },
 		.engine = lost ? NULL : node->engine_name,
+		.quarantined = atomic_load(&node->quarantined),
 	};
 
 	(void)req;

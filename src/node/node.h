@@ -56,6 +56,7 @@ struct node {
 	struct promises promises;
 	struct metrics *metrics;
 	struct timings *timings;     /* of starts, by challenge */
+	atomic_int quarantined;      /* instances whose teardown failed, and will be retried */
 	atomic_bool engine_lost;     /* the last ping failed */
 	atomic_bool watch_broken;    /* its events ended: it may have been restarted since */
 	atomic_llong watch_broke_at; /* Unix ms; 0: never */

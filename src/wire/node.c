@@ -9,6 +9,7 @@ const struct field node_health_fields[] = {
 	HEALTH(INT, capacity, FIELD_REQUIRED),
 	HEALTH(STRING, version, FIELD_LOOSE),
 	HEALTH(STRING, engine, FIELD_LOOSE),
+	HEALTH(INT, quarantined, FIELD_LOOSE),
 	FIELDS_END,
 };
 

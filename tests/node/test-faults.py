@@ -91,6 +91,22 @@ class FailingStart(NodeTest):
             self.assertStatus(node.stop(row["instance_id"]), 204)
         self.assertGone(node, row["instance_id"])
 
+    def test_what_resists_removal_is_quarantined_and_told(self):
+        row, _ = node.begin("plain")
+        def quarantined():
+            return node.call("GET", "/health").json["quarantined"]
+        before = quarantined()
+        proxy.refuse(r"DELETE \S*/containers/", 500, "stuck", times=1000)
+        try:
+            self.assertIn("stuck", self.assertError(node.stop(row["instance_id"]), 502).detail)
+            self.assertEqual(node.state_of(row["instance_id"]), "stopping")
+            self.assertEqual(quarantined(), before + 1)
+        finally:
+            proxy.refusals.clear()
+        self.assertStatus(node.stop(row["instance_id"]), 204)
+        self.assertEqual(quarantined(), before)
+        self.assertGone(node, row["instance_id"])
+
     def test_a_port_that_somebody_else_has(self):
         """In the middle of the range: the instance gets another; alone: the engine's words."""
         first = node.ports[0]

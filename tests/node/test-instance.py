@@ -133,6 +133,12 @@ class Start(NodeTest):
             self.assertEqual(reply.json["status"], "running")
         self.assertEqual(len(node.made(spec["instance_id"])["container"]), 1)
 
+    def test_no_answers_are_the_same_however_they_are_said(self):
+        spec = node.spec("plain", answers={})
+        self.assertStatus(node.post(spec), 201)
+        self.assertStatus(node.post({**spec, "answers": None}), 200)
+        self.assertStatus(node.post({k: v for k, v in spec.items() if k != "answers"}), 200)
+
     def test_the_same_id_with_another_body_is_a_conflict(self):
         _, spec = node.begin("plain")
         for change in [{"ttl": 601}, {"answers": {"flag": "flag{other}"}}, {"challenge_id": "web"},
