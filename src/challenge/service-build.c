@@ -369,6 +369,9 @@ void service_finish_build(struct service *s)
 		build->needs_buildkit = file.needs_buildkit;
 		if (!build->target)
 			s->base_image = file.base;
+		if (!file.base)
+			service_warn(s, s->build_node,
+				     "the Dockerfile has no FROM: no engine builds it");
 		s->plan->image = name_image(s, build);
 	}
 	s->key = NULL;

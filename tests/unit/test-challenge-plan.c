@@ -852,6 +852,15 @@ TEST(the_engine_s_socket_can_be_left_out)
 
 /* --- builds ------------------------------------------------------------------------------- */
 
+TEST(a_dockerfile_without_a_from_is_warned_of)
+{
+	folder_open(&f);
+	folder_write(&f, "Dockerfile", "# FROM x\nRUN true\n");
+	plan_compose("services: {a: {build: .}}\n");
+	folder_check_problem(&f, "services.a.build: the Dockerfile has no FROM");
+	folder_close(&f);
+}
+
 TEST(a_build_is_planned_with_its_arguments)
 {
 	folder_open(&f);
@@ -1155,8 +1164,8 @@ RUN_TESTS(T(every_service_key_becomes_what_the_engine_calls_it), T(ports_are_rea
 	  T(a_volume_that_reaches_out_needs_an_opt_in),
 	  T(instances_never_share_or_dirty_the_source),
 	  T(a_symlink_out_of_the_folder_is_the_operator_s_to_allow),
-	  T(the_engine_s_socket_can_be_left_out), T(a_build_is_planned_with_its_arguments),
-	  T(a_content_hash_follows_the_context_alone),
+	  T(the_engine_s_socket_can_be_left_out), T(a_dockerfile_without_a_from_is_warned_of),
+	  T(a_build_is_planned_with_its_arguments), T(a_content_hash_follows_the_context_alone),
 	  T(an_inline_dockerfile_and_one_outside_the_context),
 	  T(an_extract_lacks_sources_without_fault), T(an_override_is_laid_over_the_file),
 	  T(a_service_extends_another_of_its_own_or_another_file),
