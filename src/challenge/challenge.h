@@ -7,6 +7,8 @@
 #ifndef CHALLENGE_CHALLENGE_H
 #define CHALLENGE_CHALLENGE_H
 
+#include "challenge/capture-mode.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -113,7 +115,8 @@ struct challenge {
 	int64_t ttl;                /* seconds an instance lives; 0: the platform's default */
 	bool egress;                /* asks for new connections to the outside */
 	const struct yaml_node *egress_node;
-	bool capture, record_http, vpn; /* asks for these sidecars */
+	enum capture_mode capture; /* asks for these sidecars */
+	bool record_http, vpn;
 
 	struct compose_file *compose; /* parsed; NULL: nothing to run */
 };

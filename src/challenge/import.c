@@ -348,7 +348,8 @@ char *challenge_yaml(const struct challenge *c)
 	put_duration(&out, "ttl", c->ttl * 1000);
 	put_duration(&out, "health_deadline", c->health_deadline_ms);
 	put_true(&out, "egress", c->egress);
-	put_true(&out, "capture", c->capture);
+	put_true(&out, "capture", c->capture == CAPTURE_ALL);
+	put_pair(&out, 0, "capture", c->capture == CAPTURE_HEADERS ? CAPTURE_HEADERS_WORD : NULL);
 	put_true(&out, "record_http", c->record_http);
 	put_true(&out, "vpn", c->vpn);
 	put_compose(&out, c);

@@ -322,7 +322,9 @@ json_t *plan_json(const struct plan *plan)
 	set_text(&w, json, "challenge_id", plan->challenge_id);
 	set_text(&w, json, "project", plan->project);
 	set(&w, json, "health_deadline_ms", json_integer(plan->health_deadline_ms));
-	set_true(&w, json, "capture", plan->capture);
+	set_true(&w, json, "capture", plan->capture == CAPTURE_ALL);
+	if (plan->capture == CAPTURE_HEADERS)
+		set_text(&w, json, "capture", CAPTURE_HEADERS_WORD);
 	set_true(&w, json, "record_http", plan->record_http);
 	set_true(&w, json, "vpn", plan->vpn);
 	set(&w, json, "services", services);

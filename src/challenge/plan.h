@@ -10,6 +10,8 @@
 #ifndef CHALLENGE_PLAN_H
 #define CHALLENGE_PLAN_H
 
+#include "challenge/capture-mode.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -200,8 +202,9 @@ struct plan {
 	size_t attachment_count;
 	struct plan_answer_use *answer_uses;
 	size_t answer_use_count;
-	int64_t health_deadline_ms;     /* how long the services may take to become healthy */
-	bool capture, record_http, vpn; /* the node's sidecars, where the challenge asks for them */
+	int64_t health_deadline_ms; /* how long the services may take to become healthy */
+	enum capture_mode capture;  /* the node's sidecars, where the challenge asks for them */
+	bool record_http, vpn;
 };
 
 /*

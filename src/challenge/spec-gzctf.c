@@ -78,7 +78,8 @@ static void read_container(struct spec *spec, const struct yaml_node *value)
 	if (port && port->kind != YAML_NULL)
 		spec->port = spec_integer(spec, port, "container");
 	if (capture && capture->kind != YAML_NULL)
-		spec->challenge->capture = spec_bool(spec, capture, "container");
+		spec->challenge->capture =
+			spec_bool(spec, capture, "container") ? CAPTURE_ALL : CAPTURE_OFF;
 	if (template && *template) {
 		spec_add_dynamic_flag(spec, template_from(spec, template));
 		pass_flag(spec, value);

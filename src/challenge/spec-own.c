@@ -266,7 +266,15 @@ void spec_read_egress(struct spec *spec, const struct yaml_node *value)
 
 void spec_read_capture(struct spec *spec, const struct yaml_node *value)
 {
-	spec->challenge->capture = spec_bool(spec, value, "capture");
+	const char *text = spec_text(spec, value, "capture");
+	bool yes = false;
+
+	if (text && strcmp(text, CAPTURE_HEADERS_WORD) == 0)
+		spec->challenge->capture = CAPTURE_HEADERS;
+	else if (text && unit_bool(text, &yes))
+		spec->challenge->capture = yes ? CAPTURE_ALL : CAPTURE_OFF;
+	else if (text)
+		spec_fault(spec, value, "capture", "'%s' is not one of true, false, headers", text);
 }
 
 void spec_read_record_http(struct spec *spec, const struct yaml_node *value)

@@ -35,6 +35,9 @@ enum {
 #define RING_FILES   "4"
 #define RING_FILE_MB "64"
 #define KERNEL_KIB   "16384"
+/* Of each packet: Ethernet's, IP's and TCP's headers with their usual options. */
+#define HEADERS_SIZE "68"
+#define WHOLE_SIZE   "0"
 
 /* --- writing ------------------------------------------------------------------------------ */
 
@@ -56,7 +59,8 @@ static int find_bridge(const struct compose *compose, const char *network, char 
 	return *ret_bridge ? 0 : err_memory(e);
 }
 
-static json_t *capture_body(const char *dir, const char *bridge, size_t number)
+static json_t *capture_body(enum capture_mode mode, const char *dir, const char *bridge,
+			    size_t number)
 {
 	AUTO(char *, freep) file = strf("/capture/%zu.pcap", number);
 	json_t *host = sidecar_limits(CAPTURE_MEMORY, CAPTURE_PIDS);
@@ -65,8 +69,9 @@ static json_t *capture_body(const char *dir, const char *bridge, size_t number)
 	json_object_set_new(host, "CapAdd",
 			    json_pack("[s,s,s,s]", "NET_RAW", "SETUID", "SETGID", "DAC_OVERRIDE"));
 	json_object_set_new(host, "Mounts", json_pack("[o]", sidecar_mount(dir, "/capture")));
-	return json_pack("{s:o,s:[s,s,s,s,s,s,s,s,s,s]}", "HostConfig", host, "Cmd", "-i", bridge,
-			 "-B", KERNEL_KIB, "-C", RING_FILE_MB, "-W", RING_FILES, "-w", file);
+	return json_pack("{s:o,s:[s,s,s,s,s,s,s,s,s,s,s,s]}", "HostConfig", host, "Cmd", "-i",
+			 bridge, "-s", mode == CAPTURE_HEADERS ? HEADERS_SIZE : WHOLE_SIZE, "-B",
+			 KERNEL_KIB, "-C", RING_FILE_MB, "-W", RING_FILES, "-w", file);
 }
 
 static int start_on(void *cookie, size_t i, struct err *e)
@@ -83,7 +88,7 @@ static int start_on(void *cookie, size_t i, struct err *e)
 	r = find_bridge(compose, compose->plan->networks[i].name, &bridge, e);
 	if (r < 0)
 		return r;
-	sidecar.body = capture_body(dir, bridge, i);
+	sidecar.body = capture_body(compose->plan->capture, dir, bridge, i);
 	return sidecar_start(compose, &sidecar, e);
 }
 

@@ -70,6 +70,25 @@ class Capture(NodeTest):
         after = self.assertStatus(capture(instance_id), 200).body
         self.assertGreaterEqual(len(packets(after)), len(packets(pcap)))
 
+    def test_of_headers_only_it_tells_who_spoke_and_not_what(self):
+        folder = os.path.join(node.challenges, "headers")
+        shutil.copytree(os.path.join(node.challenges, "watched"), folder)
+        with open(os.path.join(folder, "challenge.yml")) as file:
+            text = file.read().replace("capture: true", "capture: headers").replace("name: Watched", "name: Headers")
+        with open(os.path.join(folder, "challenge.yml"), "w") as file:
+            file.write(text)
+        self.assertStatus(node.call("POST", "/admin/rescan-challenges"), 200)
+        row, spec = node.begin("headers")
+        port = row["endpoints"][0]["port"]
+        self.assertEqual(fetch_soon("127.0.0.1", port), spec["answers"]["flag"])
+        before = len(handshakes(capture(row["instance_id"]).body, 8080))
+        fetch("127.0.0.1", port)
+        wait_for(lambda: len(handshakes(capture(row["instance_id"]).body, 8080)) == before + 1, 20, "the connection")
+        self.assertStatus(node.stop(row["instance_id"]), 204)
+        pcap = capture(row["instance_id"]).body
+        self.assertNotIn(spec["answers"]["flag"].encode(), pcap)
+        self.assertNotIn(b"Content-", pcap)
+
     def test_sidecars_are_containers_but_no_services(self):
         row, _ = node.begin("watched")
         containers = node.call("GET", f"/instances/{row['instance_id']}/containers").json

@@ -322,6 +322,32 @@ TEST(a_placement_names_a_service_that_is_there)
 
 /* --- what the spec says of instances ------------------------------------------------------ */
 
+TEST(a_capture_may_be_of_headers_alone)
+{
+	static const struct {
+		const char *line;
+		enum capture_mode mode;
+	} cases[] = { { "capture: headers", CAPTURE_HEADERS },
+		      { "capture: true", CAPTURE_ALL },
+		      { "capture: on", CAPTURE_ALL },
+		      { "capture: off", CAPTURE_OFF },
+		      { "category: x", CAPTURE_OFF } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[128];
+
+		folder_open(&f);
+		folder_write(&f, "compose.yml", "services: {web: {image: i}}\n");
+		snprintf(text, sizeof(text), "name: x\nflags: [f]\n%s\n", cases[i].line);
+		load_spec("challenge.yml", text);
+		CHECK_EQ(f.challenge->capture, cases[i].mode);
+		plan_it();
+		CHECK_EQ(json_is_string(json_object_get(f.json, "capture")),
+			 cases[i].mode == CAPTURE_HEADERS);
+		folder_close(&f);
+	}
+}
+
 TEST(a_spec_tells_what_its_instances_need)
 {
 	folder_open(&f);
@@ -332,7 +358,7 @@ TEST(a_spec_tells_what_its_instances_need)
 		  "endpoints: [{service: web, port: 8080, protocol: http}]\n");
 	CHECK_EQ(f.challenge->ttl, 5400);
 	CHECK_EQ(f.challenge->health_deadline_ms, 30000);
-	CHECK(f.challenge->capture);
+	CHECK_EQ(f.challenge->capture, CAPTURE_ALL);
 	CHECK(f.challenge->record_http);
 	CHECK(f.challenge->vpn);
 	plan_it();
@@ -901,8 +927,9 @@ RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(an_unknown_key_warns_wherever_it_sta
 	  T(an_answer_reaches_every_place_that_asks_for_it), T(answers_win_over_the_env_file),
 	  T(a_static_answer_does_not_make_a_build_the_instance_s_own),
 	  T(a_placement_names_a_service_that_is_there), T(a_spec_tells_what_its_instances_need),
-	  T(one_port_and_one_url_are_meant_for_each_other), T(a_built_attachment_names_its_service),
-	  T(an_attachment_may_be_a_hidden_file), T(an_attachment_may_come_from_a_stage_or_a_script),
+	  T(a_capture_may_be_of_headers_alone), T(one_port_and_one_url_are_meant_for_each_other),
+	  T(a_built_attachment_names_its_service), T(an_attachment_may_be_a_hidden_file),
+	  T(an_attachment_may_come_from_a_stage_or_a_script),
 	  T(an_rcds_spec_brings_its_own_containers), T(a_kctf_resource_is_a_service),
 	  T(a_kctf_resource_without_ports_is_at_1337), T(an_nyu_spec_may_have_a_dynamic_flag),
 	  T(an_ecsc_spec_has_patterns), T(xbow_builds_get_the_flag_by_both_names),
