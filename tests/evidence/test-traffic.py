@@ -8,6 +8,8 @@ import hashlib
 import http.client
 import os
 import shutil
+import subprocess
+import tempfile
 import urllib.parse
 import urllib.request
 
@@ -110,6 +112,22 @@ class Recorded(NodeTest):
         self.assertEqual(flow["response"]["status"], 101)
         self.assertEqual([(m["from_client"], m["text"]) for m in flow["websocket"]["messages"]],
                          [(True, "one"), (False, "one"), (True, "zwei"), (False, "zwei"), (True, "три"), (False, "три")])
+
+    def test_http_2_is_recorded_as_such(self):
+        told = ready_runtime(node, row["instance_id"])
+        with tempfile.NamedTemporaryFile("w") as authority:
+            authority.write(told["ca_pem"])
+            authority.flush()
+            urls = [f"https://web:8444/two?{i}" for i in range(3)]
+            done = subprocess.run(["curl", "-sS", "--http2", "--max-time", "60", "--proxy", told["proxy_url"],
+                                   "--cacert", authority.name, "-w", " %{http_version}\n", *urls],
+                                  capture_output=True, text=True)
+        self.assertEqual(done.stdout.splitlines(), [f"/two?{i} 2" for i in range(3)], done)
+        some = flows_of("/two?", 3)
+        self.assertEqual([f["request"]["url"] for f in some], urls)
+        for flow in some:
+            self.assertEqual((flow["request"]["http_version"], flow["response"]["http_version"]), ("HTTP/2.0", "HTTP/2.0"))
+            self.assertEqual(flow["response"]["body"]["text"], flow["request"]["url"].partition("8444")[2])
 
     def test_nothing_is_lost_of_2000_requests_at_once(self):
         proxy = urllib.parse.urlsplit(ready_runtime(node, row["instance_id"])["proxy_url"])

@@ -1,4 +1,4 @@
-"""HTTP on 8080, HTTPS on 8443 with a certificate of its own: echoes, long answers, a WebSocket.
+"""HTTP on 8080, HTTPS on 8443 with a certificate of its own, HTTP/2 on 8444 that says back the path: echoes, long answers, a WebSocket.
 
 GET /flag, POST /echo, GET /long?N (N bytes), GET /gzip, GET /ws (a WebSocket that echoes), GET /log?LINE
 (into its log).
@@ -9,10 +9,14 @@ import gzip
 import hashlib
 import http.server
 import os
+import socketserver
 import ssl
 import threading
 from datetime import datetime, timedelta
 
+import h2.config
+import h2.connection
+import h2.events
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -87,6 +91,20 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 1024
 
 
+class Http2(socketserver.BaseRequestHandler):
+    def handle(self):
+        conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        conn.initiate_connection()
+        self.request.sendall(conn.data_to_send())
+        while data := self.request.recv(65536):
+            for event in conn.receive_data(data):
+                if isinstance(event, h2.events.RequestReceived):
+                    headers = {name.decode(): value.decode() for name, value in event.headers}
+                    conn.send_headers(event.stream_id, [(":status", "200"), ("content-type", "text/plain")])
+                    conn.send_data(event.stream_id, headers[":path"].encode(), end_stream=True)
+            self.request.sendall(conn.data_to_send())
+
+
 def own_certificate():
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "web")])
@@ -100,13 +118,19 @@ def own_certificate():
         file.write(certificate.public_bytes(serialization.Encoding.PEM))
 
 
-def main():
-    own_certificate()
+def serve_tls(server, *protocols):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain("/tmp/both.pem")
-    secure = Server(("0.0.0.0", 8443), Handler)
-    secure.socket = context.wrap_socket(secure.socket, server_side=True)
-    threading.Thread(target=secure.serve_forever, daemon=True).start()
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def main():
+    own_certificate()
+    serve_tls(Server(("0.0.0.0", 8443), Handler))
+    serve_tls(socketserver.ThreadingTCPServer(("0.0.0.0", 8444), Http2), "h2")
     print("serving", flush=True)
     Server(("0.0.0.0", 8080), Handler).serve_forever()
 
