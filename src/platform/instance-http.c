@@ -71,7 +71,7 @@ static int promise(struct platform *platform, struct http_req *req, const struct
 	if (r == 0)
 		r = challenge_answers(challenge, &answers, e);
 	if (r == 0)
-		r = nodes_loads(platform->nodes, http_arena(req), &loads, &count, e);
+		r = nodes_loads(platform->nodes, http_arena(req), challenge->id, &loads, &count, e);
 	if (r < 0)
 		return r;
 	wish.answers = answers;

@@ -208,7 +208,7 @@ static int print_nodes(struct platform *platform, struct buf *text, struct err *
 
 	if (!arena)
 		return err_memory(e);
-	r = nodes_loads(platform->nodes, arena, &loads, &count, e);
+	r = nodes_loads(platform->nodes, arena, NULL, &loads, &count, e);
 	if (r < 0)
 		return r;
 	print_node_states(loads, count, text);

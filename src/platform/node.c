@@ -20,6 +20,9 @@
 /* How long a node that isn't well waits for its next heartbeat, at most. */
 enum { HEARTBEAT_UNWELL_MS = 1000 };
 
+/* Every so many heartbeats a node is asked for its images, too: from the second on. */
+enum { IMAGES_EVERY = 6, IMAGES_TIMEOUT_S = 10 };
+
 /* What the last heartbeats said. */
 struct report {
 	enum node_state state;
@@ -28,6 +31,8 @@ struct report {
 	int64_t running, capacity;
 	char *status, *version, *engine;
 	char *detail; /* why it isn't healthy; NULL when it is */
+	char **warm;  /* challenges whose images it has */
+	size_t warm_count;
 };
 
 struct node {
@@ -72,12 +77,20 @@ enum node_state nodes_next_state(enum node_state state, bool answered, bool well
 	return state == NODE_LOST || !well ? NODE_DEGRADED : NODE_HEALTHY;
 }
 
+static void warm_done(char **warm, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(warm[i]);
+	free(warm);
+}
+
 static void report_done(struct report *report)
 {
 	free(report->status);
 	free(report->version);
 	free(report->engine);
 	free(report->detail);
+	warm_done(report->warm, report->warm_count);
 }
 
 void node_drop(struct node *node)
@@ -221,6 +234,52 @@ static enum node_state beat(struct node *node)
 	return state;
 }
 
+/* Adds the challenges of rows in that state. */
+static int add_warm(const struct ctfy_image_rows *rows, const char *status, char **warm,
+		    size_t *count)
+{
+	for (size_t i = 0; i < rows->row_count; i++) {
+		if (strcmp(or_none(rows->rows[i].status), status) != 0)
+			continue;
+		warm[*count] = strdup(rows->rows[i].challenge_id);
+		if (!warm[*count])
+			return -1;
+		(*count)++;
+	}
+	return 0;
+}
+
+static void take_images(struct node *node, const struct ctfy_image_rows *builds,
+			const struct ctfy_image_rows *pulls)
+{
+	char **warm = calloc(builds->row_count + pulls->row_count + 1, sizeof(*warm));
+	size_t count = 0;
+
+	if (!warm || add_warm(builds, "built", warm, &count) < 0 ||
+	    add_warm(pulls, "pulled", warm, &count) < 0) {
+		warm_done(warm, count);
+		return; /* what it said before goes on being believed */
+	}
+	pthread_mutex_lock(&node->lock);
+	warm_done(node->report.warm, node->report.warm_count);
+	node->report.warm = warm;
+	node->report.warm_count = count;
+	pthread_mutex_unlock(&node->lock);
+}
+
+/* Placement only prefers what it hears here: a node that doesn't say has nothing. */
+static void ask_for_images(struct node *node)
+{
+	const struct ctfy_call call = { .timeout = IMAGES_TIMEOUT_S };
+	struct ctfy_image_rows builds, pulls = { .rows = NULL };
+
+	if (ctfy_node_get_build_state(node->client, &builds, &call, NULL) == 0 &&
+	    ctfy_node_get_pull_state(node->client, &pulls, &call, NULL) == 0)
+		take_images(node, &builds, &pulls);
+	ctfy_image_rows_done(&builds);
+	ctfy_image_rows_done(&pulls);
+}
+
 static void wait_for_next(struct node *node, enum node_state state)
 {
 	int64_t ms = node->nodes->options.heartbeat_ms;
@@ -243,6 +302,7 @@ static void beat_for_life(void *cookie)
 {
 	AUTO(struct node *, node_dropp) node = cookie;
 	const struct nodes_options *options = &node->nodes->options;
+	unsigned beats = 0;
 
 	pthread_mutex_lock(&node->lock);
 	while (!node->ending) {
@@ -252,6 +312,8 @@ static void beat_for_life(void *cookie)
 		state = beat(node);
 		if (options->beaten)
 			options->beaten(options->cookie, node->id, state);
+		if (state == NODE_HEALTHY && beats++ % IMAGES_EVERY == 1)
+			ask_for_images(node);
 		pthread_mutex_lock(&node->lock);
 		wait_for_next(node, state);
 	}
@@ -520,9 +582,20 @@ json_t *nodes_json(struct node *node)
 	return json;
 }
 
-static void read_load(struct node *node, struct arena *arena, struct node_load *load)
+/* The node's lock is held. */
+static bool is_warm(const struct report *report, const char *challenge_id)
+{
+	for (size_t i = 0; challenge_id && i < report->warm_count; i++)
+		if (strcmp(report->warm[i], challenge_id) == 0)
+			return true;
+	return false;
+}
+
+static void read_load(struct node *node, struct arena *arena, const char *challenge_id,
+		      struct node_load *load)
 {
 	pthread_mutex_lock(&node->lock);
+	load->warm = is_warm(&node->report, challenge_id);
 	load->id = arena_strdup(arena, node->id);
 	load->healthy = node->report.state == NODE_HEALTHY;
 	load->drained = node->drained;
@@ -531,8 +604,8 @@ static void read_load(struct node *node, struct arena *arena, struct node_load *
 	pthread_mutex_unlock(&node->lock);
 }
 
-int nodes_loads(struct nodes *nodes, struct arena *arena, struct node_load **ret_loads,
-		size_t *ret_count, struct err *e)
+int nodes_loads(struct nodes *nodes, struct arena *arena, const char *challenge_id,
+		struct node_load **ret_loads, size_t *ret_count, struct err *e)
 {
 	struct node_load *loads;
 	size_t count = 0;
@@ -540,7 +613,7 @@ int nodes_loads(struct nodes *nodes, struct arena *arena, struct node_load **ret
 	pthread_mutex_lock(&nodes->lock);
 	loads = arena_array(arena, count_nodes(nodes) + 1, sizeof(*loads));
 	for (struct node *node = nodes->first; loads && node; node = node->next)
-		read_load(node, arena, &loads[count++]);
+		read_load(node, arena, challenge_id, &loads[count++]);
 	pthread_mutex_unlock(&nodes->lock);
 	if (arena_failed(arena))
 		return err_memory(e);
@@ -699,6 +772,11 @@ static int delete_node(struct db *db, const char *id, struct err *e)
 			       (long long)live);
 	if (r == 0)
 		r = db_run(db, "DELETE FROM leftover WHERE node_id = ?", DB_ARGS(db_text(id)), e);
+	if (r == 0)
+		r = db_run(db,
+			   "UPDATE archive SET status = 'failed', detail = 'its node was removed'"
+			   " WHERE node_id = ? AND status = 'owed'",
+			   DB_ARGS(db_text(id)), e);
 	if (r == 0)
 		r = db_change(db, "DELETE FROM node WHERE id = ?", DB_ARGS(db_text(id)), &changed,
 			      e);

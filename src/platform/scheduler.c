@@ -31,6 +31,8 @@ static bool is_better(const struct node_load *a, const struct node_load *b)
 {
 	double left = share(a), right = share(b);
 
+	if (a->warm != b->warm)
+		return a->warm;
 	if (left < right || left > right)
 		return left < right;
 	if (a->capacity - a->running != b->capacity - b->running)

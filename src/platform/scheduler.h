@@ -14,6 +14,7 @@ struct node_load {
 	const char *id;
 	bool healthy;
 	bool drained;    /* it takes nothing new */
+	bool warm;       /* it has the challenge's images already */
 	int64_t running; /* instances it has, or is promised */
 	int64_t capacity;
 };
@@ -24,8 +25,9 @@ struct scheduler_want {
 };
 
 /*
- * The healthy node with the smallest share of its capacity in use; among equals the one with most
- * room, then the first by id. Fails with UNAVAILABLE, saying what stands in the way.
+ * Of the healthy nodes with room one that has the images already; of those the one with the
+ * smallest share of its capacity in use; among equals the one with most room, then the first by id.
+ * Fails with UNAVAILABLE, saying what stands in the way.
  */
 int scheduler_pick(const struct node_load *nodes, size_t count, const struct scheduler_want *want,
 		   const struct node_load **ret_node, struct err *e);

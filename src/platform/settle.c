@@ -291,7 +291,8 @@ static enum step start_elsewhere(struct settling *s, const struct instance_failu
 	if (s->refusal_count < REFUSALS_MAX) {
 		s->refusals[s->refusal_count++] = arena_strdup(s->arena, s->instance.node_id);
 		want.avoid_count = s->refusal_count;
-		r = nodes_loads(settler->nodes, s->arena, &loads, &count, &e);
+		r = nodes_loads(settler->nodes, s->arena, s->instance.challenge_id, &loads, &count,
+				&e);
 		if (r == 0)
 			r = instances_move(settler->options.db, s->arena, &s->instance, &want,
 					   loads, count, failure->leftover, &e);
@@ -631,7 +632,7 @@ static int place_next(struct settler *settler, struct arena *arena, bool *ret_pl
 	size_t count;
 	int r;
 
-	r = nodes_loads(settler->nodes, arena, &loads, &count, e);
+	r = nodes_loads(settler->nodes, arena, NULL, &loads, &count, e);
 	if (r == 0)
 		r = instances_place(settler->options.db, arena, loads, count, &id, &node_id, e);
 	if (r == 0 && id)
@@ -745,7 +746,7 @@ static void replace_one(struct settler *settler, struct arena *arena, struct nod
 	int r;
 
 	owe_archive(settler, instance);
-	r = nodes_loads(settler->nodes, arena, &loads, &count, &e);
+	r = nodes_loads(settler->nodes, arena, instance->challenge_id, &loads, &count, &e);
 	if (r == 0)
 		r = instances_replace(settler->options.db, arena, instance,
 				      remaining > 0 ? remaining : 1, loads, count, &changed, &e);

@@ -65,6 +65,18 @@ TEST(of_equal_shares_the_larger_node_is_picked_then_the_first)
 	CHECK_STR(pick(same, 2), "a");
 }
 
+TEST(a_node_that_has_the_images_is_picked_before_one_with_more_room)
+{
+	const struct node_load nodes[] = {
+		LOAD("cold", true, 0, 10),
+		{ .id = "warm", .healthy = true, .warm = true, .running = 8, .capacity = 10 },
+		{ .id = "warmer", .healthy = true, .warm = true, .running = 7, .capacity = 10 },
+		{ .id = "full", .healthy = true, .warm = true, .running = 9, .capacity = 9 },
+	};
+
+	CHECK_STR(pick(nodes, 4), "warmer");
+}
+
 TEST(neither_an_unwell_nor_a_full_nor_a_drained_nor_an_avoided_node_is_picked)
 {
 	const struct node_load nodes[] = {
@@ -991,6 +1003,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(the_node_with_the_smallest_share_in_use_is_picked),
 		T(of_equal_shares_the_larger_node_is_picked_then_the_first),
+		T(a_node_that_has_the_images_is_picked_before_one_with_more_room),
 		T(neither_an_unwell_nor_a_full_nor_a_drained_nor_an_avoided_node_is_picked),
 		T(where_no_node_fits_the_reason_is_named),
 		T(a_node_is_lost_after_three_misses_and_answers_twice_to_be_healthy),
