@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""Writes the C source that has all of web/dist in it: the table of platform/web-assets.h.
+"""Puts web/dist into C: the table of platform/web-assets.h, and all bytes in one file beside it.
 
-    embed.py OUTPUT.c
+    embed.py OUTPUT.c OUTPUT.bin
 
-Brings web/dist up to date first. The files go in by the assembler, which takes no time.
+Brings web/dist up to date first. The assembler takes the bytes in, which costs no time.
 """
 
+import fcntl
 import hashlib
 import subprocess
 import sys
@@ -17,12 +18,18 @@ types = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=u
          ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 forms = {"plain": "", "gzip": ".gz", "brotli": ".br"}
 
-prologue = """#include "platform/web-assets.h"
+source = """#include "platform/web-assets.h"
 
-#define FILE_IN(symbol, path) \\
-	__asm__(".pushsection .rodata\\n" #symbol ":\\n.incbin \\"" path "\\"\\n" #symbol "_end:\\n.popsection"); \\
-	extern const unsigned char symbol[], symbol##_end[]
+__asm__(".pushsection .rodata\\n"
+	"web_bytes:\\n"
+	".incbin \\"%s\\"\\n"
+	".popsection");
+extern const unsigned char web_bytes[];
 
+const struct web_asset web_assets[] = {
+%s
+	{ .name = NULL },
+};
 """
 
 
@@ -33,25 +40,33 @@ def list_assets():
             yield path
 
 
-def describe(number, path):
-    """The files' declarations, and the row of the table."""
+def describe(path, pool):
+    """The file's row of the table; its bytes go to the end of the pool."""
     etag = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    files = [f'FILE_IN(web_{number}_{form}, "{path}{suffix}");' for form, suffix in forms.items()]
-    sizes = ", ".join(f".{form} = {{ web_{number}_{form}, {Path(f'{path}{suffix}').stat().st_size} }}"
-                      for form, suffix in forms.items())
-    return "\n".join(files), f'\t{{ "{path.name}", "{types[path.suffix]}", "\\"{etag}\\"", {sizes} }},'
+    row = [f'"{path.name}"', f'"{types[path.suffix]}"', f'"\\"{etag}\\""']
+    for form, suffix in forms.items():
+        content = Path(f"{path}{suffix}").read_bytes()
+        row.append(f".{form} = {{ web_bytes + {len(pool)}, {len(content)} }}")
+        pool += content
+    return "\t{ " + ", ".join(row) + " },"
 
 
-def main(output):
+def write_if_changed(path, content):
+    if not path.exists() or path.read_bytes() != content:
+        path.write_bytes(content)
+
+
+def main(output, pool_file):
     subprocess.run([here / "build.sh"], check=True)
-    rows = [describe(number, path) for number, path in enumerate(list_assets())]
-    text = prologue + "\n".join(files for files, _ in rows) + "\n\nconst struct web_asset web_assets[] = {\n"
-    text += "\n".join(row for _, row in rows) + "\n\t{ .name = NULL },\n};\n"
-    if not output.exists() or output.read_text() != text:
-        output.write_text(text)
+    pool = bytearray()
+    with open(here / ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        rows = "\n".join(describe(path, pool) for path in list_assets())
+    write_if_changed(pool_file, bytes(pool))
+    write_if_changed(output, (source % (pool_file.resolve(), rows)).encode())
 
 
 try:
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
 except subprocess.CalledProcessError as error:
     sys.exit(error.returncode)

@@ -6,7 +6,7 @@ import type { Params } from "../router";
 import { useStore } from "../store";
 import type { Token } from "../types";
 import {
-  Alert, Button, Card, ConfirmButton, Copy, Empty, Facts, Failure, Loaded, Page, Table, TextField,
+  Alert, Button, Card, ConfirmButton, Copy, Empty, Facts, Failure, Field, Loaded, Page, Table, TextField,
 } from "../ui";
 
 function Password() {
@@ -57,15 +57,21 @@ function Password() {
   );
 }
 
+/* Each may what those before it may. */
+const SCOPES = ["player", "organiser", "admin"];
+
 type Tokens = Resource<{ tokens: Token[] }>;
 
 function NewToken({ tokens }: { tokens: Tokens }) {
   const [name, setName] = useState("");
   const [days, setDays] = useState("30");
+  const [scope, setScope] = useState("player");
+  const scopes = SCOPES.slice(0, SCOPES.indexOf(useStore(me)?.role ?? "player") + 1);
   const [fresh, setFresh] = useState<string | null>(null);
   const creation = useAction(async () => {
     const token = await call<{ token: string }>("POST", "/me/tokens", {
       name,
+      scope,
       ...(days && { days: Number(days) }),
     });
     setFresh(token.token);
@@ -91,6 +97,19 @@ function NewToken({ tokens }: { tokens: Tokens }) {
           value={days}
           onText={setDays}
         />
+        {scopes.length > 1 && (
+          <Field label="May act as">
+            {(id) => (
+              <select id={id} value={scope} onChange={(event) => setScope(event.currentTarget.value)}>
+                {scopes.map((word) => (
+                  <option key={word} value={word}>
+                    {word}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
+        )}
         <Button type="submit" busy={creation.busy}>
           Make a token
         </Button>
