@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { request } from "node:http";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import {
   adminPassword, assertAccessible, assertFits, assertWell, base, loginApi, makeTeam, register, scene, shoot, visit,
 } from "./browser.mjs";
@@ -70,6 +71,40 @@ scene("a challenge's page opens no shell with an organiser's cookie", async () =
   assert.equal(await shake(sent, base.replace(/\d+$/, "1")), 403);
   assert.equal(await shake(sent, "https://example.org"), 403);
   assert.equal(await shake(sent, "null"), 403);
+});
+
+/** A plain request, without what fetch() does by itself. */
+function ask(path, headers = {}) {
+  return new Promise((resolve, reject) => {
+    request(`${base}${path}`, { headers }, (answer) => {
+      const parts = [];
+      answer.on("data", (part) => parts.push(part));
+      answer.on("end", () => resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(parts) }));
+    }).on("error", reject).end();
+  });
+}
+
+scene("files are compressed as the client likes, and good for ever; the page is neither cached nor framed", async () => {
+  const page = await ask("/challenges/notes-web");
+  const [file] = page.body.toString().match(/\/assets\/main-\w+\.js/);
+  assert.match(page.headers["content-security-policy"], /default-src 'none'.*frame-ancestors 'none'/);
+  assert.doesNotMatch(page.headers["content-security-policy"], /unsafe/);
+  assert.equal(page.headers["cache-control"], "no-cache");
+  assert.equal((await ask("/", { "If-None-Match": page.headers.etag })).status, 304);
+
+  const plain = await ask(file);
+  assert.equal(plain.headers["content-encoding"], undefined);
+  assert.match(plain.headers["cache-control"], /immutable/);
+  const open = { br: brotliDecompressSync, gzip: gunzipSync };
+  for (const [accepted, encoding] of [["gzip, br", "br"], ["gzip, deflate", "gzip"], ["br;q=0, gzip;q=0.5", "gzip"]]) {
+    const answer = await ask(file, { "Accept-Encoding": accepted });
+    assert.equal(answer.headers["content-encoding"], encoding);
+    assert.ok(open[encoding](answer.body).equals(plain.body));
+  }
+  for (const accepted of ["identity", "br;q=0", "brotli", "gzip;q=0.0, br; q=0"])
+    assert.equal((await ask(file, { "Accept-Encoding": accepted })).headers["content-encoding"], undefined, accepted);
+  assert.equal((await ask("/assets/main-NONE.js")).status, 404);
+  assert.equal((await ask("/assets/..%2findex.html")).status, 404);
 });
 
 scene("the first load is light", async () => {
