@@ -24,19 +24,25 @@ bool spec_is_gzctf(const struct yaml_node *root)
 	       is_type(yaml_string(yaml_get(root, "type")));
 }
 
-/* "flag{hello_[GUID]}" and "flag{[TEAM_HASH]}": what is in brackets differs from team to team. */
+/*
+ * "flag{hello_[GUID]}" and "flag{[TEAM_HASH]}": what is in brackets differs from team to team. Of
+ * several, all from the first to the last does.
+ */
 static const char *template_from(struct spec *spec, const char *text)
 {
 	static const char *const marks[] = { "[TEAM_HASH]", "[GUID]", "[UUID]" };
+	const char *first = NULL, *end = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-		const char *at = strstr(text, marks[i]);
-
-		if (at)
-			return arena_printf(spec->arena, "%.*s...%s", (int)(at - text), text,
-					    at + strlen(marks[i]));
+		for (const char *at = strstr(text, marks[i]); at; at = strstr(at + 1, marks[i])) {
+			if (!first || at < first)
+				first = at;
+			if (at + strlen(marks[i]) > end)
+				end = at + strlen(marks[i]);
+		}
 	}
-	return text;
+	return first ? arena_printf(spec->arena, "%.*s...%s", (int)(first - text), text, end)
+		     : text;
 }
 
 /* The platform passes a team's flag in this variable, and so do its imitators in FLAG. */

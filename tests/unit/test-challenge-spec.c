@@ -770,6 +770,17 @@ TEST(what_is_imported_makes_the_same_instance)
 	folder_close(&f);
 }
 
+TEST(a_gzctf_flag_of_several_marks_is_random_from_first_to_last)
+{
+	folder_open(&f);
+	folder_write(&f, "challenge.yaml",
+		     "name: g\ntype: DynamicContainer\ncontainer: {containerImage: i, "
+		     "flagTemplate: 'ctf{a_[GUID]_[TEAM_HASH]_[GUID]!}'}\n");
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_STR(f.challenge->questions[0].answer, "ctf{a_...!}");
+	folder_close(&f);
+}
+
 TEST(an_imported_gzctf_challenge_keeps_its_placements)
 {
 	folder_open(&f);
@@ -940,6 +951,7 @@ RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(an_unknown_key_warns_wherever_it_sta
 	  T(a_dockerfile_beside_a_spec_that_runs_nothing_is_not_run),
 	  T(a_compose_file_below_is_found), T(a_folder_without_anything_is_no_challenge),
 	  T(what_is_imported_makes_the_same_instance),
+	  T(a_gzctf_flag_of_several_marks_is_random_from_first_to_last),
 	  T(an_imported_gzctf_challenge_keeps_its_placements),
 	  T(an_imported_nyu_challenge_keeps_its_file),
 	  T(a_tree_is_walked_in_order_and_not_into_what_was_found),
