@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "challenge/unit.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 enum { MAX_PORTS = 1024 };
@@ -96,6 +97,24 @@ static bool is_loopback(const char *address)
 	       strcmp(address, "localhost") == 0;
 }
 
+/* In or without brackets; none means any. */
+static bool is_address(const char *text)
+{
+	size_t len = strlen(text);
+	char address[INET6_ADDRSTRLEN];
+	struct in6_addr binary;
+
+	if (len > 1 && text[0] == '[' && text[len - 1] == ']')
+		text++, len -= 2;
+	if (len >= sizeof(address))
+		return false;
+	memcpy(address, text, len);
+	address[len] = '\0';
+	return len == 0 || strcmp(address, "localhost") == 0 ||
+	       inet_pton(AF_INET, address, &binary) == 1 ||
+	       inet_pton(AF_INET6, address, &binary) == 1;
+}
+
 /* "[address:][host ports:]container ports[/protocol]" */
 static void add_short(struct service *s, const struct yaml_node *at, const char *text)
 {
@@ -121,7 +140,7 @@ static void add_short(struct service *s, const struct yaml_node *at, const char 
 			address = spec;
 		}
 	}
-	if (!read_range(s, last, &container) ||
+	if ((address && !is_address(address)) || !read_range(s, last, &container) ||
 	    (host_ports && *host_ports && !read_range(s, host_ports, &host))) {
 		service_fault(s, at, "'%s' is not a port: write it like '8080' or '80:8080/tcp'",
 			      text);

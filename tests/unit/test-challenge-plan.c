@@ -401,6 +401,8 @@ TEST(a_fault_of_the_file_is_named)
 		{ "volumes: [{type: bind, source: ./nope, target: /b, bind: {create_host_path: "
 		  "false}}]",
 		  "'./nope' does not exist" },
+		{ "ports: ['80:80:80:80']", "'80:80:80:80' is not a port" },
+		{ "ports: ['host.name:80:80']", "'host.name:80:80' is not a port" },
 		{ "networks: [lan]", "the network 'lan' is not defined under 'networks:'" },
 		{ "network_mode: service:other", "names no service of this challenge" },
 		{ "network_mode: container:other", "names no service of this challenge" },
