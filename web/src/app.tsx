@@ -1,5 +1,5 @@
 import type { ComponentChildren, ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useErrorBoundary, useState } from "preact/hooks";
 import { ApiError, isOrganiser, learnMe, logout, me } from "./api";
 import { lazy } from "./lazy";
 import { LoginPage, RegisterPage } from "./pages/login";
@@ -169,6 +169,18 @@ function Header({ path }: { path: string }) {
   );
 }
 
+/** A page that fails takes no other with it. */
+function Guarded({ path }: { path: string }) {
+  const [error, recover] = useErrorBoundary((failure) => console.error(failure));
+  useEffect(() => recover(), [path]);
+  if (!error) return <Current path={path} />;
+  return (
+    <Page title="This page failed">
+      <Failure error={`It is our mistake, not yours: ${error}. Load the page again, or go on to another.`} />
+    </Page>
+  );
+}
+
 /** Asks who we are; where the platform doesn't answer, until it does. */
 function useWho(): string | null {
   const [failure, setFailure] = useState<string | null>(null);
@@ -201,7 +213,7 @@ export function App() {
       <Header path={path} />
       <main id="main">
         <Failure error={failure} />
-        <Current path={path} />
+        <Guarded path={path} />
       </main>
       <Toasts />
       <Announcer />

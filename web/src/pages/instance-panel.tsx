@@ -291,18 +291,21 @@ function Panel({ challenge, onRunning }: PanelProps) {
   const resource = useGet<Instance>(`${path}?check=true`, pace);
   useEvent("instance", resource.reload);
   const actions = useActions(path, resource);
-  const instance = resource.data ?? null;
+  // A node that doesn't answer must not hide what the platform knows.
+  const unasked = useGet<Instance>((resource.error?.status ?? 0) >= 500 ? path : null, SETTLED_MS);
+  const instance = resource.data ?? unasked.data ?? null;
   useEffect(() => {
     onRunning(instance?.status === "running" ? instance.id : undefined);
     if (instance) announce(`Instance: ${describe(instance)[1]}`);
   }, [instance?.id, instance?.status, instance?.is_healthy]);
-  const known = resource.data !== undefined || resource.error?.status === 404;
+  const known = instance !== null || resource.error?.status === 404;
   const [tone, words] = instance ? describe(instance) : (["plain", "None"] as [Tone, string]);
   return (
     <Card title="Instance" aside={known && <Badge tone={tone}>{words}</Badge>} class="instance">
       {resource.error?.status !== 404 && <Failure error={resource.error} />}
       <Failure error={actions.error} />
-      {known ? <Content instance={instance} actions={actions} /> : <Skeleton lines={3} />}
+      {known && <Content instance={instance} actions={actions} />}
+      {!known && !resource.error && <Skeleton lines={3} />}
     </Card>
   );
 }
