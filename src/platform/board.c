@@ -149,7 +149,7 @@ static int tell_lines(struct counting *c, struct err *e)
 	struct buf b = BUF_INIT;
 
 	board->lines = arena_array(board->arena, c->facts->team_count + 1, sizeof(*board->lines));
-	if (!leaders || !board->lines)
+	if (!leaders || !board->lines || !c->score.lines)
 		return err_memory(e);
 	board->line_count = c->facts->team_count;
 	put_head(&b, c);
@@ -244,7 +244,7 @@ static int tell_standings(struct counting *c, struct err *e)
 
 	board->standings =
 		arena_array(board->arena, facts->challenge_count + 1, sizeof(struct standing));
-	if (!board->standings)
+	if (!board->standings || !c->score.tallies)
 		return err_memory(e);
 	board->standing_count = facts->challenge_count;
 	for (size_t i = 0; i < facts->challenge_count; i++)

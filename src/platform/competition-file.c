@@ -193,14 +193,9 @@ struct item_kind {
 static int read_item(struct arena *arena, const struct yaml_node *node,
 		     const struct item_kind *kind, void *item, struct err *e)
 {
-	int r;
-
 	if (node->kind != YAML_MAP)
 		return kind->keys[0].read(arena, node, item, e);
-	r = read_entries(arena, node, kind->keys, kind->what, item, e);
-	if (r == 0 && !*(char **)item)
-		return fault(e, node, "%s needs '%s'", kind->what, kind->keys[0].name);
-	return r;
+	return read_entries(arena, node, kind->keys, kind->what, item, e);
 }
 
 /* No two of which have the same first key. */
@@ -221,6 +216,9 @@ static int read_items(struct arena *arena, const struct yaml_node *node,
 
 		if (r < 0)
 			return r;
+		if (!*name)
+			return fault(e, node->items[i], "%s needs '%s'", kind->what,
+				     kind->keys[0].name);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(*name, *(char **)(void *)(items + j * kind->size)) == 0)
 				return fault(e, node->items[i], "'%s' is listed twice", *name);

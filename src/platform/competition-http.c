@@ -42,15 +42,19 @@ static int serve_competition(void *ctx, struct http_req *req, struct http_res *r
 
 /* Applying */
 
-static int put_competition(struct platform *platform, const struct competition *competition,
+/* Boards are counted from the programme's own: what was parsed ends with the request. */
+static int put_competition(struct platform *platform, const struct competition *parsed,
 			   struct err *e)
 {
+	const struct competition *competition;
 	bool is_new;
 	int r;
 
-	r = competition_apply(platform->db, competition, &is_new, e);
+	r = competition_apply(platform->db, parsed, &is_new, e);
 	if (r == 0)
 		r = programme_refresh(platform->programme, e);
+	if (r == 0)
+		r = programme_find(platform->programme, parsed->id, &competition, e);
 	if (r < 0)
 		return r;
 	scoreboards_touch(platform->boards);

@@ -109,8 +109,8 @@ static int serve_new_notice(void *ctx, struct http_req *req, struct http_res *re
 	struct platform *platform = ctx;
 	struct new_notice body = { .text = NULL };
 	struct event_audience audience = { .users_only = true };
-	struct competition competition;
-	struct notice notice;
+	struct competition competition = { .id = NULL };
+	struct notice notice = { .id = NULL };
 	int r;
 
 	r = http_read(req, new_notice_fields, &body, e);

@@ -10,8 +10,8 @@
 static int serve_reviews(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct platform *platform = ctx;
-	struct competition competition;
-	json_t *reviews;
+	struct competition competition = { .id = NULL };
+	json_t *reviews = NULL;
 	struct page page;
 	int r;
 
@@ -66,10 +66,10 @@ static int serve_suspicions(void *ctx, struct http_req *req, struct http_res *re
 {
 	AUTO(const struct shelf *, shelf_dropp) shelf = NULL;
 	struct platform *platform = ctx;
-	struct competition competition;
+	struct competition competition = { .id = NULL };
 	struct suspicion_wish wish = { .competition = &competition };
 	int64_t seconds;
-	json_t *suspicions;
+	json_t *suspicions = NULL;
 	int r;
 
 	r = http_query_int(req, "quick", 1, QUICK_MAX_S, QUICK_DEFAULT_S, &seconds, e);

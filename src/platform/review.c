@@ -87,9 +87,9 @@ int review_list(struct db *db, struct arena *arena, const char *competition_id, 
 		const struct page *page, json_t **ret_reviews, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) list = json_array();
-	struct review_row *rows;
-	char *cursor;
-	size_t count;
+	struct review_row *rows = NULL;
+	char *cursor = NULL;
+	size_t count = 0;
 	int r;
 
 	r = rows_all(db, arena,
@@ -215,8 +215,8 @@ int suspicion_list(struct db *db, struct arena *arena, const struct suspicion_wi
 {
 	AUTO(json_t *, json_decrefp) list = json_array();
 	const char *cursor = NULL;
-	struct solve_row *rows;
-	size_t count;
+	struct solve_row *rows = NULL;
+	size_t count = 0;
 	int r;
 
 	r = rows_all(

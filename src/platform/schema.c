@@ -222,8 +222,8 @@ static const char *const migrations[] = {
 	"CREATE TABLE vault (proof TEXT NOT NULL);",
 	/*
 	 * `remaining`: seconds that an instance has left which is started again elsewhere, its node
-	 * being lost; 0: all of its time. `moves` counts nodes that may have a copy of it still: each
-	 * copy has an id of its own. A drained node gets no new ones.
+	 * being lost; 0: all of its time. `moves` counts nodes that may have a copy of it still:
+	 * each copy has an id of its own. A drained node gets no new ones.
 	 */
 	"ALTER TABLE instance ADD COLUMN remaining BIGINT NOT NULL DEFAULT 0;"
 	"ALTER TABLE instance ADD COLUMN moves BIGINT NOT NULL DEFAULT 0;"

@@ -43,6 +43,8 @@ void scoreboards_solved(struct scoreboards *boards);
 void scoreboards_charged(struct scoreboards *boards);
 
 /*
+ * What is said of a competition has to live as long as the boards: it is the programme's.
+ *
  * The board as players see it (frozen once the competition says so), or as it really stands. To be
  * dropped.
  */

@@ -156,7 +156,7 @@ static int serve_login(void *ctx, struct http_req *req, struct http_res *res, st
 }
 
 static int end_token(struct platform *platform, const char *user_id, const char *token_id,
-		  struct err *e)
+		     struct err *e)
 {
 	int r = token_revoke(platform->db, user_id, token_id, e);
 
@@ -249,7 +249,7 @@ static int check_own_instance(struct platform *platform, struct http_req *req, c
 			      struct err *e)
 {
 	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
-	struct team team;
+	struct team team = { .id = NULL };
 	int r;
 
 	r = instances_find(platform->db, http_arena(req), id, &instance, e);
@@ -258,7 +258,7 @@ static int check_own_instance(struct platform *platform, struct http_req *req, c
 			    door_principal(req)->user_id, &team, e);
 	if (r < 0 && r != -ERR_NOT_FOUND && r != -ERR_CONFLICT)
 		return r;
-	if (r < 0 || strcmp(team.id, instance.team_id) != 0)
+	if (r < 0 || !team.id || strcmp(team.id, instance.team_id) != 0)
 		return err_set(e, ERR_NOT_FOUND, "your team has no instance '%s'", id);
 	return instance.live ? 0 : err_set(e, ERR_CONFLICT, "the instance '%s' has ended", id);
 }
@@ -300,7 +300,7 @@ static int make_wished_token(struct platform *platform, struct http_req *req, st
 		.expires_at = body->days ? door_now(platform) + days(body->days) : 0,
 	};
 	char text[SECRET_TOKEN_SIZE];
-	json_t *json;
+	json_t *json = NULL;
 	int r;
 
 	r = choose_scope(platform, req, body, &wish.scope, e);

@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "platform/rows.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What is sealed in every database, to know its key by. */
@@ -15,10 +16,10 @@ static const char proof[] = "the answers of this database are sealed with this k
 
 static int write_key(const char *path, const unsigned char key[SECRET_KEY_SIZE], struct err *e)
 {
-	char line[SECRET_KEY_TEXT_SIZE + 1];
+	char text[SECRET_KEY_TEXT_SIZE], line[SECRET_KEY_TEXT_SIZE + 1];
 
-	secret_key_write(key, line);
-	strcat(line, "\n");
+	secret_key_write(key, text);
+	snprintf(line, sizeof(line), "%s\n", text);
 	return file_write(path, line, strlen(line), 0600, e);
 }
 

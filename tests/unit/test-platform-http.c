@@ -781,8 +781,8 @@ static void walk_route(struct world *w, const struct http_route *route,
 	char path[256], token[SECRET_TOKEN_SIZE];
 
 	fill_path(route->path, path, sizeof(path));
-	if (strcmp(path, "/api/v1/events") == 0)
-		strcat(path, "?competition=none"); /* else it has no end */
+	if (strcmp(path, "/api/v1/events") == 0) /* it has no end where it is found */
+		snprintf(path, sizeof(path), "/api/v1/events?competition=none");
 	for (int role = AS_NOBODY; role < ROLES; role++) {
 		const struct reply *reply;
 		int expected = role == AS_NOBODY ? 401 : 403;
