@@ -11,6 +11,7 @@
 #include "engine/volume.h"
 #include "node/capture.h"
 #include "node/container.h"
+#include "node/evidence.h"
 #include "node/firewall.h"
 #include "node/node.h"
 #include "node/traffic.h"
@@ -483,6 +484,8 @@ int compose_up(const struct compose *compose, struct err *e)
 	int r;
 
 	r = up_init(&up, compose, e);
+	if (r == 0)
+		r = evidence_begin(compose->node, compose->instance_id, e);
 	/* One after the other: services may share a copy. */
 	for (size_t i = 0; r == 0 && i < plan->service_count; i++)
 		r = container_prepare(compose, &plan->services[i], e);

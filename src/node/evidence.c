@@ -37,6 +37,9 @@ enum {
 	COPY_SIZE = 64 << 10,
 };
 
+#define CLOSING         "closing"
+#define CLOSING_PARTIAL "closing.partial"
+
 char *evidence_path(const struct node *node, const char *instance_id, const char *part)
 {
 	return strf("%s/%s/%s", node->evidence_dir, instance_id, part);
@@ -137,7 +140,7 @@ static int write_agents(struct node *node, const char *dir,
 static int write_closing(struct node *node, const char *instance_id,
 			 const struct engine_container_list *list, struct err *e)
 {
-	AUTO(char *, freep) dir = evidence_path(node, instance_id, "closing");
+	AUTO(char *, freep) dir = evidence_path(node, instance_id, CLOSING_PARTIAL);
 	AUTO(char *, freep) containers_path = dir ? strf("%s/containers.json", dir) : NULL;
 	AUTO(char *, freep) logs_path = dir ? strf("%s/logs.txt", dir) : NULL;
 	AUTO(json_t *, json_decrefp) containers = NULL;
@@ -158,7 +161,18 @@ static int write_closing(struct node *node, const char *instance_id,
 	return r;
 }
 
-int evidence_close(struct node *node, const char *instance_id, struct err *e)
+/* From here on it is whole, and not written again: part of the instance may be gone by then. */
+static int finish_closing(struct node *node, const char *instance_id, struct err *e)
+{
+	AUTO(char *, freep) partial = evidence_path(node, instance_id, CLOSING_PARTIAL);
+	AUTO(char *, freep) whole = evidence_path(node, instance_id, CLOSING);
+
+	if (!partial || !whole)
+		return err_memory(e);
+	return rename(partial, whole) == 0 ? 0 : err_errno(e, ERR_INTERNAL, "make '%s'", whole);
+}
+
+static int end_and_write(struct node *node, const char *instance_id, struct err *e)
 {
 	struct engine_container_list list = { 0 };
 	struct ending ending = { .node = node, .list = &list };
@@ -170,7 +184,31 @@ int evidence_close(struct node *node, const char *instance_id, struct err *e)
 		r = work_each_always(list.count, list.count, end_sidecar, &ending, e);
 	if (r == 0 && list.count > 0)
 		r = write_closing(node, instance_id, &list, e);
+	if (r == 0 && list.count > 0)
+		r = finish_closing(node, instance_id, e);
 	engine_container_list_done(&list);
+	return r;
+}
+
+int evidence_close(struct node *node, const char *instance_id, struct err *e)
+{
+	AUTO(char *, freep) closing = evidence_path(node, instance_id, CLOSING);
+
+	if (!closing)
+		return err_memory(e);
+	return file_exists(closing) ? 0 : end_and_write(node, instance_id, e);
+}
+
+int evidence_begin(struct node *node, const char *instance_id, struct err *e)
+{
+	static const char *const earlier[] = { CLOSING, CLOSING_PARTIAL };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(earlier); i++) {
+		AUTO(char *, freep) path = evidence_path(node, instance_id, earlier[i]);
+
+		r = path ? tree_remove(path, e) : err_memory(e);
+	}
 	return r;
 }
 
@@ -194,7 +232,7 @@ static int is_forgotten(struct node *node, const char *instance_id, struct err *
 /* Only what is of our own making; a directory that holds something else stays. */
 static int remove_of(struct node *node, const char *instance_id, struct err *e)
 {
-	static const char *const own[] = { "capture", "traffic", "closing" };
+	static const char *const own[] = { "capture", "traffic", CLOSING, CLOSING_PARTIAL };
 	AUTO(char *, freep) dir = strf("%s/%s", node->evidence_dir, instance_id);
 	int r = dir ? 0 : err_memory(e);
 
@@ -303,7 +341,7 @@ static int put_answers(struct evidence *ev, FILE *file, struct err *e)
 /* What was written down when the instance went; nothing where nothing was. */
 static int put_closing(const struct evidence *ev, const char *name, FILE *file, struct err *e)
 {
-	AUTO(char *, freep) dir = evidence_path(ev->node, ev->instance_id, "closing");
+	AUTO(char *, freep) dir = evidence_path(ev->node, ev->instance_id, CLOSING);
 	AUTO(char *, freep) path = dir ? strf("%s/%s", dir, name) : NULL;
 	AUTO(char *, freep) text = NULL;
 	size_t len;

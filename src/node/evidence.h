@@ -24,9 +24,13 @@ char *evidence_path(const struct node *node, const char *instance_id, const char
 /* The body of the instance's start: a new reference. Fails with NOT_FOUND. */
 int evidence_spec(struct node *node, const char *instance_id, json_t **ret_spec, struct err *e);
 
+/* Before an instance's containers are made: what an earlier start of that id came to is removed. */
+int evidence_begin(struct node *node, const char *instance_id, struct err *e);
+
 /*
  * The instance is about to go: ends its recordings, so that nothing of them is lost, and writes
- * down its containers and logs. Fine when it has none.
+ * down its containers, logs and agents' transcripts. Fine when it has none, and when that is done
+ * already.
  */
 int evidence_close(struct node *node, const char *instance_id, struct err *e);
 

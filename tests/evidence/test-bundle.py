@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """The evidence bundle: all of an instance in one file, and `ctfy evidence verify` about it."""
 
+import http.client
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import time
 
 from bundle import unpack, verify
 from evidence import begin_first, harness, new_node
-from harness import NodeTest, fetch_soon, sha256, wait_for
+from harness import EngineProxy, NodeTest, background, fetch_soon, sha256, wait_for
 
 node = None
 row = None
@@ -29,9 +31,9 @@ def tearDownModule():
     directory.cleanup()
 
 
-def bundle(name, instance_id=None):
+def bundle(name, instance_id=None, of=None):
     """Saved under that name; its path."""
-    reply = node.call("GET", f"/instances/{instance_id or row['instance_id']}/evidence")
+    reply = (of or node).call("GET", f"/instances/{instance_id or row['instance_id']}/evidence")
     assert reply.status == 200, reply
     path = os.path.join(directory.name, name)
     with open(path, "wb") as file:
@@ -77,6 +79,67 @@ class Bundle(NodeTest):
 
     def test_an_unknown_instance_has_none(self):
         self.assertError(node.call("GET", "/instances/never-known/evidence"), 404)
+
+
+class Killed(NodeTest):
+    """kill -9 of the node while evidence is made."""
+
+    def setUp(self):
+        self.proxy = EngineProxy(tempfile.mkdtemp(prefix="ctfy-node-test-"))
+        self.addCleanup(shutil.rmtree, os.path.dirname(self.proxy.path), True)
+        self.node = new_node(engine_url=self.proxy.url)
+        self.addCleanup(self.node.close)
+        self.row, _ = begin_first(self.node, "watched")
+        self.id = self.row["instance_id"]
+        fetch_soon("127.0.0.1", self.row["endpoints"][0]["port"], seconds=60)
+
+    def kill_while_held(self, work, until=lambda: True):
+        """Kills it when the engine call that matches what is held has come, in the middle of work."""
+        job = background(work)
+        self.proxy.wait_held(60)
+        wait_for(until, 60, "what else is to have happened")
+        self.node.kill()
+        self.proxy.release()
+        try:
+            return job.result(60)
+        except (OSError, http.client.HTTPException):
+            return None
+
+    def check(self):
+        path = bundle("after", self.id, self.node)
+        self.assertEqual(verify(path)[0], 0, verify(path)[1])
+        return unpack(path)
+
+    def test_a_bundle_is_whole_or_shown_to_be_none(self):
+        self.proxy.hold(r"GET /[^/]*/containers/[0-9a-f]+/logs") # some parts are on their way by then
+        reply = self.kill_while_held(lambda: self.node.call("GET", f"/instances/{self.id}/evidence"))
+        if reply:
+            path = os.path.join(directory.name, "cut")
+            with open(path, "wb") as file:
+                file.write(reply.body)
+            self.assertEqual(verify(path)[0], 1, verify(path)[1])
+        self.node.start()
+        self.assertIn("capture.pcap", self.check())
+
+    def test_what_was_written_down_before_the_end_stays_whole(self):
+        containers = self.node.containers(self.id)
+        self.proxy.hold(rf"DELETE /[^/]*/containers/{containers['web']['Id']}")
+        self.kill_while_held(lambda: self.node.stop(self.id), lambda: len(self.node.made(self.id)["container"]) == 1)
+        self.node.start()
+        wait_for(lambda: self.node.state_of(self.id) == "stopped", 60, lambda: self.node.status(self.id))
+        parts = self.check()
+        told = {c["Id"] for c in json.loads(parts["containers.json"])}
+        self.assertEqual(told, {c["Id"] for c in containers.values()})
+        self.assertIn(b"packets captured", parts["logs.txt"])
+
+    def test_what_was_half_written_down_is_written_anew(self):
+        self.proxy.hold(r"GET /[^/]*/containers/[0-9a-f]+/logs")
+        self.kill_while_held(lambda: self.node.stop(self.id))
+        self.node.start()
+        wait_for(lambda: self.node.state_of(self.id) == "stopped", 60, lambda: self.node.status(self.id))
+        parts = self.check()
+        self.assertIn(b"packets captured", parts["logs.txt"])
+        self.assertEqual(len(json.loads(parts["containers.json"])), 4)
 
 
 class Retention(NodeTest):
