@@ -14,7 +14,7 @@ static int serve_list(void *ctx, struct http_req *req, struct http_res *res, str
 	struct archives_query query = { .team_id = http_query(req, "team"),
 					.challenge_id = http_query(req, "challenge"),
 					.instance_id = http_query(req, "instance") };
-	json_t *list;
+	json_t *list = NULL;
 	int r;
 
 	r = http_query_int(req, "limit", 1, 10000, 1000, &query.limit, e);

@@ -155,7 +155,7 @@ static void print_events(const struct meter *meter, struct buf *text)
 static int print_live(struct platform *platform, struct buf *text, struct err *e)
 {
 	static const char *const states[] = { "starting", "running", "stopping" };
-	int64_t count, lag;
+	int64_t count = 0, lag = 0;
 	char labels[64];
 	int r = 0;
 

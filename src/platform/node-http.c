@@ -470,7 +470,7 @@ static int serve_on_each(struct platform *platform, struct http_req *req, struct
 			 struct err *e)
 {
 	struct scope scope;
-	json_t *nodes;
+	json_t *nodes = NULL;
 	int r = find_scope(platform, req, &scope, e);
 
 	if (r == 0)

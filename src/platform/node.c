@@ -394,7 +394,7 @@ static void read_node(const struct db_rows *rows, struct arena *arena, void *ret
 /* Into the list, in place of the one with its id. */
 static int put_stored(struct nodes *nodes, const struct stored_node *stored, struct err *e)
 {
-	struct node *node;
+	struct node *node = NULL;
 	int r = make_node(nodes, stored->id, stored->name, stored->url, stored->token, &node, e);
 
 	if (r < 0)
@@ -728,7 +728,7 @@ static int store_token(struct nodes *nodes, struct arena *arena, const char *id,
 int nodes_rotate(struct nodes *nodes, struct arena *arena, const char *id,
 		 char token[SECRET_TOKEN_SIZE], struct err *e)
 {
-	struct stored_node stored;
+	struct stored_node stored = { .id = NULL };
 	int r;
 
 	secret_token(token);

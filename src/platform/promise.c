@@ -153,9 +153,9 @@ int instances_waiting(struct db *db, int64_t *ret_count, struct err *e)
 static int promise_place(struct db *db, struct arena *arena, const struct node_load *nodes,
 			 size_t node_count, const char **ret_node_id, struct err *e)
 {
-	const struct node_load *picked;
-	struct node_load *loads;
-	int64_t waiting;
+	const struct node_load *picked = NULL;
+	struct node_load *loads = NULL;
+	int64_t waiting = 0;
 	int r;
 
 	r = instances_waiting(db, &waiting, e);
@@ -357,7 +357,7 @@ static void read_id(const struct db_rows *rows, struct arena *arena, void *ret_s
 static int place(struct db *db, struct arena *arena, const struct node_load *nodes,
 		 size_t node_count, char **ret_id, char **ret_node_id, struct err *e)
 {
-	const struct node_load *picked;
+	const struct node_load *picked = NULL;
 	char *id;
 	int r;
 
@@ -367,7 +367,7 @@ static int place(struct db *db, struct arena *arena, const struct node_load *nod
 		r = pick_elsewhere(db, arena, &anywhere, nodes, node_count, &picked, e);
 	if (r == -ERR_NOT_FOUND || r == -ERR_UNAVAILABLE)
 		return 0;
-	if (r < 0)
+	if (r < 0 || !picked)
 		return r;
 	*ret_id = id;
 	*ret_node_id = arena_strdup(arena, picked->id);
@@ -394,7 +394,7 @@ int instances_place(struct db *db, struct arena *arena, const struct node_load *
 int instances_queue_position(struct db *db, const struct instance *instance, int64_t now,
 			     int64_t *ret_position, int64_t *ret_eta_ms, struct err *e)
 {
-	int64_t before, ends_at;
+	int64_t before = 0, ends_at = 0;
 	int r;
 
 	r = rows_count(db,
