@@ -14,7 +14,7 @@ const axeSource = readFileSync(packages.resolve("axe-core/axe.min.js"), "utf8");
 
 export const base = process.env.CTFY_URL;
 export const state = process.env.CTFY_STATE;
-export const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 120_000);
+export const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 240_000);
 const shots = process.env.CTFY_SHOTS;
 mkdirSync(shots, { recursive: true });
 
@@ -41,6 +41,7 @@ export async function assertDocumented() {
 export async function openBrowser() {
   browser = await chromium.launch({
     executablePath: fileURLToPath(new URL("chromium.py", import.meta.url)),
+    timeout: PATIENCE_MS,
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync"],
   });
