@@ -46,7 +46,7 @@ static int serve_competition(void *ctx, struct http_req *req, struct http_res *r
 static int put_competition(struct platform *platform, const struct competition *parsed,
 			   struct err *e)
 {
-	const struct competition *competition;
+	const struct competition *competition = NULL;
 	bool is_new;
 	int r;
 
