@@ -200,6 +200,24 @@ CTFY_API int ctfy_node_get_agent_runtime(struct ctfy_node_client *client, const 
 					 const struct ctfy_call *call, struct ctfy_error *error);
 CTFY_API void ctfy_agent_runtime_done(struct ctfy_agent_runtime *runtime);
 
+/* An agent for the node to run. */
+struct ctfy_agent {
+	const char *image;
+	const char *const *command; /* NULL: the image's own */
+	size_t command_count;
+	const struct ctfy_variable *env; /* beside the runtime's */
+	size_t env_count;
+};
+
+/*
+ * POST /instances/{id}/agent-runs: runs an agent on the instance's network, and returns when it has
+ * ended. The sink gets JSON objects, one a line, as it goes: docs/evidence.md has them. Whatever
+ * ends the call ends the agent. NODE: 404 no such instance or image, 409 it does not run, 502, 503.
+ */
+CTFY_API int ctfy_node_run_agent(struct ctfy_node_client *client, const char *instance_id,
+				 const struct ctfy_agent *agent, const struct ctfy_sink *sink,
+				 const struct ctfy_call *call, struct ctfy_error *error);
+
 /*
  * GET /instances/{id}/openvpn-config: the VPN client's configuration, byte for byte. NODE: 404 the
  * instance has no VPN, 503 it is still being made.

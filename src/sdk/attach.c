@@ -110,6 +110,30 @@ void ctfy_agent_runtime_done(struct ctfy_agent_runtime *runtime)
 	*runtime = (struct ctfy_agent_runtime){ 0 };
 }
 
+static json_t *agent_json(const struct ctfy_agent *agent)
+{
+	json_t *command = json_array(), *env = json_object();
+
+	for (size_t i = 0; i < agent->command_count; i++)
+		json_array_append_new(command, json_string(agent->command[i]));
+	for (size_t i = 0; i < agent->env_count; i++)
+		json_object_set_new(env, agent->env[i].name, json_string(agent->env[i].value));
+	return json_pack("{s:s?,s:o,s:o}", "image", agent->image, "command", command, "env", env);
+}
+
+int ctfy_node_run_agent(struct ctfy_node_client *client, const char *instance_id,
+			const struct ctfy_agent *agent, const struct ctfy_sink *sink,
+			const struct ctfy_call *call, struct ctfy_error *error)
+{
+	AUTO(json_t *, json_decrefp) body = agent_json(agent);
+	struct request request = { .method = "POST",
+				   .path = { "/instances/", instance_id, "/agent-runs" },
+				   .body = body };
+	struct target target = { .sink = sink };
+
+	return body ? sdk_stream(client, &request, &target, call, error) : sdk_fail_memory(error);
+}
+
 int ctfy_node_get_openvpn_config(struct ctfy_node_client *client, const char *instance_id,
 				 struct ctfy_bytes *ret_config, const struct ctfy_call *call,
 				 struct ctfy_error *error)

@@ -163,6 +163,20 @@ def logs(tail: Optional[int] = None, service: Optional[str] = None):
     return {"logs": "".join(lines[-tail:] if tail else lines)}
 
 
+class Agent(BaseModel):
+    image: str
+    command: list[str]
+    env: dict[str, str]
+
+
+@one.post("/agent-runs")
+def agent_runs(agent: Agent):
+    said = " ".join([agent.image, *agent.command, *(f"{k}={v}" for k, v in agent.env.items())])
+    lines = [{"run_id": "r1", "started_at": "2026-11-23T09:00:00Z"}, {"stream": "stdout", "text": said},
+             {"exit_code": 0, "oom_killed": False, "duration_ms": 5}]
+    return Response("".join(json.dumps(line) + "\n" for line in lines), media_type="application/x-ndjson")
+
+
 @one.get("/evidence")
 def evidence():
     return Response(EVIDENCE, media_type="application/zstd")

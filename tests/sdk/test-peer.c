@@ -493,6 +493,29 @@ TEST(a_shell_that_cannot_be_is_refused)
 	ctfy_shell_close(NULL);
 }
 
+static int keep(void *cookie, const void *bytes, size_t size)
+{
+	strncat(cookie, bytes, size);
+	return 0;
+}
+
+TEST(an_agent_is_run_and_told)
+{
+	const char *const command[] = { "solve", "--fast" };
+	char name[] = "LEVEL", value[] = "2";
+	struct ctfy_variable env = { name, value };
+	const struct ctfy_agent agent = {
+		.image = "bot", .command = command, .command_count = 2, .env = &env, .env_count = 1
+	};
+	char told[1024] = "";
+	const struct ctfy_sink sink = { .write = keep, .cookie = told };
+
+	CHECK_EQ(ctfy_node_run_agent(client, "team-7", &agent, &sink, NULL, &error), 0);
+	CHECK_HAS(told, "\"text\": \"bot solve --fast LEVEL=2\"}\n");
+	check_failed(ctfy_node_run_agent(client, "team-8", &agent, &sink, NULL, &error),
+		     CTFY_ERROR_NODE, 404, "instance 'team-8' not found");
+}
+
 TEST(attachments_are_listed_and_fetched)
 {
 	struct ctfy_attachments attachments;
@@ -558,6 +581,7 @@ int main(void)
 		T(much_goes_through_a_shell_unchanged),
 		T(a_shell_that_says_nothing_can_be_read_again),
 		T(a_shell_that_cannot_be_is_refused),
+		T(an_agent_is_run_and_told),
 		T(attachments_are_listed_and_fetched),
 		T(a_vpn_configuration_is_verbatim),
 	};
