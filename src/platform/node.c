@@ -719,16 +719,20 @@ static int store_token(struct nodes *nodes, struct arena *arena, const char *id,
 		return r;
 	r = db_run(nodes->options.db, "UPDATE node SET token = ?, token_hash = ? WHERE id = ?",
 		   DB_ARGS(db_text(token), db_text(hash), db_text(id)), e);
-	if (r == 0)
+	if (r >= 0)
 		r = rows_one(nodes->options.db, arena, NODE_SELECT " WHERE id = ?",
 			     DB_ARGS(db_text(id)), read_node, ret_stored, "node", e);
-	return rows_end(nodes->options.db, r, e);
+	if (r < 0) {
+		db_rollback(nodes->options.db);
+		return r;
+	}
+	return db_commit(nodes->options.db, e);
 }
 
 int nodes_rotate(struct nodes *nodes, struct arena *arena, const char *id,
 		 char token[SECRET_TOKEN_SIZE], struct err *e)
 {
-	struct stored_node stored = { .id = NULL };
+	struct stored_node stored;
 	int r;
 
 	secret_token(token);
