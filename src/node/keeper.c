@@ -26,7 +26,6 @@ enum {
 	/* A call that a killed node had sent may take effect after its successor has cleaned up. */
 	FIRST_SWEEP_MS = 5000,
 	SWEEP_MS = 60000,
-	RETENTION_MS = 7 * 86400 * 1000, /* how long an ended instance is remembered */
 };
 
 struct keeper {
@@ -100,6 +99,7 @@ static void remove_orphan(struct node *node, const char *id)
 
 static void sweep(struct node *node)
 {
+	int64_t keep_since = clock_now_ms(node->clock) - node->options->retention;
 	AUTO(json_t *, json_decrefp) ids = NULL;
 	struct err e = ERR_INIT;
 	const char *id;
@@ -113,9 +113,9 @@ static void sweep(struct node *node)
 		log_warn("look for orphaned networks: %s", e.msg);
 	if (strcmp(node->options->isolation, "firewall") == 0 && firewall_install(&e) < 0)
 		log_error("%s", e.msg); /* somebody may have flushed it */
-	if (store_forget(node->db, clock_now_ms(node->clock) - RETENTION_MS, &e) < 0)
+	if (store_forget(node->db, keep_since, &e) < 0)
 		log_warn("forget ended instances: %s", e.msg);
-	if (evidence_sweep(node, clock_now_ms(node->clock) - RETENTION_MS, &e) < 0)
+	if (evidence_sweep(node, keep_since, &e) < 0)
 		log_warn("remove old evidence: %s", e.msg);
 }
 

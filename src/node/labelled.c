@@ -122,8 +122,9 @@ static void sleep_ms(int64_t ms)
 	nanosleep(&ts, NULL);
 }
 
-int labelled_remove(struct engine *engine, const char *const *labels, const char *what,
-		    struct err *e)
+/* A list that is empty is the proof that all is gone, not merely asked to go. */
+static int clear_kind(struct engine *engine, enum labelled_kind kind, const char *const *labels,
+		      const char *what, struct err *e)
 {
 	enum { ROUNDS = 8 };
 	struct err why = ERR_INIT;
@@ -133,10 +134,7 @@ int labelled_remove(struct engine *engine, const char *const *labels, const char
 	for (int round = 0; round < ROUNDS; round++) {
 		size_t seen = 0;
 
-		r = 0;
-		for (int kind = 0; r == 0 && kind < LABELLED_KINDS; kind++)
-			r = remove_kind(engine, kind, labels, &seen, &why);
-		/* A round that sees nothing proves that all is gone, not merely asked to go. */
+		r = remove_kind(engine, kind, labels, &seen, &why);
 		if (r == 0 && seen == 0)
 			return 0;
 		if (r < 0 || round > 0) {
@@ -147,4 +145,14 @@ int labelled_remove(struct engine *engine, const char *const *labels, const char
 	if (r == 0)
 		return err_set(e, ERR_ENGINE, "take down '%s': something of it stays", what);
 	return err_set(e, why.code, "take down '%s': %s", what, why.msg);
+}
+
+int labelled_remove(struct engine *engine, const char *const *labels, const char *what,
+		    struct err *e)
+{
+	int r = 0;
+
+	for (int kind = 0; r == 0 && kind < LABELLED_KINDS; kind++)
+		r = clear_kind(engine, kind, labels, what, e);
+	return r;
 }

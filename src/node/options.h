@@ -28,6 +28,7 @@
 	ROW(registry_mirror, STRING, "URL", NULL, "Mirror of docker.io, asked before it.") \
 	ROW(policy, STRING, "FILE", NULL, "Operator's policy: what challenges may do beyond the defaults.") \
 	ROW(evidence, STRING, "DIR", NULL, "Root of what is recorded; unset: below --state.") \
+	ROW(retention, DURATION, "TIME", "7d", "How long an instance that has ended, and its evidence, are kept.") \
 	ROW(images, STRING, "DIR", NULL, "Dockerfiles of ctfy's own images; unset: where ctfy was installed or built from.") \
 	ROW(isolation, STRING, "MODE", "firewall", "\"firewall\": instances reach neither host, LAN nor each other; \"none\": only Docker's own rules.") \
 	ROW(cert, STRING, "FILE", NULL, "TLS certificate chain (PEM); with --key the API is https.") \
