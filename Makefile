@@ -9,7 +9,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.[ch]')
 
-.PHONY: all run test unit lint bench soak corpus format install clean help
+.PHONY: all run test unit lint bench scale soak corpus format install clean help
 
 all: ## build into build/; the binary is build/ctfy
 	@tools/deps.sh build
@@ -39,6 +39,13 @@ bench: ## the figures of docs/BENCHMARKS.md
 	@tools/engine.sh
 	@tools/base-image.sh
 	@/usr/bin/python3 tests/bench/bench.py $(BUILD)
+
+scale: ## 200 instances beside the same by hand: SCALE_COUNT, SCALE_SECONDS
+	@tools/deps.sh build run test
+	@tools/build.sh $(BUILD)
+	@tools/engine.sh
+	@tools/base-image.sh
+	@/usr/bin/python3 tests/bench/scale.py $(BUILD)
 
 soak: ## the node for ten minutes or more, while all goes wrong that may: SOAK_CYCLES=300
 	@tools/deps.sh build run test

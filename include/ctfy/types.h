@@ -64,7 +64,7 @@ struct ctfy_node_health {
 	int64_t running;
 	int64_t capacity;
 	char *version;
-	char *engine; /* the engine's name and version; NULL while it can't be reached */
+	char *engine;        /* the engine's name and version; NULL while it can't be reached */
 	int64_t quarantined; /* ended, but something of them resists removal; tried again */
 };
 
