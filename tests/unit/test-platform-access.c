@@ -182,21 +182,23 @@ TEST(a_cookie_alone_reads_and_changes_nothing)
 	EXPECT(call(&w, NULL, "GET", "/me", NULL, cookie), 401);
 }
 
+/* However long the hashes take: the limit is reached at some time, and then the right one waits
+ * too. */
 TEST(a_guesser_has_to_wait_and_delays_nobody_else)
 {
 	static const char wrong[] = "{\"name\":\"alice\",\"password\":\"guess-it\"}";
+	static const char right[] = "{\"name\":\"alice\",\"password\":\"password\"}";
 	AUTO(struct world, end_platform) w;
+	const struct reply *reply = NULL;
 	char after[16];
 
 	begin_world(&w);
-	for (int i = 0; i < 10; i++)
-		EXPECT(call(&w, NULL, "POST", "/sessions", wrong, NULL), 401);
-	EXPECT(call(&w, NULL, "POST", "/sessions", wrong, NULL), 429);
-	CHECK(reply_header(call(&w, NULL, "POST", "/sessions", wrong, NULL), "Retry-After", after,
-			   sizeof(after)));
-	EXPECT(call(&w, NULL, "POST", "/sessions", "{\"name\":\"alice\",\"password\":\"password\"}",
-		    NULL),
-	       429);
+	for (int i = 0; i < 100 && (!reply || reply->status != 429); i++) {
+		call(&w, NULL, "POST", "/sessions", wrong, NULL);
+		reply = call(&w, NULL, "POST", "/sessions", right, NULL);
+	}
+	EXPECT(reply, 429);
+	CHECK(reply_header(reply, "Retry-After", after, sizeof(after)));
 	EXPECT(call(&w, NULL, "POST", "/sessions", "{\"name\":\"bob\",\"password\":\"password\"}",
 		    NULL),
 	       201);
