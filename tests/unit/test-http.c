@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "http/call.h"
+#include "http/frame.h"
 
 #include "check.h"
 
@@ -838,7 +839,53 @@ TEST(a_refused_tunnel_tells_why)
 	http_reply_done(&reply);
 }
 
-RUN_TESTS(T(a_call_sends_what_was_asked_and_keeps_its_connection), T(a_body_goes_out_with_its_type),
+/* The examples of RFC 6455, 1.3 and 5.7, and every length's first and last value. */
+TEST(frames_are_as_the_rfc_has_them)
+{
+	static const unsigned char hello[] = { 0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d,
+					       0x7f, 0x9f, 0x4d, 0x51, 0x58 };
+	char payload[] = "\x7f\x9f\x4d\x51\x58", proof[FRAME_PROOF_SIZE];
+	struct frame frame;
+
+	frame_proof("dGhlIHNhbXBsZSBub25jZQ==", proof);
+	CHECK_STR(proof, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+	CHECK_EQ(frame_read_head(hello, sizeof(hello), &frame), 6);
+	CHECK(frame.final && frame.masked && !frame.reserved);
+	CHECK_EQ(frame.opcode, FRAME_TEXT);
+	CHECK_EQ(frame.size, 5);
+	frame_mask(frame.mask, 0, payload, 2); /* in two parts */
+	frame_mask(frame.mask, 2, payload + 2, 3);
+	CHECK_STR(payload, "Hello");
+}
+
+TEST(a_frames_head_is_read_as_it_was_put_and_not_before_all_is_there)
+{
+	static const uint64_t sizes[] = { 0, 1, 125, 126, 65535, 65536, 1 << 24, UINT64_MAX >> 1 };
+	unsigned char head[FRAME_HEAD_MAX];
+	struct frame read;
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(sizes); i++) {
+		const struct frame put = { .final = i & 1,
+					   .masked = i >= ARRAY_SIZE(sizes),
+					   .opcode = FRAME_BINARY,
+					   .size = sizes[i % ARRAY_SIZE(sizes)],
+					   .mask = { 1, 2, 3, 4 } };
+		size_t len = frame_put_head(&put, head);
+
+		for (size_t part = 0; part < len; part++)
+			CHECK_EQ(frame_read_head(head, part, &read), 0);
+		CHECK_EQ(frame_read_head(head, len, &read), len);
+		CHECK_EQ(read.size, put.size);
+		CHECK_EQ(read.final, put.final);
+		CHECK_EQ(read.masked, put.masked);
+		if (put.masked)
+			CHECK_EQ(memcmp(read.mask, put.mask, sizeof(put.mask)), 0);
+	}
+}
+
+RUN_TESTS(T(frames_are_as_the_rfc_has_them),
+	  T(a_frames_head_is_read_as_it_was_put_and_not_before_all_is_there),
+	  T(a_call_sends_what_was_asked_and_keeps_its_connection), T(a_body_goes_out_with_its_type),
 	  T(a_url_that_cannot_serve_is_refused), T(a_path_or_header_cannot_smuggle_a_second_line),
 	  T(nobody_listening_is_a_connect_failure_naming_the_peer),
 	  T(no_answer_in_time_is_a_timeout), T(a_call_is_given_up_while_nothing_comes),
