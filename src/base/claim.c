@@ -27,8 +27,7 @@ int claim_dir(const char *dir, int *ret_fd, struct err *e)
 		return errno == EWOULDBLOCK
 			       ? err_set(e, ERR_CONFLICT, "'%s' is in use by another process", dir)
 			       : err_errno(e, ERR_INTERNAL, "lock '%s'", path);
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = take_fd(&fd);
 	return 0;
 }
 
@@ -59,8 +58,7 @@ int claim_name(const char *name, int *ret_fd, struct err *e)
 		return errno == EADDRINUSE
 			       ? err_set(e, ERR_CONFLICT, "another process is '%s'", name)
 			       : err_errno(e, ERR_INTERNAL, "claim '%s'", name);
-	*ret_fd = fd;
-	fd = -1;
+	*ret_fd = take_fd(&fd);
 	return 0;
 }
 

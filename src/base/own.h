@@ -23,6 +23,15 @@
 		took_;                     \
 	})
 
+/* TAKE() for a descriptor. */
+static inline int take_fd(int *fd)
+{
+	int took = *fd;
+
+	*fd = -1;
+	return took;
+}
+
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Frees what the pointer that p points to owns: AUTO(char *, freep). */

@@ -60,8 +60,7 @@ static int run(const char *const *argv, const char *input, int *ret_status, int 
 	while (waitpid(pid, ret_status, 0) < 0)
 		if (errno != EINTR)
 			return err_errno(e, ERR_INTERNAL, "wait for %s", argv[0]);
-	*ret_said = out;
-	out = -1;
+	*ret_said = take_fd(&out);
 	return 0;
 }
 

@@ -279,9 +279,7 @@ int attachment_open(struct node *node, const char *instance_id, const char *file
 	if (fd < 0)
 		return err_set(e, ERR_NOT_FOUND, "there is no attachment '%s'", filename);
 	r = describe(fd, filename, ret_attachment, e);
-	if (r == 0) {
-		*ret_fd = fd;
-		fd = -1;
-	}
+	if (r == 0)
+		*ret_fd = take_fd(&fd);
 	return r;
 }

@@ -154,7 +154,7 @@ static int scan_one(void *cookie, const char *dir)
 	problems_done(&problems);
 	if (r == -ERR_MEMORY)
 		return r;
-	if (r < 0)
+	if (r != 0)
 		return add_error(scan, dir, e.msg);
 
 	at = shelf_place(&scan->shelf, challenge->id, &found);

@@ -288,7 +288,8 @@ static void examine_engine(struct examination *x)
 
 static bool is_in_path(const char *program)
 {
-	AUTO(char *, freep) path = strdup(getenv("PATH") ? getenv("PATH") : "/usr/sbin:/usr/bin");
+	const char *search = getenv("PATH");
+	AUTO(char *, freep) path = strdup(search ? search : "/usr/sbin:/usr/bin");
 	char *rest = path;
 	const char *dir;
 

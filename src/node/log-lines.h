@@ -32,7 +32,7 @@ struct log_source {
 };
 
 /* An engine_output whose cookie is the source. */
-int log_take(void *source, enum engine_stream stream, const void *bytes, size_t len, struct err *e);
+int log_take(void *cookie, enum engine_stream stream, const void *bytes, size_t len, struct err *e);
 /* The last, unfinished lines count too; frees what the source holds. */
 void log_source_end(struct log_source *source);
 

@@ -182,8 +182,9 @@ static int check(const struct node_options *options)
 }
 
 /* A host can be examined before there is a node on it: in a directory that goes again. */
-static int check_in_passing(struct node_options *options)
+static int check_in_passing(const struct node_options *given)
 {
+	struct node_options options = *given;
 	char dir[] = "/tmp/ctfy-doctor-XXXXXX";
 	int status;
 
@@ -191,11 +192,11 @@ static int check_in_passing(struct node_options *options)
 		fprintf(stderr, "ctfy: make '%s': %s\n", dir, strerrordesc_np(errno));
 		return 1;
 	}
-	if (!options->state)
-		options->state = dir;
-	if (!options->challenges)
-		options->challenges = dir;
-	status = check(options);
+	if (!options.state)
+		options.state = dir;
+	if (!options.challenges)
+		options.challenges = dir;
+	status = check(&options);
 	tree_remove(dir, NULL);
 	return status;
 }

@@ -25,7 +25,7 @@ void metrics_stop(struct metrics *metrics, int64_t us);
 void metrics_outcome(struct metrics *metrics, const char *outcome);
 
 /* An engine_options.observe whose cookie is the metrics. */
-void metrics_engine_call(void *metrics, const char *method, const char *call, int64_t us,
+void metrics_engine_call(void *cookie, const char *method, const char *call, int64_t us,
 			 enum err_code outcome);
 
 /* The whole page: what was measured, and the node's present state. */
