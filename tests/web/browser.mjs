@@ -85,6 +85,19 @@ export async function visit(options = {}) {
   return page;
 }
 
+/** What Chromium shows for url when it has nothing but the HTTP archive to go by. */
+export async function showFromHar(path, url) {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  try {
+    await context.routeFromHAR(path, { notFound: "abort" });
+    const page = await context.newPage();
+    await page.goto(url, { timeout: PATIENCE_MS });
+    return await page.content();
+  } finally {
+    await context.close();
+  }
+}
+
 export function assertWell(page) {
   assert.deepEqual(page.faults, [], "what the page threw or was refused");
   assert.deepEqual(page.strangers, [], "requests to other hosts");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import {
-  PATIENCE_MS, adminPassword, assertAccessible, assertFits, assertWell, base, login, makeTeam, register, scene, shoot, visit,
+  PATIENCE_MS, adminPassword, assertAccessible, assertFits, assertWell, base, login, makeTeam, register, scene, shoot, showFromHar, visit,
 } from "./browser.mjs";
 
 /* The first start ever that is recorded builds the recorders' images. */
@@ -92,8 +92,10 @@ async function readTraffic(organiser, address) {
   await shoot(organiser, "instance-traffic");
   const download = organiser.waitForEvent("download");
   await organiser.getByRole("link", { name: "HTTP, as HAR" }).click();
-  const har = JSON.parse(await readFile(await (await download).path(), "utf8"));
-  assert.ok(har.log.entries.some((entry) => entry.request.url.includes("said=")));
+  const path = await (await download).path();
+  const har = JSON.parse(await readFile(path, "utf8"));
+  const said = har.log.entries.find((entry) => entry.request.url.includes("said="));
+  assert.ok((await showFromHar(path, said.request.url)).includes("window.hacked = true"));
 }
 
 async function tellNews(organiser, player) {
