@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""Many instances on one node, beside the same made by hand: scale.py BUILD-DIR [cold|churn|memory]...
+"""Many instances on one node, beside the same made by hand: scale.py BUILD-DIR [cold|churn|most]...
 
 "By hand" is what a program would do that knows the Engine API and nothing else: for each instance a
 network with a subnet of its own and one container, with the settings that the node gives it.
-SCALE_COUNT (200), SCALE_SECONDS (60) set the size.
+SCALE_COUNT (200), SCALE_SECONDS (60) set the size; of "most", which goes on until that many run or one
+doesn't start, SCALE_MOST (1000).
 """
 
 import ipaddress
@@ -27,6 +28,7 @@ import harness  # noqa: E402
 
 COUNT = int(os.environ.get("SCALE_COUNT", 200))
 SECONDS = float(os.environ.get("SCALE_SECONDS", 60))
+MOST = int(os.environ.get("SCALE_MOST", 1000))
 CHALLENGE = "plain"
 LABEL = "ctfy.bench=scale"
 
@@ -39,8 +41,8 @@ def percentile(values, percent):
 class ByCtfy:
     name = "ctfy"
 
-    def __init__(self, count):
-        self.node = harness.Node(subnets="10.144.0.0/13", capacity=count + 16, ready_networks=32)
+    def __init__(self, count, **more):
+        self.node = harness.Node(subnets="10.144.0.0/13", capacity=count + 16, ready_networks=32, **more)
 
     def start(self):
         spec = self.node.spec(CHALLENGE, ttl=3600)
@@ -169,8 +171,51 @@ def churn(way, seconds):
     return rate
 
 
+def available_mib():
+    with open("/proc/meminfo") as info:
+        return next(int(line.split()[1]) for line in info if line.startswith("MemAvailable")) // 1024
+
+
+def most():
+    """What the doctor foresees, and what there is in the end."""
+    ctfy = ByCtfy(100 * MOST, ports=(10000, 29999)) # neither is to be the limit
+    try:
+        print("  " + harness.wait_for(
+            lambda: next((line for line in ctfy.node.log().splitlines() if "can hold" in line), None),
+            30, "what the host can hold"))
+        began, started, failure = time.monotonic(), [], []
+
+        def one(_):
+            if failure:
+                return
+            try:
+                started.append(ctfy.start())
+            except (RuntimeError, OSError) as error:
+                failure.append(str(error))
+            if len(started) % 100 == 0:
+                print(f"  {len(started)} after {time.monotonic() - began:.0f} s, daemon {ctfy.rss_mib():.0f} MiB, "
+                      f"{available_mib()} MiB of memory available", flush=True)
+
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(one, range(MOST)))
+        print(f"  {len(started)} run; {failure[0] if failure else 'none failed'}", flush=True)
+        with ThreadPoolExecutor(16) as pool:
+            healthy = sum(row["is_healthy"] for row in pool.map(ctfy.node.health, started))
+        print(f"  {healthy} of them healthy", flush=True)
+        began = time.monotonic()
+        ctfy.stop_all()
+        print(f"  all stopped in {time.monotonic() - began:.0f} s", flush=True)
+    finally:
+        ctfy.close()
+
+
 def main():
     parts = sys.argv[2:] or ["cold", "churn"]
+    if "most" in parts:
+        most()
+        parts.remove("most")
+    if not parts:
+        return
     ctfy = ByCtfy(COUNT)
     hand = ByHand(learn_body(ctfy))
     try:
