@@ -195,8 +195,8 @@ class Death(ListTest):
         self.assertLess(time.monotonic() - began, 10)
         self.node.start()
         self.assertEqual(BUILD.row(self.node, challenge)["status"], "building")
-        self.challenges.write(challenge, {"Dockerfile": "FROM ctfy/busybox\n"})
         self.node.terminate()
+        self.challenges.write(challenge, {"Dockerfile": "FROM ctfy/busybox\n"})
         self.node.start()
         self.assertDone(BUILD, self.node, challenge)
 
