@@ -278,7 +278,16 @@ class EngineProxy:
         client.sendall(b"HTTP/1.1 %d Refused\r\nContent-Type: application/json\r\n"
                        b"Connection: close\r\nContent-Length: %d\r\n\r\n%s"
                        % (refusal[1], len(body), body))
+        self._hear_out(client)
         return True
+
+    @staticmethod
+    def _hear_out(client):
+        """Who is cut off while it still sends may never read the answer."""
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(10)
+        while client.recv(65536):
+            pass
 
 
 # --- The node --------------------------------------------------------------------------------
