@@ -101,4 +101,6 @@ class OwnEngine:
         harness.engine.remove(harness.engine.objects(harness.LABEL_NODE))
         self.stop()
         harness.engine.socket = self.images_from
+        # dockerd mounts its data on itself, and leaves it so.
+        subprocess.run(["umount", os.path.join(self.dir, "data")], stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
