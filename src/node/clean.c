@@ -162,7 +162,10 @@ int node_clean_main(int argc, char **argv)
 		puts("Usage: ctfy clean [--all | NODE...]\n\n"
 		     "Says what nodes have on this engine; removes all that is left of those "
 		     "named,\n"
-		     "and the firewall's rules with the last. A node that runs is left alone.\n");
+		     "and the firewall's rules with the last. A node that runs on this machine is "
+		     "left alone;\n"
+		     "one that runs elsewhere and has its engine here can't be told from a dead "
+		     "one.\n");
 		options_help(clean_rows, stdout);
 		return 0;
 	}

@@ -498,9 +498,6 @@ static int stop(struct node *node, struct instance *inst, enum instance_status e
 /* Starts containers again that ended with the engine or the host, not by themselves. */
 static void revive(struct node *node, struct instance *inst)
 {
-	/* An engine that is told to end gives containers 10 s, then ends the stream of events. */
-	enum { SHUTDOWN_MS = 30000 };
-	int64_t broke_at = atomic_load(&node->watch_broke_at);
 	struct err e = ERR_INIT;
 
 	lock_idle(inst);
@@ -510,7 +507,7 @@ static void revive(struct node *node, struct instance *inst)
 	}
 	inst->busy = true;
 	pthread_mutex_unlock(&inst->lock);
-	if (compose_revive(node, inst->id, broke_at ? broke_at - SHUTDOWN_MS : 0, &e) < 0)
+	if (compose_revive(node, inst->id, atomic_load(&node->revive_since), &e) < 0)
 		log_warn("instance '%s': start it again: %s", inst->id, e.msg);
 	set_idle(inst, RUNNING);
 }

@@ -34,7 +34,7 @@ struct keeper {
 	pthread_mutex_t lock;
 	pthread_cond_t stop_asked;
 	bool stopping;
-	int64_t next_ping, next_sweep; /* monotonic */
+	int64_t next_ping, next_revival, next_sweep; /* monotonic */
 };
 
 /* Whether a job is to be begun for it now; one at a time. */
@@ -132,28 +132,46 @@ static void revive_all(struct node *node)
 	roll_done(&roll);
 }
 
-static void ping(struct node *node)
+static void come_back(struct keeper *keeper, int64_t left_at, int64_t now)
 {
+	/* An engine that is told to end gives containers 10 s, then ends the stream of events. */
+	enum { SHUTDOWN_MS = 30000 };
+
+	atomic_store(&keeper->node->revive_since, left_at - SHUTDOWN_MS);
+	revive_all(keeper->node);
+	keeper->next_revival = now + PING_MS;
+}
+
+static void ping(struct keeper *keeper, int64_t now)
+{
+	struct node *node = keeper->node;
 	struct err e = ERR_INIT;
 	bool lost = engine_ping(node->engine, &e) < 0;
 	bool was_lost = atomic_exchange(&node->engine_lost, lost);
+	int64_t left_at;
 
+	keeper->next_ping = now + (lost ? PING_LOST_MS : PING_MS);
 	if (lost && !was_lost)
 		log_error("the engine does not answer: %s", e.msg);
-	if (lost)
+	if (lost) {
+		node_miss_engine(node);
 		return;
+	}
 	if (was_lost)
 		log_info("the engine answers again");
-	if (atomic_exchange(&node->watch_broken, false) || was_lost)
-		revive_all(node);
+	left_at = atomic_exchange(&node->engine_left_at, 0);
+	if (left_at)
+		come_back(keeper, left_at, now);
 }
 
-static bool is_ping_due(struct keeper *keeper, int64_t now)
+/* Sooner where the engine may have been restarted; but its events may end again and again. */
+static bool is_ping_due(const struct keeper *keeper, int64_t now)
 {
 	const struct node *node = keeper->node;
 
 	return now >= keeper->next_ping ||
-	       (atomic_load(&node->watch_broken) && !atomic_load(&node->engine_lost));
+	       (atomic_load(&node->engine_left_at) && !atomic_load(&node->engine_lost) &&
+		now >= keeper->next_revival);
 }
 
 /* Networks are made ready while nothing starts: a start must not wait for them. */
@@ -170,11 +188,8 @@ static void make_round(struct keeper *keeper)
 	int64_t now = clock_monotonic_ms();
 
 	reap(keeper->node);
-	if (is_ping_due(keeper, now)) {
-		ping(keeper->node);
-		keeper->next_ping =
-			now + (atomic_load(&keeper->node->engine_lost) ? PING_LOST_MS : PING_MS);
-	}
+	if (is_ping_due(keeper, now))
+		ping(keeper, now);
 	if (!atomic_load(&keeper->node->engine_lost))
 		fill_pool(keeper->node);
 	if (now >= keeper->next_sweep && !atomic_load(&keeper->node->engine_lost)) {

@@ -212,6 +212,13 @@ int node_new(const struct node_options *options, const struct clock *clock, stru
 	return 0;
 }
 
+void node_miss_engine(struct node *node)
+{
+	long long there = 0;
+
+	atomic_compare_exchange_strong(&node->engine_left_at, &there, clock_now_ms(&clock_real));
+}
+
 int node_reload(struct node *node, struct err *e)
 {
 	AUTO(char *, freep) token = NULL;

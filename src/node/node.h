@@ -55,16 +55,20 @@ struct node {
 	struct gate stops; /* of what is over its time */
 	struct promises promises;
 	struct metrics *metrics;
-	struct timings *timings;     /* of starts, by challenge */
-	atomic_int quarantined;      /* instances whose teardown failed, and will be retried */
-	atomic_bool engine_lost;     /* the last ping failed */
-	atomic_bool watch_broken;    /* its events ended: it may have been restarted since */
-	atomic_llong watch_broke_at; /* Unix ms; 0: never */
+	struct timings *timings; /* of starts, by challenge */
+	atomic_int quarantined;  /* instances whose teardown failed, and will be retried */
+	atomic_bool engine_lost; /* the last ping failed */
+	/* Unix ms: since when it may have been away; 0: it is there, as far as is known. */
+	atomic_llong engine_left_at;
+	/* Unix ms: containers that ended later did so with the engine; 0: not known. */
+	atomic_llong revive_since;
 };
 
 /* Opens the store, the engine and the firewall, and scans the challenges. */
 int node_new(const struct node_options *options, const struct clock *clock, struct node **ret_node,
 	     struct err *e);
+/* The engine doesn't answer, or its events have ended: it may have been restarted. */
+void node_miss_engine(struct node *node);
 /* Reads the policy and the token file again; after a failure the old ones stay in force. */
 int node_reload(struct node *node, struct err *e);
 

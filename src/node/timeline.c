@@ -142,12 +142,8 @@ static json_t *filters_of(const struct node *node)
 /* An engine that comes back before the next ping would not be missed otherwise. */
 static void tell_break(struct watch *watch)
 {
-	struct node *node = watch->node;
-
-	if (atomic_load(&watch->stopping) || atomic_load(&node->watch_broken))
-		return;
-	atomic_store(&node->watch_broke_at, clock_now_ms(&clock_real));
-	atomic_store(&node->watch_broken, true);
+	if (!atomic_load(&watch->stopping))
+		node_miss_engine(watch->node);
 }
 
 static void *follow(void *cookie)
