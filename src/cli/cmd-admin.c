@@ -189,8 +189,12 @@ static int show_competitions(struct cli *cli, char **argv, struct err *e)
 	return CLI_OK;
 }
 
-/* Sends, and prints the answer where JSON is wanted, else what was done. */
-static int act(struct cli *cli, const struct api_call *wanted, const char *done, struct err *e)
+/*
+ * Sends, and prints the answer where JSON is wanted; else what was done, or, where that is NULL,
+ * one member of the answer.
+ */
+static int act_and_tell(struct cli *cli, const struct api_call *wanted, const char *done,
+			const char *member, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) answer = NULL;
 	struct api_call call = *wanted;
@@ -203,8 +207,13 @@ static int act(struct cli *cli, const struct api_call *wanted, const char *done,
 	if (cli->common->json)
 		print_json(answer);
 	else
-		puts(done);
+		puts(done ? done : text_of(answer, member));
 	return CLI_OK;
+}
+
+static int act(struct cli *cli, const struct api_call *wanted, const char *done, struct err *e)
+{
+	return act_and_tell(cli, wanted, done, NULL, e);
 }
 
 static int remove_node(struct cli *cli, char **argv, struct err *e)
@@ -238,30 +247,12 @@ static int revoke_node(struct cli *cli, char **argv, struct err *e)
 		   "Its token is good for nothing any more.", e);
 }
 
-/* Prints one member of an answer, or all of it where JSON is wanted. */
-static int act_and_tell(struct cli *cli, const struct api_call *wanted, const char *member,
-			struct err *e)
-{
-	AUTO(json_t *, json_decrefp) answer = NULL;
-	struct api_call call = *wanted;
-	int r;
-
-	call.ret_json = &answer;
-	r = call.path ? api_do(cli->api, &call, e) : err_memory(e);
-	if (r < 0)
-		return r;
-	if (cli->common->json)
-		print_json(answer);
-	else
-		puts(text_of(answer, member));
-	return CLI_OK;
-}
-
 static int rotate_node(struct cli *cli, char **argv, struct err *e)
 {
 	AUTO(char *, freep) path = api_path(cli->api, "/admin/nodes/%s/token", argv[0]);
 
-	return act_and_tell(cli, &(struct api_call){ .method = "POST", .path = path }, "token", e);
+	return act_and_tell(cli, &(struct api_call){ .method = "POST", .path = path }, NULL,
+			    "token", e);
 }
 
 static int make_join_secret(struct cli *cli, char **argv, struct err *e)
@@ -272,7 +263,7 @@ static int make_join_secret(struct cli *cli, char **argv, struct err *e)
 	return act_and_tell(cli,
 			    &(struct api_call){
 				    .method = "POST", .path = "/admin/join-secrets", .body = body },
-			    "join_secret", e);
+			    NULL, "join_secret", e);
 }
 
 enum { STOP_WAIT_S = 60 };
