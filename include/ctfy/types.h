@@ -66,6 +66,11 @@ struct ctfy_node_health {
 	char *version;
 	char *engine;        /* the engine's name and version; NULL while it can't be reached */
 	int64_t quarantined; /* ended, but something of them resists removal; tried again */
+	/* What containers are promised in all, and the most that may be; of ctfy's own nodes. */
+	int64_t memory; /* bytes; 0: no limit */
+	int64_t memory_promised;
+	int64_t nano_cpus; /* 1e9 is one processor; 0: no limit */
+	int64_t nano_cpus_promised;
 };
 
 struct ctfy_challenge_error {
@@ -100,6 +105,8 @@ struct ctfy_image_row {
 	int64_t position;    /* in the list that is worked through one at a time */
 	char **digests;      /* "REFERENCE@sha256:...": what was made */
 	size_t digest_count;
+	int64_t memory;    /* bytes that an instance of it is promised; build-state only */
+	int64_t nano_cpus; /* likewise; 1e9 is one processor */
 };
 
 struct ctfy_image_rows {

@@ -30,6 +30,8 @@ struct plan_facts {
 	const json_t *answers;   /* {question id: answer}; an object */
 	bool extract; /* sources may have been left out of the folder: what is absent is only
 			 warned of. For surveys, never for a node */
+	bool outline; /* what is built is not read: its content_hash and image are nobody's. For
+			 who asks only how large an instance is */
 };
 
 struct plan_build {

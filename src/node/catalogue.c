@@ -16,6 +16,8 @@ struct challenge_ref {
 	atomic_uint uses;
 	struct challenge *challenge;
 	char stamp[FOLDER_STAMP_SIZE]; /* of its folder, from before it was read */
+	atomic_bool sized;             /* set after the two that follow */
+	_Atomic int64_t memory, nano_cpus;
 };
 
 /* Challenges found by one scan, sorted by id. */
@@ -39,6 +41,22 @@ const struct challenge *challenge_of(const struct challenge_ref *ref)
 const char *challenge_stamp(const struct challenge_ref *ref)
 {
 	return ref->stamp;
+}
+
+bool challenge_size(struct challenge_ref *ref, struct challenge_size *ret_size)
+{
+	if (!atomic_load(&ref->sized))
+		return false;
+	*ret_size =
+		(struct challenge_size){ atomic_load(&ref->memory), atomic_load(&ref->nano_cpus) };
+	return true;
+}
+
+void challenge_set_size(struct challenge_ref *ref, const struct challenge_size *size)
+{
+	atomic_store(&ref->memory, size->memory);
+	atomic_store(&ref->nano_cpus, size->nano_cpus);
+	atomic_store(&ref->sized, true);
 }
 
 void challenge_unref(struct challenge_ref *ref)

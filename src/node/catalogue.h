@@ -8,7 +8,9 @@
 #define NODE_CATALOGUE_H
 
 #include <ctfy/types.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct catalogue;
 struct challenge;
@@ -29,6 +31,17 @@ int catalogue_get(struct catalogue *catalogue, const char *challenge_id,
 const struct challenge *challenge_of(const struct challenge_ref *ref);
 /* Another one means that its folder was changed; see folder-stamp.h. */
 const char *challenge_stamp(const struct challenge_ref *ref);
+/*
+ * What an instance of it is promised, once somebody has worked that out (false: nobody has). A
+ * rescan forgets it.
+ */
+struct challenge_size {
+	int64_t memory;    /* bytes */
+	int64_t nano_cpus; /* 1e9 is one processor */
+};
+bool challenge_size(struct challenge_ref *ref, struct challenge_size *ret_size);
+void challenge_set_size(struct challenge_ref *ref, const struct challenge_size *size);
+
 void challenge_unref(struct challenge_ref *ref);
 static inline void challenge_unrefp(struct challenge_ref **ref)
 {

@@ -39,10 +39,13 @@ static int serve_node_health(void *ctx, struct http_req *req, struct http_res *r
 		.version = (char[]){ CTFY_VERSION },
 		.engine = lost ? NULL : node->engine_name,
 		.quarantined = atomic_load(&node->quarantined),
+		.memory = node->options->memory,
+		.nano_cpus = node->options->cpus * 1000000000,
 	};
 
 	(void)req;
 	(void)e;
+	promises_read(&node->promises, &health.memory_promised, &health.nano_cpus_promised);
 	return http_send(res, 200, node_health_fields, &health);
 }
 

@@ -22,6 +22,23 @@ void promises_done(struct promises *promises)
 	pthread_mutex_destroy(&promises->lock);
 }
 
+void promises_read(struct promises *promises, int64_t *ret_memory, int64_t *ret_nano_cpus)
+{
+	pthread_mutex_lock(&promises->lock);
+	*ret_memory = promises->memory;
+	*ret_nano_cpus = promises->nano_cpus;
+	pthread_mutex_unlock(&promises->lock);
+}
+
+void resources_promised(const struct plan *plan, int64_t *ret_memory, int64_t *ret_nano_cpus)
+{
+	*ret_memory = *ret_nano_cpus = 0;
+	for (size_t i = 0; i < plan->service_count; i++) {
+		*ret_memory += plan->services[i].memory * plan->services[i].replicas;
+		*ret_nano_cpus += plan->services[i].nano_cpus * plan->services[i].replicas;
+	}
+}
+
 static void promise(struct promises *promises, int64_t memory, int64_t nano_cpus)
 {
 	pthread_mutex_lock(&promises->lock);
@@ -37,13 +54,10 @@ static int promise_plan(struct node *node, const struct plan *plan, struct resou
 	enum { MIB = 1 << 20 };
 	const struct node_options *options = node->options;
 	struct promises *promises = &node->promises;
-	int64_t memory = 0, nano_cpus = 0;
+	int64_t memory, nano_cpus;
 	int r = 0;
 
-	for (size_t i = 0; i < plan->service_count; i++) {
-		memory += plan->services[i].memory * plan->services[i].replicas;
-		nano_cpus += plan->services[i].nano_cpus * plan->services[i].replicas;
-	}
+	resources_promised(plan, &memory, &nano_cpus);
 	pthread_mutex_lock(&promises->lock);
 	if (options->memory && promises->memory + memory > options->memory)
 		r = err_set(e, ERR_UNAVAILABLE,

@@ -27,6 +27,12 @@ struct promises {
 void promises_init(struct promises *promises);
 void promises_done(struct promises *promises);
 
+/* As it is now. */
+void promises_read(struct promises *promises, int64_t *ret_memory, int64_t *ret_nano_cpus);
+
+/* What an instance's containers may use: that is promised to them. */
+void resources_promised(const struct plan *plan, int64_t *ret_memory, int64_t *ret_nano_cpus);
+
 struct resources {
 	struct pooled_network *networks; /* one per network of the plan; id "": a subnet alone */
 	size_t network_count;

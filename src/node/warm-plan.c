@@ -6,8 +6,10 @@
 #include "challenge/challenge.h"
 #include "challenge/plan.h"
 #include "challenge/problem.h"
+#include "node/catalogue.h"
 #include "node/image.h"
 #include "node/node.h"
+#include "node/resource.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -47,8 +49,8 @@ static json_t *stand_in_answers(const struct challenge *challenge)
 	return TAKE(answers);
 }
 
-int warm_plan(struct node *node, const struct challenge *challenge, struct plan **ret_plan,
-	      struct err *e)
+static int plan_nobodys(struct node *node, const struct challenge *challenge, bool outline,
+			struct plan **ret_plan, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) answers = stand_in_answers(challenge);
 	struct problems problems = PROBLEMS_INIT;
@@ -56,6 +58,7 @@ int warm_plan(struct node *node, const struct challenge *challenge, struct plan 
 		.instance_id = "warm",
 		.public_host = node->options->public_host,
 		.answers = answers,
+		.outline = outline,
 	};
 	int r;
 
@@ -68,6 +71,24 @@ int warm_plan(struct node *node, const struct challenge *challenge, struct plan 
 	r = plan_make(challenge, node->policy, &facts, ret_plan, &problems, e);
 	pthread_rwlock_unlock(&node->config);
 	problems_done(&problems);
+	return r;
+}
+
+int warm_plan(struct node *node, const struct challenge *challenge, struct plan **ret_plan,
+	      struct err *e)
+{
+	return plan_nobodys(node, challenge, false, ret_plan, e);
+}
+
+int warm_size(struct node *node, const struct challenge *challenge, struct challenge_size *ret_size,
+	      struct err *e)
+{
+	AUTO(struct plan *, plan_freep) plan = NULL;
+	int r = plan_nobodys(node, challenge, true, &plan, e);
+
+	*ret_size = (struct challenge_size){ 0 };
+	if (plan)
+		resources_promised(plan, &ret_size->memory, &ret_size->nano_cpus);
 	return r;
 }
 

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 struct challenge;
+struct challenge_size;
 struct err;
 struct image_need;
 struct node;
@@ -24,6 +25,10 @@ extern const char *const warm_kind_names[]; /* "build", "pull" */
 
 /* *ret_plan is NULL for a challenge that has nothing to run. Fails as plan_make() does. */
 int warm_plan(struct node *node, const struct challenge *challenge, struct plan **ret_plan,
+	      struct err *e);
+
+/* What an instance of it is promised; 0 where it has nothing to run. Fails as plan_make() does. */
+int warm_size(struct node *node, const struct challenge *challenge, struct challenge_size *ret_size,
 	      struct err *e);
 
 /* What work of this kind makes; the array is the caller's to free(). plan may be NULL. */

@@ -481,6 +481,22 @@ static int fill_rows(struct warm *warm, enum warm_kind kind, char *const *ids,
 	return 0;
 }
 
+/* Worked out once a scan. A challenge that can't be planned has no size: it can't be started. */
+static void fill_size(struct warm *warm, struct ctfy_image_row *row)
+{
+	AUTO(struct challenge_ref *, challenge_unrefp) challenge = NULL;
+	struct challenge_size size = { 0 };
+
+	if (catalogue_get(warm->node->catalogue, row->challenge_id, &challenge, NULL) < 0)
+		return;
+	if (!challenge_size(challenge, &size)) {
+		warm_size(warm->node, challenge_of(challenge), &size, NULL);
+		challenge_set_size(challenge, &size);
+	}
+	row->memory = size.memory;
+	row->nano_cpus = size.nano_cpus;
+}
+
 int warm_rows(struct warm *warm, enum warm_kind kind, struct ctfy_image_rows *ret_rows,
 	      struct err *e)
 {
@@ -497,6 +513,8 @@ int warm_rows(struct warm *warm, enum warm_kind kind, struct ctfy_image_rows *re
 	if (r == 0 && (!ret_rows->rows || fill_rows(warm, kind, ids, &records, ret_rows) < 0))
 		r = err_memory(e);
 	pthread_mutex_unlock(&warm->lock);
+	for (size_t i = 0; r == 0 && kind == WARM_BUILD && i < ret_rows->row_count; i++)
+		fill_size(warm, &ret_rows->rows[i]);
 	free_ids(ids, ret_rows->row_count);
 	warm_records_done(&records);
 	return r;

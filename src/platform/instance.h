@@ -84,12 +84,26 @@ int instances_promise(struct db *db, struct arena *arena, int64_t now,
 /* How many wait for a node. */
 int instances_waiting(struct db *db, int64_t *ret_count, struct err *e);
 
+/* One that waits for a node; strings are the arena's. */
+struct waiting {
+	const char *id;
+	const char *challenge_id;
+	int64_t since;
+};
+
+#define WAITING_FIRST ((struct waiting){ .id = "" }) /* whom every other comes after */
+
+/* Who came next after that one. Fails with NOT_FOUND where nobody did. */
+int instances_next_waiting(struct db *db, struct arena *arena, const struct waiting *after,
+			   struct waiting *ret_waiting, struct err *e);
+
 /*
- * Gives the one that waits longest a node. ret_id, the arena's, is NULL where nobody waits or no
- * node has room.
+ * Gives it a node; the loads are of its challenge. ret_changed false: it doesn't wait any more.
+ * Fails with UNAVAILABLE where no node has room.
  */
-int instances_place(struct db *db, struct arena *arena, const struct node_load *nodes,
-		    size_t node_count, char **ret_id, char **ret_node_id, struct err *e);
+int instances_place(struct db *db, struct arena *arena, const struct waiting *waiting,
+		    const struct node_load *nodes, size_t node_count, char **ret_node_id,
+		    bool *ret_changed, struct err *e);
 
 /*
  * Its place in the queue, from 1 on, and when it should have an instance at the latest, were nobody

@@ -11,6 +11,7 @@
 #include "http/call.h"
 #include "platform/rows.h"
 #include "platform/schema.h"
+#include "platform/stock.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,8 +21,8 @@
 /* How long a node that isn't well waits for its next heartbeat, at most. */
 enum { HEARTBEAT_UNWELL_MS = 1000 };
 
-/* Every so many heartbeats a node is asked for its images, too: from the second on. */
-enum { IMAGES_EVERY = 6, IMAGES_TIMEOUT_S = 10 };
+/* Every so many heartbeats a node is asked for its stock, too: from the second on. */
+enum { STOCK_EVERY = 6, STOCK_TIMEOUT_S = 10 };
 
 /* What the last heartbeats said. */
 struct report {
@@ -29,10 +30,10 @@ struct report {
 	unsigned misses;
 	int64_t seen_at;
 	int64_t running, capacity;
+	struct supply memory, nano_cpus; /* without `need`: that is the challenge's */
 	char *status, *version, *engine;
 	char *detail; /* why it isn't healthy; NULL when it is */
-	char **warm;  /* challenges whose images it has */
-	size_t warm_count;
+	struct stock stock;
 };
 
 struct node {
@@ -77,20 +78,13 @@ enum node_state nodes_next_state(enum node_state state, bool answered, bool well
 	return state == NODE_LOST || !well ? NODE_DEGRADED : NODE_HEALTHY;
 }
 
-static void warm_done(char **warm, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		free(warm[i]);
-	free(warm);
-}
-
 static void report_done(struct report *report)
 {
 	free(report->status);
 	free(report->version);
 	free(report->engine);
 	free(report->detail);
-	warm_done(report->warm, report->warm_count);
+	stock_done(&report->stock);
 }
 
 void node_drop(struct node *node)
@@ -181,6 +175,8 @@ static void take_report(struct report *report, struct ctfy_node_health *health, 
 	report->seen_at = now;
 	report->running = health->running;
 	report->capacity = health->capacity;
+	report->memory = (struct supply){ health->memory_promised, health->memory, 0 };
+	report->nano_cpus = (struct supply){ health->nano_cpus_promised, health->nano_cpus, 0 };
 	free(report->status);
 	free(report->version);
 	free(report->engine);
@@ -234,48 +230,32 @@ static enum node_state beat(struct node *node)
 	return state;
 }
 
-/* Adds the challenges of rows in that state. */
-static int add_warm(const struct ctfy_image_rows *rows, const char *status, char **warm,
-		    size_t *count)
+/* Without memory for it, what the node said before goes on being believed. */
+static void take_stock(struct node *node, const struct ctfy_image_rows *builds,
+		       const struct ctfy_image_rows *pulls)
 {
-	for (size_t i = 0; i < rows->row_count; i++) {
-		if (strcmp(or_none(rows->rows[i].status), status) != 0)
-			continue;
-		warm[*count] = strdup(rows->rows[i].challenge_id);
-		if (!warm[*count])
-			return -1;
-		(*count)++;
-	}
-	return 0;
-}
+	struct stock stock;
 
-static void take_images(struct node *node, const struct ctfy_image_rows *builds,
-			const struct ctfy_image_rows *pulls)
-{
-	char **warm = calloc(builds->row_count + pulls->row_count + 1, sizeof(*warm));
-	size_t count = 0;
-
-	if (!warm || add_warm(builds, "built", warm, &count) < 0 ||
-	    add_warm(pulls, "pulled", warm, &count) < 0) {
-		warm_done(warm, count);
-		return; /* what it said before goes on being believed */
-	}
+	if (!stock_read(builds, pulls, &stock))
+		return;
 	pthread_mutex_lock(&node->lock);
-	warm_done(node->report.warm, node->report.warm_count);
-	node->report.warm = warm;
-	node->report.warm_count = count;
+	stock_done(&node->report.stock);
+	node->report.stock = stock;
 	pthread_mutex_unlock(&node->lock);
 }
 
-/* Placement only prefers what it hears here: a node that doesn't say has nothing. */
-static void ask_for_images(struct node *node)
+/*
+ * Placement prefers whoever is warm, and passes over whoever has too little left. It goes by less
+ * where a node doesn't say: that one refuses for itself.
+ */
+static void ask_for_stock(struct node *node)
 {
-	const struct ctfy_call call = { .timeout = IMAGES_TIMEOUT_S };
+	const struct ctfy_call call = { .timeout = STOCK_TIMEOUT_S };
 	struct ctfy_image_rows builds, pulls = { .rows = NULL };
 
 	if (ctfy_node_get_build_state(node->client, &builds, &call, NULL) == 0 &&
 	    ctfy_node_get_pull_state(node->client, &pulls, &call, NULL) == 0)
-		take_images(node, &builds, &pulls);
+		take_stock(node, &builds, &pulls);
 	ctfy_image_rows_done(&builds);
 	ctfy_image_rows_done(&pulls);
 }
@@ -312,8 +292,8 @@ static void beat_for_life(void *cookie)
 		state = beat(node);
 		if (options->beaten)
 			options->beaten(options->cookie, node->id, state);
-		if (state == NODE_HEALTHY && beats++ % IMAGES_EVERY == 1)
-			ask_for_images(node);
+		if (state == NODE_HEALTHY && beats++ % STOCK_EVERY == 1)
+			ask_for_stock(node);
 		pthread_mutex_lock(&node->lock);
 		wait_for_next(node, state);
 	}
@@ -565,6 +545,12 @@ int64_t nodes_seen_at(struct node *node)
 	return seen_at;
 }
 
+static json_t *supply_json(const struct supply *supply)
+{
+	return json_pack("{s:I, s:I}", "promised", (json_int_t)supply->promised, "most",
+			 (json_int_t)supply->most);
+}
+
 json_t *nodes_json(struct node *node)
 {
 	char seen[CLOCK_TEXT_SIZE];
@@ -572,35 +558,36 @@ json_t *nodes_json(struct node *node)
 	json_t *json;
 
 	pthread_mutex_lock(&node->lock);
-	json = json_pack("{s:b, s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:s?, s:s?, s:s?}", "drained",
-			 node->drained, "id", node->id, "name", node->name, "url", node->url,
-			 "state", state_words[report->state], "detail", report->detail, "running",
-			 (json_int_t)report->running, "capacity", (json_int_t)report->capacity,
-			 "version", report->version, "engine", report->engine, "seen_at",
+	json = json_pack("{s:b, s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:o, s:o, s:s?, s:s?, s:s?}",
+			 "drained", node->drained, "id", node->id, "name", node->name, "url",
+			 node->url, "state", state_words[report->state], "detail", report->detail,
+			 "running", (json_int_t)report->running, "capacity",
+			 (json_int_t)report->capacity, "memory", supply_json(&report->memory),
+			 "nano_cpus", supply_json(&report->nano_cpus), "version", report->version,
+			 "engine", report->engine, "seen_at",
 			 report->seen_at ? clock_format(report->seen_at, seen) : NULL);
 	pthread_mutex_unlock(&node->lock);
 	return json;
 }
 
-/* The node's lock is held. */
-static bool is_warm(const struct report *report, const char *challenge_id)
-{
-	for (size_t i = 0; challenge_id && i < report->warm_count; i++)
-		if (strcmp(report->warm[i], challenge_id) == 0)
-			return true;
-	return false;
-}
-
 static void read_load(struct node *node, struct arena *arena, const char *challenge_id,
 		      struct node_load *load)
 {
+	const struct report *report = &node->report;
+	const struct stock_item *item;
+
 	pthread_mutex_lock(&node->lock);
-	load->warm = is_warm(&node->report, challenge_id);
 	load->id = arena_strdup(arena, node->id);
-	load->healthy = node->report.state == NODE_HEALTHY;
+	load->healthy = report->state == NODE_HEALTHY;
 	load->drained = node->drained;
-	load->running = node->report.running;
-	load->capacity = node->report.capacity;
+	load->running = report->running;
+	load->capacity = report->capacity;
+	load->memory = report->memory;
+	load->nano_cpus = report->nano_cpus;
+	item = challenge_id ? stock_find(&report->stock, challenge_id) : NULL;
+	load->warm = item && item->warm;
+	load->memory.need = item ? item->memory : 0;
+	load->nano_cpus.need = item ? item->nano_cpus : 0;
 	pthread_mutex_unlock(&node->lock);
 }
 

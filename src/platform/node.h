@@ -109,7 +109,7 @@ int64_t nodes_seen_at(struct node *node); /* 0: not in this life of ours */
 /* {id, name, url, state, running, capacity...}: for organisers. */
 json_t *nodes_json(struct node *node);
 
-/* What the scheduler goes by, for this challenge (NULL: any); strings are the arena's. */
+/* What the scheduler goes by, for this challenge (NULL: none); strings are the arena's. */
 int nodes_loads(struct nodes *nodes, struct arena *arena, const char *challenge_id,
 		struct node_load **ret_loads, size_t *ret_count, struct err *e);
 

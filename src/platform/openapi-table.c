@@ -106,8 +106,9 @@ const struct openapi_schema openapi_schemas[] = {
 
 	{ "Registration", "join_secret:s name:s url:s" },
 	{ "Registered", "node_id:s token:s" },
-	{ "Node", "id:s name:s url:s state:s detail:s? running:i capacity:i version:s? engine:s?"
-		  " seen_at:t? ~drained:b" },
+	{ "Supply", "promised:i most:i" },
+	{ "Node", "id:s name:s url:s state:s detail:s? running:i capacity:i memory:Supply"
+		  " nano_cpus:Supply version:s? engine:s? seen_at:t? ~drained:b" },
 	{ "Nodes", "nodes:[Node]" },
 	{ "JoinSecret", "id:s name:s single_use:b created_at:t expires_at:t? used_at:t? used_by:s?" },
 	{ "JoinSecrets", "join_secrets:[JoinSecret]" },

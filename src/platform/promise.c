@@ -17,7 +17,7 @@ enum { INSTANCE_ID_LENGTH = 20 };
 
 struct promise_count {
 	char *node_id;
-	int64_t live;
+	int64_t live, memory, nano_cpus;
 };
 
 static void read_promise_count(const struct db_rows *rows, struct arena *arena, void *ret_struct)
@@ -27,7 +27,15 @@ static void read_promise_count(const struct db_rows *rows, struct arena *arena, 
 	*count = (struct promise_count){
 		.node_id = arena_strdup(arena, db_get_text(rows, 0)),
 		.live = db_get_int(rows, 1),
+		.memory = db_get_int(rows, 2),
+		.nano_cpus = db_get_int(rows, 3),
 	};
+}
+
+static void raise_to(int64_t *value, int64_t least)
+{
+	if (*value < least)
+		*value = least;
 }
 
 /*
@@ -45,7 +53,8 @@ static int count_promises(struct db *db, struct arena *arena, const struct node_
 	if (!loads)
 		return err_memory(e);
 	r = rows_all(db, arena,
-		     "SELECT node.id, COUNT(instance.id) FROM node LEFT JOIN instance"
+		     "SELECT node.id, COUNT(instance.node_id), COALESCE(SUM(instance.memory), 0),"
+		     " COALESCE(SUM(instance.nano_cpus), 0) FROM node LEFT JOIN instance"
 		     " ON instance.node_id = node.id AND instance.live = 1 GROUP BY node.id",
 		     NULL, read_promise_count, sizeof(*promises), &promises, &promise_count, e);
 	if (r < 0)
@@ -57,8 +66,9 @@ static int count_promises(struct db *db, struct arena *arena, const struct node_
 			if (strcmp(promises[j].node_id, nodes[i].id) != 0)
 				continue;
 			loads[i].healthy = nodes[i].healthy;
-			if (promises[j].live > loads[i].running)
-				loads[i].running = promises[j].live;
+			raise_to(&loads[i].running, promises[j].live);
+			raise_to(&loads[i].memory.promised, promises[j].memory);
+			raise_to(&loads[i].nano_cpus.promised, promises[j].nano_cpus);
 		}
 	}
 	*ret_loads = loads;
@@ -122,20 +132,24 @@ static int insert_answers(struct db *db, const char *id, const struct instance_w
 	return r;
 }
 
-/* node_id "": it waits. */
+/* Where it waits: it has been promised nothing yet. */
+static const struct node_load nowhere = { .id = "" };
+
 static int insert_instance(struct db *db, int64_t now, const struct instance_wish *wish,
-			   const char *id, const char *node_id, struct err *e)
+			   const char *id, const struct node_load *node, struct err *e)
 {
-	const char *detail = *node_id ? NULL : "all nodes are full: it starts when there is room";
+	const char *detail =
+		node == &nowhere ? "all nodes are full: it starts when there is room" : NULL;
 	int r = db_run(db,
 		       "INSERT INTO instance (id, competition_id, challenge_id, team_id,"
 		       " account_id, node_id, status, live, detail, ttl, endpoints, created_at,"
-		       " started_at, expires_at, ended_at, idempotency_key)"
-		       " VALUES (?, ?, ?, ?, ?, ?, 'starting', 1, ?, ?, '[]', ?, 0, 0, 0, ?)",
+		       " started_at, expires_at, ended_at, idempotency_key, memory, nano_cpus)"
+		       " VALUES (?, ?, ?, ?, ?, ?, 'starting', 1, ?, ?, '[]', ?, 0, 0, 0, ?, ?, ?)",
 		       DB_ARGS(db_text(id), db_text(wish->competition->id),
 			       db_text(wish->challenge->id), db_text(wish->team_id),
-			       db_text(wish->user_id), db_text(node_id), db_text(detail),
-			       db_int(wish->ttl), db_int(now), db_text(wish->key)),
+			       db_text(wish->user_id), db_text(node->id), db_text(detail),
+			       db_int(wish->ttl), db_int(now), db_text(wish->key),
+			       db_int(node->memory.need), db_int(node->nano_cpus.need)),
 		       e);
 
 	return r < 0 ? r : insert_answers(db, id, wish, e);
@@ -151,7 +165,7 @@ int instances_waiting(struct db *db, int64_t *ret_count, struct err *e)
 }
 
 static int promise_place(struct db *db, struct arena *arena, const struct node_load *nodes,
-			 size_t node_count, const char **ret_node_id, struct err *e)
+			 size_t node_count, const struct node_load **ret_node, struct err *e)
 {
 	const struct node_load *picked = NULL;
 	struct node_load *loads = NULL;
@@ -165,7 +179,7 @@ static int promise_place(struct db *db, struct arena *arena, const struct node_l
 		return r;
 	r = scheduler_pick(loads, node_count, &anywhere, &picked, e);
 	if (r == 0 && waiting == 0) {
-		*ret_node_id = picked->id;
+		*ret_node = picked;
 		return 0;
 	}
 	if (r < 0 && !scheduler_may_wait(loads, node_count))
@@ -173,7 +187,7 @@ static int promise_place(struct db *db, struct arena *arena, const struct node_l
 	if (waiting >= INSTANCE_QUEUE_MAX)
 		return err_set(e, ERR_UNAVAILABLE, "no room, and %lld are waiting already",
 			       (long long)waiting);
-	*ret_node_id = "";
+	*ret_node = &nowhere;
 	return 0;
 }
 
@@ -181,12 +195,12 @@ static int promise_new(struct db *db, struct arena *arena, int64_t now,
 		       const struct instance_wish *wish, const struct node_load *nodes,
 		       size_t node_count, const char *id, struct err *e)
 {
-	const char *node_id = "";
+	const struct node_load *node = NULL;
 	int r = check_quota(db, wish, e);
 
 	if (r == 0)
-		r = promise_place(db, arena, nodes, node_count, &node_id, e);
-	return r < 0 ? r : insert_instance(db, now, wish, id, node_id, e);
+		r = promise_place(db, arena, nodes, node_count, &node, e);
+	return r < 0 ? r : insert_instance(db, now, wish, id, node, e);
 }
 
 static void read_first_text(const struct db_rows *rows, struct arena *arena, void *ret_struct)
@@ -288,9 +302,11 @@ static int move(struct db *db, struct arena *arena, const struct instance *insta
 	if (r < 0)
 		return r;
 	r = db_run(db,
-		   "UPDATE instance SET node_id = ?, moves = moves + ?"
+		   "UPDATE instance SET node_id = ?, memory = ?, nano_cpus = ?, moves = moves + ?"
 		   " WHERE id = ? AND status = 'starting'",
-		   DB_ARGS(db_text(picked->id), db_int(leftover), db_text(instance->id)), e);
+		   DB_ARGS(db_text(picked->id), db_int(picked->memory.need),
+			   db_int(picked->nano_cpus.need), db_int(leftover), db_text(instance->id)),
+		   e);
 	return r == 0 && leftover ? leftover_add(db, instance, e) : r;
 }
 
@@ -308,10 +324,12 @@ static int replace(struct db *db, struct arena *arena, const struct instance *in
 	if (r < 0)
 		return r;
 	r = db_change(db,
-		      "UPDATE instance SET status = 'starting', node_id = ?, remaining = ?,"
+		      "UPDATE instance SET status = 'starting', node_id = ?, memory = ?,"
+		      " nano_cpus = ?, remaining = ?,"
 		      " moves = moves + 1, endpoints = '[]', detail = ?"
 		      " WHERE id = ? AND status = 'running' AND node_id = ?",
-		      DB_ARGS(db_text(picked->id), db_int(remaining),
+		      DB_ARGS(db_text(picked->id), db_int(picked->memory.need),
+			      db_int(picked->nano_cpus.need), db_int(remaining),
 			      db_text("its node does not answer: it is started on another"),
 			      db_text(instance->id), db_text(instance->node_id)),
 		      &changed, e);
@@ -349,46 +367,63 @@ int instances_move(struct db *db, struct arena *arena, const struct instance *in
 
 /* Waiting */
 
-static void read_id(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+static void read_waiting(const struct db_rows *rows, struct arena *arena, void *ret_struct)
 {
-	*(char **)ret_struct = arena_strdup(arena, db_get_text(rows, 0));
+	struct waiting *waiting = ret_struct;
+
+	*waiting = (struct waiting){
+		.id = arena_strdup(arena, db_get_text(rows, 0)),
+		.challenge_id = arena_strdup(arena, db_get_text(rows, 1)),
+		.since = db_get_int(rows, 2),
+	};
 }
 
-static int place(struct db *db, struct arena *arena, const struct node_load *nodes,
-		 size_t node_count, char **ret_id, char **ret_node_id, struct err *e)
+int instances_next_waiting(struct db *db, struct arena *arena, const struct waiting *after,
+			   struct waiting *ret_waiting, struct err *e)
 {
-	const struct node_load *picked = NULL;
-	char *id;
+	return rows_one(db, arena,
+			"SELECT id, challenge_id, created_at" QUEUED
+			" AND (created_at > ? OR (created_at = ? AND id > ?))"
+			" ORDER BY created_at, id LIMIT 1",
+			DB_ARGS(db_int(after->since), db_int(after->since), db_text(after->id)),
+			read_waiting, ret_waiting, "instance", e);
+}
+
+static int place(struct db *db, struct arena *arena, const struct waiting *waiting,
+		 const struct node_load *nodes, size_t node_count, char **ret_node_id,
+		 bool *ret_changed, struct err *e)
+{
+	const struct node_load *picked;
+	int64_t changed;
 	int r;
 
-	r = rows_one(db, arena, "SELECT id" QUEUED " ORDER BY created_at, id LIMIT 1", NULL,
-		     read_id, &id, "instance", e);
-	if (r == 0)
-		r = pick_elsewhere(db, arena, &anywhere, nodes, node_count, &picked, e);
-	if (r == -ERR_NOT_FOUND || r == -ERR_UNAVAILABLE)
-		return 0;
-	if (r < 0 || !picked)
+	r = pick_elsewhere(db, arena, &anywhere, nodes, node_count, &picked, e);
+	if (r < 0)
 		return r;
-	*ret_id = id;
+	r = db_change(db,
+		      "UPDATE instance SET node_id = ?, memory = ?, nano_cpus = ?, detail = NULL"
+		      " WHERE id = ? AND status = 'starting' AND node_id = ''",
+		      DB_ARGS(db_text(picked->id), db_int(picked->memory.need),
+			      db_int(picked->nano_cpus.need), db_text(waiting->id)),
+		      &changed, e);
+	if (r < 0)
+		return r;
+	*ret_changed = changed > 0;
 	*ret_node_id = arena_strdup(arena, picked->id);
-	return db_run(db, "UPDATE instance SET node_id = ?, detail = NULL WHERE id = ?",
-		      DB_ARGS(db_text(picked->id), db_text(id)), e);
+	return 0;
 }
 
-int instances_place(struct db *db, struct arena *arena, const struct node_load *nodes,
-		    size_t node_count, char **ret_id, char **ret_node_id, struct err *e)
+int instances_place(struct db *db, struct arena *arena, const struct waiting *waiting,
+		    const struct node_load *nodes, size_t node_count, char **ret_node_id,
+		    bool *ret_changed, struct err *e)
 {
 	int r;
 
-	*ret_id = NULL;
 	r = db_begin(db, e);
 	if (r < 0)
 		return r;
-	r = place(db, arena, nodes, node_count, ret_id, ret_node_id, e);
-	if (r < 0 || *ret_id)
-		return rows_end(db, r, e);
-	db_rollback(db); /* nothing was written */
-	return 0;
+	r = place(db, arena, waiting, nodes, node_count, ret_node_id, ret_changed, e);
+	return rows_end(db, r, e);
 }
 
 int instances_queue_position(struct db *db, const struct instance *instance, int64_t now,

@@ -10,6 +10,13 @@
 
 struct err;
 
+/* What a node promises to containers: bytes of memory, or thousand millionths of processors. */
+struct supply {
+	int64_t promised;
+	int64_t most; /* 0: no limit, or it doesn't say */
+	int64_t need; /* what the instance to be placed takes there; 0: not known */
+};
+
 struct node_load {
 	const char *id;
 	bool healthy;
@@ -17,6 +24,7 @@ struct node_load {
 	bool warm;       /* it has the challenge's images already */
 	int64_t running; /* instances it has, or is promised */
 	int64_t capacity;
+	struct supply memory, nano_cpus;
 };
 
 struct scheduler_want {
@@ -25,14 +33,15 @@ struct scheduler_want {
 };
 
 /*
- * Of the healthy nodes with room one that has the images already; of those the one with the
- * smallest share of its capacity in use; among equals the one with most room, then the first by id.
- * Fails with UNAVAILABLE, saying what stands in the way.
+ * Of the healthy nodes with room for it (a place, memory and processors) one that has the images
+ * already; of those the least loaded, a node being as loaded as whatever it has least left of, by
+ * its share in use; among equals the one with most places left, then the first by id. Fails with
+ * UNAVAILABLE, saying what stands in the way.
  */
 int scheduler_pick(const struct node_load *nodes, size_t count, const struct scheduler_want *want,
 		   const struct node_load **ret_node, struct err *e);
 
-/* Whether there is a node that would take it, were it not full: then waiting helps. */
+/* Whether there is a node that would take it, were it empty: then waiting helps. */
 bool scheduler_may_wait(const struct node_load *nodes, size_t count);
 
 #endif

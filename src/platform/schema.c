@@ -263,6 +263,14 @@ static const char *const migrations[] = {
 	"ALTER TABLE instance ADD COLUMN idempotency_key TEXT;"
 	"CREATE UNIQUE INDEX instance_by_key ON instance (account_id, idempotency_key)"
 	" WHERE idempotency_key IS NOT NULL;",
+
+	/* What its node promises it, so that what a node has left is known before it tells. */
+	"ALTER TABLE instance ADD COLUMN memory BIGINT NOT NULL DEFAULT 0;"
+	"ALTER TABLE instance ADD COLUMN nano_cpus BIGINT NOT NULL DEFAULT 0;"
+	"DROP INDEX instance_on_node;"
+	"CREATE INDEX instance_on_node ON instance (node_id, memory, nano_cpus) WHERE live = 1;"
+	"CREATE INDEX instance_queue ON instance (created_at, id)"
+	" WHERE live = 1 AND node_id = '' AND status = 'starting';",
 	NULL,
 };
 

@@ -625,31 +625,40 @@ void settler_kick(struct settler *settler, const char *instance_id, const char *
 	pthread_mutex_unlock(&settler->lock);
 }
 
-static int place_next(struct settler *settler, struct arena *arena, bool *ret_placed, struct err *e)
+/* ret_wait: there is no room for it now, but there may be, and those behind it wait with it. */
+static int place_one(struct settler *settler, struct arena *arena, const struct waiting *waiting,
+		     bool *ret_wait, struct err *e)
 {
 	struct node_load *loads;
-	char *id = NULL, *node_id;
+	bool changed = false;
+	char *node_id;
 	size_t count;
 	int r;
 
-	r = nodes_loads(settler->nodes, arena, NULL, &loads, &count, e);
-	if (r == 0)
-		r = instances_place(settler->options.db, arena, loads, count, &id, &node_id, e);
-	if (r == 0 && id)
-		settler_kick(settler, id, node_id);
-	*ret_placed = r == 0 && id;
-	return r;
+	r = nodes_loads(settler->nodes, arena, waiting->challenge_id, &loads, &count, e);
+	if (r < 0)
+		return r;
+	r = instances_place(settler->options.db, arena, waiting, loads, count, &node_id, &changed,
+			    e);
+	if (changed)
+		settler_kick(settler, waiting->id, node_id);
+	*ret_wait = r == -ERR_UNAVAILABLE && scheduler_may_wait(loads, count);
+	return r == -ERR_UNAVAILABLE ? 0 : r;
 }
 
 static int place_all(struct settler *settler, struct err *e)
 {
 	AUTO(struct arena *, arena_freep) arena = arena_new();
-	bool placed = true;
+	struct waiting next = WAITING_FIRST;
+	bool wait = false;
 	int r = arena ? 0 : err_memory(e);
 
-	while (r == 0 && placed)
-		r = place_next(settler, arena, &placed, e);
-	return r;
+	while (r == 0 && !wait) {
+		r = instances_next_waiting(settler->options.db, arena, &next, &next, e);
+		if (r == 0)
+			r = place_one(settler, arena, &next, &wait, e);
+	}
+	return r == -ERR_NOT_FOUND ? 0 : r;
 }
 
 void settler_place(struct settler *settler)

@@ -10,6 +10,10 @@ const struct field node_health_fields[] = {
 	HEALTH(STRING, version, FIELD_LOOSE),
 	HEALTH(STRING, engine, FIELD_LOOSE),
 	HEALTH(INT, quarantined, FIELD_LOOSE),
+	HEALTH(INT, memory, FIELD_LOOSE | FIELD_OPTIONAL),
+	HEALTH(INT, memory_promised, FIELD_LOOSE),
+	HEALTH(INT, nano_cpus, FIELD_LOOSE | FIELD_OPTIONAL),
+	HEALTH(INT, nano_cpus_promised, FIELD_LOOSE),
 	FIELDS_END,
 };
 
@@ -63,6 +67,8 @@ const struct field build_row_fields[] = {
 	ROW(TIME, built_at, 0),
 	ROW(STRING, error, 0),
 	PROGRESS,
+	ROW(INT, memory, FIELD_OPTIONAL | FIELD_LOOSE),
+	ROW(INT, nano_cpus, FIELD_OPTIONAL | FIELD_LOOSE),
 	FIELDS_END,
 };
 

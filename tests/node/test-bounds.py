@@ -46,6 +46,30 @@ class Bounds(NodeTest):
         self.assertEqual(node.running(), 1)
         self.assertIn("1/1", self.assertError(node.post(node.spec("plain")), 503).detail)
 
+    def test_promised_memory_and_processors(self):
+        """What the node promises is told before and after, and what is told is what counts."""
+        node = self.node(memory="800m", cpus=4)
+        rows = {row["challenge_id"]: row for row in
+                node.call("GET", "/admin/challenges/build-state").json["rows"]}
+        size = {"memory": 512 << 20, "nano_cpus": 10 ** 9} # the defaults of one service
+        self.assertLessEqual(size.items(), rows["plain"].items())
+        self.assertEqual(rows["pair"]["memory"], 2 * size["memory"])
+        self.assertPromised(node, 0, 0)
+        row, _ = node.begin("plain")
+        self.assertPromised(node, size["memory"], size["nano_cpus"])
+        self.assertIn("memory", self.assertError(node.post(node.spec("plain")), 503).detail)
+        node.restart()
+        self.assertPromised(node, size["memory"], size["nano_cpus"])
+        self.assertStatus(node.stop(row["instance_id"]), 204)
+        self.assertPromised(node, 0, 0)
+
+    def assertPromised(self, node, memory, nano_cpus):
+        health = node.call("GET", "/health").json
+        self.assertEqual({name: health[name] for name in
+                          ["memory", "memory_promised", "nano_cpus", "nano_cpus_promised"]},
+                         {"memory": 800 << 20, "memory_promised": memory,
+                          "nano_cpus": 4 * 10 ** 9, "nano_cpus_promised": nano_cpus})
+
     def test_ports(self):
         first, last = free_ports(2)
         node = self.node(ports=(first, last))

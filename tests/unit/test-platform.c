@@ -27,88 +27,7 @@
 
 /* The platform's rules, and what its store holds to, without HTTP and without nodes. */
 
-/* Placement */
-
-static const struct scheduler_want anywhere = { .avoid = NULL };
-
-static const char *pick(const struct node_load *nodes, size_t count)
-{
-	const struct node_load *picked;
-	struct err e = ERR_INIT;
-
-	CHECK_EQ(scheduler_pick(nodes, count, &anywhere, &picked, &e), 0);
-	return picked->id;
-}
-
-/* clang-format off */
-#define LOAD(id_, healthy_, running_, capacity_) \
-	{ .id = (id_), .healthy = (healthy_), .running = (running_), .capacity = (capacity_) }
-/* clang-format on */
-
-TEST(the_node_with_the_smallest_share_in_use_is_picked)
-{
-	const struct node_load nodes[] = {
-		LOAD("a", true, 5, 10),
-		LOAD("b", true, 8, 20),
-		LOAD("c", true, 3, 6),
-	};
-
-	CHECK_STR(pick(nodes, 3), "b");
-}
-
-TEST(of_equal_shares_the_larger_node_is_picked_then_the_first)
-{
-	const struct node_load larger[] = { LOAD("a", true, 0, 10), LOAD("b", true, 0, 20) };
-	const struct node_load same[] = { LOAD("b", true, 1, 10), LOAD("a", true, 1, 10) };
-
-	CHECK_STR(pick(larger, 2), "b");
-	CHECK_STR(pick(same, 2), "a");
-}
-
-TEST(a_node_that_has_the_images_is_picked_before_one_with_more_room)
-{
-	const struct node_load nodes[] = {
-		LOAD("cold", true, 0, 10),
-		{ .id = "warm", .healthy = true, .warm = true, .running = 8, .capacity = 10 },
-		{ .id = "warmer", .healthy = true, .warm = true, .running = 7, .capacity = 10 },
-		{ .id = "full", .healthy = true, .warm = true, .running = 9, .capacity = 9 },
-	};
-
-	CHECK_STR(pick(nodes, 4), "warmer");
-}
-
-TEST(neither_an_unwell_nor_a_full_nor_a_drained_nor_an_avoided_node_is_picked)
-{
-	const struct node_load nodes[] = {
-		LOAD("unwell", false, 0, 10),
-		LOAD("full", true, 10, 10),
-		LOAD("refused", true, 0, 10),
-		{ .id = "drained", .healthy = true, .drained = true, .capacity = 10 },
-		LOAD("left", true, 9, 10),
-	};
-	const char *refusals[] = { "refused" };
-	const struct scheduler_want want = { refusals, 1 };
-	const struct node_load *picked;
-	struct err e = ERR_INIT;
-
-	CHECK_EQ(scheduler_pick(nodes, 5, &want, &picked, &e), 0);
-	CHECK_STR(picked->id, "left");
-}
-
-TEST(where_no_node_fits_the_reason_is_named)
-{
-	const struct node_load unwell[] = { LOAD("a", false, 0, 10) };
-	const struct node_load full[] = { LOAD("a", true, 10, 10), LOAD("b", true, 3, 3) };
-	const struct node_load *picked;
-	struct err e = ERR_INIT;
-
-	CHECK_EQ(scheduler_pick(NULL, 0, &anywhere, &picked, &e), -ERR_UNAVAILABLE);
-	CHECK_STR(e.msg, "no node is registered yet");
-	CHECK_EQ(scheduler_pick(unwell, 1, &anywhere, &picked, &e), -ERR_UNAVAILABLE);
-	CHECK_STR(e.msg, "none of 1 nodes is healthy");
-	CHECK_EQ(scheduler_pick(full, 2, &anywhere, &picked, &e), -ERR_UNAVAILABLE);
-	CHECK_STR(e.msg, "no room: 13/13 instances are running");
-}
+/* Nodes */
 
 TEST(a_node_is_lost_after_three_misses_and_answers_twice_to_be_healthy)
 {
@@ -672,10 +591,16 @@ static const struct challenge crypto = {
 	.id = "crypto", .value = 100, .questions = flag_question, .question_count = 2
 };
 
+/* clang-format off */
+#define LOAD(id_, healthy_, running_, capacity_) \
+	{ .id = (id_), .healthy = (healthy_), .running = (running_), .capacity = (capacity_) }
+/* clang-format on */
+
 static const struct node_load two_nodes[] = { LOAD("n1", true, 0, 2), LOAD("n2", true, 0, 2) };
 
-static int promise(struct world *w, const struct team *team, const struct challenge *challenge,
-		   const char *flag, struct instance *ret_instance, bool *ret_is_new, struct err *e)
+static int promise_on(struct world *w, const struct node_load two[2], const struct team *team,
+		      const struct challenge *challenge, const char *flag,
+		      struct instance *ret_instance, bool *ret_is_new, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) answers =
 		json_pack("{s:s, s:s}", "flag", flag, "city", "Paris");
@@ -686,12 +611,26 @@ static int promise(struct world *w, const struct team *team, const struct challe
 					    .ttl = 60,
 					    .answers = answers };
 	static atomic_int_fast64_t now = 1000;
-	int r = instances_promise(w->db, w->arena, atomic_fetch_add(&now, 1), &wish, two_nodes, 2,
+	int r = instances_promise(w->db, w->arena, atomic_fetch_add(&now, 1), &wish, two, 2,
 				  ret_instance, ret_is_new, e);
 
 	if (r == 0)
 		instances_row_done(ret_instance);
 	return r;
+}
+
+static int promise(struct world *w, const struct team *team, const struct challenge *challenge,
+		   const char *flag, struct instance *ret_instance, bool *ret_is_new, struct err *e)
+{
+	return promise_on(w, two_nodes, team, challenge, flag, ret_instance, ret_is_new, e);
+}
+
+static int place(struct world *w, const struct waiting *waiting, const struct node_load two[2],
+		 char **ret_node_id, bool *ret_changed)
+{
+	struct err e = ERR_INIT;
+
+	return instances_place(w->db, w->arena, waiting, two, 2, ret_node_id, ret_changed, &e);
 }
 
 TEST(a_team_has_one_live_instance_of_a_challenge)
@@ -721,8 +660,9 @@ TEST(promises_spread_over_the_nodes_and_wait_where_they_are_full)
 	AUTO(struct world, end_world) w;
 	struct instance a, b, c;
 	struct err e = ERR_INIT;
-	char *placed, *node_id;
-	bool is_new;
+	struct waiting next = WAITING_FIRST;
+	char *node_id;
+	bool is_new, changed;
 
 	begin_world(&w);
 	w.competition.max_instances = 0;
@@ -740,11 +680,68 @@ TEST(promises_spread_over_the_nodes_and_wait_where_they_are_full)
 	CHECK_EQ(instances_ended(w.db, &a, 1, &e), 0);
 	CHECK_EQ(promise(&w, &w.red, &crypto, "f", &b, &is_new, &e), 0);
 	CHECK(instances_is_queued(&b));
-	CHECK_EQ(instances_place(w.db, w.arena, two_nodes, 2, &placed, &node_id, &e), 0);
-	CHECK_STR(placed, c.id);
+	CHECK_EQ(instances_next_waiting(w.db, w.arena, &next, &next, &e), 0);
+	CHECK_STR(next.id, c.id);
+	CHECK_EQ(place(&w, &next, two_nodes, &node_id, &changed), 0);
+	CHECK(changed);
 	CHECK_STR(node_id, a.node_id);
-	CHECK_EQ(instances_place(w.db, w.arena, two_nodes, 2, &placed, &node_id, &e), 0);
-	CHECK(!placed);
+	CHECK_EQ(place(&w, &next, two_nodes, &node_id, &changed), -ERR_UNAVAILABLE);
+	CHECK_EQ(instances_next_waiting(w.db, w.arena, &next, &next, &e), 0);
+	CHECK_STR(next.id, b.id);
+	CHECK_EQ(instances_next_waiting(w.db, w.arena, &next, &next, &e), -ERR_NOT_FOUND);
+}
+
+/* A place is given once, however many give it. */
+TEST(who_was_given_a_node_meanwhile_keeps_it)
+{
+	AUTO(struct world, end_world) w;
+	const struct node_load full[] = { LOAD("n1", true, 2, 2), LOAD("n2", true, 2, 2) };
+	struct waiting waiting = { .since = 0 };
+	struct instance instance;
+	struct err e = ERR_INIT;
+	char *node_id;
+	bool is_new, changed;
+
+	begin_world(&w);
+	CHECK_EQ(promise_on(&w, full, &w.red, &web, "f", &instance, &is_new, &e), 0);
+	CHECK(instances_is_queued(&instance));
+	waiting.id = instance.id;
+	CHECK_EQ(place(&w, &waiting, two_nodes, &node_id, &changed), 0);
+	CHECK(changed);
+	CHECK_EQ(place(&w, &waiting, two_nodes, &node_id, &changed), 0);
+	CHECK(!changed);
+	CHECK_EQ(instances_begin_stop(w.db, instance.id, "stopped", NULL, NULL, &e), 0);
+	CHECK_EQ(place(&w, &waiting, two_nodes, &node_id, &changed), 0);
+	CHECK(!changed);
+}
+
+/* What was promised since a node's last report counts, by each measure. */
+TEST(memory_and_processors_are_promised_once)
+{
+	AUTO(struct world, end_world) w;
+	const struct node_load nodes[] = {
+		{ .id = "n1", .healthy = true, .capacity = 9, .memory = { 0, 1000, 400 } },
+		{ .id = "n2", .healthy = true, .capacity = 9, .nano_cpus = { 0, 9, 4 } },
+	};
+	struct instance instance;
+	struct err e = ERR_INIT;
+	int placed[2] = { 0 };
+	bool is_new;
+
+	begin_world(&w);
+	w.competition.max_instances = 0;
+	for (size_t i = 0; i < 4; i++) {
+		const struct challenge *challenge = i % 2 ? &web : &pwn;
+
+		CHECK_EQ(promise_on(&w, nodes, i < 2 ? &w.red : &w.blue, challenge, "f", &instance,
+				    &is_new, &e),
+			 0);
+		placed[strcmp(instance.node_id, "n2") == 0]++;
+	}
+	CHECK_EQ(placed[0], 2);
+	CHECK_EQ(placed[1], 2);
+	CHECK_EQ(promise_on(&w, nodes, &w.red, &crypto, "f", &instance, &is_new, &e), 0);
+	CHECK(instances_is_queued(&instance));
 }
 
 TEST(a_team_gets_no_more_than_its_quota)
@@ -1001,11 +998,6 @@ TEST(right_answers_at_once_give_one_first_blood_and_one_solve_a_team)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(the_node_with_the_smallest_share_in_use_is_picked),
-		T(of_equal_shares_the_larger_node_is_picked_then_the_first),
-		T(a_node_that_has_the_images_is_picked_before_one_with_more_room),
-		T(neither_an_unwell_nor_a_full_nor_a_drained_nor_an_avoided_node_is_picked),
-		T(where_no_node_fits_the_reason_is_named),
 		T(a_node_is_lost_after_three_misses_and_answers_twice_to_be_healthy),
 		T(a_node_that_says_it_is_unwell_is_degraded_but_never_lost),
 		T(a_static_challenge_keeps_its_value),
@@ -1032,6 +1024,8 @@ int main(void)
 		T(an_account_is_in_one_team_and_a_team_has_no_more_than_its_size),
 		T(a_team_has_one_live_instance_of_a_challenge),
 		T(promises_spread_over_the_nodes_and_wait_where_they_are_full),
+		T(who_was_given_a_node_meanwhile_keeps_it),
+		T(memory_and_processors_are_promised_once),
 		T(a_team_gets_no_more_than_its_quota),
 		T(what_moves_has_another_id_than_a_copy_that_a_node_may_still_hold),
 		T(starts_at_once_give_one_instance),
