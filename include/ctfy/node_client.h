@@ -145,6 +145,23 @@ CTFY_API int ctfy_node_rescan_challenges(struct ctfy_node_client *client,
 					 const struct ctfy_call *call, struct ctfy_error *error);
 CTFY_API void ctfy_rescan_done(struct ctfy_rescan *rescan);
 
+/*
+ * What is wrong with challenges, as `ctfy challenge lint` says it, under the node's policy. Of
+ * ctfy's own nodes only.
+ */
+
+/* GET /admin/challenges/{id}/lint. NODE: 404. */
+CTFY_API int ctfy_node_lint_challenge(struct ctfy_node_client *client, const char *challenge_id,
+				      struct ctfy_lint *ret_lint, const struct ctfy_call *call,
+				      struct ctfy_error *error);
+CTFY_API void ctfy_lint_done(struct ctfy_lint *lint);
+
+/* GET /admin/challenges/lint: of every challenge folder, those that do not load too. */
+CTFY_API int ctfy_node_lint_all_challenges(struct ctfy_node_client *client,
+					   struct ctfy_lints *ret_lints,
+					   const struct ctfy_call *call, struct ctfy_error *error);
+CTFY_API void ctfy_lints_done(struct ctfy_lints *lints);
+
 /* Images: built from challenges' Dockerfiles, pulled from registries. Work goes on after return. */
 
 /* POST /admin/challenges/{id}/build: begins a build; the row says "building". NODE: 404. */

@@ -126,6 +126,32 @@ struct ctfy_bulk {
 	size_t skipped_in_progress_count;
 };
 
+/* A fault, a warning or a refusal in a challenge's files. */
+struct ctfy_problem {
+	char *kind; /* "error", "warning", or "policy": refused unless the operator opts in */
+	char *file; /* from the node's directory of challenges */
+	int64_t line, column; /* from 1; 0: the whole file */
+	char *key;            /* "services.web.privileged"; NULL: none */
+	char *message;
+	char *opt_in; /* "policy": what the operator's policy would have to allow, */
+	char *allows; /* and what it lets happen */
+};
+
+/* What `ctfy challenge lint` says of a challenge. */
+struct ctfy_lint {
+	char *path;    /* its folder, from the node's directory of challenges */
+	char *id;      /* NULL where it does not load */
+	char *dialect; /* likewise */
+	char *outcome; /* "fine", "policy" or "faulty" */
+	struct ctfy_problem *problems;
+	size_t problem_count;
+};
+
+struct ctfy_lints {
+	struct ctfy_lint *challenges;
+	size_t challenge_count;
+};
+
 struct ctfy_container {
 	char *container_id;
 	char *name;

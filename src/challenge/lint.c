@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/challenge.h"
 #include "challenge/plan.h"
@@ -65,51 +66,51 @@ static void check_sense(const struct challenge *challenge, const struct plan *pl
 }
 
 static int judge(const char *path, const struct policy *policy, struct lint_result *result,
-		 struct challenge **ret_challenge, struct err *e)
+		 struct err *e)
 {
 	AUTO(struct plan *, plan_freep) plan = NULL;
 	AUTO(json_t *, json_decrefp) answers = NULL;
 	struct plan_facts facts = { .instance_id = "lint", .public_host = "localhost" };
 	int r;
 
-	r = challenge_load(path, ret_challenge, &result->problems, e);
+	r = challenge_load(path, &result->challenge, &result->problems, e);
 	if (r < 0)
 		return r;
-	r = challenge_answers(*ret_challenge, &answers, e);
+	r = challenge_answers(result->challenge, &answers, e);
 	if (r < 0)
 		return r;
 	facts.answers = answers;
-	r = plan_make(*ret_challenge, policy, &facts, &plan, &result->problems, e);
+	r = plan_make(result->challenge, policy, &facts, &plan, &result->problems, e);
 	if (r == 0)
-		check_sense(*ret_challenge, plan, &result->problems);
+		check_sense(result->challenge, plan, &result->problems);
 	return r;
 }
 
 /* Files are named from the challenge's folder; people want them from where they stand. */
-static int name_files(const char *path, struct problems *problems, struct err *e)
+static int name_files(const char *path, const char *name, struct problems *problems, struct err *e)
 {
 	struct stat st;
-	size_t len = strlen(path);
+	size_t len = strlen(name);
 
 	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
-		const char *slash = strrchr(path, '/');
+		const char *slash = strrchr(name, '/');
 
-		len = slash ? (size_t)(slash - path) : 0;
+		len = slash ? (size_t)(slash - name) : 0;
 	}
-	while (len > 1 && path[len - 1] == '/')
+	while (len > 1 && name[len - 1] == '/')
 		len--;
 	for (size_t i = 0; i < problems->count; i++) {
-		char *old = problems->rows[i].file, *name;
+		char *old = problems->rows[i].file, *file;
 
 		if (old && old[0] == '/')
 			continue;
-		name = !old       ? strdup(path)
+		file = !old       ? strdup(name)
 		       : len == 0 ? strdup(old)
-				  : strf("%.*s/%s", (int)len, path, old);
-		if (!name)
+				  : strf("%.*s/%s", (int)len, name, old);
+		if (!file)
 			return err_memory(e);
 		free(old);
-		problems->rows[i].file = name;
+		problems->rows[i].file = file;
 	}
 	return 0;
 }
@@ -119,32 +120,76 @@ static enum lint_outcome outcome_of(int r)
 	return r == 0 ? LINT_FINE : r == -ERR_POLICY ? LINT_POLICY : LINT_FAULTY;
 }
 
-static int lint_one(void *cookie, const char *path)
+int lint_challenge(const char *path, const char *name, const struct policy *policy,
+		   struct lint_result *ret_result, struct err *e)
 {
-	AUTO(struct challenge *, challenge_freep) challenge = NULL;
-	struct linter *in = cookie;
-	struct lint_result result = { .path = path };
-	struct err e = ERR_INIT;
-	int r = judge(path, in->policy, &result, &challenge, &e);
+	AUTO(struct lint_result, lint_result_done) result = { .path = name };
+	struct err cause = ERR_INIT;
+	int r = judge(path, policy, &result, &cause);
 
 	if (r == -ERR_MEMORY)
-		return err_memory(in->e);
+		return err_memory(e);
 	result.outcome = outcome_of(r);
 	if (r < 0 && !problems_refusals(&result.problems))
-		problem_add(&result.problems, PROBLEM_ERROR, NULL, 0, 0, NULL, "%s", e.msg);
-	r = name_files(path, &result.problems, in->e);
-	if (challenge) {
-		result.id = challenge->id;
-		result.dialect = challenge->dialect;
-	}
-	in->totals->challenges++;
-	in->totals->by_outcome[result.outcome]++;
-	for (size_t i = 0; i < ARRAY_SIZE(result.problems.by_kind); i++)
-		in->totals->problems[i] += result.problems.by_kind[i];
-	if (r == 0)
-		in->each(in->cookie, &result);
-	problems_done(&result.problems);
-	return r;
+		problem_add(&result.problems, PROBLEM_ERROR, NULL, 0, 0, NULL, "%s", cause.msg);
+	r = name_files(path, name, &result.problems, e);
+	if (r < 0)
+		return r;
+	*ret_result = result;
+	result = (struct lint_result){ .path = NULL };
+	return 0;
+}
+
+void lint_result_done(struct lint_result *result)
+{
+	challenge_free(result->challenge);
+	problems_done(&result->problems);
+}
+
+json_t *lint_result_json(const struct lint_result *result)
+{
+	static const char *const outcomes[] = {
+		[LINT_FINE] = "fine", [LINT_POLICY] = "policy", [LINT_FAULTY] = "faulty"
+	};
+	const struct challenge *challenge = result->challenge;
+
+	return json_pack("{s:o, s:o, s:s?, s:s, s:o}", "path", json_text(result->path), "id",
+			 challenge ? json_text(challenge->id) : json_null(), "dialect",
+			 challenge ? challenge->dialect : NULL, "outcome",
+			 outcomes[result->outcome], "problems", problems_json(&result->problems));
+}
+
+void lint_totals_add(struct lint_totals *totals, const struct lint_result *result)
+{
+	totals->challenges++;
+	totals->by_outcome[result->outcome]++;
+	for (size_t i = 0; i < ARRAY_SIZE(result->problems.by_kind); i++)
+		totals->problems[i] += result->problems.by_kind[i];
+}
+
+json_t *lint_totals_json(const struct lint_totals *totals)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "challenges",
+			 (json_int_t)totals->challenges, "fine",
+			 (json_int_t)totals->by_outcome[LINT_FINE], "policy",
+			 (json_int_t)totals->by_outcome[LINT_POLICY], "faulty",
+			 (json_int_t)totals->by_outcome[LINT_FAULTY], "errors",
+			 (json_int_t)totals->problems[PROBLEM_ERROR], "policies",
+			 (json_int_t)totals->problems[PROBLEM_POLICY], "warnings",
+			 (json_int_t)totals->problems[PROBLEM_WARNING]);
+}
+
+static int lint_one(void *cookie, const char *path)
+{
+	AUTO(struct lint_result, lint_result_done) result = { .path = path };
+	struct linter *in = cookie;
+	int r = lint_challenge(path, path, in->policy, &result, in->e);
+
+	if (r < 0)
+		return r;
+	lint_totals_add(in->totals, &result);
+	in->each(in->cookie, &result);
+	return 0;
 }
 
 int lint_path(const char *path, const struct policy *policy, struct lint_totals *totals,

@@ -100,20 +100,23 @@ struct reader {
 	struct problems *problems;
 };
 
-static bool opt_in_exists(const char *pattern)
+const char *policy_opt_in_meaning(const char *opt_in)
 {
-	size_t len = strcspn(pattern, ":");
+	size_t len = strcspn(opt_in, ":");
 
-	if (strchr(pattern, '*'))
-		return true;
 	for (size_t i = 0; i < policy_opt_in_count; i++) {
 		const char *name = policy_opt_ins[i].name;
 
-		if (strcspn(name, ":") == len && strncmp(name, pattern, len) == 0 &&
-		    name[len] == pattern[len])
-			return true;
+		if (strcspn(name, ":") == len && strncmp(name, opt_in, len) == 0 &&
+		    name[len] == opt_in[len])
+			return policy_opt_ins[i].meaning;
 	}
-	return false;
+	return NULL;
+}
+
+static bool opt_in_exists(const char *pattern)
+{
+	return strchr(pattern, '*') || policy_opt_in_meaning(pattern);
 }
 
 static void read_allow(struct reader *in, const struct yaml_node *node, struct grant *grant)

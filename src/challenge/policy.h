@@ -64,4 +64,7 @@ struct policy_opt_in {
 extern const struct policy_opt_in policy_opt_ins[];
 extern const size_t policy_opt_in_count;
 
+/* What an opt-in as it is asked for ("capability:SYS_PTRACE") lets happen; NULL: there is none. */
+const char *policy_opt_in_meaning(const char *opt_in);
+
 #endif

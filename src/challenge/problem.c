@@ -2,10 +2,13 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "base/yaml.h"
+#include "challenge/policy.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +108,65 @@ char *problem_text(const struct problem *problem)
 	if (problem->opt_in)
 		buf_printf(&b, " (opt-in: %s)", problem->opt_in);
 	return buf_take(&b);
+}
+
+static json_t *text_or_null(const char *text)
+{
+	return text ? json_text(text) : json_null();
+}
+
+static json_t *problem_json(const struct problem *problem)
+{
+	const char *allows = problem->opt_in ? policy_opt_in_meaning(problem->opt_in) : NULL;
+
+	return json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:s?}", "kind",
+			 problem_kind_name(problem->kind), "file", text_or_null(problem->file),
+			 "line", (json_int_t)problem->line, "column", (json_int_t)problem->column,
+			 "key", text_or_null(problem->key), "message",
+			 text_or_null(problem->message), "opt_in", text_or_null(problem->opt_in),
+			 "allows", allows);
+}
+
+json_t *problems_json(const struct problems *problems)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < problems->count; i++)
+		json_array_append_new(array, problem_json(&problems->rows[i]));
+	return array;
+}
+
+static bool kind_of(const char *name, enum problem_kind *ret_kind)
+{
+	for (int kind = PROBLEM_WARNING; kind <= PROBLEM_POLICY; kind++)
+		if (name && strcmp(name, problem_kind_name((enum problem_kind)kind)) == 0) {
+			*ret_kind = (enum problem_kind)kind;
+			return true;
+		}
+	return false;
+}
+
+void problems_from_json(const json_t *array, struct problems *problems)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach (array, i, row) {
+		const char *opt_in = json_string_value(json_object_get(row, "opt_in"));
+		const char *message = json_string_value(json_object_get(row, "message"));
+		enum problem_kind kind;
+		size_t before = problems->count;
+
+		if (!kind_of(json_string_value(json_object_get(row, "kind")), &kind))
+			continue;
+		problem_add(problems, kind, json_string_value(json_object_get(row, "file")),
+			    (unsigned)json_integer_value(json_object_get(row, "line")),
+			    (unsigned)json_integer_value(json_object_get(row, "column")),
+			    json_string_value(json_object_get(row, "key")), "%s",
+			    message ? message : "");
+		if (opt_in && problems->count > before)
+			problems->rows[before].opt_in = strdup(opt_in);
+	}
 }
 
 int problems_error(const struct problems *problems, struct err *e)

@@ -4,6 +4,7 @@
 #ifndef CHALLENGE_PROBLEM_H
 #define CHALLENGE_PROBLEM_H
 
+#include <jansson.h>
 #include <stddef.h>
 
 struct err;
@@ -55,6 +56,15 @@ __attribute__((format(printf, 5, 6))) void problem_policy(struct problems *probl
 /* "file:line:col: policy: key: message", without what is unknown; the caller's. */
 char *problem_text(const struct problem *problem);
 const char *problem_kind_name(enum problem_kind kind);
+
+/*
+ * [{kind, file, line, column, key, message, opt_in, allows}], a new array: what is unknown is null
+ * (a line and a column 0), and "allows" what the opt-in would let the challenge do.
+ */
+json_t *problems_json(const struct problems *problems);
+
+/* Appends what such an array tells; what it has of another shape is left out. */
+void problems_from_json(const json_t *array, struct problems *problems);
 
 /* What was found of a kind that forbids a plan. */
 static inline size_t problems_refusals(const struct problems *problems)

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "cli/admin-check.h"
 #include "cli/api.h"
 #include "cli/commands.h"
 #include "cli/print.h"
@@ -518,6 +519,8 @@ static const struct verb verbs[] = {
 	{ "build", "", "Build the challenges' images on every node.", 0, 0, build },
 	{ "pull", "", "Pull them.", 0, 0, pull },
 	{ "images", "", "List how far every node is with them.", 0, 0, show_images },
+	{ "lint", "[CHALLENGE_ID [NODE_ID]]", "What is wrong with challenges, as a node has them.",
+	  0, 2, admin_lint },
 	{ "rescan", "", "Read the challenge folders again, here and on every node.", 0, 0, rescan },
 };
 

@@ -49,10 +49,6 @@ static int complain(const struct err *e)
 
 /* --- lint --------------------------------------------------------------------------------- */
 
-static const char *const outcomes[] = {
-	[LINT_FINE] = "fine", [LINT_POLICY] = "policy", [LINT_FAULTY] = "faulty"
-};
-
 static void print_result(void *cookie, const struct lint_result *result)
 {
 	(void)cookie;
@@ -61,24 +57,7 @@ static void print_result(void *cookie, const struct lint_result *result)
 
 static void collect_result(void *cookie, const struct lint_result *result)
 {
-	json_array_append_new(cookie,
-			      json_pack("{s:o, s:o, s:o, s:s, s:o}", "path",
-					text_json(result->path), "id", text_json(result->id),
-					"dialect", text_json(result->dialect), "outcome",
-					outcomes[result->outcome], "problems",
-					problems_json(&result->problems)));
-}
-
-static json_t *totals_json(const struct lint_totals *totals)
-{
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "challenges",
-			 (json_int_t)totals->challenges, "fine",
-			 (json_int_t)totals->by_outcome[LINT_FINE], "policy",
-			 (json_int_t)totals->by_outcome[LINT_POLICY], "faulty",
-			 (json_int_t)totals->by_outcome[LINT_FAULTY], "errors",
-			 (json_int_t)totals->problems[PROBLEM_ERROR], "policies",
-			 (json_int_t)totals->problems[PROBLEM_POLICY], "warnings",
-			 (json_int_t)totals->problems[PROBLEM_WARNING]);
+	json_array_append_new(cookie, lint_result_json(result));
 }
 
 static void print_totals(const struct lint_totals *totals)
@@ -108,7 +87,7 @@ static int run_lint(struct work *work)
 	}
 	if (work->options.json)
 		print_json_line(json_pack("{s:o, s:o}", "challenges", results, "totals",
-					  totals_json(&totals)));
+					  lint_totals_json(&totals)));
 	else
 		json_decref(results);
 	if (!work->options.json)

@@ -1,6 +1,5 @@
 #include "cli/problem-print.h"
 
-#include "base/json.h"
 #include "base/own.h"
 #include "challenge/problem.h"
 
@@ -38,29 +37,6 @@ void print_problems(const struct problems *problems, FILE *out)
 {
 	for (size_t i = 0; i < problems->count; i++)
 		print_problem(&problems->rows[i], out);
-}
-
-json_t *text_json(const char *text)
-{
-	return text ? json_text(text) : json_null();
-}
-
-json_t *problems_json(const struct problems *problems)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < problems->count; i++) {
-		const struct problem *row = &problems->rows[i];
-
-		json_array_append_new(array, json_pack("{s:s, s:o, s:i, s:i, s:o, s:o, s:o}",
-						       "kind", problem_kind_name(row->kind), "file",
-						       text_json(row->file), "line", (int)row->line,
-						       "column", (int)row->column, "key",
-						       text_json(row->key), "message",
-						       text_json(row->message), "opt_in",
-						       text_json(row->opt_in)));
-	}
-	return array;
 }
 
 void print_json_line(json_t *json)

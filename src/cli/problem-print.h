@@ -1,5 +1,5 @@
 /*
- * A challenge's problems, told to people and to programs.
+ * A challenge's problems on a terminal, and JSON for programs.
  */
 #ifndef CLI_PROBLEM_PRINT_H
 #define CLI_PROBLEM_PRINT_H
@@ -11,12 +11,6 @@ struct problems;
 
 /* A line each, coloured on a terminal. */
 void print_problems(const struct problems *problems, FILE *out);
-
-/* An array of objects; the caller's. */
-json_t *problems_json(const struct problems *problems);
-
-/* A string, whatever bytes it is of, or null for NULL. */
-json_t *text_json(const char *text);
 
 /* Indented, with a newline; takes the object. */
 void print_json_line(json_t *json);

@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "http/serve.h"
 #include "node/catalogue.h"
+#include "node/challenge-http.h"
 #include "node/doctor.h"
 #include "node/instance-http.h"
 #include "node/instance.h"
@@ -34,7 +35,7 @@ struct node_daemon {
 };
 
 static const struct http_route *const route_tables[] = { instance_routes, node_routes, warm_routes,
-							 NULL };
+							 challenge_routes, NULL };
 
 static int listen_on(struct node_daemon *daemon, struct err *e)
 {

@@ -24,6 +24,7 @@ const struct http_route *const platform_route_tables[] = {
 	platform_submission_routes,
 	platform_review_routes,
 	platform_node_routes,
+	platform_check_routes,
 	platform_relay_routes,
 	platform_archive_routes,
 	platform_metrics_routes,

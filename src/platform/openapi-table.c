@@ -115,6 +115,11 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "NewJoinSecret", "~name:s ~single_use:b ~days:i" },
 	{ "ToldJoinSecret", "+JoinSecret ~secret:s ~join_secret:s" },
 	{ "NodeReports", "nodes:[o]" },
+	{ "Problem", "kind:s file:s? line:i column:i key:s? message:s? opt_in:s? allows:s?" },
+	{ "Lint", "path:s id:s? dialect:s? outcome:s problems:[Problem]" },
+	{ "Lints", "challenges:[Lint]" },
+	{ "NodeLint", "node_id:s node:s lint:Lint" },
+	{ "NodeLints", "node_id:s node:s lints:Lints" },
 	{ NULL, NULL },
 };
 
@@ -204,6 +209,8 @@ const struct openapi_route openapi_routes[] = {
 	{ "POST", "/admin/challenges/build", "Have the nodes build images.", WHERE " challenge:s", NULL, "202:NodeReports" },
 	{ "POST", "/admin/challenges/pull", "Have the nodes pull images.", WHERE " challenge:s", NULL, "202:NodeReports" },
 	{ "GET", "/admin/challenges/images", "The images on every node.", WHERE " challenge:s", NULL, "200:NodeReports" },
+	{ "GET", "/admin/challenges/lint", "What is wrong with a node's challenges.", "node:s", NULL, "200:NodeLints" },
+	{ "GET", "/admin/challenges/{id}/lint", "What is wrong with one.", "node:s", NULL, "200:NodeLint" },
 	{ "POST", "/admin/challenges/rescan", "Read the challenge folders again, here and on every node.", NULL, NULL, "200:application/json" },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };

@@ -82,6 +82,7 @@ extern const struct http_route platform_instance_routes[];
 extern const struct http_route platform_attachment_routes[];
 extern const struct http_route platform_submission_routes[];
 extern const struct http_route platform_node_routes[];
+extern const struct http_route platform_check_routes[];
 extern const struct http_route platform_relay_routes[];
 extern const struct http_route platform_web_routes[];
 

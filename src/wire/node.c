@@ -101,4 +101,33 @@ const struct field pull_bulk_fields[] = {
 	BULK(skipped_in_progress),
 	FIELDS_END,
 };
+
+#define PROBLEM(kind, member, flags) FIELD(struct ctfy_problem, kind, member, flags)
+static const struct field problem_fields[] = {
+	PROBLEM(STRING, kind, FIELD_REQUIRED),
+	PROBLEM(STRING, file, 0),
+	PROBLEM(INT, line, 0),
+	PROBLEM(INT, column, 0),
+	PROBLEM(STRING, key, 0),
+	PROBLEM(STRING, message, 0),
+	PROBLEM(STRING, opt_in, 0),
+	PROBLEM(STRING, allows, 0),
+	FIELDS_END,
+};
+
+const struct field lint_fields[] = {
+	FIELD(struct ctfy_lint, STRING, path, FIELD_REQUIRED),
+	FIELD(struct ctfy_lint, STRING, id, 0),
+	FIELD(struct ctfy_lint, STRING, dialect, 0),
+	FIELD(struct ctfy_lint, STRING, outcome, FIELD_REQUIRED),
+	FIELD_LIST_OF(struct ctfy_lint, problems, problem_count, struct ctfy_problem,
+		      problem_fields, FIELD_REQUIRED),
+	FIELDS_END,
+};
+
+const struct field lints_fields[] = {
+	FIELD_LIST_OF(struct ctfy_lints, challenges, challenge_count, struct ctfy_lint,
+		      lint_fields, FIELD_REQUIRED),
+	FIELDS_END,
+};
 /* clang-format on */

@@ -29,4 +29,8 @@ extern const struct field pull_row_fields[];
 extern const struct field pull_rows_fields[];
 extern const struct field pull_bulk_fields[];
 
+/* What is wrong with challenges: struct ctfy_lint and ctfy_lints. */
+extern const struct field lint_fields[];
+extern const struct field lints_fields[];
+
 #endif

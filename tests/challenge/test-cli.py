@@ -66,6 +66,7 @@ class Challenge(unittest.TestCase):
         self.assertEqual(row["problems"], [{
             "kind": "policy", "file": "b/compose.yml", "line": 1, "column": 40,
             "key": "services.web.privileged", "opt_in": "privileged",
+            "allows": "run a service with all rights over the host",
             "message": "a privileged service has all rights over the host"}])
 
     def test_a_folder_whose_name_is_not_utf_8(self):

@@ -46,6 +46,9 @@ HEALTH = {"is_healthy": bool, "services": [{"service": str}]}
 NODE_HEALTH = {"status": str, "running": int, "capacity": int, "version": str, "engine": str}
 STOPPED = {"stopped": [ID], "failed": [{"instance_id": ID, "detail": str}]}
 RESCAN = {"total": int, "added": [ID], "removed": [ID], "errors": [{"path": str, "detail": str}]}
+LINT = {"path": str, "id": (ID, NULL), "dialect": (str, NULL), "outcome": {"fine", "policy", "faulty"},
+        "problems": [{"kind": {"error", "warning", "policy"}, "file": (str, NULL), "line": int, "column": int,
+                      "key": (str, NULL), "message": str, "opt_in": (str, NULL), "allows": (str, NULL)}]}
 CONTAINERS = [{"container_id": str, "name": str, "service": str, "role": {"service", "sidecar"},
                "image": str, "state": str, "health": (str, NULL), "created_at": TIME}]
 ATTACHMENTS = {"attachments": [{"filename": str, "size": int, "content_type": str, "sha256": DIGEST}]}
@@ -427,6 +430,29 @@ class Whole(ContractTest):
         back = self.told(RESCAN, "rescan_challenges")
         self.assertEqual((back["added"], back["removed"], back["errors"]), (["udp"], [], []))
         self.call("stop_instance", instance_id)
+
+
+    def test_what_is_wrong_with_challenges(self):
+        """Beyond the contract: as `ctfy challenge lint` says it, folders that don't load too."""
+        folder = os.path.join(node.challenges, "wrong")
+        shutil.copytree(os.path.join(node.challenges, "plain"), folder)
+        with open(os.path.join(folder, "compose.yml"), "a") as file:
+            file.write("    privileged: true\n    imagine: x\n")
+        self.assertEqual(self.told(RESCAN, "rescan_challenges")["added"], ["wrong"])
+        written = json.loads(subprocess.run([harness.CTFY, "challenge", "lint", "--json", "wrong"],
+                                            cwd=node.challenges, stdout=subprocess.PIPE, check=False).stdout)
+        told = self.told(LINT, "lint_challenge", "wrong")
+        self.assertEqual(told, written["challenges"][0])
+        self.assertEqual({row["kind"] for row in told["problems"]}, {"error", "policy"})
+        with open(os.path.join(folder, "challenge.yml"), "w") as file:
+            file.write("name: [\n")
+        everything = self.told({"challenges": [LINT]}, "lint_all_challenges")
+        self.assertEqual(everything["totals"]["challenges"], len(everything["challenges"]))
+        broken, = [row for row in everything["challenges"] if row["path"] == "wrong"]
+        self.assertEqual((broken["id"], broken["outcome"]), (None, "faulty"))
+        shutil.rmtree(folder)
+        self.assertEqual(self.told(RESCAN, "rescan_challenges")["removed"], ["wrong"])
+        self.refused(404, "lint_challenge", "wrong")
 
 
 # --- Warming ---------------------------------------------------------------------------------

@@ -229,6 +229,26 @@ def rescan():
             "errors": [{"path": "broken/challenge.yml", "detail": "line 3: 'name' is missing"}]}
 
 
+LINT = {"path": "web-login", "id": "web-login", "dialect": "ctfcli", "outcome": "policy", "problems": [
+    {"kind": "policy", "file": "web-login/compose.yml", "line": 4, "column": 17, "key": "services.app.privileged",
+     "message": "a privileged service has all rights over the host", "opt_in": "privileged",
+     "allows": "run a service with all rights over the host"}]}
+
+
+@node.get("/admin/challenges/lint")
+def lint_all():
+    broken = {"path": "broken", "id": None, "dialect": None, "outcome": "faulty", "problems": [
+        {"kind": "error", "file": "broken/challenge.yml", "line": 3, "column": 1, "key": None,
+         "message": "'name' is missing", "opt_in": None, "allows": None}]}
+    return {"challenges": [broken, LINT]}
+
+
+@node.get("/admin/challenges/{challenge_id}/lint")
+def lint(challenge_id: str):
+    known_challenge(challenge_id)
+    return LINT
+
+
 def add_images(word, doing, done, at):
     @node.post(f"/admin/challenges/{word}-all")
     def all_(scope: Optional[Scope] = Body(None)):

@@ -157,6 +157,31 @@ static int rescan_challenges(struct context *c, char **args, int count)
 	return r;
 }
 
+static int lint_challenge(struct context *c, char **args, int count)
+{
+	struct ctfy_lint lint;
+	int r = ctfy_node_lint_challenge(c->client, args[0], &lint, &c->call, &c->error);
+
+	(void)count;
+	if (r == 0)
+		print_json(c, lint_fields, &lint);
+	ctfy_lint_done(&lint);
+	return r;
+}
+
+static int lint_all_challenges(struct context *c, char **args, int count)
+{
+	struct ctfy_lints lints;
+	int r = ctfy_node_lint_all_challenges(c->client, &lints, &c->call, &c->error);
+
+	(void)args;
+	(void)count;
+	if (r == 0)
+		print_json(c, lints_fields, &lints);
+	ctfy_lints_done(&lints);
+	return r;
+}
+
 typedef int one_call(struct ctfy_node_client *client, const char *challenge_id,
 		     struct ctfy_image_row *ret_row, const struct ctfy_call *call,
 		     struct ctfy_error *error);
@@ -505,6 +530,8 @@ static const struct {
 	COMMAND(stop_instance, 1),
 	COMMAND(stop_all, 0),
 	COMMAND(rescan_challenges, 0),
+	COMMAND(lint_challenge, 1),
+	COMMAND(lint_all_challenges, 0),
 	COMMAND(build_challenge, 1),
 	COMMAND(build_all_challenges, 0),
 	COMMAND(get_build_state, 0),

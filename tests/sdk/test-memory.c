@@ -123,6 +123,15 @@ static int rescan(struct ctfy_error *error)
 	return r;
 }
 
+static int lint_all(struct ctfy_error *error)
+{
+	struct ctfy_lints lints;
+	int r = ctfy_node_lint_all_challenges(client, &lints, NULL, error);
+
+	ctfy_lints_done(&lints);
+	return r;
+}
+
 static int build_all(struct ctfy_error *error)
 {
 	const char *const ids[] = { "web-login", "pwn-me" };
@@ -206,6 +215,7 @@ TEST(no_call_breaks_when_memory_ends)
 		make_client,        start_instance,  get_status_and_text, rescan,
 		build_all,          list_containers, get_agent_runtime,   get_traffic,
 		get_container_logs, get_pcap,        write_logs,          open_shell,
+		lint_all,
 	};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)

@@ -206,6 +206,29 @@ TEST(the_node_stops_all_and_scans_again)
 	ctfy_rescan_done(&rescan);
 }
 
+TEST(challenges_are_linted)
+{
+	struct ctfy_lints lints;
+	struct ctfy_lint lint;
+
+	CHECK_EQ(ctfy_node_lint_challenge(client, "web-login", &lint, NULL, &error), 0);
+	CHECK_STR(lint.outcome, "policy");
+	CHECK_EQ(lint.problem_count, 1);
+	CHECK_EQ(lint.problems[0].line, 4);
+	CHECK_STR(lint.problems[0].opt_in, "privileged");
+	CHECK_STR(lint.problems[0].allows, "run a service with all rights over the host");
+	ctfy_lint_done(&lint);
+	check_failed(ctfy_node_lint_challenge(client, "no-such", &lint, NULL, &error),
+		     CTFY_ERROR_NODE, 404, "challenge 'no-such' not found");
+	ctfy_lint_done(&lint);
+
+	CHECK_EQ(ctfy_node_lint_all_challenges(client, &lints, NULL, &error), 0);
+	CHECK_EQ(lints.challenge_count, 2);
+	CHECK(!lints.challenges[0].id);
+	CHECK_STR(lints.challenges[0].problems[0].message, "'name' is missing");
+	ctfy_lints_done(&lints);
+}
+
 TEST(images_are_built)
 {
 	const char *const ids[] = { "pwn-me", "no-such" };
@@ -569,6 +592,7 @@ int main(void)
 		T(a_wrong_token_is_told),
 		T(the_node_tells_its_health),
 		T(the_node_stops_all_and_scans_again),
+		T(challenges_are_linted),
 		T(images_are_built),
 		T(images_are_pulled),
 		T(containers_are_listed),

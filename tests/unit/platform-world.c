@@ -233,6 +233,35 @@ static int serve_images(void *ctx, struct http_req *req, struct http_res *res, s
 					"pwn", "status", "failed"));
 }
 
+static json_t *lint_json(const char *id)
+{
+	return json_pack("{s:s, s:s?, s:n, s:s, s:[{s:s, s:s, s:i, s:i, s:n, s:s, s:s, s:s}]}",
+			 "path", id ? id : "broken", "id", id, "dialect", "outcome", "policy",
+			 "problems", "kind", "policy", "file", "web/compose.yml", "line", 3,
+			 "column", 5, "key", "message", "no", "opt_in", "gpu", "allows",
+			 "use the host's GPUs");
+}
+
+static int serve_lint(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	const char *id = http_param(req, "id");
+
+	(void)ctx;
+	return strcmp(id, "web") == 0
+		       ? http_send_json(res, 200, lint_json(id))
+		       : err_set(e, ERR_NOT_FOUND, "there is no challenge '%s' on this node", id);
+}
+
+static int serve_lint_all(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	(void)ctx;
+	(void)req;
+	(void)e;
+	return http_send_json(res, 200,
+			      json_pack("{s:[o, o], s:{}}", "challenges", lint_json("web"),
+					lint_json(NULL), "totals"));
+}
+
 #define CHALLENGES "/api/v1/admin/challenges/"
 
 static const struct http_route fake_routes[] = {
@@ -240,6 +269,8 @@ static const struct http_route fake_routes[] = {
 	{ "POST", CHALLENGES "pull-all", serve_bulk, 0, 0 },
 	{ "GET", CHALLENGES "build-state", serve_images, 0, 0 },
 	{ "GET", CHALLENGES "pull-state", serve_images, 0, 0 },
+	{ "GET", CHALLENGES "lint", serve_lint_all, 0, 0 },
+	{ "GET", CHALLENGES "{id}/lint", serve_lint, 0, 0 },
 	{ "GET", "/api/v1/health", serve_beat, 0, 0 },
 	{ "POST", "/api/v1/instances", serve_start, 0, 0 },
 	{ "DELETE", "/api/v1/instances/{id}", serve_stop, 0, 0 },

@@ -870,7 +870,7 @@ static void count_result(void *cookie, const struct lint_result *result)
 {
 	struct buf *out = cookie;
 
-	buf_printf(out, "%s:%d ", result->id ? result->id : "-", result->outcome);
+	buf_printf(out, "%s:%d ", result->challenge ? result->challenge->id : "-", result->outcome);
 	for (size_t i = 0; i < result->problems.count; i++) {
 		AUTO(char *, freep) text = problem_text(&result->problems.rows[i]);
 

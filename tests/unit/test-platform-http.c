@@ -725,6 +725,8 @@ static const struct expectation {
 	{ "POST", "/admin/challenges/build", AS_ORGANISER },
 	{ "POST", "/admin/challenges/pull", AS_ORGANISER },
 	{ "GET", "/admin/challenges/images", AS_ORGANISER },
+	{ "GET", "/admin/challenges/lint", AS_ORGANISER },
+	{ "GET", "/admin/challenges/{id}/lint", AS_ORGANISER },
 };
 
 static const struct expectation *expectation_of(const struct http_route *route)

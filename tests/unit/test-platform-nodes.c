@@ -166,6 +166,36 @@ TEST(builds_and_pulls_are_told_per_node_and_within_a_scope)
 		  "pulled");
 }
 
+TEST(what_is_wrong_with_challenges_is_told_by_the_node_that_is_named_else_a_healthy_one)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	char secret[SECRET_TOKEN_SIZE], path[128], gone[64];
+	const struct reply *reply;
+
+	begin_node(&node);
+	begin_world(&w);
+	EXPECT(call(&w, w.admin, "GET", "/admin/challenges/web/lint", NULL, NULL), 503);
+	make_secret(&w, "{}", secret);
+	reply = join(&w, secret, "gone", "http://127.0.0.1:1");
+	snprintf(gone, sizeof(gone), "%s", text(reply, "node_id"));
+	add_node(&w, "n1", &node);
+	wait_for_count(&node, &node.beats, 2);
+	reply = call(&w, w.admin, "GET", "/admin/challenges/web/lint", NULL, NULL);
+	EXPECT(reply, 200);
+	CHECK_STR(text(reply, "node"), "n1");
+	CHECK_STR(string_of(json_object_get(reply->json, "lint"), "outcome"), "policy");
+	reply = call(&w, w.admin, "GET", "/admin/challenges/lint", NULL, NULL);
+	EXPECT(reply, 200);
+	CHECK_EQ(json_array_size(
+			 json_object_get(json_object_get(reply->json, "lints"), "challenges")),
+		 2);
+	EXPECT(call(&w, w.admin, "GET", "/admin/challenges/none/lint", NULL, NULL), 404);
+	EXPECT(call(&w, w.admin, "GET", "/admin/challenges/web/lint?node=none", NULL, NULL), 404);
+	snprintf(path, sizeof(path), "/admin/challenges/web/lint?node=%s", gone);
+	EXPECT(call(&w, w.admin, "GET", path, NULL, NULL), 502);
+}
+
 TEST(what_a_lost_node_ran_goes_to_another_with_the_same_answers_and_its_copy_is_stopped)
 {
 	AUTO(struct fake_node, end_node) first;
@@ -286,6 +316,7 @@ int main(void)
 		T(a_drained_node_gets_nothing_new_and_keeps_what_it_has),
 		T(a_rotated_token_is_good_for_both_directions_and_the_old_one_for_none),
 		T(builds_and_pulls_are_told_per_node_and_within_a_scope),
+		T(what_is_wrong_with_challenges_is_told_by_the_node_that_is_named_else_a_healthy_one),
 		T(what_a_lost_node_ran_goes_to_another_with_the_same_answers_and_its_copy_is_stopped),
 	};
 

@@ -7,5 +7,5 @@ const parts = process.argv.slice(2);
 
 before(openBrowser);
 after(closeBrowser);
-for (const part of parts.length > 0 ? parts : ["play", "organise", "guard"]) await import(`./${part}.mjs`);
+for (const part of parts.length > 0 ? parts : ["play", "organise", "check", "guard"]) await import(`./${part}.mjs`);
 test("the pages ask for nothing that the API's document doesn't have", assertDocumented);

@@ -360,3 +360,22 @@ export interface Archive {
   archived_at: string | null;
   files: { name: string; size: number }[];
 }
+
+export interface Problem {
+  kind: "error" | "warning" | "policy";
+  file: string | null;
+  line: number;
+  column: number;
+  key: string | null;
+  message: string;
+  opt_in: string | null;
+  allows: string | null;
+}
+
+export interface Lint {
+  path: string;
+  id: string | null;
+  dialect: string | null;
+  outcome: "fine" | "policy" | "faulty";
+  problems: Problem[];
+}

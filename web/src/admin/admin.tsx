@@ -4,6 +4,8 @@ import { Empty, Page } from "../ui";
 import { ArchivesPage } from "./archives";
 import { AuditPage } from "./audit";
 import { ChallengesPage } from "./challenges";
+import { CheckPage } from "./check";
+import { ChecksPage } from "./checks";
 import { CompetitionsPage } from "./competitions";
 import { ImagesPage } from "./images";
 import { InstancePage } from "./instance";
@@ -28,6 +30,8 @@ const PLACES: Place[] = [
   { path: "/admin/nodes", page: NodesPage, name: "Nodes" },
   { path: "/admin/images", page: ImagesPage, name: "Images" },
   { path: "/admin/challenges", page: ChallengesPage, name: "Challenges" },
+  { path: "/admin/checks", page: ChecksPage, name: "Checks" },
+  { path: "/admin/checks/:id", page: CheckPage },
   { path: "/admin/submissions", page: SubmissionsPage, name: "Submissions" },
   { path: "/admin/reviews", page: ReviewsPage, name: "Reviews" },
   { path: "/admin/teams", page: TeamsPage, name: "Teams" },

@@ -1,0 +1,45 @@
+#include "node/challenge-http.h"
+
+#include "base/err.h"
+#include "base/id.h"
+#include "node/lint.h"
+
+/* The challenge a path names. An id that can't be one is 422, never a path. */
+static int challenge_id(struct http_req *req, const char **ret_id, struct err *e)
+{
+	*ret_id = http_param(req, "id");
+	return id_valid(*ret_id)
+		       ? 0
+		       : err_set(e, ERR_VALIDATION,
+				 "'%s' is not an id: [A-Za-z0-9][A-Za-z0-9_.-]{0,62}", *ret_id);
+}
+
+static int serve_lint(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	json_t *json = NULL;
+	const char *id;
+	int r;
+
+	r = challenge_id(req, &id, e);
+	if (r == 0)
+		r = node_lint(ctx, id, &json, e);
+	return r < 0 ? r : http_send_json(res, 200, json);
+}
+
+static int serve_lint_all(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	json_t *json = NULL;
+	int r;
+
+	(void)req;
+	r = node_lint_all(ctx, &json, e);
+	return r < 0 ? r : http_send_json(res, 200, json);
+}
+
+#define CHALLENGES "/api/v1/admin/challenges/"
+
+const struct http_route challenge_routes[] = {
+	{ .method = "GET", .path = CHALLENGES "lint", .serve = serve_lint_all },
+	{ .method = "GET", .path = CHALLENGES "{id}/lint", .serve = serve_lint },
+	{ .method = NULL },
+};
