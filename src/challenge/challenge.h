@@ -113,6 +113,7 @@ struct challenge {
 	size_t template_count;
 	int64_t health_deadline_ms; /* 0: the node's default */
 	int64_t ttl;                /* seconds an instance lives; 0: the platform's default */
+	int64_t max_instances;      /* of it at once, of all teams together; 0: no limit */
 	bool egress;                /* asks for new connections to the outside */
 	const struct yaml_node *egress_node;
 	enum capture_mode capture; /* asks for these sidecars */

@@ -346,6 +346,7 @@ char *challenge_yaml(const struct challenge *c)
 	put_hints(&out, c);
 	put_endpoints(&out, c);
 	put_duration(&out, "ttl", c->ttl * 1000);
+	put_number(&out, 0, "max_instances", c->max_instances);
 	put_duration(&out, "health_deadline", c->health_deadline_ms);
 	put_true(&out, "egress", c->egress);
 	put_true(&out, "capture", c->capture == CAPTURE_ALL);

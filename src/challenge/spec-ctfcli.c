@@ -139,6 +139,7 @@ static const struct spec_key keys[] = {
 	{ "image", read_image },
 	{ "initial", read_initial },
 	{ "logic", NULL },
+	{ "max_instances", spec_read_max_instances },
 	{ "minimum", spec_read_minimum },
 	{ "module", NULL },
 	{ "name", spec_read_name },

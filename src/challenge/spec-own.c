@@ -248,6 +248,11 @@ void spec_read_templates(struct spec *spec, const struct yaml_node *value)
 	}
 }
 
+void spec_read_max_instances(struct spec *spec, const struct yaml_node *value)
+{
+	spec->challenge->max_instances = spec_integer(spec, value, "max_instances");
+}
+
 void spec_read_ttl(struct spec *spec, const struct yaml_node *value)
 {
 	spec->challenge->ttl = spec_duration(spec, value, "ttl") / 1000;

@@ -90,8 +90,8 @@ spec_key_fn spec_read_name, spec_read_author, spec_read_category, spec_read_desc
 
 /* And of those that ctfy adds. */
 spec_key_fn spec_read_questions, spec_read_attachments, spec_read_endpoints, spec_read_templates,
-	spec_read_ttl, spec_read_health_deadline, spec_read_egress, spec_read_capture,
-	spec_read_record_http, spec_read_vpn, spec_read_compose;
+	spec_read_ttl, spec_read_max_instances, spec_read_health_deadline, spec_read_egress,
+	spec_read_capture, spec_read_record_http, spec_read_vpn, spec_read_compose;
 
 /* The questions of a folder that has a compose file and no spec. */
 void spec_read_bare(struct spec *spec, const struct yaml_node *model, const char *dir);

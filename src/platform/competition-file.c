@@ -249,6 +249,7 @@ static const struct key challenge_keys[] = {
 	{ "decay", read_own_count, offsetof(struct competition_challenge, decay) },
 	{ "function", read_function, offsetof(struct competition_challenge, function) },
 	{ "attempts", read_own_count, offsetof(struct competition_challenge, attempts) },
+	{ "max_instances", read_own_count, offsetof(struct competition_challenge, max_instances) },
 	{ NULL, NULL, 0 },
 };
 
@@ -320,6 +321,7 @@ static const struct key competition_keys[] = {
 	{ "team_size", read_count, offsetof(struct competition, team_size) },
 	{ "instance_ttl", read_seconds, offsetof(struct competition, instance_ttl) },
 	{ "max_instances", read_count, offsetof(struct competition, max_instances) },
+	{ "max_instances_total", read_count, offsetof(struct competition, max_instances_total) },
 	{ "first_blood", read_first_blood, 0 },
 	{ "answer_rate", read_rate, offsetof(struct competition, answer_rate) },
 	{ "practice", read_bool, offsetof(struct competition, practice) },

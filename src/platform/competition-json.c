@@ -43,6 +43,7 @@ static const struct field public_fields[] = {
 
 static const struct field more_fields[] = {
 	FIELD(struct competition, STRING, invite, 0),
+	FIELD(struct competition, INT, max_instances_total, 0),
 	FIELD(struct competition, BOOL, every_challenge, 0),
 	FIELD_LIST_OF(struct competition, entrants, entrant_count, struct competition_entrant,
 		      entrant_fields, 0),
@@ -82,6 +83,7 @@ static json_t *challenge_json(const struct competition_challenge *c)
 	if (c->function)
 		json_object_set_new(json, "function", json_string(c->function));
 	set_count(json, "attempts", c->attempts);
+	set_count(json, "max_instances", c->max_instances);
 	return json;
 }
 

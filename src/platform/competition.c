@@ -67,7 +67,7 @@ bool competition_has_division(const struct competition *competition, const char 
 	return false;
 }
 
-static void adapt_score(const struct competition_challenge *own, struct challenge *challenge)
+static void adapt_numbers(const struct competition_challenge *own, struct challenge *challenge)
 {
 	if (own->value)
 		challenge->value = *own->value;
@@ -81,6 +81,8 @@ static void adapt_score(const struct competition_challenge *own, struct challeng
 	}
 	if (own->attempts)
 		challenge->attempts = *own->attempts;
+	if (own->max_instances)
+		challenge->max_instances = *own->max_instances;
 }
 
 /* What the challenge requires by itself, and what it requires here. */
@@ -119,7 +121,7 @@ int competition_adapt(const struct competition *competition, struct arena *arena
 		return err_memory(e);
 	*copy = *challenge;
 	*ret_challenge = copy;
-	adapt_score(own, copy);
+	adapt_numbers(own, copy);
 	return adapt_requires(own, arena, copy, e);
 }
 

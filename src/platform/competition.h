@@ -38,11 +38,12 @@ struct competition_challenge {
 	int64_t closes_at; /* takes no more answers, but keeps its points; 0: never */
 	char **requires_;  /* ids of challenges to be solved before */
 	size_t require_count;
-	int64_t *value; /* these six: NULL is the challenge's own */
+	int64_t *value; /* these seven: NULL is the challenge's own */
 	int64_t *minimum;
 	int64_t *decay;
 	char *function; /* "linear", "logarithmic", or "static": it doesn't fall */
 	int64_t *attempts;
+	int64_t *max_instances;
 };
 
 struct competition {
@@ -58,7 +59,8 @@ struct competition {
 	int64_t team_size;     /* most members; 0: no limit */
 	int64_t instance_ttl;  /* seconds an instance lives, unless its challenge says otherwise */
 	int64_t max_instances; /* of one team at once; 0: no limit */
-	int64_t first_blood;   /* points for the first to solve a challenge, and */
+	int64_t max_instances_total; /* of all its teams at once; 0: no limit */
+	int64_t first_blood;         /* points for the first to solve a challenge, and */
 	int64_t first_blood_percent; /* of its value */
 	struct rate answer_rate;     /* of one team at one challenge */
 	bool practice;               /* after the end it may be played on, for nothing */

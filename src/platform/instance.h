@@ -72,7 +72,7 @@ struct instance_wish {
  * (ret_is_new false). Counting, picking and promising are one transaction: nothing is promised
  * twice. Where all nodes are full, or others wait already, it waits for its turn. Fails with
  * UNAVAILABLE (no node, or INSTANCE_QUEUE_MAX wait), CONFLICT (still stopping) or RATE_LIMITED (the
- * team has as many as it may).
+ * team, the challenge or the competition has as many as it may).
  */
 enum { INSTANCE_QUEUE_MAX = 1000 };
 

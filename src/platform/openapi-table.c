@@ -37,8 +37,8 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "Rate", "burst:i period_ms:i" },
 	{ "Entrant", "name:s ~division:s ~code:s" },
 	{ "CompetitionChallenge", "id:s ~opens_at:t ~closes_at:t ~requires:[s] ~value:i ~minimum:i"
-				  " ~decay:i ~function:s ~attempts:i" },
-	{ "WholeCompetition", "+Competition invite:s? every_challenge:b entrants:[Entrant]"
+				  " ~decay:i ~function:s ~attempts:i ~max_instances:i" },
+	{ "WholeCompetition", "+Competition invite:s? max_instances_total:i every_challenge:b entrants:[Entrant]"
 			      " answer_rate:Rate? challenges:[CompetitionChallenge] ~file:s" },
 	{ "Change", "key:s from:* to:*" },
 	{ "AppliedCompetition", "+WholeCompetition changes:[Change]" },

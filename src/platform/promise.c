@@ -75,21 +75,83 @@ static int count_promises(struct db *db, struct arena *arena, const struct node_
 	return 0;
 }
 
-static int check_quota(struct db *db, const struct instance_wish *wish, struct err *e)
-{
-	int64_t most = wish->competition->max_instances, live;
-	int r;
+/* How many may be live of what a statement counts. */
+struct quota {
+	int64_t most; /* 0: no limit */
+	const char *count, *of;
+};
 
-	if (most == 0)
-		return 0;
-	r = rows_count(db, "SELECT COUNT(*) FROM instance WHERE team_id = ? AND live = 1",
-		       DB_ARGS(db_text(wish->team_id)), &live, e);
-	if (r == 0 && live >= most)
-		return err_set(e, ERR_RATE_LIMITED,
-			       "your team has %lld instances, the most it may have at once: stop "
-			       "one first",
-			       (long long)live);
+static int is_used_up(struct db *db, const struct quota *quota, bool *ret_used_up, struct err *e)
+{
+	int64_t live = 0;
+	int r = quota->most ? rows_count(db, quota->count, DB_ARGS(db_text(quota->of)), &live, e)
+			    : 0;
+
+	*ret_used_up = quota->most && live >= quota->most;
 	return r;
+}
+
+static int check_team(struct db *db, const struct instance_wish *wish, struct err *e)
+{
+	const struct quota quota = {
+		wish->competition->max_instances,
+		"SELECT COUNT(*) FROM instance WHERE team_id = ? AND live = 1",
+		wish->team_id,
+	};
+	bool used_up;
+	int r = is_used_up(db, &quota, &used_up, e);
+
+	if (r == 0 && used_up)
+		return err_set(e, ERR_RATE_LIMITED,
+			       "your team has as many instances as it may have at once "
+			       "(max_instances: %lld): stop one first",
+			       (long long)quota.most);
+	return r;
+}
+
+static int check_challenge(struct db *db, const struct instance_wish *wish, struct err *e)
+{
+	const struct quota quota = {
+		wish->challenge->max_instances,
+		"SELECT COUNT(*) FROM instance WHERE challenge_id = ? AND live = 1",
+		wish->challenge->id,
+	};
+	bool used_up;
+	int r = is_used_up(db, &quota, &used_up, e);
+
+	if (r == 0 && used_up)
+		return err_set(e, ERR_RATE_LIMITED,
+			       "there are as many instances of '%s' as all teams may have at once "
+			       "(max_instances: %lld): try again when one has ended",
+			       quota.of, (long long)quota.most);
+	return r;
+}
+
+static int check_competition(struct db *db, const struct instance_wish *wish, struct err *e)
+{
+	const struct quota quota = {
+		wish->competition->max_instances_total,
+		"SELECT COUNT(*) FROM instance WHERE competition_id = ? AND live = 1",
+		wish->competition->id,
+	};
+	bool used_up;
+	int r = is_used_up(db, &quota, &used_up, e);
+
+	if (r == 0 && used_up)
+		return err_set(e, ERR_RATE_LIMITED,
+			       "there are as many instances in '%s' as all its teams may have at "
+			       "once (max_instances_total: %lld): try again when one has ended",
+			       wish->competition->name, (long long)quota.most);
+	return r;
+}
+
+static int check_quotas(struct db *db, const struct instance_wish *wish, struct err *e)
+{
+	int r = check_team(db, wish, e);
+
+	if (r == 0)
+		r = check_challenge(db, wish, e);
+	return r < 0 ? r : check_competition(db, wish, e);
 }
 
 /* Whether no other instance has this answer: it is known again by its hash. */
@@ -196,7 +258,7 @@ static int promise_new(struct db *db, struct arena *arena, int64_t now,
 		       size_t node_count, const char *id, struct err *e)
 {
 	const struct node_load *node = NULL;
-	int r = check_quota(db, wish, e);
+	int r = check_quotas(db, wish, e);
 
 	if (r == 0)
 		r = promise_place(db, arena, nodes, node_count, &node, e);

@@ -271,6 +271,10 @@ static const char *const migrations[] = {
 	"CREATE INDEX instance_on_node ON instance (node_id, memory, nano_cpus) WHERE live = 1;"
 	"CREATE INDEX instance_queue ON instance (created_at, id)"
 	" WHERE live = 1 AND node_id = '' AND status = 'starting';",
+
+	/* What quotas count. */
+	"CREATE INDEX instance_of_challenge ON instance (challenge_id) WHERE live = 1;"
+	"CREATE INDEX instance_of_competition ON instance (competition_id) WHERE live = 1;",
 	NULL,
 };
 

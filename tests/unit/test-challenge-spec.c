@@ -183,6 +183,7 @@ TEST(a_faulty_spec_is_refused_with_its_place)
 		{ "name: x\nendpoints: [{port: 0}]", "needs a 'port' from 1 to 65535" },
 		{ "name: x\nendpoints: [{port: 1, protocol: gopher}]", "'gopher' is not tcp" },
 		{ "name: x\nttl: soon", "'soon' is not a duration" },
+		{ "name: x\nmax_instances: -1", "'-1' is not a whole number" },
 		{ "name: x\ntemplates: [gone]", "templates: 'gone' does not exist" },
 		{ "name: x\ncompose: {version: 3}", "compose: needs its 'services'" },
 		{ "name: x\nname: y", "the key 'name' is already defined at line 1" },
@@ -352,11 +353,12 @@ TEST(a_spec_tells_what_its_instances_need)
 {
 	folder_open(&f);
 	folder_write(&f, "compose.yml", "services: {web: {image: i}, db: {image: i}}\n");
-	load_spec("challenge.yml",
-		  "name: x\nflags: [f]\nttl: 90m\nhealth_deadline: 30\ncapture: true\n"
-		  "record_http: true\nvpn: true\n"
-		  "endpoints: [{service: web, port: 8080, protocol: http}]\n");
+	load_spec("challenge.yml", "name: x\nflags: [f]\nttl: 90m\nmax_instances: "
+				   "7\nhealth_deadline: 30\ncapture: true\n"
+				   "record_http: true\nvpn: true\n"
+				   "endpoints: [{service: web, port: 8080, protocol: http}]\n");
 	CHECK_EQ(f.challenge->ttl, 5400);
+	CHECK_EQ(f.challenge->max_instances, 7);
 	CHECK_EQ(f.challenge->health_deadline_ms, 30000);
 	CHECK_EQ(f.challenge->capture, CAPTURE_ALL);
 	CHECK(f.challenge->record_http);

@@ -78,8 +78,9 @@ TEST(applying_tells_what_changes_and_the_same_again_changes_nothing)
 TEST(a_restart_keeps_every_rule)
 {
 	static const char file[] =
-		"id: ctf\ndivisions: [{id: a, name: Students}]\nfirst_blood: 5%\n"
-		"challenges:\n  - {id: quiz, value: 70, attempts: 3}\n  - web\n";
+		"id: ctf\ndivisions: [{id: a, name: Students}]\nfirst_blood: "
+		"5%\nmax_instances_total: 99\n"
+		"challenges:\n  - {id: quiz, value: 70, attempts: 3, max_instances: 4}\n  - web\n";
 	AUTO(struct world, end_platform) w;
 	AUTO(json_t *, json_decrefp) before = NULL;
 
@@ -91,6 +92,32 @@ TEST(a_restart_keeps_every_rule)
 	CHECK(json_equal(before,
 			 call(&w, w.admin, "GET", "/admin/competitions/ctf", NULL, NULL)->json));
 	CHECK_STR(json_string_value(json_object_get(before, "file")), file);
+}
+
+TEST(a_challenge_that_is_scarce_here_is_given_to_so_many)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	apply(&w, "id: ctf\nchallenges: [{id: web, max_instances: 1}, pwn]\n");
+	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT), 201);
+	reply = call(&w, w.bob, "POST", "/challenges/web/instance", NULL, WAIT);
+	EXPECT(reply, 429);
+	CHECK(strstr(text(reply, "detail"), "'web'") &&
+	      strstr(text(reply, "detail"), "max_instances: 1"));
+	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT), 200);
+
+	apply(&w, "id: ctf\nmax_instances_total: 1\n");
+	reply = call(&w, w.bob, "POST", "/challenges/pwn/instance", NULL, WAIT);
+	EXPECT(reply, 429);
+	CHECK(strstr(text(reply, "detail"), "max_instances_total: 1"));
+	EXPECT(call(&w, w.alice, "DELETE", "/challenges/web/instance", NULL, WAIT), 200);
+	EXPECT(call(&w, w.bob, "POST", "/challenges/pwn/instance", NULL, WAIT), 201);
 }
 
 TEST(two_competitions_at_once_know_nothing_of_each_other)
@@ -374,6 +401,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(applying_tells_what_changes_and_the_same_again_changes_nothing),
 		T(a_restart_keeps_every_rule),
+		T(a_challenge_that_is_scarce_here_is_given_to_so_many),
 		T(two_competitions_at_once_know_nothing_of_each_other),
 		T(teams_enter_by_invite_or_by_list_and_into_a_division),
 		T(a_challenge_opens_and_closes_and_keeps_its_points),

@@ -755,7 +755,122 @@ TEST(a_team_gets_no_more_than_its_quota)
 	CHECK_EQ(promise(&w, &w.red, &web, "f", &instance, &is_new, &e), 0);
 	CHECK_EQ(promise(&w, &w.red, &pwn, "f", &instance, &is_new, &e), 0);
 	CHECK_EQ(promise(&w, &w.red, &crypto, "f", &instance, &is_new, &e), -ERR_RATE_LIMITED);
-	CHECK_HAS(e.msg, "2 instances");
+	CHECK_HAS(e.msg, "(max_instances: 2): stop one first");
+}
+
+/* Quotas under a rush */
+
+enum { RUSH = 24, RUSH_QUOTA = 5 };
+
+static void add_rush_team(struct world *w, const char *id)
+{
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(db_run(w->db,
+			"INSERT INTO team (id, competition_id, name, name_key, invite, captain_id,"
+			" created_at) VALUES (?, 'ctf', ?, ?, ?, ?, 0)",
+			DB_ARGS(db_text(id), db_text(id), db_text(id), db_text(id),
+				db_text(w->alice.id)),
+			&e),
+		 0);
+}
+
+/* One of many that start at the same moment. */
+struct rusher {
+	struct world *world;
+	char team_id[16];
+	char challenge_id[16];
+	struct challenge challenge;
+	pthread_barrier_t *begin;
+	int result;
+	char words[ERR_MESSAGE_SIZE];
+};
+
+static void *rush(void *cookie)
+{
+	static const struct node_load roomy[] = { LOAD("n1", true, 0, 100),
+						  LOAD("n2", true, 0, 100) };
+	struct rusher *r = cookie;
+	struct world w = *r->world;
+	const struct team team = { .id = r->team_id, .captain_id = w.alice.id };
+	struct instance instance;
+	struct err e = ERR_INIT;
+	bool is_new;
+
+	w.arena = arena_new();
+	pthread_barrier_wait(r->begin);
+	r->result = promise_on(&w, roomy, &team, &r->challenge, "f", &instance, &is_new, &e);
+	snprintf(r->words, sizeof(r->words), "%s", e.msg);
+	arena_free(w.arena);
+	return NULL;
+}
+
+/* Of as many teams and challenges as there are, start all at once. Returns how many may. */
+static size_t rush_all(struct world *w, size_t team_count, size_t challenge_count,
+		       const struct challenge *like, const char *words)
+{
+	struct rusher rushers[RUSH];
+	pthread_t threads[RUSH];
+	pthread_barrier_t begin;
+	size_t started = 0;
+
+	pthread_barrier_init(&begin, NULL, RUSH);
+	for (size_t i = 0; i < RUSH; i++) {
+		struct rusher *r = &rushers[i];
+
+		*r = (struct rusher){ .world = w, .begin = &begin, .challenge = *like };
+		snprintf(r->team_id, sizeof(r->team_id), "team-%zu", i % team_count);
+		snprintf(r->challenge_id, sizeof(r->challenge_id), "c-%zu", i % challenge_count);
+		r->challenge.id = r->challenge_id;
+		if (i < team_count)
+			add_rush_team(w, r->team_id);
+	}
+	for (size_t i = 0; i < RUSH; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, rush, &rushers[i]), 0);
+	for (size_t i = 0; i < RUSH; i++) {
+		pthread_join(threads[i], NULL);
+		started += rushers[i].result == 0;
+		if (rushers[i].result < 0) {
+			CHECK_EQ(rushers[i].result, -ERR_RATE_LIMITED);
+			CHECK_HAS(rushers[i].words, words);
+		}
+	}
+	pthread_barrier_destroy(&begin);
+	return started;
+}
+
+TEST(however_many_start_at_once_a_team_has_its_quota)
+{
+	AUTO(struct world, end_world) w;
+
+	begin_world(&w);
+	w.competition.max_instances = RUSH_QUOTA;
+	CHECK_EQ(rush_all(&w, 1, RUSH, &web, "(max_instances: 5): stop one first"), RUSH_QUOTA);
+}
+
+TEST(however_many_start_at_once_a_challenge_has_its_quota)
+{
+	AUTO(struct world, end_world) w;
+	struct challenge scarce = web;
+
+	begin_world(&w);
+	scarce.max_instances = RUSH_QUOTA;
+	CHECK_EQ(rush_all(&w, RUSH, 1, &scarce,
+			  "of 'c-0' as all teams may have at once "
+			  "(max_instances: 5): try again when one has ended"),
+		 RUSH_QUOTA);
+}
+
+TEST(however_many_start_at_once_a_competition_has_its_quota)
+{
+	AUTO(struct world, end_world) w;
+
+	begin_world(&w);
+	w.competition.max_instances_total = RUSH_QUOTA;
+	CHECK_EQ(rush_all(&w, RUSH, RUSH, &web,
+			  "in 'ctf' as all its teams may have at once "
+			  "(max_instances_total: 5): try again"),
+		 RUSH_QUOTA);
 }
 
 TEST(what_moves_has_another_id_than_a_copy_that_a_node_may_still_hold)
@@ -1027,6 +1142,9 @@ int main(void)
 		T(who_was_given_a_node_meanwhile_keeps_it),
 		T(memory_and_processors_are_promised_once),
 		T(a_team_gets_no_more_than_its_quota),
+		T(however_many_start_at_once_a_team_has_its_quota),
+		T(however_many_start_at_once_a_challenge_has_its_quota),
+		T(however_many_start_at_once_a_competition_has_its_quota),
 		T(what_moves_has_another_id_than_a_copy_that_a_node_may_still_hold),
 		T(starts_at_once_give_one_instance),
 		T(an_answer_is_right_once_and_the_first_of_all_is_first_blood),
