@@ -5,6 +5,8 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/secret.h"
+#include "db/connection.h"
+#include "db/readers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,25 +15,19 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { STATEMENTS_MAX = 256, BATCH_MAX = 256 };
-
-struct statement {
-	const char *sql; /* the literal it was prepared from */
-	sqlite3_stmt *stmt;
-	bool in_use;
-};
+enum { BATCH_MAX = 256 };
 
 struct batch;
 struct unsealed;
 
 struct db {
-	sqlite3 *sqlite;
-	pthread_mutex_t
-		lock; /* recursive: held while a statement, query or transaction is at work */
-	struct statement statements[STATEMENTS_MAX];
-	bool in_transaction; /* of the lock's holder */
+	struct readers *readers; /* for queries outside a transaction */
 	bool has_key;
 	unsigned char key[SECRET_KEY_SIZE];
+
+	pthread_mutex_t lock; /* recursive: held while a statement or transaction is at work */
+	struct connection writer;
+	_Atomic(const void *) owner; /* `me` of the thread that has a transaction; NULL: none */
 
 	/*
 	 * Group commit: a batch is one SQLite transaction, each of our transactions a savepoint in
@@ -50,8 +46,12 @@ struct batch {
 	struct err error; /* code NONE: what they wrote is on disk */
 };
 
+/* Every thread's own. */
+static _Thread_local const char me;
+
 struct db_rows {
 	struct db *db;
+	struct connection *connection;
 	struct statement *statement;
 	sqlite3_stmt *stmt;
 	struct unsealed *unsealed; /* of the present row */
@@ -62,63 +62,6 @@ struct unsealed {
 	struct unsealed *next;
 	char *text;
 };
-
-static int sqlite_error(const struct db *db, struct err *e)
-{
-	int code = sqlite3_errcode(db->sqlite);
-	const char *words = sqlite3_errmsg(db->sqlite);
-
-	return err_set(e, code == SQLITE_CONSTRAINT ? ERR_CONFLICT : ERR_STORE, "store: %s", words);
-}
-
-static int run_script(struct db *db, const char *sql, struct err *e)
-{
-	return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
-									    : sqlite_error(db, e);
-}
-
-/* The prepared statement of a literal: from the cache, or a new one that goes there. */
-static int statement_get(struct db *db, const char *sql, struct statement **ret,
-			 sqlite3_stmt **ret_stmt, struct err *e)
-{
-	size_t start = ((uintptr_t)sql >> 3) % STATEMENTS_MAX;
-	struct statement *found = NULL;
-
-	for (size_t i = 0; i < STATEMENTS_MAX; i++) {
-		struct statement *s = &db->statements[(start + i) % STATEMENTS_MAX];
-
-		if (s->sql == sql || !s->sql) {
-			found = s;
-			break;
-		}
-	}
-	if (found && found->sql && !found->in_use) {
-		found->in_use = true;
-		*ret = found;
-		*ret_stmt = found->stmt;
-		return 0;
-	}
-	if (sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, ret_stmt, NULL) !=
-	    SQLITE_OK)
-		return sqlite_error(db, e);
-	*ret = NULL;
-	if (found && !found->sql) {
-		*found = (struct statement){ .sql = sql, .stmt = *ret_stmt, .in_use = true };
-		*ret = found;
-	}
-	return 0;
-}
-
-static void statement_put(struct statement *s, sqlite3_stmt *stmt)
-{
-	if (!s) {
-		sqlite3_finalize(stmt);
-		return;
-	}
-	sqlite3_reset(stmt);
-	sqlite3_clear_bindings(stmt);
-	s->in_use = false;
-}
 
 void db_use_key(struct db *db, const unsigned char key[SECRET_KEY_SIZE])
 {
@@ -136,7 +79,8 @@ static int bind_secret(struct db *db, sqlite3_stmt *stmt, int i, const char *tex
 	return sealed ? sqlite3_bind_text(stmt, i, sealed, -1, free) : SQLITE_NOMEM;
 }
 
-static int bind(struct db *db, sqlite3_stmt *stmt, const struct db_value *args, struct err *e)
+static int bind(struct db *db, const struct connection *connection, sqlite3_stmt *stmt,
+		const struct db_value *args, struct err *e)
 {
 	for (int i = 1; args && args->kind != DB_END; args++, i++) {
 		int r = SQLITE_OK;
@@ -152,34 +96,74 @@ static int bind(struct db *db, sqlite3_stmt *stmt, const struct db_value *args, 
 		case DB_END: break;
 		}
 		if (r != SQLITE_OK)
-			return sqlite_error(db, e);
+			return connection_error(connection, e);
 	}
 	return 0;
 }
 
-int db_query(struct db *db, const char *sql, const struct db_value *args, struct db_rows **ret_rows,
-	     struct err *e)
+static void put_connection(struct db *db, struct connection *connection)
+{
+	if (connection == &db->writer)
+		pthread_mutex_unlock(&db->lock);
+	else
+		readers_put(db->readers, connection);
+}
+
+/* Takes the connection: the writer's lock with it, or a reader. */
+static int query_on(struct db *db, struct connection *connection, const char *sql,
+		    const struct db_value *args, struct db_rows **ret_rows, struct err *e)
 {
 	struct db_rows *rows = calloc(1, sizeof(*rows));
 	int r;
 
-	if (!rows)
+	if (!rows) {
+		put_connection(db, connection);
 		return err_memory(e);
-	pthread_mutex_lock(&db->lock);
-	rows->db = db;
-	r = statement_get(db, sql, &rows->statement, &rows->stmt, e);
-	if (r < 0) {
-		pthread_mutex_unlock(&db->lock);
-		free(rows);
-		return r;
 	}
-	r = bind(db, rows->stmt, args, e);
+	rows->db = db;
+	rows->connection = connection;
+	r = statement_get(connection, sql, &rows->statement, &rows->stmt, e);
+	if (r == 0)
+		r = bind(db, connection, rows->stmt, args, e);
 	if (r < 0) {
 		db_rows_close(rows);
 		return r;
 	}
 	*ret_rows = rows;
 	return 0;
+}
+
+static struct connection *take_writer(struct db *db)
+{
+	pthread_mutex_lock(&db->lock);
+	return &db->writer;
+}
+
+/* Whether this thread is in a transaction. */
+static bool has_transaction(const struct db *db)
+{
+	return atomic_load(&db->owner) == &me;
+}
+
+static int take_connection(struct db *db, struct connection **ret_connection, struct err *e)
+{
+	int r = 0;
+
+	*ret_connection = NULL;
+	if (!has_transaction(db))
+		r = readers_take(db->readers, ret_connection, e);
+	if (r == 0 && !*ret_connection)
+		*ret_connection = take_writer(db);
+	return r;
+}
+
+int db_query(struct db *db, const char *sql, const struct db_value *args, struct db_rows **ret_rows,
+	     struct err *e)
+{
+	struct connection *connection;
+	int r = take_connection(db, &connection, e);
+
+	return r < 0 ? r : query_on(db, connection, sql, args, ret_rows, e);
 }
 
 static void forget_unsealed(struct db_rows *rows)
@@ -199,21 +183,18 @@ int db_next(struct db_rows *rows, struct err *e)
 	switch (sqlite3_step(rows->stmt)) {
 	case SQLITE_ROW: return 1;
 	case SQLITE_DONE: return 0;
-	default: return sqlite_error(rows->db, e);
+	default: return connection_error(rows->connection, e);
 	}
 }
 
 void db_rows_close(struct db_rows *rows)
 {
-	struct db *db;
-
 	if (!rows)
 		return;
-	db = rows->db;
 	statement_put(rows->statement, rows->stmt);
 	forget_unsealed(rows);
+	put_connection(rows->db, rows->connection);
 	free(rows);
-	pthread_mutex_unlock(&db->lock);
 }
 
 int64_t db_get_int(const struct db_rows *rows, int column)
@@ -269,31 +250,23 @@ static int run_locked(struct db *db, const char *sql, const struct db_value *arg
 	AUTO(struct db_rows *, db_rows_closep) rows = NULL;
 	int r;
 
-	r = db_query(db, sql, args, &rows, e);
+	r = query_on(db, take_writer(db), sql, args, &rows, e);
 	if (r < 0)
 		return r;
 	while ((r = db_next(rows, e)) > 0)
 		continue;
 	if (r == 0 && ret_changed)
-		*ret_changed = sqlite3_changes64(db->sqlite);
+		*ret_changed = sqlite3_changes64(db->writer.sqlite);
 	return r;
 }
 
 int db_change(struct db *db, const char *sql, const struct db_value *args, int64_t *ret_changed,
 	      struct err *e)
 {
-	bool alone;
 	int r;
 
-	pthread_mutex_lock(&db->lock);
-	alone = !db->in_transaction;
-	if (!alone) {
-		r = run_locked(db, sql, args, ret_changed, e);
-		pthread_mutex_unlock(&db->lock);
-		return r;
-	}
-	pthread_mutex_unlock(&db->lock);
-
+	if (has_transaction(db))
+		return run_locked(db, sql, args, ret_changed, e);
 	r = db_begin(db, e);
 	if (r < 0)
 		return r;
@@ -318,11 +291,12 @@ static void end_batch(struct db *db)
 	struct batch *batch = TAKE(db->batch);
 
 	/* A statement that found the disk full may have rolled the whole batch back already. */
-	if (sqlite3_get_autocommit(db->sqlite))
+	if (sqlite3_get_autocommit(db->writer.sqlite))
 		err_set(&batch->error, ERR_STORE, "store: the transaction was rolled back: %s",
-			sqlite3_errmsg(db->sqlite));
-	else if (run_script(db, "COMMIT", &batch->error) < 0 && !sqlite3_get_autocommit(db->sqlite))
-		sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+			sqlite3_errmsg(db->writer.sqlite));
+	else if (connection_script(&db->writer, "COMMIT", &batch->error) < 0 &&
+		 !sqlite3_get_autocommit(db->writer.sqlite))
+		sqlite3_exec(db->writer.sqlite, "ROLLBACK", NULL, NULL, NULL);
 	batch->ended = true;
 	pthread_cond_broadcast(&db->batch_ended);
 }
@@ -334,7 +308,7 @@ static int open_batch(struct db *db, struct err *e)
 
 	if (!batch)
 		return err_memory(e);
-	r = run_script(db, "BEGIN IMMEDIATE", e);
+	r = connection_script(&db->writer, "BEGIN IMMEDIATE", e);
 	if (r < 0) {
 		free(batch);
 		return r;
@@ -351,7 +325,7 @@ int db_begin(struct db *db, struct err *e)
 	atomic_fetch_add(&db->entering, 1);
 	pthread_mutex_lock(&db->lock);
 	atomic_fetch_sub(&db->entering, 1);
-	if (db->batch && sqlite3_get_autocommit(db->sqlite))
+	if (db->batch && sqlite3_get_autocommit(db->writer.sqlite))
 		end_batch(db); /* it was rolled back under its members: ours is another one */
 	if (!db->batch)
 		r = open_batch(db, e);
@@ -361,8 +335,8 @@ int db_begin(struct db *db, struct err *e)
 	}
 	db->batch->members++;
 	db->batch_entered++;
-	db->in_transaction = true;
-	r = run_script(db, "SAVEPOINT member", e);
+	atomic_store(&db->owner, &me);
+	r = connection_script(&db->writer, "SAVEPOINT member", e);
 	if (r < 0)
 		leave_batch(db, NULL);
 	return r;
@@ -374,9 +348,9 @@ static int leave_batch(struct db *db, struct err *e)
 	struct batch *batch = db->batch;
 	int r;
 
-	db->in_transaction = false;
+	atomic_store(&db->owner, NULL);
 	if (atomic_load(&db->entering) == 0 || db->batch_entered >= BATCH_MAX ||
-	    sqlite3_get_autocommit(db->sqlite))
+	    sqlite3_get_autocommit(db->writer.sqlite))
 		end_batch(db);
 	while (!batch->ended)
 		pthread_cond_wait(&db->batch_ended, &db->lock);
@@ -393,7 +367,7 @@ int db_commit(struct db *db, struct err *e)
 {
 	int r;
 
-	r = run_script(db, "RELEASE member", e);
+	r = connection_script(&db->writer, "RELEASE member", e);
 	if (r < 0) {
 		db_rollback(db);
 		return r;
@@ -403,7 +377,7 @@ int db_commit(struct db *db, struct err *e)
 
 void db_rollback(struct db *db)
 {
-	sqlite3_exec(db->sqlite, "ROLLBACK TO member; RELEASE member", NULL, NULL, NULL);
+	sqlite3_exec(db->writer.sqlite, "ROLLBACK TO member; RELEASE member", NULL, NULL, NULL);
 	leave_batch(db, NULL);
 }
 
@@ -433,15 +407,15 @@ static int migrate(struct db *db, const char *const *migrations, struct err *e)
 	for (; version < known; version++) {
 		snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %lld",
 			 (long long)version + 1);
-		r = run_script(db, "BEGIN IMMEDIATE", e);
+		r = connection_script(&db->writer, "BEGIN IMMEDIATE", e);
 		if (r == 0)
-			r = run_script(db, migrations[version], e);
+			r = connection_script(&db->writer, migrations[version], e);
 		if (r == 0)
-			r = run_script(db, set_version, e);
+			r = connection_script(&db->writer, set_version, e);
 		if (r == 0)
-			r = run_script(db, "COMMIT", e);
+			r = connection_script(&db->writer, "COMMIT", e);
 		if (r < 0) {
-			sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+			sqlite3_exec(db->writer.sqlite, "ROLLBACK", NULL, NULL, NULL);
 			return err_wrap(e, "migration %lld", (long long)version + 1);
 		}
 	}
@@ -467,18 +441,13 @@ int db_open(const char *path, const char *const *migrations, struct db **ret_db,
 	if (!db)
 		return err_memory(e);
 	init_lock(db);
-	if (sqlite3_open_v2(path, &db->sqlite,
-			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-			    NULL) != SQLITE_OK) {
-		sqlite_error(db, e);
-		return err_wrap(e, "open '%s'", path);
-	}
-	sqlite3_busy_timeout(db->sqlite, 10000);
 	/* FULL: a commit is on disk when it returns, through power loss too. */
-	r = run_script(db,
-		       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
-		       "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY",
-		       e);
+	r = connection_open(&db->writer, path,
+			    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+			    "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY",
+			    e);
+	if (r == 0)
+		r = readers_new(path, &db->readers, e);
 	if (r == 0)
 		r = migrate(db, migrations, e);
 	if (r < 0)
@@ -491,9 +460,8 @@ void db_close(struct db *db)
 {
 	if (!db)
 		return;
-	for (size_t i = 0; i < STATEMENTS_MAX; i++)
-		sqlite3_finalize(db->statements[i].stmt);
-	sqlite3_close(db->sqlite);
+	readers_free(db->readers);
+	connection_close(&db->writer);
 	pthread_cond_destroy(&db->batch_ended);
 	pthread_mutex_destroy(&db->lock);
 	free(db);

@@ -1,6 +1,8 @@
 /*
  * The store: one SQLite database in WAL mode, shared by a daemon's threads.
  *
+ * One connection writes. Queries outside a transaction have connections of their own, so that who
+ * reads waits for no disk, and sees what is on disk already: nothing that may yet be rolled back.
  * What was committed is on disk: db_commit() returns after the log is synced. Writers who commit
  * at the same time share one sync (group commit), so durability costs a crowd little.
  * SQL is kept portable (no SQLite-only functions), because a database server comes next.
@@ -86,7 +88,8 @@ int db_change(struct db *db, const char *sql, const struct db_value *args, int64
 
 /*
  * A query. db_next() returns 1 for a row, 0 at the end, or a negative code. Columns are borrowed
- * until the next row; the database is locked for other threads until db_rows_close().
+ * until the next row. Close the rows soon: there are few connections, and in a transaction this is
+ * the one that writes.
  */
 int db_query(struct db *db, const char *sql, const struct db_value *args, struct db_rows **ret_rows,
 	     struct err *e);

@@ -129,6 +129,65 @@ TEST(writers_at_once_lose_nothing)
 	CHECK_EQ(count(db), before + 1600);
 }
 
+static void *count_apart(void *cookie)
+{
+	return (void *)(intptr_t)count(cookie);
+}
+
+static int64_t count_on_another_thread(struct db *db)
+{
+	pthread_t thread;
+	void *counted;
+
+	CHECK_EQ(pthread_create(&thread, NULL, count_apart, db), 0);
+	pthread_join(thread, &counted);
+	return (intptr_t)counted;
+}
+
+TEST(a_query_waits_for_no_writer_and_sees_only_what_is_committed)
+{
+	AUTO(struct db *, db_closep) db = NULL;
+	struct err e = ERR_INIT;
+	int64_t before;
+
+	CHECK_EQ(db_open(path, migrations, &db, &e), 0);
+	before = count(db);
+	CHECK_EQ(db_begin(db, &e), 0);
+	CHECK_EQ(add(db, "Tom", &e), 0);
+	CHECK_EQ(count(db), before + 1);
+	CHECK_EQ(count_on_another_thread(db), before);
+	CHECK_EQ(db_commit(db, &e), 0);
+	CHECK_EQ(count_on_another_thread(db), before + 1);
+}
+
+static void *count_while_reading(void *cookie)
+{
+	AUTO(struct db_rows *, db_rows_closep) rows = NULL;
+	struct db *db = cookie;
+	struct err e = ERR_INIT;
+
+	for (int i = 0; i < 100; i++) {
+		CHECK_EQ(db_query(db, "SELECT name FROM pet", NULL, &rows, &e), 0);
+		CHECK_EQ(db_next(rows, &e), 1);
+		CHECK(count(db) > 0);
+		db_rows_close(TAKE(rows));
+	}
+	return NULL;
+}
+
+TEST(queries_within_queries_of_many_threads_dont_wait_for_each_other)
+{
+	AUTO(struct db *, db_closep) db = NULL;
+	pthread_t threads[16];
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(db_open(path, migrations, &db, &e), 0);
+	for (int i = 0; i < 16; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, count_while_reading, db), 0);
+	for (int i = 0; i < 16; i++)
+		pthread_join(threads[i], NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +195,8 @@ int main(void)
 		T(a_rollback_leaves_no_trace),
 		T(a_newer_schema_is_refused),
 		T(writers_at_once_lose_nothing),
+		T(a_query_waits_for_no_writer_and_sees_only_what_is_committed),
+		T(queries_within_queries_of_many_threads_dont_wait_for_each_other),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
