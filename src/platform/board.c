@@ -173,23 +173,87 @@ static int tell_lines(struct counting *c, struct err *e)
 	return finish(&b, &board->json, &board->json_len, e);
 }
 
-/* A team's points after each thing it did, at today's values. */
-static void put_way(struct buf *b, const struct counting *c, size_t team)
+static bool counts(const struct counting *c, int64_t at)
+{
+	return !c->game.until || at < c->game.until;
+}
+
+/* The teams' steps are one array, each team's after the other's. */
+static int make_room(struct counting *c, struct err *e)
 {
 	const struct facts *facts = c->facts;
-	int64_t until = c->game.until, score = 0;
-	bool first = true;
+	struct board *board = c->board;
+	struct board_step *steps =
+		arena_array(board->arena, facts->solve_count + facts->charge_count + 1,
+			    sizeof(*steps));
 
+	if (!steps)
+		return err_memory(e);
+	for (size_t i = 0; i < facts->solve_count; i++)
+		board->lines[facts->solves[i].team].step_count += counts(c, facts->solves[i].at);
+	for (size_t i = 0; i < facts->charge_count; i++)
+		board->lines[facts->charges[i].team].step_count += counts(c, facts->charges[i].at);
+	for (size_t i = 0; i < board->line_count; i++) {
+		board->lines[i].steps = steps;
+		steps += board->lines[i].step_count;
+		board->lines[i].step_count = 0;
+	}
+	return 0;
+}
+
+static void add_step(struct counting *c, size_t team, const struct board_step *step)
+{
+	struct board_line *line = &c->board->lines[team];
+
+	if (counts(c, step->at))
+		line->steps[line->step_count++] = *step;
+}
+
+static void add_solve(struct counting *c, const struct score_solve *solve)
+{
+	const struct board_step step = { .at = solve->at,
+					 .points = score_of(&c->game, c->score.tallies, solve),
+					 .of = &c->board->standings[solve->challenge],
+					 .question = solve->question,
+					 .first = solve->first };
+
+	add_step(c, solve->team, &step);
+}
+
+static void add_charge(struct counting *c, const struct score_charge *charge)
+{
+	const struct board_step step = { .at = charge->at, .points = -charge->cost };
+
+	add_step(c, charge->team, &step);
+}
+
+static int tell_steps(struct counting *c, struct err *e)
+{
+	const struct facts *facts = c->facts;
+	size_t paid = 0;
+	int r = make_room(c, e);
+
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < facts->solve_count; i++) {
-		const struct score_solve *solve = &facts->solves[i];
+		while (paid < facts->charge_count && facts->charges[paid].at < facts->solves[i].at)
+			add_charge(c, &facts->charges[paid++]);
+		add_solve(c, &facts->solves[i]);
+	}
+	while (paid < facts->charge_count)
+		add_charge(c, &facts->charges[paid++]);
+	return 0;
+}
 
-		if (solve->team != team || (until && solve->at >= until))
-			continue;
-		score += score_of(&c->game, c->score.tallies, solve);
-		buf_puts(b, first ? "{\"at\":" : ",{\"at\":");
-		put_time(b, solve->at);
+static void put_way(struct buf *b, const struct board_line *line)
+{
+	int64_t score = 0;
+
+	for (size_t i = 0; i < line->step_count; i++) {
+		score += line->steps[i].points;
+		buf_puts(b, i ? ",{\"at\":" : "{\"at\":");
+		put_time(b, line->steps[i].at);
 		buf_printf(b, ",\"score\":%lld}", (long long)score);
-		first = false;
 	}
 }
 
@@ -208,7 +272,7 @@ static int tell_history(struct counting *c, struct err *e)
 			   "\"points\":[",
 			   i ? "," : "", line->rank, team->id, team->json_name,
 			   (long long)line->score);
-		put_way(&b, c, line->team);
+		put_way(&b, &c->board->lines[line->team]);
 		buf_puts(&b, "]}");
 	}
 	buf_puts(&b, "]}");
@@ -237,6 +301,26 @@ static int tell_ctftime(struct counting *c, struct err *e)
 	return finish(&b, &c->board->ctftime, &c->board->ctftime_len, e);
 }
 
+static const char **question_ids(struct arena *arena, const struct challenge *challenge)
+{
+	const char **ids = arena_array(arena, challenge->question_count + 1, sizeof(*ids));
+
+	for (size_t i = 0; ids && i < challenge->question_count; i++)
+		ids[i] = arena_strdup(arena, challenge->questions[i].id);
+	return ids;
+}
+
+static struct standing stand(struct arena *arena, const struct challenge *challenge,
+			     const struct score_tally *tally)
+{
+	return (struct standing){ .challenge_id = arena_strdup(arena, challenge->id),
+				  .name = arena_strdup(arena, challenge->name),
+				  .category = arena_strdup(arena, challenge->category),
+				  .questions = question_ids(arena, challenge),
+				  .value = tally->value,
+				  .solvers = tally->solvers };
+}
+
 static int tell_standings(struct counting *c, struct err *e)
 {
 	const struct facts *facts = c->facts;
@@ -248,11 +332,8 @@ static int tell_standings(struct counting *c, struct err *e)
 		return err_memory(e);
 	board->standing_count = facts->challenge_count;
 	for (size_t i = 0; i < facts->challenge_count; i++)
-		board->standings[i] = (struct standing){
-			.challenge_id = arena_strdup(board->arena, facts->challenges[i]->id),
-			.value = c->score.tallies[i].value,
-			.solvers = c->score.tallies[i].solvers,
-		};
+		board->standings[i] =
+			stand(board->arena, facts->challenges[i], &c->score.tallies[i]);
 	return arena_failed(board->arena) ? err_memory(e) : 0;
 }
 
@@ -271,11 +352,13 @@ static int tell(struct counting *c, struct err *e)
 
 	r = tell_lines(c, e);
 	if (r == 0)
+		r = tell_standings(c, e);
+	if (r == 0)
+		r = tell_steps(c, e);
+	if (r == 0)
 		r = tell_history(c, e);
 	if (r == 0)
 		r = tell_ctftime(c, e);
-	if (r == 0)
-		r = tell_standings(c, e);
 	if (r == 0)
 		name(c->board);
 	return r;
@@ -332,6 +415,50 @@ const struct board_line *board_line(const struct board *board, const char *team_
 	return board->line_count ? bsearch(team_id, board->lines, board->line_count,
 					   sizeof(struct board_line), compare_line)
 				 : NULL;
+}
+
+/* One team */
+
+static json_t *time_json(int64_t at)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	return json_string(clock_format(at, text));
+}
+
+static json_t *solve_json(const struct board_step *step)
+{
+	return json_pack("{s:s, s:s, s:s?, s:s, s:I, s:b, s:o}", "challenge_id",
+			 step->of->challenge_id, "challenge", step->of->name, "category",
+			 step->of->category, "question_id", step->of->questions[step->question],
+			 "value", (json_int_t)step->points, "first_blood", step->first, "solved_at",
+			 time_json(step->at));
+}
+
+json_t *board_team_json(const struct board *board, const char *team_id)
+{
+	const struct board_line *line = board_line(board, team_id);
+	json_t *solves = json_array(), *points = json_array(), *json;
+	int64_t score = 0;
+	int r = 0;
+
+	json = line ? json_loadb(board->json + line->start, line->len, 0, NULL) : NULL;
+	r |= json_object_set_new(json, "solves", solves);
+	r |= json_object_set_new(json, "points", points);
+	for (size_t i = 0; r == 0 && i < line->step_count; i++) {
+		const struct board_step *step = &line->steps[i];
+
+		score += step->points;
+		r = json_array_append_new(points, json_pack("{s:o, s:I}", "at", time_json(step->at),
+							    "score", (json_int_t)score));
+		if (r == 0 && step->of)
+			r = json_array_append_new(solves, solve_json(step));
+	}
+	if (r < 0) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
 }
 
 /* What changed */

@@ -17,15 +17,28 @@ struct facts;
 /* How one challenge stands. */
 struct standing {
 	const char *challenge_id;
+	const char *name, *category; /* category NULL: none */
+	const char **questions;      /* their ids */
 	int64_t value;
 	size_t solvers;
 };
 
-/* A team's line: where in the JSON it stands, and what it has. */
+/* What a team did that counts, at today's value. */
+struct board_step {
+	int64_t at;
+	int64_t points;            /* below 0: paid, for a hint */
+	const struct standing *of; /* what it solved; NULL: it paid */
+	size_t question;
+	bool first; /* of all teams */
+};
+
+/* A team's line: where in the JSON it stands, what it has, and how it got there. */
 struct board_line {
 	const char *team_id;
 	int64_t score;
 	size_t start, len;
+	struct board_step *steps; /* in the order of time */
+	size_t step_count;
 };
 
 struct board {
@@ -60,6 +73,12 @@ static inline void board_dropp(const struct board **board)
 /* NULL where the challenge, or the team, isn't on it. */
 const struct standing *board_standing(const struct board *board, const char *challenge_id);
 const struct board_line *board_line(const struct board *board, const char *team_id);
+
+/*
+ * The team's line, its solves and its points after each step. NULL: it isn't on the board, or out
+ * of memory.
+ */
+json_t *board_team_json(const struct board *board, const char *team_id);
 
 /*
  * What a reader of the old board needs to have the new one: {etag, previous, teams: [lines that

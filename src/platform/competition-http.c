@@ -124,24 +124,6 @@ static int send_part(struct http_req *req, struct http_res *res, const struct bo
 			      (void *)(uintptr_t)board);
 }
 
-/* The routes are open: who asks is known only where the board isn't for everybody. */
-static int check_visible(struct platform *platform, struct http_req *req,
-			 const struct competition *competition, struct err *e)
-{
-	struct principal who;
-	int r;
-
-	if (strcmp(competition->scoreboard, "public") == 0)
-		return 0;
-	r = door_identify(platform, req, &who, e);
-	if (r < 0)
-		return r;
-	if (strcmp(competition->scoreboard, "organisers") == 0 && who.role < ROLE_ORGANISER)
-		return err_set(e, ERR_FORBIDDEN, "the scoreboard of '%s' is not shown",
-			       competition->name);
-	return 0;
-}
-
 static const struct board *peek(struct platform *platform, struct http_req *req, bool live,
 				struct err *e)
 {
@@ -149,7 +131,7 @@ static const struct board *peek(struct platform *platform, struct http_req *req,
 	struct competition competition;
 
 	if (door_competition(platform, req, &competition, e) < 0 ||
-	    (!live && check_visible(platform, req, &competition, e) < 0))
+	    (!live && door_check_board(platform, req, &competition, e) < 0))
 		return NULL;
 	board = scoreboards_peek(platform->boards, competition.id, live);
 	if (!board)

@@ -204,6 +204,23 @@ int door_competition(const struct platform *platform, struct http_req *req,
 	return r;
 }
 
+int door_check_board(struct platform *platform, struct http_req *req,
+		     const struct competition *competition, struct err *e)
+{
+	struct principal who;
+	int r;
+
+	if (strcmp(competition->scoreboard, "public") == 0)
+		return 0;
+	r = door_identify(platform, req, &who, e);
+	if (r < 0)
+		return r;
+	if (strcmp(competition->scoreboard, "organisers") == 0 && who.role < ROLE_ORGANISER)
+		return err_set(e, ERR_FORBIDDEN, "the scoreboard of '%s' is not shown",
+			       competition->name);
+	return 0;
+}
+
 int door_team(const struct platform *platform, struct http_req *req,
 	      const struct competition *competition, struct team *ret_team, struct err *e)
 {

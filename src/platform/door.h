@@ -55,6 +55,13 @@ int door_competition(const struct platform *platform, struct http_req *req,
 		     struct competition *ret_competition, struct err *e);
 
 /*
+ * Whether the asker may see its scoreboard, on a route that is HTTP_OPEN: who asks is looked at
+ * only where that isn't for everybody. Fails with UNAUTHORIZED or FORBIDDEN.
+ */
+int door_check_board(struct platform *platform, struct http_req *req,
+		     const struct competition *competition, struct err *e);
+
+/*
  * The asker's team in it. Fails with CONFLICT where there is none, and with FORBIDDEN for a token
  * of another team's instance.
  */

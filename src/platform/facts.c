@@ -220,7 +220,7 @@ int facts_read_charges(struct facts *facts, struct db *db, const char *competiti
 		return err_memory(e);
 	r = rows_all(db, arena,
 		     "SELECT team_id, cost, unlocked_at FROM unlock WHERE competition_id = ?"
-		     " AND cost > 0",
+		     " AND cost > 0 ORDER BY unlocked_at",
 		     DB_ARGS(db_text(competition_id)), read_charge, sizeof(*rows), &rows, &count,
 		     e);
 	if (r < 0)

@@ -33,7 +33,7 @@ struct facts {
 	size_t team_count;
 	struct score_solve *solves; /* in the order in which they were made */
 	size_t solve_count, solve_room;
-	struct score_charge *charges;
+	struct score_charge *charges; /* likewise */
 	size_t charge_count;
 	int64_t last_seq; /* of the solves that were read */
 };

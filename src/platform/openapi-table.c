@@ -87,6 +87,10 @@ const struct openapi_schema openapi_schemas[] = {
 		       " last_solve_at:t?" },
 	{ "Scoreboard", "competition_id:s competition:s frozen:b teams:[BoardLine]" },
 	{ "Point", "at:t score:i" },
+	{ "Solve", "challenge_id:s challenge:s category:s? question_id:s value:i first_blood:b solved_at:t" },
+	{ "TeamMember", "name:s captain:b" },
+	{ "TeamPage", "+BoardLine competition_id:s competition:s frozen:b members:[TeamMember]"
+		      " solves:[Solve] points:[Point]" },
 	{ "Way", "rank:i team_id:s team:s score:i points:[Point]" },
 	{ "History", "competition_id:s competition:s frozen:b teams:[Way]" },
 	{ "CtftimeLine", "pos:i team:s score:i lastAccept:i" },
@@ -140,6 +144,7 @@ const struct openapi_route openapi_routes[] = {
 
 	{ "GET", "/team", "My team.", WHERE, NULL, "200:Team" },
 	{ "POST", "/teams", "Make a team.", WHERE, "NewTeam", "201:Team" },
+	{ "GET", "/teams/{team}", "A team as the scoreboard shows it.", NULL, NULL, "200:TeamPage" },
 	{ "POST", "/team/members", "Join a team by its invite.", WHERE, "Joining", "200:Team" },
 	{ "DELETE", "/team/members/me", "Leave my team.", WHERE, NULL, "204" },
 

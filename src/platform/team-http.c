@@ -1,8 +1,11 @@
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/own.h"
 #include "platform/door.h"
 #include "platform/programme.h"
 #include "platform/scoreboard.h"
+
+#include <string.h>
 
 static const struct field new_team_fields[] = {
 	FIELD(struct team_wish, STRING, name, FIELD_REQUIRED),
@@ -73,6 +76,73 @@ static int serve_own_team(void *ctx, struct http_req *req, struct http_res *res,
 	if (r == 0)
 		r = team_find(platform->db, http_arena(req), team.id, &team, e);
 	return r < 0 ? r : http_send(res, 200, team_fields, &team);
+}
+
+/* What is on the scoreboard of a team, to whom that is shown: no invite, and no account's id. */
+
+static json_t *members_json(const struct team *team)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < team->member_count; i++) {
+		const struct team_member *member = &team->members[i];
+
+		if (json_array_append_new(list,
+					  json_pack("{s:s, s:b}", "name", member->name, "captain",
+						    strcmp(member->id, team->captain_id) == 0)) ==
+		    0)
+			continue;
+		json_decref(list);
+		return NULL;
+	}
+	return list;
+}
+
+static json_t *team_json(const struct competition *competition, const struct board *board,
+			 const struct team *team)
+{
+	AUTO(json_t *, json_decrefp) standing = board_team_json(board, team->id);
+	json_t *json = standing ? json_pack("{s:s, s:s, s:b, s:o}", "competition_id",
+					    competition->id, "competition", competition->name,
+					    "frozen", board->frozen, "members", members_json(team))
+				: NULL;
+
+	if (json && json_object_update(json, standing) < 0) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
+}
+
+static int send_team(struct platform *platform, struct http_res *res,
+		     const struct competition *competition, const struct team *team, struct err *e)
+{
+	AUTO(const struct board *, board_dropp) board = NULL;
+	json_t *json;
+	int r;
+
+	r = scoreboards_take(platform->boards, competition, false, &board, e);
+	if (r < 0)
+		return r;
+	if (!board_line(board, team->id))
+		return err_set(e, ERR_NOT_FOUND, "there is no such team");
+	json = team_json(competition, board, team);
+	return json ? http_send_json(res, 200, json) : err_memory(e);
+}
+
+static int serve_team(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	const struct competition *competition = NULL;
+	struct platform *platform = ctx;
+	struct team team;
+	int r;
+
+	r = team_find(platform->db, http_arena(req), http_param(req, "team"), &team, e);
+	if (r == 0)
+		r = programme_find(platform->programme, team.competition_id, &competition, e);
+	if (r == 0)
+		r = door_check_board(platform, req, competition, e);
+	return r < 0 ? r : send_team(platform, res, competition, &team, e);
 }
 
 static int serve_leave(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
@@ -158,6 +228,7 @@ static int serve_change_team(void *ctx, struct http_req *req, struct http_res *r
 const struct http_route platform_team_routes[] = {
 	{ "GET", "/api/v1/team", serve_own_team, 0, ACCESS_USER },
 	{ "POST", "/api/v1/teams", serve_new_team, 0, ACCESS_USER },
+	{ "GET", "/api/v1/teams/{team}", serve_team, HTTP_OPEN, 0 },
 	{ "POST", "/api/v1/team/members", serve_join, 0, ACCESS_USER },
 	{ "DELETE", "/api/v1/team/members/me", serve_leave, 0, ACCESS_USER },
 	{ "GET", "/api/v1/admin/teams", serve_teams, 0, ACCESS_ORGANISER },

@@ -238,6 +238,7 @@ TEST(a_hint_is_told_to_those_who_pay_and_can)
 {
 	AUTO(struct world, end_platform) w;
 	const struct reply *reply;
+	const json_t *line;
 
 	begin_world(&w);
 	reply = call(&w, w.alice, "GET", "/challenges/quiz", NULL, NULL);
@@ -251,6 +252,8 @@ TEST(a_hint_is_told_to_those_who_pay_and_can)
 	CHECK_STR(text(reply, "text"), "It has a tower.");
 	EXPECT(call(&w, w.alice, "POST", "/challenges/quiz/hints/0", NULL, NULL), 200);
 	CHECK_EQ(score_of(&w, "Red"), 30);
+	line = line_of(call(&w, NULL, "GET", "/scoreboard/history", NULL, NULL), "Red");
+	CHECK_EQ(integer(json_array_get(json_object_get(line, "points"), 1), "score"), 30);
 	CHECK_HAS(call(&w, w.alice, "GET", "/challenges/quiz", NULL, NULL)->body.data, "tower");
 	CHECK(!strstr(call(&w, w.bob, "GET", "/challenges/quiz", NULL, NULL)->body.data, "tower"));
 }
@@ -396,6 +399,74 @@ TEST(the_history_shows_how_the_leaders_got_there_and_ctftime_reads_the_end)
 	CHECK_STR(json_string_value(json_object_get(line, "team")), "Blue");
 }
 
+static const struct reply *team_page(struct world *w, const char *token, const char *who)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/teams/%s",
+		 text(call(w, who, "GET", "/team", NULL, NULL), "id"));
+	return call(w, token, "GET", path, NULL, NULL);
+}
+
+TEST(a_team_is_shown_as_the_board_shows_it)
+{
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+	const json_t *solve;
+
+	begin_world(&w);
+	apply(&w, "id: ctf\nfirst_blood: 5\n");
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	EXPECT(answer(&w, w.bob, "quiz", "Paris"), 201);
+	reply = team_page(&w, NULL, w.alice);
+	EXPECT(reply, 200);
+	CHECK_EQ(integer(reply->json, "rank"), 1);
+	CHECK_EQ(integer(reply->json, "score"), 55);
+	CHECK_STR(text(reply, "competition"), "ctf");
+	solve = json_array_get(json_object_get(reply->json, "solves"), 0);
+	CHECK_STR(json_string_value(json_object_get(solve, "challenge_id")), "quiz");
+	CHECK_EQ(integer(solve, "value"), 55);
+	CHECK(json_is_true(json_object_get(solve, "first_blood")));
+	solve = json_array_get(json_object_get(reply->json, "points"), 0);
+	CHECK_EQ(integer(solve, "score"), 55);
+	CHECK_HAS(reply->body.data, "\"members\":[{\"name\":\"alice\",\"captain\":true}]");
+	CHECK(!json_object_get(reply->json, "invite"));
+	reply = team_page(&w, NULL, w.bob);
+	CHECK_EQ(integer(reply->json, "rank"), 2);
+	solve = json_array_get(json_object_get(reply->json, "solves"), 0);
+	CHECK(json_is_false(json_object_get(solve, "first_blood")));
+	EXPECT(call(&w, NULL, "GET", "/teams/none", NULL, NULL), 404);
+}
+
+TEST(a_teams_page_tells_no_more_than_the_board)
+{
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+	char past[CLOCK_TEXT_SIZE], path[128];
+
+	begin_world(&w);
+	APPLY(&w, "id: ctf\nfreeze: %s\n", in_seconds(-1, past));
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	reply = team_page(&w, NULL, w.alice);
+	EXPECT(reply, 200);
+	CHECK(json_is_true(json_object_get(reply->json, "frozen")));
+	CHECK_EQ(integer(reply->json, "score"), 0);
+	CHECK_EQ(json_array_size(json_object_get(reply->json, "solves")), 0);
+	CHECK_EQ(json_array_size(json_object_get(reply->json, "points")), 0);
+
+	apply(&w, "id: ctf\nscoreboard: players\n");
+	EXPECT(team_page(&w, NULL, w.alice), 401);
+	EXPECT(team_page(&w, w.bob, w.alice), 200);
+	apply(&w, "id: ctf\nscoreboard: organisers\n");
+	EXPECT(team_page(&w, w.bob, w.alice), 403);
+	EXPECT(team_page(&w, w.admin, w.alice), 200);
+
+	snprintf(path, sizeof(path), "/admin/teams/%s",
+		 text(call(&w, w.alice, "GET", "/team", NULL, NULL), "id"));
+	EXPECT(call(&w, w.admin, "PATCH", path, "{\"hidden\":true}", NULL), 200);
+	EXPECT(team_page(&w, w.admin, w.alice), 404);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +486,8 @@ int main(void)
 		T(the_scoreboard_is_shown_to_whom_it_is_for),
 		T(a_hidden_team_is_on_no_board_and_lowers_no_value),
 		T(the_history_shows_how_the_leaders_got_there_and_ctftime_reads_the_end),
+		T(a_team_is_shown_as_the_board_shows_it),
+		T(a_teams_page_tells_no_more_than_the_board),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);

@@ -662,6 +662,7 @@ static const struct expectation {
 	{ "PATCH", "/admin/users/{user}", AS_ADMIN },
 	{ "GET", "/team", AS_PLAYER },
 	{ "POST", "/teams", AS_PLAYER },
+	{ "GET", "/teams/{team}", AS_NOBODY },
 	{ "POST", "/team/members", AS_PLAYER },
 	{ "DELETE", "/team/members/me", AS_PLAYER },
 	{ "GET", "/admin/teams", AS_ORGANISER },

@@ -33,7 +33,9 @@ scene("nothing that somebody typed acts", async () => {
   await page.goto(`${base}/team`);
   await page.getByRole("cell", { name: EVIL }).waitFor();
   await page.goto(`${base}/scoreboard`);
-  await page.getByRole("cell", { name: EVIL }).waitFor();
+  await page.getByRole("cell", { name: EVIL }).getByRole("link").click();
+  await page.getByRole("heading", { name: EVIL, level: 1 }).waitFor();
+  await page.locator(".members").getByText(EVIL).waitFor();
   assert.ok(!(await isHacked(page)));
   // Where the description is taken apart, the policy says what it would have refused.
   page.faults = page.faults.filter((fault) => !/inline .* The action has been blocked/.test(fault));

@@ -25,6 +25,17 @@ async function solve(page, challenge) {
   }
 }
 
+/** Another team, by its name on the board. */
+async function lookAtTeam(page, row) {
+  await row.getByRole("link", { name: "Engines" }).click();
+  await page.getByRole("heading", { name: "Engines", level: 1 }).waitFor();
+  await page.getByRole("row").filter({ hasText: "Notes" }).getByText("First blood").waitFor();
+  await page.locator(".members").getByText("ada").waitFor();
+  await page.locator(".chart canvas").waitFor();
+  await assertAccessible(page);
+  await shoot(page, "team-record-dark");
+}
+
 scene("a player registers, starts, solves and hands in, and another's board moves by itself", async () => {
   const player = await visit();
   const watcher = await visit({ colorScheme: "dark" });
@@ -73,6 +84,7 @@ scene("a player registers, starts, solves and hands in, and another's board move
   await watcher.locator(".chart canvas").waitFor();
   await assertAccessible(watcher);
   await shoot(watcher, "scoreboard-dark");
+  await lookAtTeam(watcher, row);
 
   await player.getByRole("button", { name: "Stop" }).click();
   await player.getByRole("dialog").getByRole("button", { name: "Stop" }).click();

@@ -14,6 +14,7 @@ import { ThemeButton } from "./theme-button";
 
 type PageComponent = ComponentType<{ params: Params }>;
 
+const TeamRecordPage = lazy<{ params: Params }>(async () => (await import("./pages/team-record")).TeamRecordPage);
 const TeamPage = lazy<{ params: Params }>(async () => (await import("./pages/team")).TeamPage);
 const AccountPage = lazy<{ params: Params }>(async () => (await import("./pages/account")).AccountPage);
 const Admin = lazy<{ path: string }>(async () => (await import("./admin/admin")).Admin);
@@ -31,6 +32,7 @@ const OPEN: Route[] = [
   { path: "/login", page: LoginPage },
   { path: "/register", page: RegisterPage },
   { path: "/scoreboard", page: ScoreboardPage },
+  { path: "/teams/:id", page: TeamRecordPage },
 ];
 
 const PLAYERS: Route[] = [
@@ -72,7 +74,7 @@ function Current({ path }: { path: string }) {
   const player = find(PLAYERS, path);
   if (open) {
     const [Open, params] = open;
-    return <Open params={params} />;
+    return <Open params={params} key={path} />;
   }
   if (player) {
     const [Player, params] = player;

@@ -3,8 +3,10 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import type { ScoreHistory } from "./types";
+import { TeamLink } from "./ui";
 
 const HEIGHT = 260;
+const LEAST_MARGIN_S = 60; /* before the first point */
 const COLOURS = [
   "#5b5bf0", "#d9482b", "#1b9e6e", "#c07a00", "#a347ba", "#1287a8", "#d6336c", "#6b8e23", "#8a6d5a", "#7a8699",
 ];
@@ -18,7 +20,7 @@ function toColumns({ teams }: ScoreHistory): uPlot.AlignedData {
     (a, b) => a - b,
   );
   const end = Math.max(times.at(-1)!, Date.now() / 1000);
-  const axis = [times[0]! - Math.max(1, (end - times[0]!) / 20), ...times, end];
+  const axis = [times[0]! - Math.max(LEAST_MARGIN_S, (end - times[0]!) / 20), ...times, end];
   const scores = teams.map((team) => {
     let at = 0;
     return axis.map((time) => {
@@ -57,7 +59,7 @@ function options(history: ScoreHistory, width: number): uPlot.Options {
   };
 }
 
-/** What it shows is in the scoreboard's table, too. */
+/** What it shows is in the page's table, too. */
 export function ScoreChart({ history }: { history: ScoreHistory }) {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -74,10 +76,10 @@ export function ScoreChart({ history }: { history: ScoreHistory }) {
     <figure>
       <div class="chart" ref={place} aria-hidden="true" />
       <figcaption class="legend">
-        {history.teams.map((team, i) => (
+        {history.teams.length > 1 && history.teams.map((team, i) => (
           <span key={team.team_id}>
             <span class="swatch" style={{ background: colour(i) }} aria-hidden="true" />
-            {team.team}
+            <TeamLink id={team.team_id} name={team.team} />
           </span>
         ))}
       </figcaption>

@@ -114,6 +114,26 @@ export interface Scoreboard {
   teams: Standing[];
 }
 
+export interface Solve {
+  challenge_id: string;
+  challenge: string;
+  category: string | null;
+  question_id: string;
+  value: number;
+  first_blood: boolean;
+  solved_at: string;
+}
+
+/** A team as the scoreboard shows it. */
+export interface TeamRecord extends Standing {
+  competition_id: string;
+  competition: string;
+  frozen: boolean;
+  members: { name: string; captain: boolean }[];
+  solves: Solve[];
+  points: { at: string; score: number }[];
+}
+
 export interface Team {
   id: string;
   name: string;

@@ -259,6 +259,25 @@ export function Facts({ rows }: { rows: [string, ComponentChildren][] }) {
   );
 }
 
+/** A figure and what it is of; inside a list of them, `<dl class="tiles">`. */
+export function Tile({ name, value, bad }: { name: string; value: string | number; bad?: boolean }) {
+  return (
+    <div class={`tile ${bad ? "bad" : ""}`}>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+/** A team's name, which leads to what the scoreboard tells of it. */
+export function TeamLink({ id, name }: { id: string; name: string | null }) {
+  return (
+    <a class="team-name" href={`/teams/${encodeURIComponent(id)}`}>
+      {name ?? id}
+    </a>
+  );
+}
+
 /** A button that asks once more before it acts. */
 export function ConfirmButton(props: {
   label: string;

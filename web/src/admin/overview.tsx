@@ -3,7 +3,7 @@ import { formatAgo, formatSeconds } from "../format";
 import { useGet, useNow } from "../resource";
 import type { Params } from "../router";
 import type { AdminInstance, AdminSubmission, Node, Review } from "../types";
-import { Alert, Badge, Card, Empty, Loaded, Page, Table, type Column } from "../ui";
+import { Alert, Badge, Card, Empty, Loaded, Page, Table, Tile, type Column } from "../ui";
 import { NODE_TONE, NodeLoad } from "./nodes";
 import { VERDICT_TONE } from "./submissions";
 
@@ -18,15 +18,6 @@ function medianStart(instances: AdminInstance[]): string {
     .map((instance) => Date.parse(instance.started_at!) - Date.parse(instance.created_at))
     .sort((a, b) => a - b);
   return times.length > 0 ? formatSeconds(times[Math.floor(times.length / 2)]!) : "–";
-}
-
-function Tile({ name, value, bad }: { name: string; value: string | number; bad?: boolean }) {
-  return (
-    <div class={`tile ${bad ? "bad" : ""}`}>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
-  );
 }
 
 interface Known {

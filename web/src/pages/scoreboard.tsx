@@ -6,7 +6,7 @@ import { useGet, useNow } from "../resource";
 import type { Params } from "../router";
 import { useStore } from "../store";
 import type { Scoreboard, ScoreHistory, Standing } from "../types";
-import { Badge, Card, Empty, Loaded, Page, Table, type Column } from "../ui";
+import { Badge, Card, Empty, Loaded, Page, Table, TeamLink, type Column } from "../ui";
 
 /* Changes are told as they come; this is for who isn't reached by them. */
 const REFRESH_MS = 30000;
@@ -15,7 +15,7 @@ const ScoreChart = lazy<{ history: ScoreHistory }>(async () => (await import("..
 
 const COLUMNS: (now: number) => Column<Standing>[] = (now) => [
   { name: "Rank", kind: "rank-column", cell: (row) => <span class={`rank rank-${row.rank}`}>{row.rank}</span> },
-  { name: "Team", kind: "wide", cell: (row) => <span class="team-name">{row.team}</span> },
+  { name: "Team", kind: "wide", cell: (row) => <TeamLink id={row.team_id} name={row.team} /> },
   {
     name: "Division",
     cell: (row) => (row.division ? `${row.division}, rank ${row.division_rank}` : "–"),
