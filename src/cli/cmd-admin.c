@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/option.h"
 #include "base/own.h"
 #include "cli/admin-check.h"
 #include "cli/api.h"
@@ -278,6 +279,64 @@ static int stop_instance(struct cli *cli, char **argv, struct err *e)
 		   "Stopped.", e);
 }
 
+static void print_fact(const char *name, const char *value)
+{
+	if (!*value)
+		return;
+	printf("  %-10s ", name);
+	print_text(value);
+	putchar('\n');
+}
+
+static void print_instance(const json_t *row)
+{
+	char began[SPAN_SIZE], ends[SPAN_SIZE], ended[SPAN_SIZE];
+	json_t *endpoint;
+	size_t i;
+
+	printf("%s is %s\n", text_of(row, "challenge_id"), text_of(row, "status"));
+	print_fact("team", text_of(row, "team"));
+	print_fact("started by", text_of(row, "user"));
+	print_fact("node", text_of(row, "node"));
+	print_fact("there as", text_of(row, "copy_id"));
+	print_fact("begun", span_of(row, "created_at", began));
+	if (strcmp(text_of(row, "status"), "running") == 0)
+		print_fact("ends", span_of(row, "expires_at", ends));
+	print_fact("ended", span_of(row, "ended_at", ended));
+	print_fact("cause", text_of(row, "cause"));
+	json_array_foreach (json_object_get(row, "endpoints"), i, endpoint)
+		print_fact(text_of(endpoint, "service"), text_of(endpoint, "command"));
+}
+
+static int show_instance(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(char *, freep) path = api_path(cli->api, "/admin/instances/%s", argv[0]);
+	AUTO(json_t *, json_decrefp) row = NULL;
+	int r = path ? api_get(cli->api, path, &row, e) : err_memory(e);
+
+	if (r < 0)
+		return r;
+	if (cli->common->json)
+		print_json(row);
+	else
+		print_instance(row);
+	return CLI_OK;
+}
+
+/* INSTANCE_ID TIME */
+static int extend_instance(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(char *, freep) path = api_path(cli->api, "/admin/instances/%s", argv[0]);
+	AUTO(json_t *, json_decrefp) body = NULL;
+	int64_t ms;
+
+	if (!option_duration(argv[1], &ms) || ms < 1000)
+		return err_set(e, ERR_INVALID, "'%s' is no time: 30m and 2h are", argv[1]);
+	body = json_pack("{s:I}", "extend", (json_int_t)(ms / 1000));
+	return act(cli, &(struct api_call){ .method = "PATCH", .path = path, .body = body },
+		   "It has so much more time, and its team was told.", e);
+}
+
 static const struct download {
 	const char *what; /* as it is typed, and in the path */
 	const char *query;
@@ -503,6 +562,9 @@ static const struct verb verbs[] = {
 	{ "join-secret", "NAME", "Print a secret that one node may join with.", 1, 1,
 	  make_join_secret },
 	{ "instances", "", "List all teams' instances.", 0, 0, show_instances },
+	{ "instance show", "INSTANCE_ID", "Show one.", 1, 1, show_instance },
+	{ "instance extend", "INSTANCE_ID TIME", "Give it more time: 30m, 2h.", 2, 2,
+	  extend_instance },
 	{ "instance stop", "INSTANCE_ID", "Stop one.", 1, 1, stop_instance },
 	{ "instance save", "INSTANCE_ID WHAT FILE", "Its traffic, pcap, evidence...", 3, 3,
 	  save_of_instance },

@@ -1,14 +1,17 @@
 #include "platform/instance.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/own.h"
 #include "platform/door.h"
 #include "platform/events.h"
 #include "platform/node.h"
 #include "platform/settle.h"
+#include "platform/user.h"
 #include "wire/instance.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -243,12 +246,18 @@ static int check(struct platform *platform, struct http_req *req, struct instanc
 	return 0;
 }
 
+static bool wants_check(const struct http_req *req)
+{
+	const char *wanted = http_query(req, "check");
+
+	return wanted && strcmp(wanted, "true") == 0;
+}
+
 static int serve_look(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
 	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
 	AUTO(json_t *, json_decrefp) more = NULL;
-	const char *wanted = http_query(req, "check");
 	struct platform *platform = ctx;
 	json_t *json;
 	int r;
@@ -256,7 +265,7 @@ static int serve_look(void *ctx, struct http_req *req, struct http_res *res, str
 	r = find_own(platform, req, &entry, &instance, e);
 	if (r == 0 && instances_is(&instance, "starting"))
 		r = wait_for(platform, req, &instance, e);
-	if (r == 0 && wanted && strcmp(wanted, "true") == 0)
+	if (r == 0 && wants_check(req))
 		r = check(platform, req, &instance, &more, e);
 	if (r < 0)
 		return r;
@@ -298,8 +307,9 @@ static int serve_own(void *ctx, struct http_req *req, struct http_res *res, stru
 
 /* Renewing */
 
-static int renew(struct platform *platform, struct http_req *req, struct instance *instance,
-		 struct err *e)
+/* It ends so many seconds from now. */
+static int set_ttl(struct platform *platform, struct http_req *req, struct instance *instance,
+		   int64_t ttl, struct err *e)
 {
 	AUTO(struct node *, node_dropp) node = NULL;
 	struct ctfy_error error = CTFY_ERROR_INIT;
@@ -311,10 +321,10 @@ static int renew(struct platform *platform, struct http_req *req, struct instanc
 	r = find_node(platform, instance, &node, e);
 	if (r < 0)
 		return r;
-	if (ctfy_node_set_ttl(nodes_client(node), instance->copy_id, instance->ttl, &told,
-			      &ask_call, &error) < 0)
+	if (ctfy_node_set_ttl(nodes_client(node), instance->copy_id, ttl, &told, &ask_call,
+			      &error) < 0)
 		r = nodes_failed(node, &error, e);
-	expires_at = told.expires_at ? told.expires_at : door_now(platform) + 1000 * instance->ttl;
+	expires_at = told.expires_at ? told.expires_at : door_now(platform) + 1000 * ttl;
 	ctfy_instance_done(&told);
 	if (r == -ERR_NOT_FOUND)
 		return lose(platform, req, instance, e);
@@ -340,7 +350,7 @@ static int serve_renew(void *ctx, struct http_req *req, struct http_res *res, st
 	if (r == 0)
 		r = competition_check_running(&entry.competition, door_now(platform), e);
 	if (r == 0)
-		r = renew(platform, req, &instance, e);
+		r = set_ttl(platform, req, &instance, instance.ttl, e);
 	return r < 0 ? r : send_instance(res, 200, &instance, e);
 }
 
@@ -390,19 +400,24 @@ static int serve_stop(void *ctx, struct http_req *req, struct http_res *res, str
 
 /* News */
 
-void platform_instance_replaced(void *cookie, const struct instance *instance)
+static void tell_team(struct platform *platform, const struct instance *instance,
+		      const char *status, const char *detail)
 {
-	struct platform *platform = cookie;
 	const struct event_audience audience = { .competition_id = instance->competition_id,
 						 .team_id = instance->team_id,
 						 .users_only = true };
 	AUTO(json_t *, json_decrefp) data =
 		json_pack("{s:s, s:s, s:s, s:s}", "id", instance->id, "challenge_id",
-			  instance->challenge_id, "status", "starting", "detail",
-			  "its node does not answer: it is started on another");
+			  instance->challenge_id, "status", status, "detail", detail);
 
 	if (data)
 		events_publish(platform->events, &audience, "instance", data);
+}
+
+void platform_instance_replaced(void *cookie, const struct instance *instance)
+{
+	tell_team(cookie, instance, "starting",
+		  "its node does not answer: it is started on another");
 }
 
 /* For organisers */
@@ -426,6 +441,133 @@ static int serve_all(void *ctx, struct http_req *req, struct http_res *res, stru
 	return r < 0 ? r : send_list(res, &instances, instances_admin_json, e);
 }
 
+static json_t *question_ids(const struct ctfy_answer *answers, size_t count)
+{
+	json_t *ids = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(ids, json_string(answers[i].question_id));
+	return ids;
+}
+
+/* Who has it, what its node calls it, and to which questions it has answers: not the answers. */
+static int add_particulars(struct platform *platform, struct http_req *req,
+			   const struct instance *instance, json_t *json, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) more = NULL;
+	struct ctfy_answer *answers;
+	struct user user;
+	size_t count;
+	int r;
+
+	r = instances_answers(platform->db, http_arena(req), instance->id, &answers, &count, e);
+	if (r == 0)
+		r = user_find(platform->db, http_arena(req), instance->user_id, &user, e);
+	if (r < 0)
+		return r;
+	more = json_pack("{s:s, s:s, s:o}", "user", user.name, "copy_id", instance->copy_id,
+			 "answered_questions", question_ids(answers, count));
+	return json_object_update(json, more) < 0 ? err_memory(e) : 0;
+}
+
+static int send_whole(struct platform *platform, struct http_req *req, struct http_res *res,
+		      const struct instance *instance, json_t *seen, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) json = instances_admin_json(instance);
+	int r;
+
+	if (!json || (seen && json_object_update(json, seen) < 0))
+		return err_memory(e);
+	r = add_particulars(platform, req, instance, json, e);
+	return r < 0 ? r : http_send_json(res, 200, TAKE(json));
+}
+
+static int find_any(struct platform *platform, struct http_req *req, struct instance *ret_instance,
+		    struct err *e)
+{
+	return instances_find(platform->db, http_arena(req), http_param(req, "instance"),
+			      ret_instance, e);
+}
+
+static int serve_one(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
+	AUTO(json_t *, json_decrefp) seen = NULL;
+	struct platform *platform = ctx;
+	int r;
+
+	r = find_any(platform, req, &instance, e);
+	if (r == 0 && wants_check(req))
+		r = check(platform, req, &instance, &seen, e);
+	return r < 0 ? r : send_whole(platform, req, res, &instance, seen, e);
+}
+
+struct extension {
+	int64_t extend; /* seconds more; 0: until */
+	int64_t until;
+};
+
+static const struct field extension_fields[] = {
+	FIELD_RANGE(struct extension, extend, 0, 1, INSTANCE_TTL_MAX),
+	FIELD(struct extension, TIME, until, 0),
+	FIELDS_END,
+};
+
+/* How many seconds it has from now on, if it is extended like that. */
+static int read_extension(struct http_req *req, const struct instance *instance, int64_t now,
+			  int64_t *ret_ttl, struct err *e)
+{
+	struct extension wish = { .extend = 0 };
+	int64_t until;
+	int r = http_read(req, extension_fields, &wish, e);
+
+	if (r < 0)
+		return r;
+	if ((wish.extend != 0) == (wish.until != 0))
+		return http_refuse_field(req, "extend", "value_error",
+					 "either 'extend' or 'until' is expected", e);
+	until = wish.until ? wish.until : instance->expires_at + 1000 * wish.extend;
+	*ret_ttl = (until - now + 999) / 1000;
+	if (*ret_ttl < 1 || *ret_ttl > INSTANCE_TTL_MAX)
+		return http_refuse_field(req, wish.until ? "until" : "extend", "value_error",
+					 "the end has to lie ahead, by a year at most", e);
+	return 0;
+}
+
+static void tell_extension(struct platform *platform, struct http_req *req,
+			   const struct instance *instance)
+{
+	char until[CLOCK_TEXT_SIZE], detail[CLOCK_TEXT_SIZE + 64];
+
+	clock_format(instance->expires_at, until);
+	door_note(req, "'%s' of team '%s' until %s", instance->challenge_id, instance->team, until);
+	snprintf(detail, sizeof(detail), "an organiser has set its end: %s", until);
+	tell_team(platform, instance, "running", detail);
+}
+
+static int serve_extend(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
+	struct platform *platform = ctx;
+	int64_t ttl = 0;
+	int r;
+
+	r = find_any(platform, req, &instance, e);
+	if (r == 0 && !instances_is(&instance, "running"))
+		r = err_set(e, ERR_CONFLICT, "it is %s: only a running one can be extended",
+			    instance.status);
+	if (r == 0)
+		r = read_extension(req, &instance, door_now(platform), &ttl, e);
+	if (r == 0)
+		r = set_ttl(platform, req, &instance, ttl, e);
+	if (r == 0 && !instances_is(&instance, "running"))
+		r = err_set(e, ERR_CONFLICT, "its node no longer has it");
+	if (r < 0)
+		return r;
+	tell_extension(platform, req, &instance);
+	return send_whole(platform, req, res, &instance, NULL, e);
+}
+
 static int serve_admin_stop(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct instance, instances_row_done) instance = { .id = NULL };
@@ -433,8 +575,7 @@ static int serve_admin_stop(void *ctx, struct http_req *req, struct http_res *re
 	json_t *json;
 	int r;
 
-	r = instances_find(platform->db, http_arena(req), http_param(req, "instance"), &instance,
-			   e);
+	r = find_any(platform, req, &instance, e);
 	if (r == 0)
 		r = stop(platform, req, &instance, e);
 	if (r < 0)
@@ -452,6 +593,8 @@ const struct http_route platform_instance_routes[] = {
 	{ "PATCH", OWN, serve_renew, 0, ACCESS_USER },
 	{ "DELETE", OWN, serve_stop, 0, ACCESS_USER },
 	{ "GET", "/api/v1/admin/instances", serve_all, 0, ACCESS_ORGANISER },
+	{ "GET", "/api/v1/admin/instances/{instance}", serve_one, 0, ACCESS_ORGANISER },
+	{ "PATCH", "/api/v1/admin/instances/{instance}", serve_extend, 0, ACCESS_ORGANISER },
 	{ "DELETE", "/api/v1/admin/instances/{instance}", serve_admin_stop, 0, ACCESS_ORGANISER },
 	{ .method = NULL },
 };

@@ -51,6 +51,9 @@ const struct openapi_schema openapi_schemas[] = {
 			  " ~eta_p95_ms:i" },
 	{ "Instances", "instances:[Instance]" },
 	{ "AdminInstance", "+Instance team_id:s team:s user_id:s node_id:s node:s? cause:s?" },
+	{ "WholeInstance", "+AdminInstance user:s copy_id:s answered_questions:[s] ~is_healthy:b ~services:[o]"
+			   " ~phase:s? ~queue_position:i ~eta_ms:i ~eta_p95_ms:i" },
+	{ "Extension", "~extend:i ~until:t" },
 	{ "AdminInstances", "instances:[AdminInstance]" },
 
 	{ "Needed", "id:s name:s" },
@@ -188,6 +191,8 @@ const struct openapi_route openapi_routes[] = {
 	{ "POST", "/admin/notices", "Tell the players something.", WHERE, "NewNotice", "201:Notice" },
 	{ "GET", "/admin/audit", "What organisers did, the newest first.", PAGE, NULL, "200:Audit" },
 	{ "GET", "/admin/instances", "The live instances, or the last of all.", "all:b limit:i", NULL, "200:AdminInstances" },
+	{ "GET", "/admin/instances/{instance}", "Any instance.", "check:b", NULL, "200:WholeInstance" },
+	{ "PATCH", "/admin/instances/{instance}", "Set when it ends.", NULL, "Extension", "200:WholeInstance" },
 	{ "DELETE", "/admin/instances/{instance}", "Stop any instance.", NULL, NULL, "200:AdminInstance 202:AdminInstance" },
 	{ "GET", "/admin/instances/{instance}/containers", "Its containers.", NULL, NULL, "200:application/json" },
 	{ "GET", "/admin/instances/{instance}/container-logs", "What they said.", NULL, NULL, "200:text/plain 200:application/json" },

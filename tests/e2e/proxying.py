@@ -180,6 +180,12 @@ class CommandLine(harness.NodeTest):
     def test_images_are_told_per_node(self):
         self.assertRegex(self.admin("images"), r"n1 +watched +build")
 
+    def test_an_instance_is_shown_and_extended(self):
+        self.assertRegex(self.admin("instance", "show", row["id"]), r"node +n1\n")
+        before = platform.ask("GET", f"/admin/instances/{row['id']}")["expires_at"]
+        self.assertIn("more time", self.admin("instance", "extend", row["id"], "30m"))
+        self.assertGreater(platform.ask("GET", f"/admin/instances/{row['id']}")["expires_at"], before)
+
     def test_what_is_recorded_is_saved(self):
         path = f"{platform.dir.name}/saved"
         self.admin("instance", "save", row["id"], "traffic", path)

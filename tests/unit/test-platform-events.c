@@ -179,6 +179,26 @@ TEST(what_is_for_a_team_reaches_that_team)
 	CHECK(is_for_red(&red, &blue, "event: instance"));
 }
 
+TEST(a_team_is_told_when_an_organiser_sets_its_instances_end)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	AUTO(struct ear, end_ear) red;
+	const struct reply *reply;
+	char path[128];
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	reply = call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT);
+	EXPECT(reply, 201);
+	snprintf(path, sizeof(path), "/admin/instances/%s", text(reply, "id"));
+	begin_ear(&red, &w, w.alice);
+	EXPECT(call(&w, w.admin, "PATCH", path, "{\"extend\":600}", NULL), 200);
+	until_heard(&red, "an organiser has set its end: ");
+}
+
 TEST(many_listen_and_take_no_thread_and_a_stop_ends_them)
 {
 	enum { EARS = 40 };
@@ -206,6 +226,7 @@ int main(void)
 		T(a_notice_reaches_players_and_stays_readable),
 		T(a_scoreboard_for_organisers_is_pushed_to_no_player),
 		T(what_is_for_a_team_reaches_that_team),
+		T(a_team_is_told_when_an_organiser_sets_its_instances_end),
 		T(many_listen_and_take_no_thread_and_a_stop_ends_them),
 	};
 

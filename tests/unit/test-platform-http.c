@@ -283,6 +283,59 @@ TEST(a_renewed_instance_has_its_whole_time_again)
 	CHECK(after > before + 1000000);
 }
 
+static int64_t instant(const struct reply *reply, const char *name)
+{
+	int64_t at = 0;
+
+	if (!clock_parse(text(reply, name), &at))
+		fail_msg("'%s' is no time in: %s", name, reply->body.data);
+	return at;
+}
+
+TEST(an_organiser_sees_the_whole_of_an_instance_and_sets_its_end)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+	char path[128];
+	int64_t end;
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	reply = call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT);
+	EXPECT(reply, 201);
+	end = instant(reply, "expires_at");
+	snprintf(path, sizeof(path), "/admin/instances/%s", text(reply, "id"));
+
+	EXPECT(call(&w, w.admin, "PATCH", path, "{}", NULL), 422);
+	EXPECT(call(&w, w.admin, "PATCH", path, "{\"extend\":0}", NULL), 422);
+	EXPECT(call(&w, w.admin, "PATCH", path, "{\"until\":\"2001-01-01T00:00:00Z\"}", NULL), 422);
+	reply = call(&w, w.admin, "PATCH", path, "{\"extend\":7200}", NULL);
+	EXPECT(reply, 200);
+	CHECK(instant(reply, "expires_at") >= end + 7200000);
+
+	reply = call(&w, w.admin, "GET", path, NULL, NULL);
+	EXPECT(reply, 200);
+	CHECK(instant(reply, "expires_at") >= end + 7200000);
+	CHECK_STR(text(reply, "team"), "Red");
+	CHECK_STR(text(reply, "node"), "n1");
+	CHECK_STR(text(reply, "user"), "alice");
+	CHECK_STR(text(reply, "copy_id"), text(reply, "id"));
+	CHECK_EQ(json_array_size(json_object_get(reply->json, "answered_questions")), 1);
+	CHECK(!strstr(reply->body.data, "flag{"));
+	reply = call(&w, w.admin, "GET", strcat(path, "?check=true"), NULL, NULL);
+	CHECK(json_is_true(json_object_get(reply->json, "is_healthy")));
+	CHECK_HAS(call(&w, w.admin, "GET", "/admin/audit", NULL, NULL)->body.data,
+		  "'web' of team 'Red' until ");
+
+	EXPECT(call(&w, w.alice, "DELETE", "/challenges/web/instance", NULL, WAIT), 200);
+	*strchr(path, '?') = '\0';
+	EXPECT(call(&w, w.admin, "PATCH", path, "{\"extend\":60}", NULL), 409);
+	EXPECT(call(&w, w.admin, "GET", "/admin/instances/none", NULL, NULL), 404);
+}
+
 TEST(an_instance_that_its_node_lost_is_not_shown_as_running)
 {
 	AUTO(struct fake_node, end_node) node;
@@ -684,6 +737,8 @@ static const struct expectation {
 	{ "PATCH", "/challenges/{id}/instance", AS_PLAYER },
 	{ "DELETE", "/challenges/{id}/instance", AS_PLAYER },
 	{ "GET", "/admin/instances", AS_ORGANISER },
+	{ "GET", "/admin/instances/{instance}", AS_ORGANISER },
+	{ "PATCH", "/admin/instances/{instance}", AS_ORGANISER },
 	{ "DELETE", "/admin/instances/{instance}", AS_ORGANISER },
 	{ "GET", "/challenges/{id}/openvpn-config", AS_PLAYER },
 	{ "GET", "/admin/instances/{instance}/containers", AS_ORGANISER },
@@ -879,6 +934,7 @@ int main(void)
 		T(an_instance_ends_when_its_time_is_over),
 		T(an_instance_that_its_node_ended_in_time_has_expired_not_failed),
 		T(a_renewed_instance_has_its_whole_time_again),
+		T(an_organiser_sees_the_whole_of_an_instance_and_sets_its_end),
 		T(an_instance_that_its_node_lost_is_not_shown_as_running),
 		T(a_slow_node_delays_no_other),
 		T(a_stop_on_a_lost_node_is_made_up_for_when_it_is_back),

@@ -149,6 +149,34 @@ async function drain(organiser) {
   await organiser.locator(".badge").getByText("drained").waitFor();
   await organiser.getByRole("button", { name: "Use again" }).click();
   await organiser.getByRole("button", { name: "Drain" }).waitFor();
+  await letJoin(organiser);
+}
+
+async function letJoin(organiser) {
+  await organiser.getByLabel("Whom it is for").fill("Rack <b>2</b>");
+  await organiser.getByRole("button", { name: "Make a secret" }).click();
+  const commands = organiser.getByLabel("commands to join", { exact: true });
+  assert.match(await commands.innerText(), /printf '%s\\n' '\w{20,}' > .*\n.*\nctfy join .* --url http:.*\n.*\nctfy node /);
+  await assertAccessible(organiser);
+  await shoot(organiser, "nodes-join", { fullPage: true });
+  const row = organiser.getByRole("row").filter({ hasText: "Rack <b>2</b>" });
+  await row.getByRole("button", { name: "Revoke" }).click();
+  await row.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+  await row.waitFor({ state: "detached" });
+  await organiser.getByRole("button", { name: "New token" }).click();
+  await organiser.getByRole("dialog").getByText("ends at once").waitFor();
+  await organiser.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+}
+
+/** The player's instance gets an hour more, and the player hears of it. */
+async function extend(organiser, player) {
+  await organiser.getByLabel("How much more time").selectOption({ label: "1 hour" });
+  await organiser.getByRole("button", { name: "Extend" }).click();
+  const toast = player.getByRole("complementary", { name: "News" });
+  await toast.getByText("Your instance of guarded: an organiser has set its end").waitFor();
+  await player.getByRole("timer").getByText(/^1:\d\d:\d\d$/).waitFor();
+  await shoot(player, "extended");
+  await toast.getByRole("button", { name: "Put away" }).click();
 }
 
 async function warm(organiser) {
@@ -178,6 +206,8 @@ scene("an organiser watches an instance, types in its shell, reads its traffic, 
   await shoot(organiser, "instances");
   await organiser.getByRole("link", { name: "guarded" }).click();
   await organiser.getByRole("heading", { name: "guarded" }).waitFor();
+  await shoot(organiser, "instance");
+  await extend(organiser, player);
   await useShell(organiser);
   await organiser.getByRole("tab", { name: "Timeline" }).click();
   await organiser.locator(".timeline .event").first().waitFor();

@@ -158,6 +158,13 @@ export interface ScoreHistory {
   teams: { rank: number; team_id: string; team: string; score: number; points: { at: string; score: number }[] }[];
 }
 
+export interface InstanceEvent {
+  id: string;
+  challenge_id: string;
+  status: string;
+  detail: string;
+}
+
 export interface Notice {
   id: string;
   text: string;
@@ -232,6 +239,13 @@ export interface AdminInstance extends Instance {
   cause: string | null;
 }
 
+/** One of them, as its own page has it. */
+export interface WholeInstance extends AdminInstance {
+  user: string;
+  copy_id: string;
+  answered_questions: string[];
+}
+
 export interface Node {
   id: string;
   name: string;
@@ -244,6 +258,16 @@ export interface Node {
   version: string | null;
   engine: string | null;
   seen_at: string | null;
+}
+
+export interface JoinSecret {
+  id: string;
+  name: string;
+  single_use: boolean;
+  created_at: string;
+  expires_at: string | null;
+  used_at: string | null;
+  used_by: string | null;
 }
 
 export interface AdminSubmission extends Submission {

@@ -1,20 +1,21 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { call, serverNow } from "../api";
 import { formatAgo, formatCountdown, formatDate, formatTime } from "../format";
 import { lazy } from "../lazy";
 import { STATUS_TONE } from "../pages/challenges";
 import { useAction, useGet, useNow } from "../resource";
 import type { Params } from "../router";
-import type { AdminInstance, Container, TimelineEvent } from "../types";
-import { Alert, Badge, Button, Card, ConfirmButton, Empty, Facts, Failure, Loaded, Page, Table } from "../ui";
+import type { AdminInstance, Container, TimelineEvent, WholeInstance } from "../types";
+import {
+  Alert, Badge, Button, Card, ConfirmButton, Empty, Facts, Failure, Loaded, Page, Table, TeamLink, announce,
+} from "../ui";
 import { ArchiveCard } from "./archives";
 import { Logs } from "./logs";
 import { Tabs } from "./tabs";
 import { Traffic } from "./traffic";
 
 const REFRESH_MS = 2000;
-const HISTORY = 10000;
 
 const Shell = lazy<{ instance: string; container: Container }>(async () => (await import("./shell")).Shell);
 
@@ -85,19 +86,24 @@ function Containers({ base, onShell }: { base: string; onShell: (container: Cont
   );
 }
 
-function Summary({ instance }: { instance: AdminInstance }) {
+function Summary({ instance }: { instance: WholeInstance }) {
   const now = useNow(serverNow);
   const left = instance.expires_at ? Date.parse(instance.expires_at) - now : 0;
   return (
     <Card title="What it is">
       <Facts
         rows={[
-          ["Team", instance.team ?? instance.team_id],
+          ["Team", <TeamLink id={instance.team_id} name={instance.team} />],
+          ["Started by", instance.user],
           ["Node", instance.node ?? "gone"],
           ["Id", <code>{instance.id}</code>],
+          ...(instance.copy_id !== instance.id
+            ? [["On its node", <code>{instance.copy_id}</code>] as [string, ComponentChildren]]
+            : []),
+          ["Answers of its own", instance.answered_questions.join(", ") || "none"],
           ["Begun", formatDate(instance.created_at)],
           instance.status === "running"
-            ? ["Time left", formatCountdown(left)]
+            ? ["Time left", <span class="clock-inline">{formatCountdown(left)}</span>]
             : ["Ended", formatDate(instance.ended_at)],
           ...instance.endpoints.map((endpoint): [string, ComponentChildren] => [
             endpoint.service,
@@ -133,9 +139,9 @@ function Downloads({ base }: { base: string }) {
   );
 }
 
-function Inside({ instance, base }: { instance: AdminInstance; base: string }) {
+function Inside({ instance, base }: { instance: WholeInstance; base: string }) {
   const [shell, setShell] = useState<Container | null>(null);
-  const live = instance.status === "running" || instance.status === "starting";
+  const live = isLive(instance);
   const tabs = [
     ...(live
       ? [{ name: "Containers", content: () => <Containers base={base} onShell={setShell} /> }]
@@ -165,26 +171,78 @@ function Inside({ instance, base }: { instance: AdminInstance; base: string }) {
   );
 }
 
-/** The live ones are asked for often; what is none of them any more, once among all. */
-function useInstance(id: string) {
-  const live = useGet<{ instances: AdminInstance[] }>("/admin/instances", REFRESH_MS);
-  const found = live.data?.instances.find((instance) => instance.id === id);
-  const [wanted, setWanted] = useState(false);
-  const all = useGet<{ instances: AdminInstance[] }>(wanted ? `/admin/instances?all=true&limit=${HISTORY}` : null);
-  useEffect(() => setWanted(live.data !== undefined && !found), [live.data === undefined, !found]);
-  const instance = found ?? all.data?.instances.find((row) => row.id === id);
-  return { instance, looked: all.data !== undefined && !found, error: live.error ?? all.error, reload: live.reload };
+const isLive = ({ status }: AdminInstance) => status === "running" || status === "starting";
+
+/* What has ended stays as it is. */
+const pace = (instance: WholeInstance | undefined) => (instance?.ended_at ? 0 : REFRESH_MS);
+
+/** How much longer than so far it is to have. */
+const EXTENSIONS: [words: string, minutes: number][] = [
+  ["15 minutes", 15],
+  ["1 hour", 60],
+  ["6 hours", 360],
+];
+
+function Extend({ base, onExtended }: { base: string; onExtended: () => Promise<void> }) {
+  const [minutes, setMinutes] = useState(60);
+  const extension = useAction(async () => {
+    await call("PATCH", base, { extend: 60 * minutes });
+    await onExtended();
+    announce("It has more time, and its team was told");
+  });
+  return (
+    <>
+      <form
+        class="extend"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void extension.run();
+        }}
+      >
+        <select
+          aria-label="How much more time"
+          value={minutes}
+          onChange={(event) => setMinutes(Number(event.currentTarget.value))}
+        >
+          {EXTENSIONS.map(([words, value]) => (
+            <option key={value} value={value}>
+              {words}
+            </option>
+          ))}
+        </select>
+        <Button type="submit" busy={extension.busy}>
+          Extend
+        </Button>
+      </form>
+      <Failure error={extension.error} />
+    </>
+  );
+}
+
+function Stop({ instance, base, onStopped }: { instance: WholeInstance; base: string; onStopped: () => Promise<void> }) {
+  const stop = useAction(async () => {
+    await call("DELETE", base);
+    await onStopped();
+  });
+  return (
+    <>
+      <ConfirmButton
+        label="Stop"
+        question={`Stop this instance of ${instance.team}? All that is in it is lost to them.`}
+        busy={stop.busy}
+        onConfirm={() => void stop.run()}
+      />
+      <Failure error={stop.error} />
+    </>
+  );
 }
 
 export function InstancePage({ params }: { params: Params }) {
   const id = params["id"]!;
   const base = `/admin/instances/${encodeURIComponent(id)}`;
-  const { instance, looked, error, reload } = useInstance(id);
-  const stop = useAction(async () => {
-    await call("DELETE", base);
-    await reload();
-  });
-  if (looked && !instance)
+  const resource = useGet<WholeInstance>(base, pace);
+  const instance = resource.data;
+  if (resource.error?.status === 404)
     return (
       <Page title="Instance">
         <Empty title={`There is no instance "${id}".`} />
@@ -202,21 +260,14 @@ export function InstancePage({ params }: { params: Params }) {
           instance && (
             <>
               <Badge tone={STATUS_TONE[instance.status]}>{instance.status}</Badge>
-              {(instance.status === "running" || instance.status === "starting") && (
-                <ConfirmButton
-                  label="Stop"
-                  question={`Stop this instance of ${instance.team}? All that is in it is lost to them.`}
-                  busy={stop.busy}
-                  onConfirm={() => void stop.run()}
-                />
-              )}
+              {instance.status === "running" && <Extend base={base} onExtended={resource.reload} />}
+              {isLive(instance) && <Stop instance={instance} base={base} onStopped={resource.reload} />}
             </>
           )
         }
       >
-        <Failure error={stop.error} />
         {instance?.cause && <Alert>{instance.cause}</Alert>}
-        <Loaded from={{ data: instance, error }}>
+        <Loaded from={resource}>
           {(data) => (
             <div class="stack">
               <div class="halves">

@@ -1,37 +1,59 @@
 import { useEffect, useState } from "preact/hooks";
 import { call, isOrganiser, me, serverNow } from "../api";
 import { useEvent } from "../events";
-import { formatAgo } from "../format";
+import { formatAgo, formatDate } from "../format";
 import { useAction, useGet, useNow } from "../resource";
 import type { Params } from "../router";
 import { createStore, useStore } from "../store";
-import type { Notice } from "../types";
+import type { InstanceEvent, Notice } from "../types";
 import { Button, Card, Empty, Failure, Field, Loaded, Page, announce } from "../ui";
 
-/* What came while we were here, and nobody has put away yet. */
-const fresh = createStore<Notice[]>([]);
-
-function putAway(notice: Notice) {
-  fresh.set(fresh.get().filter(({ id }) => id !== notice.id));
+interface Toast {
+  id: string;
+  text: string;
+  href?: string;
 }
 
-function onNotice(data: unknown) {
-  const notice = data as Notice;
-  fresh.set([notice, ...fresh.get()]);
-  announce(`News: ${notice.text}`);
+/* What came while we were here, and nobody has put away yet. */
+const fresh = createStore<Toast[]>([]);
+
+function putAway(toast: Toast) {
+  fresh.set(fresh.get().filter(({ id }) => id !== toast.id));
+}
+
+/** Shows it instead of what was told of the same thing before. */
+function show(toast: Toast) {
+  putAway(toast);
+  fresh.set([toast, ...fresh.get()]);
+  announce(`News: ${toast.text}`);
+}
+
+const onNotice = (data: unknown) => show(data as Notice);
+
+/** Times stand in it as the platform has them. */
+const localTimes = (text: string) => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (time) => formatDate(time));
+
+function onInstance(data: unknown) {
+  const { id, challenge_id, detail } = data as InstanceEvent;
+  show({
+    id,
+    text: `Your instance of ${challenge_id}: ${localTimes(detail)}`,
+    href: `/challenges/${encodeURIComponent(challenge_id)}`,
+  });
 }
 
 /** Shows what organisers tell, over whatever page there is. */
 export function Toasts() {
-  const notices = useStore(fresh);
+  const toasts = useStore(fresh);
   useEvent("notice", onNotice);
-  if (notices.length === 0) return null;
+  useEvent("instance", onInstance);
+  if (toasts.length === 0) return null;
   return (
     <aside class="toasts" aria-label="News">
-      {notices.map((notice) => (
-        <div class="toast" key={notice.id}>
-          <p>{notice.text}</p>
-          <Button kind="quiet" onClick={() => putAway(notice)}>
+      {toasts.map((toast) => (
+        <div class="toast" key={toast.id}>
+          <p>{toast.href ? <a href={toast.href}>{toast.text}</a> : toast.text}</p>
+          <Button kind="quiet" onClick={() => putAway(toast)}>
             Put away
           </Button>
         </div>
@@ -81,10 +103,10 @@ export function NewsPage(_: { params: Params }) {
   const who = useStore(me);
   const now = useNow(serverNow, 10000);
   useEvent("notice", list.reload);
-  const shown = useStore(fresh).length;
+  const shown = useStore(fresh).filter(({ href }) => !href).length;
   useEffect(() => {
-    // They are on this page.
-    if (shown > 0) fresh.set([]);
+    // Notices are on this page.
+    if (shown > 0) fresh.set(fresh.get().filter(({ href }) => href));
   }, [shown]);
   return (
     <Page title="News">
