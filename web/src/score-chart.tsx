@@ -75,14 +75,16 @@ export function ScoreChart({ history }: { history: ScoreHistory }) {
   return (
     <figure>
       <div class="chart" ref={place} aria-hidden="true" />
-      <figcaption class="legend">
-        {history.teams.length > 1 && history.teams.map((team, i) => (
-          <span key={team.team_id}>
-            <span class="swatch" style={{ background: colour(i) }} aria-hidden="true" />
-            <TeamLink id={team.team_id} name={team.team} />
-          </span>
-        ))}
-      </figcaption>
+      {history.teams.length > 1 && (
+        <figcaption class="legend">
+          {history.teams.map((team, i) => (
+            <span key={team.team_id}>
+              <span class="swatch" style={{ background: colour(i) }} aria-hidden="true" />
+              <TeamLink id={team.team_id} name={team.team} />
+            </span>
+          ))}
+        </figcaption>
+      )}
     </figure>
   );
 }

@@ -192,6 +192,18 @@ export function Copy({ text, label }: { text: string; label: string }) {
   );
 }
 
+/** Lines to paste into a terminal. */
+export function Paste({ text, label }: { text: string; label: string }) {
+  return (
+    <div class="paste">
+      <pre class="command" tabIndex={0} aria-label={label}>
+        {text}
+      </pre>
+      <Copy text={text} label={label} />
+    </div>
+  );
+}
+
 /** The clipboard's own interface is there on https and loopback only. */
 async function copyText(text: string) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);

@@ -23,6 +23,14 @@ interface Images {
 
 const isChanging = ({ status }: ImageRow) => status === "building" || status === "pulling";
 
+/** How many of the challenges that need images on a node have them there. */
+export function countReady({ images }: NodeImages): [ready: number, all: number] {
+  const rows = [...(images?.builds ?? []), ...(images?.pulls ?? [])];
+  const all = new Set(rows.map((row) => row.challenge_id));
+  const waiting = new Set(rows.filter((row) => TONE[row.status] !== "ok").map((row) => row.challenge_id));
+  return [all.size - waiting.size, all.size];
+}
+
 const pace = (images: Images | undefined) =>
   images?.nodes.some(({ images }) => images && [...images.builds, ...images.pulls].some(isChanging))
     ? CHANGING_MS
