@@ -65,7 +65,7 @@ class Up:
     def close(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(60)
+            self.process.wait(300)  # it stops all that runs, on a machine that may be busy
         self.out.close()
         self.log.close()
         self.dir.cleanup()
