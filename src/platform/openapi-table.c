@@ -13,7 +13,7 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "UserChange", "~role:s ~disabled:b" },
 	{ "PasswordChange", "old_password:s password:s" },
 	{ "Login", "name:s password:s ~cookie:b" },
-	{ "Token", "id:s name:s scope:s instance_id:s? created_at:t expires_at:t?" },
+	{ "Token", "id:s name:s scope:s instance_id:s? created_at:t expires_at:t? ~current:b" },
 	{ "Tokens", "tokens:[Token]" },
 	{ "NewToken", "name:s ~scope:s ~instance_id:s ~days:i" },
 	{ "ToldToken", "+Token user:User ~token:s ~csrf_token:s" },

@@ -221,11 +221,13 @@ static int serve_me(void *ctx, struct http_req *req, struct http_res *res, struc
 static int serve_tokens(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct platform *platform = ctx;
-	struct tokens tokens;
+	const struct principal *who = door_principal(req);
+	struct tokens tokens = { .tokens = NULL };
 	int r;
 
-	r = token_list(platform->db, http_arena(req), door_principal(req)->user_id,
-		       door_now(platform), &tokens, e);
+	r = token_list(platform->db, http_arena(req), who->user_id, door_now(platform), &tokens, e);
+	for (size_t i = 0; i < tokens.token_count; i++)
+		tokens.tokens[i].current = strcmp(tokens.tokens[i].id, who->token_id) == 0;
 	return r < 0 ? r : http_send(res, 200, tokens_fields, &tokens);
 }
 

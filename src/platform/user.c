@@ -48,6 +48,7 @@ const struct field token_fields[] = {
 	FIELD(struct token, STRING, instance_id, 0),
 	FIELD(struct token, TIME, created_at, 0),
 	FIELD(struct token, TIME, expires_at, 0),
+	FIELD(struct token, BOOL, current, FIELD_OPTIONAL),
 	FIELDS_END,
 };
 

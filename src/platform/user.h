@@ -66,6 +66,7 @@ struct token {
 	char *instance_id; /* the one it is for; NULL: for no one alone */
 	int64_t created_at;
 	int64_t expires_at; /* 0: never */
+	bool current;       /* the one that the list was asked for with */
 };
 
 struct tokens {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { assertAccessible, assertFits, assertWell, base, makeTeam, register, scene, shoot, visit } from "./browser.mjs";
+import { assertAccessible, assertFits, assertWell, base, makeTeam, register, scene, secret, shoot, visit } from "./browser.mjs";
 
 const samples = fileURLToPath(new URL("../../challenges", import.meta.url));
 const run = promisify(execFile);
@@ -36,6 +36,37 @@ async function lookAtTeam(page, row) {
   await shoot(page, "team-record-dark");
 }
 
+/** What it is told stands in commands to paste; it sees its challenge, and no account. */
+async function letAgentAtIt(page) {
+  await page.getByText("Let an agent at it").click();
+  await page.getByRole("button", { name: "Make a token" }).click();
+  const commands = await page.getByLabel("commands for an agent", { exact: true }).innerText();
+  const headers = { Authorization: `Bearer ${commands.match(/CTFY_TOKEN=(\w+)/)[1]}` };
+  assert.equal((await fetch(`${base}/api/v1/challenges/notes-web`, { headers })).status, 200);
+  assert.equal((await fetch(`${base}/api/v1/me/tokens`, { headers })).status, 403);
+  await assertAccessible(page);
+  await shoot(page, "agent-token", { fullPage: true });
+}
+
+/** Tokens and sessions; then another password, with which the token is good for nothing any more. */
+async function useAccount(page, name, password) {
+  await page.getByRole("link", { name }).click();
+  await page.getByRole("row").filter({ hasText: "agent, notes-web" }).waitFor();
+  await page.getByRole("region", { name: "Sessions" }).getByText("This browser").waitFor();
+  await page.getByLabel("What it is for").fill("Nightly");
+  await page.getByRole("button", { name: "Make a token" }).click();
+  const token = await page.locator(".alert .endpoint-line code").innerText();
+  const headers = { Authorization: `Bearer ${token}` };
+  assert.equal((await fetch(`${base}/api/v1/me`, { headers })).status, 200);
+  await assertAccessible(page);
+  await shoot(page, "account", { fullPage: true });
+  await page.getByLabel("Present password").fill(password);
+  await page.getByLabel("New password").fill(secret());
+  await page.getByRole("button", { name: "Change it" }).click();
+  await page.getByText("The password is changed.").waitFor();
+  assert.equal((await fetch(`${base}/api/v1/me`, { headers })).status, 401);
+}
+
 scene("a player registers, starts, solves and hands in, and another's board moves by itself", async () => {
   const player = await visit();
   const watcher = await visit({ colorScheme: "dark" });
@@ -44,7 +75,8 @@ scene("a player registers, starts, solves and hands in, and another's board move
   await player.getByRole("heading", { name: "Log in" }).waitFor();
   await shoot(player, "login");
   await assertAccessible(player);
-  await register(player, "ada");
+  const password = secret();
+  await register(player, "ada", password);
   await shoot(player, "team-new");
   await makeTeam(player, "Engines");
   await register(watcher, "grace");
@@ -65,6 +97,7 @@ scene("a player registers, starts, solves and hands in, and another's board move
   await player.getByText("A place for your notes").waitFor();
   await assertAccessible(player);
   await shoot(player, "challenge");
+  await letAgentAtIt(player);
 
   const [answer] = await solve(player, "notes-web");
   const field = player.getByLabel(/^Answer:/);
@@ -93,6 +126,8 @@ scene("a player registers, starts, solves and hands in, and another's board move
   await player.getByRole("link", { name: /Notes/ }).getByText("Solved").waitFor();
   await assertAccessible(player);
   await shoot(player, "challenges");
+  await useAccount(player, "ada", password);
+  await player.getByRole("link", { name: "Challenges" }).click();
   await player.setViewportSize({ width: 390, height: 800 });
   await assertFits(player);
   await shoot(player, "challenges-phone");

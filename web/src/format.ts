@@ -1,9 +1,11 @@
 // Times, durations and sizes, for people.
 
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
 export const formatDate = (iso: string | null) => (iso ? DATE.format(new Date(iso)) : "–");
+export const formatDay = (iso: string) => DAY.format(new Date(iso));
 export const formatTime = (iso: string | null) => (iso ? TIME.format(new Date(iso)) : "–");
 
 /** "59:07", "1:02:30"; never less than nothing. */

@@ -225,9 +225,11 @@ export interface Attachment {
 export interface Token {
   id: string;
   name: string;
-  scope: string;
+  scope: "player" | "organiser" | "admin" | "instance";
+  instance_id: string | null;
   created_at: string;
   expires_at: string | null;
+  current?: boolean;
 }
 
 export interface AdminInstance extends Instance {

@@ -227,26 +227,29 @@ export function Table<T>(props: {
   columns: Column<T>[];
   rowKey: (row: T) => string;
   rowClass?: (row: T) => string;
+  /** Few narrow columns, which are compared: it stays a table on a phone. Others become lists there. */
+  compact?: boolean;
   empty: ComponentChildren;
 }) {
   if (props.rows.length === 0) return <>{props.empty}</>;
   return (
-    <div class="table-frame" role="region" aria-label={props.label} tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
+    <div class={`table-frame ${props.compact ? "" : "stacked"}`} role="region" aria-label={props.label} tabIndex={0}>
+      {/* The roles are what these are anyway, and stay so where they are laid out as lists. */}
+      <table role="table">
+        <thead role="rowgroup">
+          <tr role="row">
             {props.columns.map((column) => (
-              <th key={column.name} scope="col" class={column.kind}>
+              <th key={column.name} role="columnheader" scope="col" class={column.kind}>
                 {column.name}
               </th>
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {props.rows.map((row) => (
-            <tr key={props.rowKey(row)} class={props.rowClass?.(row)}>
+            <tr key={props.rowKey(row)} role="row" class={props.rowClass?.(row)}>
               {props.columns.map((column) => (
-                <td key={column.name} class={column.kind}>
+                <td key={column.name} role="cell" class={column.kind} data-name={column.name}>
                   {column.cell(row)}
                 </td>
               ))}

@@ -1,4 +1,5 @@
 import type { ComponentType } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { match, type Params } from "../router";
 import { Empty, Page } from "../ui";
 import { ArchivesPage } from "./archives";
@@ -57,9 +58,15 @@ function Current({ path }: { path: string }) {
 }
 
 export function Admin({ path }: { path: string }) {
+  const nav = useRef<HTMLElement>(null);
+  // On a small screen it is wider than that.
+  useEffect(() => {
+    const here = nav.current?.querySelector<HTMLElement>("[aria-current]");
+    if (here) nav.current!.scrollLeft = here.offsetLeft - nav.current!.clientWidth / 2 + here.clientWidth / 2;
+  }, [path]);
   return (
     <div class="organise">
-      <nav class="places" aria-label="Organise">
+      <nav class="places" aria-label="Organise" ref={nav}>
         {PLACES.filter((place) => place.name).map((place) => (
           <a key={place.path} href={place.path} aria-current={isHere(place, path) ? "page" : undefined}>
             {place.name}

@@ -1,12 +1,13 @@
 import { useState } from "preact/hooks";
 import { call, me } from "../api";
-import { formatDate } from "../format";
+import { formatDate, formatDay } from "../format";
 import { useAction, useGet, type Resource } from "../resource";
 import type { Params } from "../router";
 import { useStore } from "../store";
 import type { Token } from "../types";
 import {
-  Alert, Button, Card, ConfirmButton, Copy, Empty, Facts, Failure, Field, Loaded, Page, Table, TextField,
+  Alert, Badge, Button, Card, ConfirmButton, Copy, Empty, Facts, Failure, Field, Loaded, Page, Paste, Table, TeamLink,
+  TextField, type Column,
 } from "../ui";
 
 function Password() {
@@ -60,7 +61,23 @@ function Password() {
 /* Each may what those before it may. */
 const SCOPES = ["player", "organiser", "admin"];
 
+/* What POST /sessions names its tokens. */
+const SESSION = "session";
+
 type Tokens = Resource<{ tokens: Token[] }>;
+
+const tokenCommands = (token: string) =>
+  [
+    `export CTFY_URL=${window.location.origin} CTFY_TOKEN=${token}`,
+    "ctfy me",
+    'curl -H "Authorization: Bearer $CTFY_TOKEN" $CTFY_URL/api/v1/me',
+  ].join("\n");
+
+/** A token is never more than its account: old ones of an organiser who is none any more. */
+const describeScope = ({ scope, instance_id }: Token, role: string): string =>
+  scope === "instance"
+    ? `see and answer ${instance_id} alone`
+    : `act as ${SCOPES.indexOf(scope) < SCOPES.indexOf(role) ? scope : role}`;
 
 function NewToken({ tokens }: { tokens: Tokens }) {
   const [name, setName] = useState("");
@@ -122,17 +139,28 @@ function NewToken({ tokens }: { tokens: Tokens }) {
             <code>{fresh}</code>
             <Copy text={fresh} label="token" />
           </span>
+          <Paste text={tokenCommands(fresh)} label="an example" />
         </Alert>
       )}
     </>
   );
 }
 
-function TokenTable({ tokens, rows }: { tokens: Tokens; rows: Token[] }) {
-  const revocation = useAction(async (id: string) => {
+function useRevocation(tokens: Tokens) {
+  return useAction(async (id: string) => {
     await call("DELETE", `/me/tokens/${encodeURIComponent(id)}`);
     await tokens.reload();
   });
+}
+
+const DATES: Column<Token>[] = [
+  { name: "Made", kind: "time", cell: (row) => formatDay(row.created_at) },
+  { name: "Ends", kind: "time", cell: (row) => (row.expires_at ? formatDay(row.expires_at) : "never") },
+];
+
+function TokenTable({ tokens, rows }: { tokens: Tokens; rows: Token[] }) {
+  const role = useStore(me)?.role ?? "player";
+  const revocation = useRevocation(tokens);
   return (
     <>
       <Failure error={revocation.error} />
@@ -141,10 +169,9 @@ function TokenTable({ tokens, rows }: { tokens: Tokens; rows: Token[] }) {
         rows={rows}
         rowKey={(row) => row.id}
         columns={[
-          { name: "Name", kind: "wide", cell: (row) => row.name },
-          { name: "May", cell: (row) => row.scope },
-          { name: "Made", kind: "time", cell: (row) => formatDate(row.created_at) },
-          { name: "Ends", kind: "time", cell: (row) => (row.expires_at ? formatDate(row.expires_at) : "never") },
+          { name: "What it is for", kind: "wide", cell: (row) => row.name },
+          { name: "May", cell: (row) => describeScope(row, role) },
+          ...DATES,
           {
             name: "",
             cell: (row) => (
@@ -164,6 +191,42 @@ function TokenTable({ tokens, rows }: { tokens: Tokens; rows: Token[] }) {
   );
 }
 
+function SessionTable({ tokens, rows }: { tokens: Tokens; rows: Token[] }) {
+  const ending = useRevocation(tokens);
+  return (
+    <>
+      <Failure error={ending.error} />
+      <Table
+        label="Sessions"
+        rows={rows}
+        rowKey={(row) => row.id}
+        columns={[
+          {
+            name: "Where",
+            kind: "wide",
+            cell: (row) => (row.current ? <Badge tone="ok">This browser</Badge> : "Another browser, or ctfy login"),
+          },
+          ...DATES,
+          {
+            name: "",
+            cell: (row) =>
+              !row.current && (
+                <ConfirmButton
+                  kind="quiet"
+                  label="End"
+                  question="End this session? Whoever uses it has to log in again."
+                  busy={ending.busy}
+                  onConfirm={() => void ending.run(row.id)}
+                />
+              ),
+          },
+        ]}
+        empty={<Empty title="No sessions." />}
+      />
+    </>
+  );
+}
+
 export function AccountPage(_: { params: Params }) {
   const who = useStore(me);
   const tokens: Tokens = useGet<{ tokens: Token[] }>("/me/tokens");
@@ -171,13 +234,20 @@ export function AccountPage(_: { params: Params }) {
     <Page title="Account">
       <div class="two-columns">
         <div class="column">
-          <Card title="Sessions and API tokens">
+          <Card title="API tokens">
             <p class="muted">
-              A program sends one as <code>Authorization: Bearer TOKEN</code>; <code>session</code> is a browser or
-              the command line.
+              A program is you with one of these: <a href="/docs">the API</a>, <code>ctfy</code>, your own scripts. One
+              for an agent, good for a single instance, is made where the instance is.
             </p>
             <NewToken tokens={tokens} />
-            <Loaded from={tokens}>{(data) => <TokenTable tokens={tokens} rows={data.tokens} />}</Loaded>
+            <Loaded from={tokens}>
+              {(data) => <TokenTable tokens={tokens} rows={data.tokens.filter(({ name }) => name !== SESSION)} />}
+            </Loaded>
+          </Card>
+          <Card title="Sessions">
+            <Loaded from={tokens}>
+              {(data) => <SessionTable tokens={tokens} rows={data.tokens.filter(({ name }) => name === SESSION)} />}
+            </Loaded>
           </Card>
         </div>
         <div class="column side">
@@ -187,7 +257,7 @@ export function AccountPage(_: { params: Params }) {
                 rows={[
                   ["Name", who.name],
                   ["Role", who.role],
-                  ["Team", who.team?.name ?? "none yet"],
+                  ["Team", who.team ? <TeamLink id={who.team.id} name={who.team.name} /> : "none yet"],
                   ["Since", formatDate(who.created_at)],
                 ]}
               />

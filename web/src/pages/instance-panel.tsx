@@ -1,10 +1,10 @@
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { call, request, serverNow } from "../api";
 import { useEvent } from "../events";
 import { formatAgo, formatCountdown, formatSeconds } from "../format";
 import { useAction, useGet, useNow, type Resource } from "../resource";
 import type { Endpoint, Instance, Service } from "../types";
-import { Alert, Badge, Button, Card, ConfirmButton, Copy, Failure, Skeleton, type Tone, announce } from "../ui";
+import { Alert, Badge, Button, Card, ConfirmButton, Copy, Failure, Paste, Skeleton, type Tone, announce } from "../ui";
 
 const CHANGING_MS = 700;
 const SETTLED_MS = 5000;
@@ -214,7 +214,53 @@ function Running({ instance, actions }: { instance: Instance; actions: Actions }
           onConfirm={actions.stop}
         />
       </div>
+      <AgentToken key={instance.id} instance={instance} />
     </>
+  );
+}
+
+/* It ends with the instance in any case. */
+const AGENT_DAYS = 2;
+
+const agentCommands = (token: string, challenge: string) =>
+  [
+    `export CTFY_URL=${window.location.origin} CTFY_TOKEN=${token}`,
+    `ctfy show ${challenge}`,
+    `ctfy attachments ${challenge}`,
+    `ctfy status ${challenge}`,
+    `ctfy submit ${challenge} 'flag{...}'`,
+  ].join("\n");
+
+/** A token that is good for this instance alone, for a program that is to solve it. */
+function AgentToken({ instance }: { instance: Instance }) {
+  const [token, setToken] = useState<string | null>(null);
+  const making = useAction(async () => {
+    const made = await call<{ token: string }>("POST", "/me/tokens", {
+      name: `agent, ${instance.challenge_id}`,
+      instance_id: instance.id,
+      days: AGENT_DAYS,
+    });
+    setToken(made.token);
+  });
+  return (
+    <details class="more">
+      <summary>Let an agent at it</summary>
+      <p class="muted small">
+        A token for this instance alone: whoever has it sees this challenge and its instance, and hands in answers for
+        your team. Nothing else.
+      </p>
+      <Failure error={making.error} />
+      {token ? (
+        <Alert tone="ok">
+          Told only once:
+          <Paste text={agentCommands(token, instance.challenge_id)} label="commands for an agent" />
+        </Alert>
+      ) : (
+        <Button busy={making.busy} onClick={() => void making.run()}>
+          Make a token
+        </Button>
+      )}
+    </details>
   );
 }
 

@@ -57,6 +57,7 @@ export function ScoreboardPage(_: { params: Params }) {
             <Chart />
             <Table
               label="Scoreboard"
+              compact
               rows={data.teams}
               columns={COLUMNS(now).filter((column) => divided || column.name !== "Division")}
               rowKey={(row) => row.team_id}

@@ -13,7 +13,7 @@ const REFRESH_MS = 30000;
 
 const ScoreChart = lazy<{ history: ScoreHistory }>(async () => (await import("../score-chart")).ScoreChart);
 
-function Figures({ team, now }: { team: TeamRecord; now: number }) {
+export function Figures({ team, now }: { team: TeamRecord; now: number }) {
   return (
     <dl class="tiles">
       <Tile name="Rank" value={team.rank} />

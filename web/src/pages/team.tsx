@@ -1,10 +1,12 @@
 import { useState } from "preact/hooks";
 import { call, learnMe, me, serverNow } from "../api";
+import { useEvent } from "../events";
 import { formatAgo, formatDate } from "../format";
 import { useAction, useGet, useNow } from "../resource";
 import type { Params } from "../router";
 import { useStore } from "../store";
-import type { Competition, Submission, Team } from "../types";
+import type { Competition, Submission, Team, TeamRecord } from "../types";
+import { Figures } from "./team-record";
 import {
   Badge, Button, Card, ConfirmButton, Copy, Empty, Facts, Failure, Field, Loaded, Page, Table, TextField,
   type Column, type Tone,
@@ -153,14 +155,25 @@ function Members({ team }: { team: Team }) {
             <span class="avatar" aria-hidden="true">
               {[...member.name][0]?.toUpperCase()}
             </span>
-            <span class="member-name">{member.name}</span>
+            <span class="member-name">
+              {member.name}
+              <span class="muted small">since {formatDate(member.joined_at)}</span>
+            </span>
             {member.id === team.captain_id && <Badge tone="accent">Captain</Badge>}
-            <span class="muted small">since {formatDate(member.joined_at)}</span>
           </li>
         ))}
       </ul>
     </Card>
   );
+}
+
+/** Where the scoreboard isn't shown, nothing is. */
+function Standing({ team }: { team: Team }) {
+  const record = useGet<TeamRecord>(`/teams/${encodeURIComponent(team.id)}`, REFRESH_MS);
+  const now = useNow(serverNow, 5000);
+  useEvent("scoreboard", record.reload);
+  if (record.error) return null;
+  return record.data ? <Figures team={record.data} now={now} /> : <div class="tiles held" />;
 }
 
 function OwnTeam({ team }: { team: Team }) {
@@ -201,7 +214,17 @@ function OwnTeam({ team }: { team: Team }) {
 function Existing() {
   const team = useGet<Team>("/team", REFRESH_MS);
   return (
-    <Page title={team.data?.name ?? "Team"}>
+    <Page
+      title={team.data?.name ?? "Team"}
+      actions={
+        team.data && (
+          <a class="button plain" href={`/teams/${encodeURIComponent(team.data.id)}`}>
+            As others see it
+          </a>
+        )
+      }
+    >
+      {team.data && <Standing team={team.data} />}
       <Loaded from={team}>{(data) => <OwnTeam team={data} />}</Loaded>
     </Page>
   );
