@@ -17,7 +17,7 @@
 
 static const char default_url[] = "http://127.0.0.1:8000";
 
-enum { CALL_TIMEOUT_S = 60, CONFIG_MAX = 64 << 10 };
+enum { CALL_TIMEOUT_S = 60, CONFIG_MAX = 64 << 10, PAGE_ROWS = 1000 };
 
 struct api {
 	struct http_client *client;
@@ -298,6 +298,47 @@ int api_get(struct api *api, const char *path, json_t **ret_json, struct err *e)
 	const struct api_call call = { .method = "GET", .path = path, .ret_json = ret_json };
 
 	return path ? api_do(api, &call, e) : err_memory(e);
+}
+
+/* What a page adds to lists of the same names. */
+static int append_rows(json_t *all, const json_t *page, struct err *e)
+{
+	const char *name;
+	json_t *rows;
+
+	json_object_foreach ((json_t *)(uintptr_t)page, name, rows)
+		if (json_is_array(rows) && json_array_extend(json_object_get(all, name), rows) < 0)
+			return err_memory(e);
+	return 0;
+}
+
+static char *page_path(const char *path, const char *cursor)
+{
+	return strf("%s%climit=%d&cursor=%s", path, strchr(path, '?') ? '&' : '?', PAGE_ROWS,
+		    cursor);
+}
+
+int api_get_all(struct api *api, const char *path, json_t **ret_json, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) all = NULL;
+	int r = api_get(api, path, &all, e);
+
+	while (r == 0 && json_is_string(json_object_get(all, "next_cursor"))) {
+		const char *cursor = json_string_value(json_object_get(all, "next_cursor"));
+		AUTO(char *, freep) next = page_path(path, cursor);
+		AUTO(json_t *, json_decrefp) page = NULL;
+
+		r = api_get(api, next, &page, e);
+		if (r == 0)
+			r = append_rows(all, page, e);
+		if (r == 0)
+			json_object_set(all, "next_cursor", json_object_get(page, "next_cursor"));
+	}
+	if (r < 0)
+		return r;
+	json_object_del(all, "next_cursor");
+	*ret_json = TAKE(all);
+	return 0;
 }
 
 static int stream(struct api *api, const struct api_call *call, api_sink *sink, void *cookie,

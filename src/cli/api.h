@@ -41,6 +41,12 @@ int api_do(struct api *api, const struct api_call *call, struct err *e);
 /* GET. */
 int api_get(struct api *api, const char *path, json_t **ret_json, struct err *e);
 
+/*
+ * GET of a list that comes in pages, all of it: ret_json is the first page with every other one's
+ * rows behind its own, and no cursor.
+ */
+int api_get_all(struct api *api, const char *path, json_t **ret_json, struct err *e);
+
 /* Receives a part of an answer. A failure ends the call with that error. */
 typedef int api_sink(void *cookie, const void *bytes, size_t len, struct err *e);
 

@@ -7,6 +7,7 @@
 #include "cli/api.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "http/call.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,11 +22,11 @@ struct verb {
 	int (*run)(struct cli *cli, char **argv, struct err *e);
 };
 
-/* GETs, and prints the JSON where that is wanted; ret_json NULL then. */
+/* GETs all of it, and prints the JSON where that is wanted; ret_json NULL then. */
 static int get(struct cli *cli, const char *route, json_t **ret_json, struct err *e)
 {
 	AUTO(char *, freep) path = api_path(cli->api, route);
-	int r = api_get(cli->api, path, ret_json, e);
+	int r = api_get_all(cli->api, path, ret_json, e);
 
 	if (r == 0 && cli->common->json) {
 		print_json(*ret_json);
@@ -365,17 +366,46 @@ static int save_of_instance(struct cli *cli, char **argv, struct err *e)
 		       argv[1]);
 }
 
+static bool is_archive_filter(const char *word)
+{
+	static const char *const filters[] = { "team", "challenge", "instance", "submission" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
+		if (strcmp(filters[i], word) == 0)
+			return true;
+	return false;
+}
+
+/* FILTER ID... as a query. */
+static int archives_route(const struct cli *cli, char **argv, struct buf *ret_route, struct err *e)
+{
+	int words = cli->argc - 1;
+
+	buf_puts(ret_route, "/admin/archives");
+	for (int i = 0; i < words; i += 2) {
+		if (i + 1 == words || !is_archive_filter(argv[i]))
+			return err_set(e, ERR_INVALID,
+				       "after 'archives' come pairs of 'team', 'challenge', "
+				       "'instance' or 'submission' and an id");
+		buf_printf(ret_route, "%c%s=", i ? '&' : '?', argv[i]);
+		http_escape(ret_route, argv[i + 1]);
+	}
+	return buf_check(ret_route, e);
+}
+
 static int show_archives(struct cli *cli, char **argv, struct err *e)
 {
 	static const char *const headings[] = { "ID",     "CHALLENGE", "TEAM",   "ENDED",
 						"STATUS", ">BYTES",    "DETAIL", NULL };
+	AUTO(struct buf, buf_done) route = BUF_INIT;
 	AUTO(json_t *, json_decrefp) all = NULL;
 	struct table *table;
 	json_t *row;
 	size_t i;
-	int r = get(cli, "/admin/archives", &all, e);
+	int r = archives_route(cli, argv, &route, e);
 
-	(void)argv;
+	if (r == 0)
+		r = get(cli, route.data, &all, e);
 	if (r < 0 || !all)
 		return r;
 	table = table_new(headings);
@@ -568,7 +598,8 @@ static const struct verb verbs[] = {
 	{ "instance stop", "INSTANCE_ID", "Stop one.", 1, 1, stop_instance },
 	{ "instance save", "INSTANCE_ID WHAT FILE", "Its traffic, pcap, evidence...", 3, 3,
 	  save_of_instance },
-	{ "archives", "", "List what was kept of instances that ended.", 0, 0, show_archives },
+	{ "archives", "[FILTER ID]...", "List what was kept, of a team, challenge, submission...",
+	  0, 8, show_archives },
 	{ "archive save", "ARCHIVE_ID NAME FILE", "A file of one: logs.txt...", 3, 3,
 	  save_of_archive },
 	{ "users", "", "List the accounts.", 0, 0, show_users },

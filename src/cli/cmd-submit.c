@@ -85,7 +85,7 @@ static int run_submissions(struct cli *cli, struct err *e)
 	struct table *table;
 	json_t *row;
 	size_t i;
-	int r = api_get(cli->api, path, &all, e);
+	int r = api_get_all(cli->api, path, &all, e);
 
 	if (r < 0)
 		return r;

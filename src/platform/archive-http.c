@@ -13,14 +13,15 @@ static int serve_list(void *ctx, struct http_req *req, struct http_res *res, str
 	struct platform *platform = ctx;
 	struct archives_query query = { .team_id = http_query(req, "team"),
 					.challenge_id = http_query(req, "challenge"),
-					.instance_id = http_query(req, "instance") };
-	json_t *list = NULL;
+					.instance_id = http_query(req, "instance"),
+					.submission_id = http_query(req, "submission") };
+	json_t *page = NULL;
 	int r;
 
-	r = http_query_int(req, "limit", 1, 10000, 1000, &query.limit, e);
+	r = page_read(req, &query.page, e);
 	if (r == 0)
-		r = archives_list(platform->archives, http_arena(req), &query, &list, e);
-	return r < 0 ? r : http_send_json(res, 200, json_pack("{s:o}", "archives", list));
+		r = archives_list(platform->archives, http_arena(req), &query, &page, e);
+	return r < 0 ? r : http_send_json(res, 200, page);
 }
 
 static int serve_file(void *ctx, struct http_req *req, struct http_res *res, struct err *e)

@@ -438,33 +438,54 @@ static json_t *listed_json(const struct archives *archives, const struct listed 
 			 "files", files_json(archives, listed));
 }
 
+static int find_listed(struct archives *archives, struct arena *arena,
+		       const struct archives_query *query, struct listed **ret_found,
+		       size_t *ret_count, struct err *e)
+{
+	const struct page *page = &query->page;
+	const struct db_value team = db_text(query->team_id),
+			      challenge = db_text(query->challenge_id),
+			      instance = db_text(query->instance_id),
+			      submission = db_text(query->submission_id);
+
+	return rows_all(archives->options.db, arena,
+			"SELECT a.copy_id, a.instance_id, a.team_id, team.name, a.challenge_id,"
+			" a.node_id, a.status, a.detail, a.size, a.owed_at, a.archived_at"
+			" FROM archive AS a LEFT JOIN team ON team.id = a.team_id"
+			" WHERE (? IS NULL OR a.team_id = ?) AND (? IS NULL OR a.challenge_id = ?)"
+			" AND (? IS NULL OR a.instance_id = ?) AND (? IS NULL OR a.instance_id ="
+			" (SELECT instance_id FROM submission WHERE submission.id = ?))"
+			" AND a.owed_at <= ? AND (a.owed_at < ? OR a.copy_id < ?)"
+			" ORDER BY a.owed_at DESC, a.copy_id DESC LIMIT ?",
+			DB_ARGS(team, team, challenge, challenge, instance, instance, submission,
+				submission, db_int(page->at), db_int(page->at), db_text(page->id),
+				db_int(page->limit)),
+			read_listed, sizeof(**ret_found), ret_found, ret_count, e);
+}
+
 int archives_list(struct archives *archives, struct arena *arena,
-		  const struct archives_query *query, json_t **ret_list, struct err *e)
+		  const struct archives_query *query, json_t **ret_page, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) list = json_array();
+	const struct listed *last;
 	struct listed *found;
+	char *cursor;
 	size_t count;
 	int r;
 
-	r = rows_all(archives->options.db, arena,
-		     "SELECT a.copy_id, a.instance_id, a.team_id, team.name, a.challenge_id,"
-		     " a.node_id, a.status, a.detail, a.size, a.owed_at, a.archived_at"
-		     " FROM archive AS a LEFT JOIN team ON team.id = a.team_id"
-		     " WHERE (? IS NULL OR a.team_id = ?) AND (? IS NULL OR a.challenge_id = ?)"
-		     " AND (? IS NULL OR a.instance_id = ?)"
-		     " ORDER BY a.owed_at DESC, a.copy_id LIMIT ?",
-		     DB_ARGS(db_text(query->team_id), db_text(query->team_id),
-			     db_text(query->challenge_id), db_text(query->challenge_id),
-			     db_text(query->instance_id), db_text(query->instance_id),
-			     db_int(query->limit)),
-		     read_listed, sizeof(*found), &found, &count, e);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		if (json_array_append_new(list, listed_json(archives, &found[i])) < 0)
-			r = err_memory(e);
+	r = find_listed(archives, arena, query, &found, &count, e);
 	if (r < 0)
 		return r;
-	*ret_list = TAKE(list);
-	return 0;
+	for (size_t i = 0; i < count; i++)
+		if (json_array_append_new(list, listed_json(archives, &found[i])) < 0)
+			return err_memory(e);
+	last = count ? &found[count - 1] : NULL;
+	r = page_next(&query->page, arena, count, last ? last->owed_at : 0,
+		      last ? last->copy_id : NULL, &cursor, e);
+	if (r < 0)
+		return r;
+	*ret_page = json_pack("{s:O, s:s?}", "archives", list, "next_cursor", cursor);
+	return *ret_page ? 0 : err_memory(e);
 }
 
 static bool is_part(const char *file)

@@ -9,6 +9,8 @@
 #ifndef PLATFORM_ARCHIVE_H
 #define PLATFORM_ARCHIVE_H
 
+#include "platform/page.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -61,12 +63,13 @@ int archives_expire(struct archives *archives, struct err *e);
 
 struct archives_query {
 	const char *team_id, *challenge_id, *instance_id; /* NULL: any */
-	int64_t limit;
+	const char *submission_id; /* of the instance that this was handed in with; NULL: any */
+	struct page page;
 };
 
-/* [{id, instance_id, ..., files: [{name, size}]}], the newest first; the caller's. */
+/* {archives: [{id, instance_id, ..., files: [{name, size}]}], next_cursor}; the caller's. */
 int archives_list(struct archives *archives, struct arena *arena,
-		  const struct archives_query *query, json_t **ret_list, struct err *e);
+		  const struct archives_query *query, json_t **ret_page, struct err *e);
 
 /* A file of one. Fails with NOT_FOUND. */
 int archives_open(struct archives *archives, const char *copy_id, const char *file, int *ret_fd,

@@ -7,6 +7,7 @@
 #include "platform/door.h"
 #include "platform/events.h"
 #include "platform/node.h"
+#include "platform/page.h"
 #include "platform/settle.h"
 #include "platform/user.h"
 #include "wire/instance.h"
@@ -277,15 +278,16 @@ static int serve_look(void *ctx, struct http_req *req, struct http_res *res, str
 	return http_send_json(res, 200, json);
 }
 
-static int send_list(struct http_res *res, const struct instances *instances,
-		     json_t *(*tell)(const struct instance *instance), struct err *e)
+/* NULL when out of memory. */
+static json_t *list_json(const struct instances *instances,
+			 json_t *(*tell)(const struct instance *instance))
 {
 	AUTO(json_t *, json_decrefp) list = json_array();
 
 	for (size_t i = 0; i < instances->count; i++)
 		if (json_array_append_new(list, tell(&instances->rows[i])) < 0)
-			return err_memory(e);
-	return http_send_json(res, 200, json_pack("{s:O}", "instances", list));
+			return NULL;
+	return TAKE(list);
 }
 
 static int serve_own(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
@@ -294,6 +296,7 @@ static int serve_own(void *ctx, struct http_req *req, struct http_res *res, stru
 	struct platform *platform = ctx;
 	struct competition competition;
 	struct team team = { .id = NULL };
+	json_t *list;
 	int r;
 
 	r = door_competition(platform, req, &competition, e);
@@ -302,7 +305,11 @@ static int serve_own(void *ctx, struct http_req *req, struct http_res *res, stru
 	if (r < 0)
 		return r;
 	r = instances_all_of_team(platform->db, http_arena(req), team.id, &instances, e);
-	return r < 0 ? r : send_list(res, &instances, instances_json, e);
+	if (r < 0)
+		return r;
+	list = list_json(&instances, instances_json);
+	return list ? http_send_json(res, 200, json_pack("{s:o}", "instances", list))
+		    : err_memory(e);
 }
 
 /* Renewing */
@@ -422,23 +429,28 @@ void platform_instance_replaced(void *cookie, const struct instance *instance)
 
 /* For organisers */
 
-/* The live ones; with ?all=true the last ones there were. */
+/* The live ones; with ?all=true also those that have ended. */
 static int serve_all(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct instances, instances_done) instances = { .rows = NULL };
 	struct platform *platform = ctx;
 	const char *all = http_query(req, "all");
-	int64_t limit;
+	struct page page;
+	char *cursor;
+	json_t *list;
 	int r;
 
-	r = http_query_int(req, "limit", 1, 10000, 1000, &limit, e);
+	r = page_read(req, &page, e);
+	if (r == 0)
+		r = instances_list(platform->db, http_arena(req), all && strcmp(all, "true") == 0,
+				   &page, &instances, &cursor, e);
 	if (r < 0)
 		return r;
-	if (all && strcmp(all, "true") == 0)
-		r = instances_history(platform->db, http_arena(req), limit, &instances, e);
-	else
-		r = instances_live(platform->db, http_arena(req), &instances, e);
-	return r < 0 ? r : send_list(res, &instances, instances_admin_json, e);
+	list = list_json(&instances, instances_admin_json);
+	return list ? http_send_json(res, 200,
+				     json_pack("{s:o, s:s?}", "instances", list, "next_cursor",
+					       cursor))
+		    : err_memory(e);
 }
 
 static json_t *question_ids(const struct ctfy_answer *answers, size_t count)

@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "challenge/challenge.h"
 #include "platform/competition.h"
+#include "platform/page.h"
 #include "platform/rows.h"
 #include "platform/schema.h"
 #include "wire/instance.h"
@@ -136,11 +137,27 @@ int instances_live(struct db *db, struct arena *arena, struct instances *ret_ins
 		    ret_instances, e);
 }
 
-int instances_history(struct db *db, struct arena *arena, int64_t limit,
-		      struct instances *ret_instances, struct err *e)
+#define INSTANCE_PAGE                                               \
+	" AND i.created_at <= ? AND (i.created_at < ? OR i.id < ?)" \
+	" ORDER BY i.created_at DESC, i.id DESC LIMIT ?"
+
+int instances_list(struct db *db, struct arena *arena, bool ended_too, const struct page *page,
+		   struct instances *ret_instances, char **ret_cursor, struct err *e)
 {
-	return list(db, arena, INSTANCE_SELECT " ORDER BY i.created_at DESC LIMIT ?",
-		    DB_ARGS(db_int(limit)), ret_instances, e);
+	static const char live[] = INSTANCE_SELECT " WHERE i.live = 1" INSTANCE_PAGE;
+	static const char all[] = INSTANCE_SELECT " WHERE 1 = 1" INSTANCE_PAGE;
+	const struct instance *last;
+	int r;
+
+	r = list(db, arena, ended_too ? all : live,
+		 DB_ARGS(db_int(page->at), db_int(page->at), db_text(page->id),
+			 db_int(page->limit)),
+		 ret_instances, e);
+	if (r < 0)
+		return r;
+	last = ret_instances->count ? &ret_instances->rows[ret_instances->count - 1] : NULL;
+	return page_next(page, arena, ret_instances->count, last ? last->created_at : 0,
+			 last ? last->id : NULL, ret_cursor, e);
 }
 
 int instances_overdue(struct db *db, struct arena *arena, int64_t now,

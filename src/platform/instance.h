@@ -22,6 +22,7 @@ struct challenge;
 struct competition;
 struct db;
 struct err;
+struct page;
 
 struct instance {
 	char *id;
@@ -122,13 +123,15 @@ int instances_of_team(struct db *db, struct arena *arena, const char *team_id,
 int instances_live_of_team(struct db *db, struct arena *arena, const char *team_id,
 			   const char *challenge_id, struct instance *ret_instance, struct err *e);
 
-/* The team's live ones, everybody's live ones, the last so many of all; the newest first. */
+/* The team's live ones, everybody's live ones; the newest first. */
 int instances_all_of_team(struct db *db, struct arena *arena, const char *team_id,
 			  struct instances *ret_instances, struct err *e);
 int instances_live(struct db *db, struct arena *arena, struct instances *ret_instances,
 		   struct err *e);
-int instances_history(struct db *db, struct arena *arena, int64_t limit,
-		      struct instances *ret_instances, struct err *e);
+
+/* A page of everybody's: the live ones, or all there ever were. ret_cursor is the next page's. */
+int instances_list(struct db *db, struct arena *arena, bool ended_too, const struct page *page,
+		   struct instances *ret_instances, char **ret_cursor, struct err *e);
 
 /* Those that run on a node. */
 int instances_running_on(struct db *db, struct arena *arena, const char *node_id,

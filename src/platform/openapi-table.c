@@ -8,7 +8,7 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "Health", "status:s version:s" },
 
 	{ "User", "id:s name:s role:s ~disabled:b created_at:t" },
-	{ "Users", "users:[User]" },
+	{ "Users", "users:[User] next_cursor:s?" },
 	{ "Credentials", "name:s password:s" },
 	{ "UserChange", "~role:s ~disabled:b" },
 	{ "PasswordChange", "old_password:s password:s" },
@@ -24,7 +24,7 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "Member", "id:s name:s joined_at:t" },
 	{ "TeamLine", "id:s name:s captain_id:s division:s? ~hidden:b created_at:t" },
 	{ "Team", "+TeamLine competition_id:s invite:s members:[Member]" },
-	{ "Teams", "teams:[TeamLine]" },
+	{ "Teams", "teams:[TeamLine] next_cursor:s?" },
 	{ "NewTeam", "name:s ~division:s ~code:s" },
 	{ "Joining", "invite:s" },
 	{ "TeamChange", "~division:s ~hidden:b" },
@@ -54,7 +54,7 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "WholeInstance", "+AdminInstance user:s copy_id:s answered_questions:[s] ~is_healthy:b ~services:[o]"
 			   " ~phase:s? ~queue_position:i ~eta_ms:i ~eta_p95_ms:i" },
 	{ "Extension", "~extend:i ~until:t" },
-	{ "AdminInstances", "instances:[AdminInstance]" },
+	{ "AdminInstances", "instances:[AdminInstance] next_cursor:s?" },
 
 	{ "Needed", "id:s name:s" },
 	{ "ChallengeLine", "id:s name:s category:s? value:i solvers:i solved:b questions:i"
@@ -109,7 +109,7 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "ArchivedFile", "name:s size:i" },
 	{ "Archive", "id:s instance_id:s team_id:s team:s? challenge_id:s node_id:s status:s detail:s?"
 		     " size:i ended_at:t archived_at:t? files:[ArchivedFile]" },
-	{ "Archives", "archives:[Archive]" },
+	{ "Archives", "archives:[Archive] next_cursor:s?" },
 
 	{ "Registration", "join_secret:s name:s url:s" },
 	{ "Registered", "node_id:s token:s" },
@@ -176,10 +176,10 @@ const struct openapi_route openapi_routes[] = {
 	{ "POST", "/nodes/register", "A node joins, or is here again.", NULL, "Registration", "201:Registered" },
 	{ "GET", "/nodes/me", "What the platform knows of the node that asks.", NULL, NULL, "200:Node" },
 
-	{ "GET", "/admin/users", "All accounts.", NULL, NULL, "200:Users" },
+	{ "GET", "/admin/users", "All accounts, the newest first.", PAGE, NULL, "200:Users" },
 	{ "POST", "/admin/users", "Make an account where registration is closed.", NULL, "Credentials", "201:User" },
 	{ "PATCH", "/admin/users/{user}", "Change a role; lock an account out.", NULL, "UserChange", "200:User" },
-	{ "GET", "/admin/teams", "All teams.", WHERE, NULL, "200:Teams" },
+	{ "GET", "/admin/teams", "All teams, the newest first.", WHERE " " PAGE, NULL, "200:Teams" },
 	{ "PATCH", "/admin/teams/{team}", "Change a team's division; hide it.", NULL, "TeamChange", "200:Team" },
 	{ "GET", "/admin/scoreboard", "The scoreboard as it really stands.", WHERE, NULL, "200:Scoreboard 304" },
 	{ "POST", "/admin/competitions", "Make a competition what its file says.", "dry_run:b", "application/yaml", "200:AppliedCompetition 201:AppliedCompetition" },
@@ -190,7 +190,7 @@ const struct openapi_route openapi_routes[] = {
 	{ "GET", "/admin/suspicions", "Solves that went oddly.", WHERE " quick:i " PAGE, NULL, "200:Suspicions" },
 	{ "POST", "/admin/notices", "Tell the players something.", WHERE, "NewNotice", "201:Notice" },
 	{ "GET", "/admin/audit", "What organisers did, the newest first.", PAGE, NULL, "200:Audit" },
-	{ "GET", "/admin/instances", "The live instances, or the last of all.", "all:b limit:i", NULL, "200:AdminInstances" },
+	{ "GET", "/admin/instances", "The live instances, or all there were; the newest first.", "all:b " PAGE, NULL, "200:AdminInstances" },
 	{ "GET", "/admin/instances/{instance}", "Any instance.", "check:b", NULL, "200:WholeInstance" },
 	{ "PATCH", "/admin/instances/{instance}", "Set when it ends.", NULL, "Extension", "200:WholeInstance" },
 	{ "DELETE", "/admin/instances/{instance}", "Stop any instance.", NULL, NULL, "200:AdminInstance 202:AdminInstance" },
@@ -211,7 +211,7 @@ const struct openapi_route openapi_routes[] = {
 	{ "POST", "/admin/nodes/{node}/undrain", "Give it new ones again.", NULL, NULL, "200:Node" },
 	{ "POST", "/admin/nodes/{node}/token", "Give it another token, told once.", NULL, NULL, "201:Registered" },
 	{ "DELETE", "/admin/nodes/{node}/token", "End its token.", NULL, NULL, "204" },
-	{ "GET", "/admin/archives", "What was kept of instances.", "team:s challenge:s instance:s limit:i", NULL, "200:Archives" },
+	{ "GET", "/admin/archives", "What was kept of instances, the newest first.", "team:s challenge:s instance:s submission:s " PAGE, NULL, "200:Archives" },
 	{ "GET", "/admin/archives/{archive}/{file}", "A file of one.", NULL, NULL, "200:application/octet-stream" },
 	{ "GET", "/admin/join-secrets", "What nodes may join with.", NULL, NULL, "200:JoinSecrets" },
 	{ "POST", "/admin/join-secrets", "Make a secret to join with, told once.", NULL, "NewJoinSecret", "201:ToldJoinSecret" },

@@ -275,6 +275,14 @@ static const char *const migrations[] = {
 	/* What quotas count. */
 	"CREATE INDEX instance_of_challenge ON instance (challenge_id) WHERE live = 1;"
 	"CREATE INDEX instance_of_competition ON instance (competition_id) WHERE live = 1;",
+
+	/* Long lists, page by page. */
+	"DROP INDEX instance_by_age;"
+	"CREATE INDEX instance_by_age ON instance (created_at, id);"
+	"DROP INDEX instance_live;"
+	"CREATE INDEX instance_live ON instance (created_at, id) WHERE live = 1;"
+	"CREATE INDEX account_by_age ON account (created_at, id);"
+	"CREATE INDEX team_by_age ON team (competition_id, created_at, id);",
 	NULL,
 };
 

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "platform/door.h"
+#include "platform/page.h"
 #include "platform/programme.h"
 #include "platform/scoreboard.h"
 
@@ -162,11 +163,14 @@ static int serve_teams(void *ctx, struct http_req *req, struct http_res *res, st
 	struct platform *platform = ctx;
 	struct competition competition;
 	struct teams teams;
+	struct page page;
 	int r;
 
 	r = door_competition(platform, req, &competition, e);
 	if (r == 0)
-		r = team_list(platform->db, http_arena(req), competition.id, &teams, e);
+		r = page_read(req, &page, e);
+	if (r == 0)
+		r = team_list(platform->db, http_arena(req), competition.id, &page, &teams, e);
 	return r < 0 ? r : http_send(res, 200, teams_fields, &teams);
 }
 

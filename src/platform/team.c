@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "platform/competition.h"
 #include "platform/name.h"
+#include "platform/page.h"
 #include "platform/rows.h"
 #include "platform/schema.h"
 
@@ -44,6 +45,7 @@ static const struct field team_line_fields[] = {
 
 const struct field teams_fields[] = {
 	FIELD_LIST_OF(struct teams, teams, team_count, struct team, team_line_fields, 0),
+	FIELD(struct teams, STRING, next_cursor, 0),
 	FIELDS_END,
 };
 
@@ -315,11 +317,21 @@ int team_find(struct db *db, struct arena *arena, const char *id, struct team *r
 }
 
 int team_list(struct db *db, struct arena *arena, const char *competition_id,
-	      struct teams *ret_teams, struct err *e)
+	      const struct page *page, struct teams *ret_teams, struct err *e)
 {
-	return rows_all(db, arena,
-			"SELECT " TEAM_COLUMNS
-			" FROM team WHERE competition_id = ? ORDER BY created_at, id",
-			DB_ARGS(db_text(competition_id)), read_team, sizeof(struct team),
-			&ret_teams->teams, &ret_teams->team_count, e);
+	const struct team *last;
+	int r;
+
+	r = rows_all(db, arena,
+		     "SELECT " TEAM_COLUMNS " FROM team WHERE competition_id = ?"
+		     " AND created_at <= ? AND (created_at < ? OR id < ?)"
+		     " ORDER BY created_at DESC, id DESC LIMIT ?",
+		     DB_ARGS(db_text(competition_id), db_int(page->at), db_int(page->at),
+			     db_text(page->id), db_int(page->limit)),
+		     read_team, sizeof(struct team), &ret_teams->teams, &ret_teams->team_count, e);
+	if (r < 0)
+		return r;
+	last = ret_teams->team_count ? &ret_teams->teams[ret_teams->team_count - 1] : NULL;
+	return page_next(page, arena, ret_teams->team_count, last ? last->created_at : 0,
+			 last ? last->id : NULL, &ret_teams->next_cursor, e);
 }

@@ -14,6 +14,7 @@ struct arena;
 struct competition;
 struct db;
 struct err;
+struct page;
 
 struct team_member {
 	char *id; /* of the account */
@@ -37,6 +38,7 @@ struct team {
 struct teams {
 	struct team *teams; /* without their members */
 	size_t team_count;
+	char *next_cursor; /* NULL: the list has ended */
 };
 
 extern const struct field team_fields[];
@@ -81,6 +83,6 @@ int team_find(struct db *db, struct arena *arena, const char *id, struct team *r
 	      struct err *e);
 
 int team_list(struct db *db, struct arena *arena, const char *competition_id,
-	      struct teams *ret_teams, struct err *e);
+	      const struct page *page, struct teams *ret_teams, struct err *e);
 
 #endif

@@ -1,5 +1,6 @@
 #include "base/err.h"
 #include "platform/door.h"
+#include "platform/page.h"
 
 #include <string.h>
 
@@ -76,9 +77,12 @@ static int serve_users(void *ctx, struct http_req *req, struct http_res *res, st
 {
 	struct platform *platform = ctx;
 	struct users users;
+	struct page page;
 	int r;
 
-	r = user_list(platform->db, http_arena(req), &users, e);
+	r = page_read(req, &page, e);
+	if (r == 0)
+		r = user_list(platform->db, http_arena(req), &page, &users, e);
 	return r < 0 ? r : http_send(res, 200, users_fields, &users);
 }
 

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "platform/name.h"
+#include "platform/page.h"
 #include "platform/rows.h"
 #include "platform/schema.h"
 
@@ -38,6 +39,7 @@ const struct field user_fields[] = {
 
 const struct field users_fields[] = {
 	FIELD_LIST_OF(struct users, users, user_count, struct user, user_fields, 0),
+	FIELD(struct users, STRING, next_cursor, 0),
 	FIELDS_END,
 };
 
@@ -204,12 +206,24 @@ int user_find(struct db *db, struct arena *arena, const char *id, struct user *r
 			DB_ARGS(db_text(id)), read_user, ret_user, "account", e);
 }
 
-int user_list(struct db *db, struct arena *arena, struct users *ret_users, struct err *e)
+int user_list(struct db *db, struct arena *arena, const struct page *page, struct users *ret_users,
+	      struct err *e)
 {
-	return rows_all(db, arena,
-			"SELECT " USER_COLUMNS " FROM account ORDER BY account.created_at", NULL,
-			read_user, sizeof(struct user), &ret_users->users, &ret_users->user_count,
-			e);
+	const struct user *last;
+	int r;
+
+	r = rows_all(db, arena,
+		     "SELECT " USER_COLUMNS " FROM account WHERE account.created_at <= ?"
+		     " AND (account.created_at < ? OR account.id < ?)"
+		     " ORDER BY account.created_at DESC, account.id DESC LIMIT ?",
+		     DB_ARGS(db_int(page->at), db_int(page->at), db_text(page->id),
+			     db_int(page->limit)),
+		     read_user, sizeof(struct user), &ret_users->users, &ret_users->user_count, e);
+	if (r < 0)
+		return r;
+	last = ret_users->user_count ? &ret_users->users[ret_users->user_count - 1] : NULL;
+	return page_next(page, arena, ret_users->user_count, last ? last->created_at : 0,
+			 last ? last->id : NULL, &ret_users->next_cursor, e);
 }
 
 int user_set_password(struct db *db, const char *id, const char *password, const char *keep,

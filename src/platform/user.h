@@ -15,6 +15,7 @@
 struct arena;
 struct db;
 struct err;
+struct page;
 
 /* Each may do what those before it may. */
 enum role { ROLE_PLAYER, ROLE_ORGANISER, ROLE_ADMIN };
@@ -34,6 +35,7 @@ struct user {
 struct users {
 	struct user *users;
 	size_t user_count;
+	char *next_cursor; /* NULL: the list has ended */
 };
 
 extern const struct field user_fields[];
@@ -51,7 +53,8 @@ int user_login(struct db *db, struct arena *arena, const char *name, const char 
 
 int user_find(struct db *db, struct arena *arena, const char *id, struct user *ret_user,
 	      struct err *e);
-int user_list(struct db *db, struct arena *arena, struct users *ret_users, struct err *e);
+int user_list(struct db *db, struct arena *arena, const struct page *page, struct users *ret_users,
+	      struct err *e);
 
 /* Ends all its tokens but the one with the id `keep` (may be NULL). */
 int user_set_password(struct db *db, const char *id, const char *password, const char *keep,

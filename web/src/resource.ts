@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { ApiError, request } from "./api";
+import { ApiError, get, request } from "./api";
 
 /** What a path of the API tells, as of now. */
 export interface Resource<T> {
@@ -19,9 +19,27 @@ function visible(): Promise<void> {
 /** Time in ms until something is read again; 0: it isn't. */
 type Pace<T> = number | ((data: T | undefined) => number);
 
+const MOST_ROWS = 10000;
+
+type Lists = Record<string, unknown> & { next_cursor?: string | null };
+
+/** The rest of a list that comes in pages, behind what is there of it. */
+async function readOn<T>(path: string, first: T): Promise<T> {
+  const all = first as Lists;
+  while (all.next_cursor) {
+    const query = `limit=${MOST_ROWS}&cursor=${encodeURIComponent(all.next_cursor)}`;
+    const page = await get<Lists>(`${path}${path.includes("?") ? "&" : "?"}${query}`);
+    for (const [name, rows] of Object.entries(page))
+      if (Array.isArray(rows)) all[name] = [...(all[name] as unknown[]), ...rows];
+    all.next_cursor = page.next_cursor ?? null;
+  }
+  return first;
+}
+
 /**
  * Reads a path, and again at the given pace while the page is looked at; null reads nothing. What
- * was read stays while it is read again, also when that fails.
+ * was read stays while it is read again, also when that fails. A list that comes in pages is read
+ * to its end, unless the path says how much of it is wanted.
  */
 export function useGet<T>(path: string | null, pace: Pace<T> = 0): Resource<T> {
   const [state, setState] = useState<{ path: string | null; data?: T | undefined; error?: ApiError }>({ path });
@@ -40,7 +58,8 @@ export function useGet<T>(path: string | null, pace: Pace<T> = 0): Resource<T> {
         return;
       }
       etag.current = answer.headers.get("ETag");
-      const data = (await answer.json()) as T;
+      const first = (await answer.json()) as T;
+      const data = path.includes("limit=") ? first : await readOn(path, first);
       if (current.current === path) setState({ path, data });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
