@@ -491,6 +491,11 @@ static bool has_body(const struct http_call *call)
 	       strcmp(call->method, "PUT") == 0 || strcmp(call->method, "PATCH") == 0;
 }
 
+static curl_off_t source_size(const struct http_call *call)
+{
+	return call->source_len ? (curl_off_t)call->source_len : -1;
+}
+
 static void set_method(CURL *easy, const struct http_call *call)
 {
 	/* The method's own options first: each undoes the one before. */
@@ -504,7 +509,7 @@ static void set_method(CURL *easy, const struct http_call *call)
 				 : call->body ? call->body
 					      : "");
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-				 sourced ? (curl_off_t)-1 : (curl_off_t)call->body_len);
+				 sourced ? source_size(call) : (curl_off_t)call->body_len);
 		if (strcmp(call->method, "POST") != 0)
 			curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
 	} else if (strcmp(call->method, "HEAD") == 0) {
@@ -558,7 +563,8 @@ static int set_headers(struct http_client *client, CURL *easy, const struct http
 	if (sends && call->content_type &&
 	    (r = content_type_add(ret_own, call->content_type, e)) < 0)
 		return r;
-	if (call->source && (r = slist_add(ret_own, "Transfer-Encoding: chunked", e)) < 0)
+	if (call->source && !call->source_len &&
+	    (r = slist_add(ret_own, "Transfer-Encoding: chunked", e)) < 0)
 		return r;
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, *ret_own);
 	return 0;

@@ -50,9 +50,10 @@ struct http_call {
 	const char *content_type;   /* of the body; NULL with a body: application/json */
 	const void *body;
 	size_t body_len;
-	http_source *source; /* instead of body: sent chunked while it is made */
+	http_source *source; /* instead of body: sent while it is made, */
 	void *source_cookie;
-	http_sink *sink; /* a 2xx body goes there as it comes; any other is kept in the reply */
+	uint64_t source_len; /* which has to come to so many bytes; 0: who knows, sent chunked */
+	http_sink *sink;     /* a 2xx body goes there as it comes; any other is kept in the reply */
 	void *sink_cookie;
 	int64_t timeout_ms;           /* for the whole call; 0: no limit */
 	int64_t idle_timeout_ms;      /* longest time without a byte; 0: no limit */

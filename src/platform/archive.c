@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "http/call.h"
+#include "platform/archive-sender.h"
 #include "platform/instance.h"
 #include "platform/node.h"
 #include "platform/rows.h"
@@ -31,12 +32,29 @@ static const int64_t day_ms = 24 * 60 * 60 * 1000;
 
 struct archives {
 	struct archives_options options;
+	struct archive_sender *sender; /* NULL: they stay on our disk */
 };
+
+static void archives_freep(struct archives **archives)
+{
+	archives_free(*archives);
+}
+
+static int begin_sending(struct archives *archives, struct err *e)
+{
+	const struct archive_sender_options options = { .db = archives->options.db,
+							.clock = archives->options.clock,
+							.s3 = archives->options.s3,
+							.dir = archives->options.dir,
+							.days = archives->options.days };
+
+	return archive_sender_new(&options, &archives->sender, e);
+}
 
 int archives_new(const struct archives_options *options, struct archives **ret_archives,
 		 struct err *e)
 {
-	struct archives *archives;
+	AUTO(struct archives *, archives_freep) archives = NULL;
 	int r = options->days ? dir_make(options->dir, 0700, e) : 0;
 
 	if (r < 0)
@@ -45,12 +63,18 @@ int archives_new(const struct archives_options *options, struct archives **ret_a
 	if (!archives)
 		return err_memory(e);
 	archives->options = *options;
-	*ret_archives = archives;
+	r = options->s3 ? begin_sending(archives, e) : 0;
+	if (r < 0)
+		return r;
+	*ret_archives = TAKE(archives);
 	return 0;
 }
 
 void archives_free(struct archives *archives)
 {
+	if (!archives)
+		return;
+	archive_sender_free(archives->sender);
 	free(archives);
 }
 
@@ -289,13 +313,17 @@ static int tell_failed(const struct archives *archives, const char *copy_id, int
 static int tell_kept(const struct fetch *fetch, struct err *e)
 {
 	const struct archives_options *options = &fetch->archives->options;
+	int r;
 
-	return db_run(options->db,
-		      "UPDATE archive SET status = 'kept', detail = NULL, size = ?,"
-		      " archived_at = ? WHERE copy_id = ?",
-		      DB_ARGS(db_int(fetch->size), db_int(clock_now_ms(options->clock)),
-			      db_text(fetch->copy_id)),
-		      e);
+	r = db_run(options->db,
+		   "UPDATE archive SET status = 'kept', detail = NULL, size = ?,"
+		   " archived_at = ? WHERE copy_id = ?",
+		   DB_ARGS(db_int(fetch->size), db_int(clock_now_ms(options->clock)),
+			   db_text(fetch->copy_id)),
+		   e);
+	if (r == 0 && fetch->archives->sender)
+		archive_sender_kick(fetch->archives->sender);
+	return r;
 }
 
 int archives_fetch(struct archives *archives, struct arena *arena, const char *copy_id,
@@ -346,6 +374,24 @@ int archives_lag(struct archives *archives, int64_t *ret_count, struct err *e)
 			  "SELECT COUNT(*) FROM archive WHERE status = 'owed'", NULL, ret_count, e);
 }
 
+int archives_unsent(struct archives *archives, int64_t *ret_count, int64_t *ret_since,
+		    struct err *e)
+{
+	struct db *db = archives->options.db;
+	int r;
+
+	*ret_count = *ret_since = 0;
+	if (!archives->sender)
+		return 0;
+	r = rows_count(db, "SELECT COUNT(*) FROM archive WHERE status = 'kept' AND objects IS NULL",
+		       NULL, ret_count, e);
+	return r < 0 ? r
+		     : rows_count(db,
+				  "SELECT MIN(archived_at) FROM archive WHERE status = 'kept'"
+				  " AND objects IS NULL",
+				  NULL, ret_since, e);
+}
+
 static int expire_one(struct archives *archives, const char *copy_id, struct err *e)
 {
 	char place[PATH_MAX];
@@ -370,11 +416,11 @@ int archives_expire(struct archives *archives, struct err *e)
 
 	if (!arena)
 		return err_memory(e);
-	if (options->days == 0)
-		return 0;
+	if (options->days == 0 || archives->sender)
+		return 0; /* the sender sees to those that it sends */
 	r = rows_all(options->db, arena,
 		     "SELECT copy_id FROM archive WHERE status <> 'owed' AND owed_at < ?"
-		     " ORDER BY owed_at LIMIT ?",
+		     " AND objects IS NULL ORDER BY owed_at LIMIT ?",
 		     DB_ARGS(db_int(clock_now_ms(options->clock) - options->days * day_ms),
 			     db_int(EXPIRE_AT_ONCE)),
 		     read_id, sizeof(char *), &copies, &count, e);
@@ -385,6 +431,7 @@ int archives_expire(struct archives *archives, struct err *e)
 
 struct listed {
 	char *copy_id, *instance_id, *team_id, *team, *challenge_id, *node_id, *status, *detail;
+	char *objects; /* JSON of what is on the storage; NULL: it is on our disk */
 	int64_t size, owed_at, archived_at;
 };
 
@@ -404,13 +451,17 @@ static void read_listed(const struct db_rows *rows, struct arena *arena, void *r
 		.size = db_get_int(rows, 8),
 		.owed_at = db_get_int(rows, 9),
 		.archived_at = db_get_int(rows, 10),
+		.objects = arena_strdup(arena, db_get_text(rows, 11)),
 	};
 }
 
 static json_t *files_json(const struct archives *archives, const struct listed *listed)
 {
-	json_t *files = json_array();
+	json_t *files;
 
+	if (listed->objects)
+		return json_loads(listed->objects, 0, NULL);
+	files = json_array();
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		char path[PATH_MAX];
 		struct stat st;
@@ -450,8 +501,8 @@ static int find_listed(struct archives *archives, struct arena *arena,
 
 	return rows_all(archives->options.db, arena,
 			"SELECT a.copy_id, a.instance_id, a.team_id, team.name, a.challenge_id,"
-			" a.node_id, a.status, a.detail, a.size, a.owed_at, a.archived_at"
-			" FROM archive AS a LEFT JOIN team ON team.id = a.team_id"
+			" a.node_id, a.status, a.detail, a.size, a.owed_at, a.archived_at,"
+			" a.objects FROM archive AS a LEFT JOIN team ON team.id = a.team_id"
 			" WHERE (? IS NULL OR a.team_id = ?) AND (? IS NULL OR a.challenge_id = ?)"
 			" AND (? IS NULL OR a.instance_id = ?) AND (? IS NULL OR a.instance_id ="
 			" (SELECT instance_id FROM submission WHERE submission.id = ?))"
@@ -496,19 +547,86 @@ static bool is_part(const char *file)
 	return false;
 }
 
-int archives_open(struct archives *archives, const char *copy_id, const char *file, int *ret_fd,
-		  struct err *e)
+static int open_here(const struct archives *archives, const char *copy_id, const char *file)
 {
 	char path[PATH_MAX];
-	int fd = -1;
 
-	if (id_valid(copy_id) && is_part(file) &&
-	    snprintf(path, sizeof(path), "%s/%s/%s", archives->options.dir, copy_id, file) <
-		    PATH_MAX)
-		fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	if (snprintf(path, sizeof(path), "%s/%s/%s", archives->options.dir, copy_id, file) >=
+	    PATH_MAX)
+		return -1;
+	return open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static void read_objects(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	(void)arena;
+	*(json_t **)ret_struct =
+		db_is_null(rows, 0) ? NULL : json_loads(db_get_text(rows, 0), 0, NULL);
+}
+
+static bool find_object(const json_t *objects, const char *file, struct s3_object *ret_object)
+{
+	json_t *object;
+	size_t i;
+
+	json_array_foreach (objects, i, object) {
+		const char *name, *sha256;
+		json_int_t size;
+
+		if (json_unpack(object, "{s:s, s:I, s:s}", "name", &name, "size", &size, "sha256",
+				&sha256) < 0 ||
+		    strcmp(name, file) != 0)
+			continue;
+		ret_object->size = size;
+		snprintf(ret_object->sha256, sizeof(ret_object->sha256), "%s", sha256);
+		return true;
+	}
+	return false;
+}
+
+static int find_there(const struct archives *archives, struct arena *arena, const char *copy_id,
+		      const char *file, struct archived *archived, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) objects = NULL;
+	int r;
+
+	r = rows_one(archives->options.db, arena, "SELECT objects FROM archive WHERE copy_id = ?",
+		     DB_ARGS(db_text(copy_id)), read_objects, &objects, "archive", e);
+	if (r < 0)
+		return r;
+	if (!find_object(objects, file, &archived->object))
 		return err_set(e, ERR_NOT_FOUND, "there is no '%s' in the archive of '%s'", file,
 			       copy_id);
-	*ret_fd = fd;
+	archived->key = arena_printf(arena, "%s/%s", copy_id, file);
+	return archived->key ? 0 : err_memory(e);
+}
+
+/* Our disk first: what is sent meanwhile is named in its row before it leaves that. */
+int archives_open(struct archives *archives, struct arena *arena, const char *copy_id,
+		  const char *file, struct archived *ret_archived, struct err *e)
+{
+	struct archived archived = { .fd = -1 };
+	int r;
+
+	if (!id_valid(copy_id) || !is_part(file))
+		return err_set(e, ERR_NOT_FOUND, "there is no '%s' in the archive of '%s'", file,
+			       copy_id);
+	archived.fd = open_here(archives, copy_id, file);
+	if (archived.fd < 0) {
+		r = find_there(archives, arena, copy_id, file, &archived, e);
+		if (r < 0)
+			return r;
+	}
+	*ret_archived = archived;
 	return 0;
+}
+
+int archives_read(struct archives *archives, const struct archived *archived, http_sink *sink,
+		  void *cookie, struct err *e)
+{
+	if (!archives->options.s3)
+		return err_set(e, ERR_UNAVAILABLE,
+			       "'%s' is on archive storage, and --archive-s3 doesn't say where",
+			       archived->key);
+	return s3_get(archives->options.s3, archived->key, &archived->object, sink, cookie, e);
 }

@@ -1,6 +1,7 @@
 /*
  * What is kept of an instance after its end: logs, traffic, packets, timeline and the evidence
- * bundle, fetched from its node before it is destroyed, in DIR/COPY_ID/ on our own disk.
+ * bundle, fetched from its node before it is destroyed, in DIR/COPY_ID/ on our own disk, and with
+ * S3 storage from there to that.
  *
  * A copy is owed an archive by its row, and has it once the row says so: it is fetched beside its
  * place, synced, moved there and then told, so that after a kill it is there whole, or fetched
@@ -10,6 +11,7 @@
 #define PLATFORM_ARCHIVE_H
 
 #include "platform/page.h"
+#include "platform/s3.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -28,7 +30,8 @@ struct archives_options {
 	struct db *db;
 	const struct clock *clock;
 	const char *dir;
-	int64_t days; /* how long they are kept; 0: none are made */
+	int64_t days;  /* how long they are kept; 0: none are made */
+	struct s3 *s3; /* where they go from our disk; NULL: they stay */
 };
 
 /* Strings are borrowed for ever. */
@@ -58,6 +61,10 @@ int archives_owed_by(struct archives *archives, struct arena *arena, const char 
 /* How many are owed. */
 int archives_lag(struct archives *archives, int64_t *ret_count, struct err *e);
 
+/* How many wait on our disk for the storage they belong to, and since when: 0 where none does. */
+int archives_unsent(struct archives *archives, int64_t *ret_count, int64_t *ret_since,
+		    struct err *e);
+
 /* Removes some of those that were kept long enough. */
 int archives_expire(struct archives *archives, struct err *e);
 
@@ -67,12 +74,24 @@ struct archives_query {
 	struct page page;
 };
 
-/* {archives: [{id, instance_id, ..., files: [{name, size}]}], next_cursor}; the caller's. */
+/* {archives: [{id, instance_id, ..., files: [{name, size, sha256?}]}], next_cursor}; the caller's.
+ */
 int archives_list(struct archives *archives, struct arena *arena,
 		  const struct archives_query *query, json_t **ret_page, struct err *e);
 
-/* A file of one. Fails with NOT_FOUND. */
-int archives_open(struct archives *archives, const char *copy_id, const char *file, int *ret_fd,
-		  struct err *e);
+/* A file of one: on our disk, or on the storage. */
+struct archived {
+	int fd; /* the caller's; -1: it is on the storage */
+	char *key;
+	struct s3_object object;
+};
+
+/* Into the arena. Fails with NOT_FOUND. */
+int archives_open(struct archives *archives, struct arena *arena, const char *copy_id,
+		  const char *file, struct archived *ret_archived, struct err *e);
+
+/* One that is on the storage. Fails as s3_get() does. */
+int archives_read(struct archives *archives, const struct archived *archived, http_sink *sink,
+		  void *cookie, struct err *e);
 
 #endif

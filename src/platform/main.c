@@ -19,6 +19,7 @@
 #include "platform/node.h"
 #include "platform/platform.h"
 #include "platform/programme.h"
+#include "platform/s3.h"
 #include "platform/schema.h"
 #include "platform/scoreboard.h"
 #include "platform/settle.h"
@@ -163,16 +164,33 @@ static int open_boards(struct platform *platform, struct err *e)
 	return r < 0 ? r : scoreboards_new(&options, &platform->boards, e);
 }
 
+static int open_archive_s3(struct platform *platform, struct err *e)
+{
+	const struct platform_options *options = platform->options;
+	const struct s3_options s3 = { .url = options->archive_s3,
+				       .region = options->archive_s3_region,
+				       .ca_file = options->archive_s3_ca,
+				       .credentials_file = options->archive_s3_credentials,
+				       .clock = platform->clock };
+
+	return options->archive_s3 ? s3_new(&s3, &platform->archive_s3, e) : 0;
+}
+
 static int open_archives(struct platform *platform, struct err *e)
 {
-	const struct archives_options options = { .db = platform->db,
-						  .clock = platform->clock,
-						  .dir = platform->archive_dir,
-						  .days = platform->options->archive_days };
+	struct archives_options options = { .db = platform->db,
+					    .clock = platform->clock,
+					    .dir = platform->archive_dir,
+					    .days = platform->options->archive_days };
+	int r;
 
 	if (snprintf(platform->archive_dir, sizeof(platform->archive_dir), "%s/archive",
 		     platform->options->state) >= (int)sizeof(platform->archive_dir))
 		return err_set(e, ERR_INVALID, "'%s' is too long a path", platform->options->state);
+	r = open_archive_s3(platform, e);
+	if (r < 0)
+		return r;
+	options.s3 = platform->archive_s3;
 	return archives_new(&options, &platform->archives, e);
 }
 
@@ -377,6 +395,7 @@ void platform_daemon_free(struct platform_daemon *daemon)
 		settler_end(platform->settler);
 	if (platform->events)
 		events_end(platform->events);
+	s3_end(platform->archive_s3);
 	http_server_free(daemon->server);
 	end_expiry(daemon);
 	if (platform->nodes)
@@ -384,6 +403,7 @@ void platform_daemon_free(struct platform_daemon *daemon)
 	settler_free(platform->settler);
 	nodes_free(platform->nodes);
 	archives_free(platform->archives);
+	s3_free(platform->archive_s3);
 	meter_free(platform->meter);
 	scoreboards_free(platform->boards);
 	events_free(platform->events);

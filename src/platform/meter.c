@@ -183,6 +183,23 @@ static int print_live(struct platform *platform, struct buf *text, struct err *e
 	return 0;
 }
 
+static int print_unsent(struct platform *platform, struct buf *text, struct err *e)
+{
+	int64_t count, since;
+	int r = archives_unsent(platform->archives, &count, &since, e);
+
+	if (r < 0)
+		return r;
+	metric_head(text, "ctfy_archives_unsent", "gauge",
+		    "Archives that wait on our disk for their storage.");
+	metric_row(text, "ctfy_archives_unsent", "", count);
+	metric_head(text, "ctfy_archive_lag_seconds", "gauge",
+		    "How long the oldest of them waits.");
+	metric_row(text, "ctfy_archive_lag_seconds", "",
+		   since ? (door_now(platform) - since) / 1000 : 0);
+	return 0;
+}
+
 static void print_node_states(const struct node_load *loads, size_t count, struct buf *text)
 {
 	int64_t healthy = 0, drained = 0;
@@ -232,6 +249,8 @@ int meter_print(struct platform *platform, struct buf *text, struct err *e)
 {
 	int r = print_live(platform, text, e);
 
+	if (r == 0)
+		r = print_unsent(platform, text, e);
 	if (r == 0)
 		r = print_nodes(platform, text, e);
 	if (r < 0)

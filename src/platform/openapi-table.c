@@ -106,7 +106,7 @@ const struct openapi_schema openapi_schemas[] = {
 			" request_id:s? at:t" },
 	{ "Audit", "entries:[AuditEntry] next_cursor:s?" },
 
-	{ "ArchivedFile", "name:s size:i" },
+	{ "ArchivedFile", "name:s size:i ~sha256:s" },
 	{ "Archive", "id:s instance_id:s team_id:s team:s? challenge_id:s node_id:s status:s detail:s?"
 		     " size:i ended_at:t archived_at:t? files:[ArchivedFile]" },
 	{ "Archives", "archives:[Archive] next_cursor:s?" },

@@ -7,6 +7,14 @@
 #include "base/option.h"
 
 /* clang-format off */
+/* Those that `ctfy up` has too. */
+#define PLATFORM_ARCHIVE_OPTIONS(ROW) \
+	ROW(archive_days, COUNT, "N", "30", "Days that logs, traffic and evidence of ended instances are kept; 0: not at all.") \
+	ROW(archive_s3, STRING, "URL", NULL, "Bucket they go to from --state: https://HOST/BUCKET[/PREFIX] or https://BUCKET.HOST[/PREFIX].") \
+	ROW(archive_s3_region, STRING, "NAME", "us-east-1", "Region of that bucket.") \
+	ROW(archive_s3_credentials, STRING, "FILE", NULL, "File with aws_access_key_id and aws_secret_access_key; unset: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.") \
+	ROW(archive_s3_ca, STRING, "FILE", NULL, "Authorities accepted for that host (PEM); unset: the system's.")
+
 #define PLATFORM_OPTIONS(ROW) \
 	ROW(listen, STRING, "ADDR", "127.0.0.1:8000", "Address the platform answers on.") \
 	ROW(state, STRING, "DIR", NULL, "Directory of the platform's own state; made if absent.") \
@@ -18,7 +26,7 @@
 	ROW(heartbeat, DURATION, "TIME", "5s", "Time between two heartbeats of a node.") \
 	ROW(heartbeat_timeout, DURATION, "TIME", "5s", "Longest time a heartbeat may take.") \
 	ROW(call_timeout, DURATION, "TIME", "60s", "Longest time to wait for a node's answer before asking again.") \
-	ROW(archive_days, COUNT, "N", "30", "Days that logs, traffic and evidence of ended instances are kept; 0: not at all.") \
+	PLATFORM_ARCHIVE_OPTIONS(ROW) \
 	ROW(node_ca, STRING, "FILE", NULL, "Authorities accepted for nodes with https (PEM); unset: the system's.") \
 	ROW(cert, STRING, "FILE", NULL, "TLS certificate chain (PEM); with --key the API is https.") \
 	ROW(key, STRING, "FILE", NULL, "TLS private key (PEM).") \

@@ -26,6 +26,7 @@ struct meter;
 struct nodes;
 struct platform_options;
 struct programme;
+struct s3;
 struct scoreboards;
 struct settler;
 
@@ -42,6 +43,7 @@ struct platform {
 	struct openapi openapi;
 	struct events *events;
 	char archive_dir[PATH_MAX];
+	struct s3 *archive_s3; /* NULL: archives stay on our disk */
 	struct archives *archives;
 	struct meter *meter;
 	struct settler *settler;

@@ -283,6 +283,15 @@ static const char *const migrations[] = {
 	"CREATE INDEX instance_live ON instance (created_at, id) WHERE live = 1;"
 	"CREATE INDEX account_by_age ON account (created_at, id);"
 	"CREATE INDEX team_by_age ON team (competition_id, created_at, id);",
+
+	/*
+	 * What S3 storage has of an archive: [{name, size, sha256}]; NULL: it is on our disk.
+	 * `sends` counts the times that it couldn't be brought there.
+	 */
+	"ALTER TABLE archive ADD COLUMN objects TEXT;"
+	"ALTER TABLE archive ADD COLUMN sends BIGINT NOT NULL DEFAULT 0;"
+	"CREATE INDEX archive_unsent ON archive (sends, owed_at)"
+	" WHERE status = 'kept' AND objects IS NULL;",
 	NULL,
 };
 
