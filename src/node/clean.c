@@ -106,7 +106,7 @@ static int clean_up(struct engine *engine, const char *node, struct err *e)
 		return err_memory(e);
 	if (is_running(node))
 		return err_set(e, ERR_CONFLICT, "node '%s' is running: end it first", node);
-	r = labelled_remove(engine, labels, node, e);
+	r = labelled_remove(engine, LABELLED_ALL, labels, node, e);
 	if (r == 0)
 		printf("node '%s': all of it is gone\n", node);
 	return r;

@@ -20,12 +20,12 @@ void label_filter(const struct node *node, const char *instance_id, struct label
 	}
 }
 
-int compose_down(struct node *node, const char *instance_id, struct err *e)
+int compose_down(struct node *node, const char *instance_id, unsigned kinds, struct err *e)
 {
 	struct label_filter filter;
 
 	label_filter(node, instance_id, &filter);
-	return labelled_remove(node->engine, filter.labels, instance_id, e);
+	return labelled_remove(node->engine, kinds, filter.labels, instance_id, e);
 }
 
 int compose_instances(struct node *node, json_t **ret_ids, struct err *e)

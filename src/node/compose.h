@@ -54,10 +54,10 @@ json_t *compose_endpoints(const struct compose *compose);
 json_t *compose_services(const struct plan *plan);
 
 /*
- * Removes everything that carries the instance's label, and sees that it is gone. Fails with the
- * engine's words when something stays.
+ * Removes everything of these kinds (a set: LABELLED_ALL) that carries the instance's label, and
+ * sees that it is gone. Fails with the engine's words when something stays.
  */
-int compose_down(struct node *node, const char *instance_id, struct err *e);
+int compose_down(struct node *node, const char *instance_id, unsigned kinds, struct err *e);
 
 /*
  * After the engine was lost: starts again what ended with it. That is what ended after since_ms

@@ -191,7 +191,8 @@ static int take_down(struct node *node, struct instance *inst, struct err *e)
 
 	if (evidence_close(node, inst->id, &lost) < 0)
 		log_warn("evidence of instance '%s': %s", inst->id, lost.msg);
-	r = dir ? compose_down(node, inst->id, e) : err_memory(e);
+	r = dir ? compose_down(node, inst->id, resources_kinds(&inst->resources), e)
+		: err_memory(e);
 	if (r == 0)
 		r = tree_remove(dir, e);
 	if (r == 0)
@@ -375,7 +376,7 @@ static int start_clean(struct node *node, struct instance *inst, struct err *e)
 	r = dir ? tree_remove(dir, e) : err_memory(e);
 	if (r < 0 || !inst->resumed)
 		return r;
-	r = compose_down(node, inst->id, e);
+	r = compose_down(node, inst->id, resources_kinds(&inst->resources), e);
 	if (r == 0)
 		r = resources_clean(node, &inst->resources, e);
 	if (r == 0)

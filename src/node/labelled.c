@@ -147,12 +147,13 @@ static int clear_kind(struct engine *engine, enum labelled_kind kind, const char
 	return err_set(e, why.code, "take down '%s': %s", what, why.msg);
 }
 
-int labelled_remove(struct engine *engine, const char *const *labels, const char *what,
-		    struct err *e)
+int labelled_remove(struct engine *engine, unsigned kinds_wanted, const char *const *labels,
+		    const char *what, struct err *e)
 {
 	int r = 0;
 
 	for (int kind = 0; r == 0 && kind < LABELLED_KINDS; kind++)
-		r = clear_kind(engine, kind, labels, what, e);
+		if (kinds_wanted & 1U << kind)
+			r = clear_kind(engine, kind, labels, what, e);
 	return r;
 }

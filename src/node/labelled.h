@@ -19,6 +19,9 @@ enum labelled_kind {
 	LABELLED_KINDS,
 };
 
+/* A set of kinds: bits 1 << kind. */
+enum { LABELLED_ALL = (1 << LABELLED_KINDS) - 1 };
+
 /*
  * {name or id: its labels} of one kind: a new object. labels is as engine_container_list() takes
  * it: "key" or "key=value", NULL at the end; all must match.
@@ -27,10 +30,11 @@ int labelled_list(struct engine *engine, enum labelled_kind kind, const char *co
 		  json_t **ret_found, struct err *e);
 
 /*
- * Removes all that carries the labels, and sees that it is gone: containers are killed, networks
- * emptied. what names it in a failure, which has the engine's words when something stays.
+ * Removes all of these kinds that carries the labels, and sees that it is gone: containers are
+ * killed, networks emptied. what names it in a failure, which has the engine's words when something
+ * stays.
  */
-int labelled_remove(struct engine *engine, const char *const *labels, const char *what,
-		    struct err *e);
+int labelled_remove(struct engine *engine, unsigned kinds_wanted, const char *const *labels,
+		    const char *what, struct err *e);
 
 #endif

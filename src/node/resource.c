@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "base/spawn.h"
 #include "challenge/plan.h"
+#include "node/labelled.h"
 #include "node/node.h"
 #include "node/port.h"
 
@@ -79,6 +80,20 @@ static int promise_plan(struct node *node, const struct plan *plan, struct resou
 	return r;
 }
 
+unsigned resources_kinds(const struct resources *resources)
+{
+	unsigned kinds = LABELLED_ALL;
+	bool all_pooled = resources->network_count > 0;
+
+	for (size_t i = 0; i < resources->network_count; i++)
+		all_pooled = all_pooled && resources->networks[i].id[0];
+	if (all_pooled)
+		kinds &= ~(1U << LABELLED_NETWORK);
+	if (resources->no_images)
+		kinds &= ~(1U << LABELLED_IMAGE);
+	return kinds;
+}
+
 void resources_done(struct resources *resources)
 {
 	free(resources->networks);
@@ -127,6 +142,22 @@ static int make_room(struct resources *resources, size_t networks, size_t ports,
 	return resources->networks && resources->ports ? 0 : err_memory(e);
 }
 
+static bool is_own(const struct plan_build *build)
+{
+	return build && build->per_instance;
+}
+
+static bool has_own_images(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->service_count; i++)
+		if (is_own(plan->services[i].build))
+			return true;
+	for (size_t i = 0; i < plan->attachment_count; i++)
+		if (is_own(plan->attachments[i].build))
+			return true;
+	return false;
+}
+
 static size_t published_ports(const struct plan *plan)
 {
 	size_t count = 0;
@@ -160,6 +191,7 @@ static int take_all(struct node *node, const struct plan *plan, struct resources
 	size_t port_count = published_ports(plan);
 	int r;
 
+	resources->no_images = !has_own_images(plan);
 	r = make_room(resources, plan->network_count, port_count, e);
 	if (r == 0)
 		r = promise_plan(node, plan, resources, e);
@@ -186,9 +218,9 @@ int resources_take(struct node *node, const struct plan *plan, struct resources 
 char *resources_text(const struct resources *resources)
 {
 	AUTO(json_t *, json_decrefp) json =
-		json_pack("{s:[],s:[],s:I,s:I}", "networks", "ports", "memory",
+		json_pack("{s:[],s:[],s:I,s:I,s:b}", "networks", "ports", "memory",
 			  (json_int_t)resources->memory, "nano_cpus",
-			  (json_int_t)resources->nano_cpus);
+			  (json_int_t)resources->nano_cpus, "no_images", resources->no_images);
 
 	for (size_t i = 0; i < resources->network_count; i++)
 		json_array_append_new(json_object_get(json, "networks"),
@@ -226,6 +258,7 @@ int resources_claim(struct node *node, const char *text, struct resources *ret_r
 		return r;
 	resources->memory = json_integer_value(json_object_get(json, "memory"));
 	resources->nano_cpus = json_integer_value(json_object_get(json, "nano_cpus"));
+	resources->no_images = json_is_true(json_object_get(json, "no_images"));
 	promise(&node->promises, resources->memory, resources->nano_cpus);
 	json_array_foreach (networks, i, value)
 		claim_network(node, value, &resources->networks[resources->network_count++]);

@@ -39,11 +39,17 @@ struct resources {
 	uint16_t *ports; /* one per published port and replica, in the plan's order */
 	size_t port_count;
 	int64_t memory, nano_cpus; /* promised to its containers */
+	bool no_images;            /* it is known to have none of its own */
 };
 
 /* All that the plan needs, or nothing. Fails with UNAVAILABLE. */
 int resources_take(struct node *node, const struct plan *plan, struct resources *ret_resources,
 		   struct err *e);
+/*
+ * Which labelled_kinds the instance may have made: the engine takes its time to list images and
+ * networks, which are many on a busy host.
+ */
+unsigned resources_kinds(const struct resources *resources);
 /*
  * Sees that nothing uses the networks any more, now that what the instance had on the engine is
  * gone. Fails with ENGINE: then nothing may be given back yet.
