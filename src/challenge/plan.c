@@ -546,6 +546,14 @@ int plan_make(const struct challenge *challenge, const struct policy *policy,
 	return r;
 }
 
+const struct plan_network *plan_find_network(const struct plan *plan, const char *name)
+{
+	for (size_t i = 0; i < plan->network_count; i++)
+		if (strcmp(plan->networks[i].name, name) == 0)
+			return &plan->networks[i];
+	return NULL;
+}
+
 void plan_free(struct plan *plan)
 {
 	if (!plan)

@@ -223,6 +223,9 @@ static inline void plan_freep(struct plan **plan)
 	plan_free(*plan);
 }
 
+/* NULL: the plan has no such network. */
+const struct plan_network *plan_find_network(const struct plan *plan, const char *name);
+
 /* The whole plan as JSON, for people and tests; the caller's. NULL: out of memory. */
 json_t *plan_json(const struct plan *plan);
 

@@ -144,6 +144,7 @@ static json_t *host_config(const json_t *docker)
 	json_t *host = sidecar_limits(agent_memory, AGENT_PIDS);
 
 	json_object_set(host, "NetworkMode", json_object_get(docker, "network"));
+	json_object_set(host, "Dns", json_object_get(docker, "dns"));
 	json_object_del(host, "CapDrop");
 	json_object_set_new(host, "CapDrop", json_pack("[s,s]", "NET_RAW", "MKNOD"));
 	json_object_set_new(host, "LogConfig",

@@ -72,19 +72,20 @@ static json_t *container_json(const struct engine_container *container)
 }
 
 static json_t *docker_json(const struct node *node, const char *instance_id,
-			   const struct engine_container_list *list)
+			   const struct engine_container_list *list,
+			   const struct engine_container *host, const json_t *inspected)
 {
-	const struct engine_container *host = find_host(list);
+	const json_t *dns = json_object_get(json_object_get(inspected, "HostConfig"), "Dns");
 	const json_t *place = NULL;
 	const char *network = host ? first_network(host, &place) : NULL;
 	json_t *containers = json_array();
 
 	for (size_t i = 0; i < list->count; i++)
 		json_array_append_new(containers, container_json(&list->items[i]));
-	return json_pack("{s:s?,s:O*,s:o,s:s,s:{s:s,s:s,s:s,s:s,s:s}}", "network", network,
-			 "network_id", json_object_get(place, "NetworkID"), "containers",
-			 containers, "ca_path", AGENT_CA_PATH, "labels", LABEL_NODE, node->id,
-			 LABEL_INSTANCE, instance_id, LABEL_ROLE, "agent", LABEL_SERVICE,
+	return json_pack("{s:s?,s:O*,s:O?,s:o,s:s,s:{s:s,s:s,s:s,s:s,s:s}}", "network", network,
+			 "network_id", json_object_get(place, "NetworkID"), "dns", dns,
+			 "containers", containers, "ca_path", AGENT_CA_PATH, "labels", LABEL_NODE,
+			 node->id, LABEL_INSTANCE, instance_id, LABEL_ROLE, "agent", LABEL_SERVICE,
 			 "ctfy-agent", LABEL_ONE_SHOT, "true");
 }
 
@@ -144,16 +145,19 @@ static int describe(struct node *node, const char *instance_id,
 		    const struct engine_container_list *list, struct agent_runtime *runtime,
 		    struct err *e)
 {
-	const struct engine_container *recorder = find_recorder(list);
+	const struct engine_container *recorder = find_recorder(list), *host = find_host(list);
+	AUTO(json_t *, json_decrefp) inspected = NULL;
 	int r = 0;
 
 	if (recorder)
 		r = describe_recorder(node, recorder, runtime, e);
+	if (r == 0 && host)
+		r = engine_container_inspect(node->engine, host->id, &inspected, e);
 	if (r < 0)
 		return r;
 	runtime->provider = strdup("docker");
 	runtime->env = environment(runtime->proxy_url);
-	runtime->docker = docker_json(node, instance_id, list);
+	runtime->docker = docker_json(node, instance_id, list, host, inspected);
 	return runtime->provider && runtime->env && runtime->docker ? 0 : err_memory(e);
 }
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "challenge/plan.h"
+#include "engine/engine.h"
 #include "node/compose.h"
 #include "node/node.h"
 #include "node/traffic.h"
@@ -201,10 +202,10 @@ static void add_labels(const struct compose *compose, const struct plan_service 
 /* What the instance holds for one of its networks; NULL: the plan has no such network. */
 static const struct pooled_network *held_network(const struct compose *compose, const char *network)
 {
-	for (size_t i = 0; i < compose->plan->network_count; i++)
-		if (strcmp(compose->plan->networks[i].name, network) == 0)
-			return &compose->resources->networks[i];
-	return NULL;
+	const struct plan *plan = compose->plan;
+	const struct plan_network *found = plan_find_network(plan, network);
+
+	return found ? &compose->resources->networks[found - plan->networks] : NULL;
 }
 
 char *instance_network(const struct compose *compose, const char *network)
@@ -231,6 +232,18 @@ json_t *container_endpoint(const struct compose *compose, const struct plan_netw
 	return endpoint;
 }
 
+/* The container's own loopback, which refuses at once. */
+static const char no_name_server[] = "127.0.0.1";
+
+void container_close_names(const struct node *node, const struct plan_network *network,
+			   json_t *host_config)
+{
+	/* Podman's containers would not find each other any more. */
+	if (node_isolates(node) && !engine_is_podman(node->engine) && network && !network->egress &&
+	    !json_object_get(host_config, "Dns"))
+		json_object_set_new(host_config, "Dns", json_pack("[s]", no_name_server));
+}
+
 /* One network may be named at creation; it is the container's NetworkMode as well. */
 static void add_first_network(const struct compose *compose, const struct plan_service *service,
 			      json_t *body, json_t *host_config)
@@ -238,6 +251,9 @@ static void add_first_network(const struct compose *compose, const struct plan_s
 	AUTO(char *, freep) name = instance_network(compose, service->networks[0].network);
 
 	json_object_set_new(host_config, "NetworkMode", json_string(name));
+	container_close_names(compose->node,
+			      plan_find_network(compose->plan, service->networks[0].network),
+			      host_config);
 	json_object_set_new(body, "NetworkingConfig",
 			    json_pack("{s:{s:o}}", "EndpointsConfig", name,
 				      container_endpoint(compose, &service->networks[0])));

@@ -9,6 +9,8 @@
 
 struct compose;
 struct err;
+struct node;
+struct plan_network;
 struct plan_network_use;
 struct plan_service;
 
@@ -27,6 +29,13 @@ int container_prepare(const struct compose *compose, const struct plan_service *
 /* A new reference; NULL: out of memory. */
 json_t *container_body(const struct compose *compose, const struct plan_service *service,
 		       const struct container_facts *facts);
+
+/*
+ * Gives a container of a closed network a name server that isn't there, unless it has its own. The
+ * engine asks one on the host's loopback in the host's name, which no rule of the firewall sees.
+ */
+void container_close_names(const struct node *node, const struct plan_network *network,
+			   json_t *host_config);
 
 /* {"Aliases": [...], "IPAMConfig": {...}} for one of a service's networks. NULL: out of memory. */
 json_t *container_endpoint(const struct compose *compose, const struct plan_network_use *use);

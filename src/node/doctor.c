@@ -308,7 +308,7 @@ static void examine_programs(struct examination *x)
 		advise(find(x, "conntrack tool", FINDING_WARNING, INT64_MAX,
 			    "not installed: networks are not used again"),
 		       "apt-get install conntrack");
-	if (strcmp(x->node->options->isolation, "none") == 0)
+	if (!node_isolates(x->node))
 		advise(find(x, "isolation", FINDING_WARNING, INT64_MAX,
 			    "none: instances reach the host and its networks"),
 		       "--isolation firewall");

@@ -26,9 +26,13 @@ void firewall_bridge_name(const char *project, const char *network, bool egress,
  * For iptables-restore --noflush: a chain that is declared is emptied first, all in one commit.
  * Addresses that lead to the host's own networks: private, shared, link-local (cloud metadata).
  */
-static const char rules_head[] =
-	"*filter\n"
-	":CTFY-INPUT - [0:0]\n"
+static const char rules_input[] = "*filter\n"
+				  ":CTFY-INPUT - [0:0]\n";
+static const char *const bridge_names[] = {
+	"-A CTFY-INPUT -p udp --dport 53 -m addrtype --dst-type LOCAL --limit-iface-in -j RETURN\n",
+	"-A CTFY-INPUT -p tcp --dport 53 -m addrtype --dst-type LOCAL --limit-iface-in -j RETURN\n",
+};
+static const char rules_forward[] =
 	"-A CTFY-INPUT -j DROP\n"
 	"COMMIT\n"
 	"*mangle\n"
@@ -131,12 +135,15 @@ static void allow_name_servers(struct buf *rules)
 	}
 }
 
-static int restore_v4(struct err *e)
+static int restore_v4(bool names_on_bridges, struct err *e)
 {
 	struct buf rules = BUF_INIT;
 	int r;
 
-	buf_puts(&rules, rules_head);
+	buf_puts(&rules, rules_input);
+	for (size_t i = 0; names_on_bridges && i < ARRAY_SIZE(bridge_names); i++)
+		buf_puts(&rules, bridge_names[i]);
+	buf_puts(&rules, rules_forward);
 	allow_name_servers(&rules);
 	for (size_t i = 0; i < ARRAY_SIZE(not_public); i++)
 		buf_printf(&rules, "-A CTFY-FORWARD -d %s -j DROP\n", not_public[i]);
@@ -148,11 +155,11 @@ static int restore_v4(struct err *e)
 	return r;
 }
 
-int firewall_install(struct err *e)
+int firewall_install(bool names_on_bridges, struct err *e)
 {
 	int r;
 
-	r = restore_v4(e);
+	r = restore_v4(names_on_bridges, e);
 	if (r == 0)
 		r = restore("ip6tables-restore", rules_v6, e);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(jumps); i++)

@@ -27,8 +27,12 @@ enum { BRIDGE_NAME_SIZE = 16 };
 void firewall_bridge_name(const char *project, const char *network, bool egress,
 			  char name[BRIDGE_NAME_SIZE]);
 
-/* Puts the rules in place where they are missing; needs root. Fails with INTERNAL. */
-int firewall_install(struct err *e);
+/*
+ * Puts the rules in place where they are missing; needs root. Fails with INTERNAL. Podman's
+ * containers ask for names at their own bridge's address (names_on_bridges), Docker's within
+ * themselves.
+ */
+int firewall_install(bool names_on_bridges, struct err *e);
 /* Takes them away. */
 int firewall_remove(struct err *e);
 

@@ -9,6 +9,7 @@
 #include "node/evidence.h"
 #include "node/firewall.h"
 #include "node/instance.h"
+#include "node/labelled.h"
 #include "node/node.h"
 #include "node/pool.h"
 #include "node/roster.h"
@@ -86,7 +87,7 @@ static void remove_orphan(struct node *node, const char *id)
 		return;
 	}
 	log_warn("removing what is left of instance '%s', which has ended", id);
-	if (compose_down(node, id, &e) < 0)
+	if (compose_down(node, id, LABELLED_ALL, &e) < 0)
 		log_warn("%s", e.msg);
 	roster_leave(stand_in);
 	pthread_mutex_lock(&stand_in->lock);
@@ -111,7 +112,7 @@ static void sweep(struct node *node)
 		remove_orphan(node, id);
 	if (pool_sweep(node->pool, &e) < 0)
 		log_warn("look for orphaned networks: %s", e.msg);
-	if (strcmp(node->options->isolation, "firewall") == 0 && firewall_install(&e) < 0)
+	if (node_isolates(node) && firewall_install(engine_is_podman(node->engine), &e) < 0)
 		log_error("%s", e.msg); /* somebody may have flushed it */
 	if (store_forget(node->db, keep_since, &e) < 0)
 		log_warn("forget ended instances: %s", e.msg);

@@ -179,8 +179,8 @@ static int node_open(struct node *node, struct err *e)
 		r = load_policy(node->options, &node->policy, e);
 	if (r == 0)
 		r = open_engine(node, e);
-	if (r == 0 && !node->options->check && strcmp(node->options->isolation, "firewall") == 0)
-		r = firewall_install(e);
+	if (r == 0 && !node->options->check && node_isolates(node))
+		r = firewall_install(engine_is_podman(node->engine), e);
 	if (r == 0)
 		r = open_stores(node, e);
 	if (r == 0)
@@ -210,6 +210,11 @@ int node_new(const struct node_options *options, const struct clock *clock, stru
 		return r;
 	*ret_node = TAKE(node);
 	return 0;
+}
+
+bool node_isolates(const struct node *node)
+{
+	return strcmp(node->options->isolation, "none") != 0;
 }
 
 void node_miss_engine(struct node *node)

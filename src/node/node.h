@@ -69,6 +69,8 @@ int node_new(const struct node_options *options, const struct clock *clock, stru
 	     struct err *e);
 /* The engine doesn't answer, or its events have ended: it may have been restarted. */
 void node_miss_engine(struct node *node);
+/* Whether instances reach neither host, LAN nor each other: what --isolation says. */
+bool node_isolates(const struct node *node);
 /* Reads the policy and the token file again; after a failure the old ones stay in force. */
 int node_reload(struct node *node, struct err *e);
 

@@ -71,14 +71,6 @@ int sidecar_start(const struct compose *compose, struct sidecar *sidecar, struct
 	return r < 0 ? err_wrap(e, "sidecar '%s'", sidecar->service) : 0;
 }
 
-static const struct plan_network *find_network(const struct plan *plan, const char *name)
-{
-	for (size_t i = 0; i < plan->network_count; i++)
-		if (strcmp(plan->networks[i].name, name) == 0)
-			return &plan->networks[i];
-	return NULL;
-}
-
 static bool is_published(const struct plan_service *service)
 {
 	for (size_t i = 0; i < service->port_count; i++)
@@ -96,7 +88,7 @@ const struct plan_network *sidecar_network(const struct plan *plan)
 
 		for (size_t j = 0; is_published(service) && j < service->network_count; j++) {
 			const struct plan_network *network =
-				find_network(plan, service->networks[j].network);
+				plan_find_network(plan, service->networks[j].network);
 
 			if (network && !network->internal)
 				return network;

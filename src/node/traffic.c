@@ -117,6 +117,7 @@ static json_t *recorder_body(const struct compose *compose, const char *dir,
 	ports = strf("CTFY_PORTS=%s", players.targets.data);
 	buf_done(&players.targets);
 	json_object_set_new(host, "NetworkMode", json_string(network_name));
+	container_close_names(compose->node, network, host);
 	json_object_set_new(host, "CapAdd", json_pack("[s]", "DAC_OVERRIDE"));
 	json_object_set_new(host, "RestartPolicy", json_pack("{s:s}", "Name", "on-failure"));
 	json_object_set_new(host, "Mounts", json_pack("[o]", sidecar_mount(dir, "/traffic")));

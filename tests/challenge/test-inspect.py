@@ -63,6 +63,8 @@ REASONS = [
      lambda theirs, ours: theirs is None or (theirs, ours) in [("1m", "1048576"), ("3", "2")]),
     (r"HostConfig\.CapDrop", "capabilities start from none", lambda theirs, ours: ours == ["ALL"]),
     (r"HostConfig\.CapAdd", "and those that images need to start are added", capabilities),
+    (r"HostConfig\.Dns", "a closed network's containers ask no name server of the host's",
+     lambda theirs, ours: theirs is None and ours == ["127.0.0.1"]),
     (r"HostConfig\.SecurityOpt", "no new privileges",
      lambda theirs, ours: without(theirs or [], ours) == ["no-new-privileges:true"]),
     (r"HostConfig\.PortBindings\..*", "the node chooses address and port on the host",

@@ -23,11 +23,13 @@ def is_inside():
     return "CTFY_TEST_NAMESPACE" in os.environ
 
 
-def enter_namespace():
-    """Starts this program again, in a network namespace where there is nothing but loopback."""
+def enter_namespace(mounts=False):
+    """Starts this program again, in a network namespace where there is nothing but loopback. With
+    mounts, what it mounts is seen by nobody else."""
     if not is_inside():
         os.environ["CTFY_TEST_NAMESPACE"] = "1"
-        os.execvp("unshare", ["unshare", "--net", "--", sys.executable, *sys.argv])
+        os.execvp("unshare", ["unshare", "--net", *(["--mount"] if mounts else []), "--", sys.executable,
+                              *sys.argv])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
@@ -45,17 +47,19 @@ class OwnEngine:
         self._load(images)
 
     def start(self):
-        argv = ["dockerd", "--data-root", os.path.join(self.dir, "data"),
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self._argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        harness.wait_for(self._answers, 120, self.log)
+
+    def _argv(self):
+        return ["dockerd", "--data-root", os.path.join(self.dir, "data"),
                 "--exec-root", os.path.join(self.dir, "exec"),
                 "--pidfile", os.path.join(self.dir, "pid"), "--host", "unix://" + self.socket,
                 f"--live-restore={str(self.live_restore).lower()}"]
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        harness.wait_for(self._answers, 120, self.log)
 
     def _answers(self):
         if self.process.poll() is not None:
-            raise AssertionError(f"dockerd ended with {self.process.returncode}\n{self.log()}")
+            raise AssertionError(f"the engine ended with {self.process.returncode}\n{self.log()}")
         seen, harness.engine.socket = harness.engine.socket, self.socket
         try:
             return harness.engine.answers()
@@ -82,10 +86,6 @@ class OwnEngine:
         with open(self.log_path, errors="replace") as file:
             return "the engine's log:\n" + "".join(file.readlines()[-lines:])
 
-    def docker(self, *args):
-        subprocess.run([DOCKER, "--host", "unix://" + self.socket, *args], check=True,
-                       stdout=subprocess.DEVNULL)
-
     def _load(self, images):
         with subprocess.Popen([DOCKER, "--host", "unix://" + self.images_from, "save", *images],
                               stdout=subprocess.PIPE) as save:
@@ -104,3 +104,16 @@ class OwnEngine:
         # dockerd mounts its data on itself, and leaves it so.
         subprocess.run(["umount", os.path.join(self.dir, "data")], stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class OwnPodman(OwnEngine):
+    """Podman's Docker-compatible service: ended and started again, never killed."""
+
+    def _argv(self):
+        # Podman sets RLIMIT_NPROC of its own on every container, which takes CAP_SYS_RESOURCE.
+        with open(os.path.join(self.dir, "containers.conf"), "w") as conf:
+            conf.write('[containers]\ndefault_ulimits = ["nproc=4096:4096"]\n')
+        return ["env", "CONTAINERS_CONF=" + conf.name, "podman", "--root", os.path.join(self.dir, "data"),
+                "--runroot", os.path.join(self.dir, "run"),
+                "--network-config-dir", os.path.join(self.dir, "networks"),
+                "system", "service", "--time", "0", "unix://" + self.socket]
