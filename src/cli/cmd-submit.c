@@ -112,11 +112,30 @@ const struct cli_command cmd_submissions = {
 	.run = run_submissions,
 };
 
+/* clang-format off */
+#define SCOREBOARD_OPTIONS(ROW) \
+	ROW(division, STRING, "ID", NULL, "Of this division alone.")
+/* clang-format on */
+
+struct scoreboard_options {
+	struct cli_common common;
+	SCOREBOARD_OPTIONS(OPTION_MEMBER)
+};
+
+/* clang-format off */
+#define ROW(...) OPTION_ROW(struct scoreboard_options, __VA_ARGS__)
+static const struct option_row scoreboard_rows[] = { SCOREBOARD_OPTIONS(ROW) CLI_ROWS_END };
+#undef ROW
+/* clang-format on */
+
 static int run_scoreboard(struct cli *cli, struct err *e)
 {
 	static const char *const headings[] = { ">RANK",   "TEAM",       ">SCORE",
 						">SOLVED", "LAST SOLVE", NULL };
-	AUTO(char *, freep) path = api_path(cli->api, "/scoreboard");
+	const struct scoreboard_options *options = cli->options;
+	AUTO(char *, freep)
+	path = options->division ? api_path(cli->api, "/scoreboard?division=%s", options->division)
+				 : api_path(cli->api, "/scoreboard");
 	AUTO(json_t *, json_decrefp) board = NULL;
 	struct table *table;
 	json_t *row;
@@ -150,4 +169,6 @@ const struct cli_command cmd_scoreboard = {
 	.arguments = "",
 	.summary = "Show who leads.",
 	.run = run_scoreboard,
+	.options = scoreboard_rows,
+	.options_size = sizeof(struct scoreboard_options),
 };

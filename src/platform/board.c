@@ -27,16 +27,23 @@ void board_hold(const struct board *board)
 	atomic_fetch_add(&counted(board)->holders, 1);
 }
 
+static void view_done(struct board_view *view)
+{
+	free(view->json);
+	free(view->history);
+	free(view->ctftime);
+}
+
 void board_drop(const struct board *board)
 {
 	struct counted_board *mine = counted(board);
 
 	if (!mine || atomic_fetch_sub(&mine->holders, 1) > 1)
 		return;
+	view_done(&mine->board.all);
+	for (size_t i = 0; i < mine->board.division_count; i++)
+		view_done(&mine->board.divisions[i]);
 	arena_free(mine->board.arena);
-	free(mine->board.json);
-	free(mine->board.history);
-	free(mine->board.ctftime);
 	free(mine);
 }
 
@@ -47,12 +54,19 @@ static void counted_dropp(struct counted_board **board)
 
 /* Making one */
 
+/* A line's place among those of its division; rank 0: it is in none. */
+struct place {
+	size_t division;
+	size_t rank; /* equal teams share one, as they do among all */
+};
+
 struct counting {
 	const struct facts *facts;
 	const struct competition *competition;
 	struct arena *arena; /* of what is not kept */
 	struct score_game game;
 	struct score_board score;
+	struct place *places; /* of the score's lines */
 	struct board *board;
 };
 
@@ -91,16 +105,52 @@ static void put_time(struct buf *b, int64_t at)
 		buf_puts(b, "null");
 }
 
-/* The place among the lines of the same division so far. */
-static size_t division_rank(const struct counting *c, size_t line, size_t *leaders)
-{
-	const char *division = c->facts->teams[c->score.lines[line].team].division;
-	const struct competition *competition = c->competition;
+/* How many of a division have been placed, and the last of them. */
+struct ladder {
+	size_t count;
+	size_t rank, overall;
+};
 
-	for (size_t i = 0; division && i < competition->division_count; i++)
-		if (strcmp(competition->divisions[i].id, division) == 0)
-			return ++leaders[i];
+static struct place climb(struct ladder *ladders, size_t division, size_t overall)
+{
+	struct ladder *ladder = &ladders[division];
+
+	ladder->count++;
+	if (ladder->overall != overall) {
+		ladder->rank = ladder->count;
+		ladder->overall = overall;
+	}
+	return (struct place){ division, ladder->rank };
+}
+
+static int place_in_divisions(struct counting *c, struct err *e)
+{
+	const struct competition *competition = c->competition;
+	struct ladder *ladders =
+		arena_array(c->arena, competition->division_count + 1, sizeof(*ladders));
+
+	c->places = arena_array(c->arena, c->facts->team_count + 1, sizeof(*c->places));
+	if (!ladders || !c->places || !c->score.lines)
+		return err_memory(e);
+	for (size_t i = 0; i < c->facts->team_count; i++) {
+		const struct score_line *line = &c->score.lines[i];
+		const char *division = c->facts->teams[line->team].division;
+
+		for (size_t d = 0; division && d < competition->division_count; d++)
+			if (strcmp(competition->divisions[d].id, division) == 0)
+				c->places[i] = climb(ladders, d, line->rank);
+	}
 	return 0;
+}
+
+/* 0: the line isn't in this view. */
+static size_t rank_in(const struct counting *c, const struct board_view *view, size_t line)
+{
+	const struct place *place = &c->places[line];
+
+	if (!view->division)
+		return c->score.lines[line].rank;
+	return view == &c->board->divisions[place->division] ? place->rank : 0;
 }
 
 static void put_line(struct buf *b, const struct facts_team *team, const struct score_line *line,
@@ -126,10 +176,12 @@ static int put_text(struct buf *b, const char *text)
 	return quoted ? 0 : -ERR_MEMORY;
 }
 
-static void put_head(struct buf *b, const struct counting *c)
+static void put_head(struct buf *b, const struct counting *c, const struct board_view *view)
 {
 	buf_printf(b, "{\"competition_id\":\"%s\",\"competition\":", c->competition->id);
 	put_text(b, c->competition->name);
+	if (view->division)
+		buf_printf(b, ",\"division\":\"%s\"", view->division);
 	buf_printf(b, ",\"frozen\":%s,", c->board->frozen ? "true" : "false");
 }
 
@@ -144,15 +196,14 @@ static int finish(struct buf *b, char **ret_text, size_t *ret_len, struct err *e
 
 static int tell_lines(struct counting *c, struct err *e)
 {
-	size_t *leaders = arena_array(c->arena, c->competition->division_count + 1, sizeof(size_t));
 	struct board *board = c->board;
 	struct buf b = BUF_INIT;
 
 	board->lines = arena_array(board->arena, c->facts->team_count + 1, sizeof(*board->lines));
-	if (!leaders || !board->lines || !c->score.lines)
+	if (!board->lines)
 		return err_memory(e);
 	board->line_count = c->facts->team_count;
-	put_head(&b, c);
+	put_head(&b, c, &board->all);
 	buf_puts(&b, "\"teams\":[");
 	for (size_t i = 0; i < c->facts->team_count; i++) {
 		const struct score_line *line = &c->score.lines[i];
@@ -162,7 +213,7 @@ static int tell_lines(struct counting *c, struct err *e)
 		if (i > 0)
 			buf_putc(&b, ',');
 		start = b.len;
-		put_line(&b, team, line, division_rank(c, i, leaders));
+		put_line(&b, team, line, c->places[i].rank);
 		board->lines[line->team] =
 			(struct board_line){ .team_id = arena_strdup(board->arena, team->id),
 					     .score = line->score,
@@ -170,7 +221,38 @@ static int tell_lines(struct counting *c, struct err *e)
 					     .len = b.len - start };
 	}
 	buf_puts(&b, "]}");
-	return finish(&b, &board->json, &board->json_len, e);
+	return finish(&b, &board->all.json, &board->all.json_len, e);
+}
+
+/* A line as among all, but for its rank, which comes first. */
+static void put_division_line(struct buf *b, const struct counting *c, size_t line, size_t rank)
+{
+	const struct board_line *told = &c->board->lines[c->score.lines[line].team];
+	const char *text = c->board->all.json + told->start;
+	size_t skipped = strcspn(text, ",");
+
+	buf_printf(b, "{\"rank\":%zu", rank);
+	buf_put(b, text + skipped, told->len - skipped);
+}
+
+static int tell_division_lines(struct counting *c, struct board_view *view, struct err *e)
+{
+	const char *comma = "";
+	struct buf b = BUF_INIT;
+
+	put_head(&b, c, view);
+	buf_puts(&b, "\"teams\":[");
+	for (size_t i = 0; i < c->facts->team_count; i++) {
+		size_t rank = rank_in(c, view, i);
+
+		if (rank == 0)
+			continue;
+		buf_puts(&b, comma);
+		put_division_line(&b, c, i, rank);
+		comma = ",";
+	}
+	buf_puts(&b, "]}");
+	return finish(&b, &view->json, &view->json_len, e);
 }
 
 static bool counts(const struct counting *c, int64_t at)
@@ -257,30 +339,35 @@ static void put_way(struct buf *b, const struct board_line *line)
 	}
 }
 
-static int tell_history(struct counting *c, struct err *e)
+static int tell_history(struct counting *c, struct board_view *view, struct err *e)
 {
 	struct buf b = BUF_INIT;
+	size_t told = 0;
 
-	put_head(&b, c);
+	put_head(&b, c, view);
 	buf_puts(&b, "\"teams\":[");
-	for (size_t i = 0; i < c->facts->team_count && i < BOARD_LEADERS; i++) {
+	for (size_t i = 0; i < c->facts->team_count && told < BOARD_LEADERS; i++) {
 		const struct score_line *line = &c->score.lines[i];
 		const struct facts_team *team = &c->facts->teams[line->team];
+		size_t rank = rank_in(c, view, i);
 
+		if (rank == 0)
+			continue;
 		buf_printf(&b,
 			   "%s{\"rank\":%zu,\"team_id\":\"%s\",\"team\":%s,\"score\":%lld,"
 			   "\"points\":[",
-			   i ? "," : "", line->rank, team->id, team->json_name,
+			   told++ ? "," : "", rank, team->id, team->json_name,
 			   (long long)line->score);
 		put_way(&b, &c->board->lines[line->team]);
 		buf_puts(&b, "]}");
 	}
 	buf_puts(&b, "]}");
-	return finish(&b, &c->board->history, &c->board->history_len, e);
+	return finish(&b, &view->history, &view->history_len, e);
 }
 
-static int tell_ctftime(struct counting *c, struct err *e)
+static int tell_ctftime(struct counting *c, struct board_view *view, struct err *e)
 {
+	const char *comma = "";
 	struct buf b = BUF_INIT;
 
 	buf_puts(&b, "{\"tasks\":[");
@@ -292,13 +379,17 @@ static int tell_ctftime(struct counting *c, struct err *e)
 	buf_puts(&b, "],\"standings\":[");
 	for (size_t i = 0; i < c->facts->team_count; i++) {
 		const struct score_line *line = &c->score.lines[i];
+		size_t rank = rank_in(c, view, i);
 
+		if (rank == 0)
+			continue;
 		buf_printf(&b, "%s{\"pos\":%zu,\"team\":%s,\"score\":%lld,\"lastAccept\":%lld}",
-			   i ? "," : "", line->rank, c->facts->teams[line->team].json_name,
+			   comma, rank, c->facts->teams[line->team].json_name,
 			   (long long)line->score, (long long)(line->last_at / 1000));
+		comma = ",";
 	}
 	buf_puts(&b, "]}");
-	return finish(&b, &c->board->ctftime, &c->board->ctftime_len, e);
+	return finish(&b, &view->ctftime, &view->ctftime_len, e);
 }
 
 static const char **question_ids(struct arena *arena, const struct challenge *challenge)
@@ -338,30 +429,74 @@ static int tell_standings(struct counting *c, struct err *e)
 }
 
 /* Named by its content, so that a restart, or a change that changes nothing, keeps the name. */
-static void name(struct board *board)
+static void name(struct board_view *view)
 {
 	char hash[SECRET_HASH_SIZE];
 
-	secret_hash_bytes(board->json, board->json_len, hash);
-	snprintf(board->etag, sizeof(board->etag), "\"%.32s\"", hash);
+	secret_hash_bytes(view->json, view->json_len, hash);
+	snprintf(view->etag, sizeof(view->etag), "\"%.32s\"", hash);
+}
+
+/* All but its lines. */
+static int tell_view(struct counting *c, struct board_view *view, struct err *e)
+{
+	int r = tell_history(c, view, e);
+
+	if (r == 0)
+		r = tell_ctftime(c, view, e);
+	if (r == 0)
+		name(view);
+	return r;
+}
+
+static int tell_divisions(struct counting *c, struct err *e)
+{
+	const struct competition *competition = c->competition;
+	struct board *board = c->board;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < competition->division_count; i++) {
+		struct board_view *view = &board->divisions[i];
+
+		r = tell_division_lines(c, view, e);
+		if (r == 0)
+			r = tell_view(c, view, e);
+	}
+	return r;
+}
+
+static int make_divisions(struct counting *c, struct err *e)
+{
+	const struct competition *competition = c->competition;
+	struct board *board = c->board;
+
+	board->divisions = arena_array(board->arena, competition->division_count + 1,
+				       sizeof(*board->divisions));
+	if (!board->divisions)
+		return err_memory(e);
+	board->division_count = competition->division_count;
+	for (size_t i = 0; i < competition->division_count; i++)
+		board->divisions[i].division =
+			arena_strdup(board->arena, competition->divisions[i].id);
+	return arena_failed(board->arena) ? err_memory(e) : 0;
 }
 
 static int tell(struct counting *c, struct err *e)
 {
 	int r;
 
-	r = tell_lines(c, e);
+	r = make_divisions(c, e);
+	if (r == 0)
+		r = place_in_divisions(c, e);
+	if (r == 0)
+		r = tell_lines(c, e);
 	if (r == 0)
 		r = tell_standings(c, e);
 	if (r == 0)
 		r = tell_steps(c, e);
 	if (r == 0)
-		r = tell_history(c, e);
-	if (r == 0)
-		r = tell_ctftime(c, e);
-	if (r == 0)
-		name(c->board);
-	return r;
+		r = tell_view(c, &c->board->all, e);
+	return r < 0 ? r : tell_divisions(c, e);
 }
 
 int board_new(const struct facts *facts, const struct competition *competition, bool frozen,
@@ -391,6 +526,16 @@ int board_new(const struct facts *facts, const struct competition *competition, 
 }
 
 /* Looking things up */
+
+const struct board_view *board_view(const struct board *board, const char *division)
+{
+	if (!division)
+		return &board->all;
+	for (size_t i = 0; i < board->division_count; i++)
+		if (strcmp(board->divisions[i].division, division) == 0)
+			return &board->divisions[i];
+	return NULL;
+}
 
 static int compare_standing(const void *key, const void *row)
 {
@@ -442,7 +587,7 @@ json_t *board_team_json(const struct board *board, const char *team_id)
 	int64_t score = 0;
 	int r = 0;
 
-	json = line ? json_loadb(board->json + line->start, line->len, 0, NULL) : NULL;
+	json = line ? json_loadb(board->all.json + line->start, line->len, 0, NULL) : NULL;
 	r |= json_object_set_new(json, "solves", solves);
 	r |= json_object_set_new(json, "points", points);
 	for (size_t i = 0; r == 0 && i < line->step_count; i++) {
@@ -469,7 +614,7 @@ static bool same_line(const struct board *a, const struct board_line *old, const
 		      const struct board_line *new)
 {
 	return old->len ==
-	       new->len &&memcmp(a->json + old->start, b->json + new->start, new->len) == 0;
+	       new->len &&memcmp(a->all.json + old->start, b->all.json + new->start, new->len) == 0;
 }
 
 /* NULL: too many, or other teams. */
@@ -484,8 +629,8 @@ static json_t *changed_lines(const struct board *old, const struct board *new)
 		    same_line(old, &old->lines[i], new, line))
 			continue;
 		if (json_array_size(lines) >= DELTA_LINES_MAX ||
-		    json_array_append_new(lines, json_loadb(new->json + line->start, line->len, 0,
-							    NULL)) < 0) {
+		    json_array_append_new(lines, json_loadb(new->all.json + line->start, line->len,
+							    0, NULL)) < 0) {
 			json_decref(lines);
 			return NULL;
 		}
@@ -512,8 +657,8 @@ static json_t *changed_standings(const struct board *old, const struct board *ne
 
 json_t *board_delta(const struct board *old, const struct board *new)
 {
-	json_t *delta = json_pack("{s:s, s:s, s:b}", "etag", new->etag, "previous", old->etag,
-				  "frozen", new->frozen);
+	json_t *delta = json_pack("{s:s, s:s, s:b}", "etag", new->all.etag, "previous",
+				  old->all.etag, "frozen", new->frozen);
 	json_t *lines = old->line_count == new->line_count ? changed_lines(old, new) : NULL;
 
 	if (!delta || !lines)

@@ -32,7 +32,7 @@ struct board_step {
 	bool first; /* of all teams */
 };
 
-/* A team's line: where in the JSON it stands, what it has, and how it got there. */
+/* A team's line: where in the JSON of all it stands, what it has, and how it got there. */
 struct board_line {
 	const char *team_id;
 	int64_t score;
@@ -41,14 +41,22 @@ struct board_line {
 	size_t step_count;
 };
 
-struct board {
-	char *json; /* what /scoreboard answers */
+/* Who leads, of all teams or of one division, in every form in which it is sent. */
+struct board_view {
+	const char *division; /* NULL: all */
+	char *json;           /* what /scoreboard answers */
 	size_t json_len;
 	char *history; /* the leaders' ways there */
 	size_t history_len;
 	char *ctftime; /* as CTFtime has it */
 	size_t ctftime_len;
-	char etag[40]; /* in quotes; changes when the board does */
+	char etag[40]; /* in quotes; changes when this does */
+};
+
+struct board {
+	struct board_view all;
+	struct board_view *divisions;
+	size_t division_count;
 	bool frozen;
 	struct standing *standings; /* by challenge id */
 	size_t standing_count;
@@ -69,6 +77,9 @@ static inline void board_dropp(const struct board **board)
 {
 	board_drop(*board);
 }
+
+/* That of a division (NULL: of all); NULL where there is none. */
+const struct board_view *board_view(const struct board *board, const char *division);
 
 /* NULL where the challenge, or the team, isn't on it. */
 const struct standing *board_standing(const struct board *board, const char *challenge_id);

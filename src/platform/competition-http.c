@@ -111,41 +111,51 @@ static void release_board(void *cookie)
 
 /* Megabytes in a large event: sent from where they are. */
 static int send_part(struct http_req *req, struct http_res *res, const struct board *board,
-		     const char *text, size_t len)
+		     const char *etag, const char *text, size_t len)
 {
 	const char *known = http_header(req, "If-None-Match");
 
-	http_set_header(res, "ETag", board->etag);
+	http_set_header(res, "ETag", etag);
 	http_set_header(res, "Cache-Control", "no-cache");
-	if (known && strcmp(known, board->etag) == 0)
+	if (known && strcmp(known, etag) == 0)
 		return http_send_nothing(res, 304);
 	board_hold(board);
 	return http_send_held(res, 200, "application/json", text, len, release_board,
 			      (void *)(uintptr_t)board);
 }
 
+/* ret_view is a part of the board. */
 static const struct board *peek(struct platform *platform, struct http_req *req, bool live,
-				struct err *e)
+				const struct board_view **ret_view, struct err *e)
 {
-	const struct board *board;
+	AUTO(const struct board *, board_dropp) board = NULL;
+	const char *division = http_query(req, "division");
 	struct competition competition;
 
 	if (door_competition(platform, req, &competition, e) < 0 ||
 	    (!live && door_check_board(platform, req, &competition, e) < 0))
 		return NULL;
-	board = scoreboards_peek(platform->boards, competition.id, live);
-	if (!board)
-		err_set(e, ERR_UNAVAILABLE, "the scoreboard of '%s' is being counted",
+	if (division && !competition_has_division(&competition, division)) {
+		err_set(e, ERR_NOT_FOUND, "there is no division '%s' in '%s'", division,
 			competition.name);
-	return board;
+		return NULL;
+	}
+	board = scoreboards_peek(platform->boards, competition.id, live);
+	*ret_view = board ? board_view(board, division) : NULL;
+	if (*ret_view)
+		return TAKE(board);
+	err_set(e, ERR_UNAVAILABLE, "the scoreboard of '%s' is being counted", competition.name);
+	return NULL;
 }
 
 static int serve_board(void *ctx, struct http_req *req, struct http_res *res, bool live,
 		       struct err *e)
 {
-	AUTO(const struct board *, board_dropp) board = peek(ctx, req, live, e);
+	const struct board_view *view;
+	AUTO(const struct board *, board_dropp) board = peek(ctx, req, live, &view, e);
 
-	return board ? send_part(req, res, board, board->json, board->json_len) : -(int)e->code;
+	return board ? send_part(req, res, board, view->etag, view->json, view->json_len)
+		     : -(int)e->code;
 }
 
 static int serve_scoreboard(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
@@ -161,17 +171,19 @@ static int serve_live_scoreboard(void *ctx, struct http_req *req, struct http_re
 
 static int serve_history(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
-	AUTO(const struct board *, board_dropp) board = peek(ctx, req, false, e);
+	const struct board_view *view;
+	AUTO(const struct board *, board_dropp) board = peek(ctx, req, false, &view, e);
 
-	return board ? send_part(req, res, board, board->history, board->history_len)
+	return board ? send_part(req, res, board, view->etag, view->history, view->history_len)
 		     : -(int)e->code;
 }
 
 static int serve_ctftime(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
-	AUTO(const struct board *, board_dropp) board = peek(ctx, req, false, e);
+	const struct board_view *view;
+	AUTO(const struct board *, board_dropp) board = peek(ctx, req, false, &view, e);
 
-	return board ? send_part(req, res, board, board->ctftime, board->ctftime_len)
+	return board ? send_part(req, res, board, view->etag, view->ctftime, view->ctftime_len)
 		     : -(int)e->code;
 }
 

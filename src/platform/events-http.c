@@ -47,7 +47,7 @@ static char *hello_text(struct platform *platform, const struct competition *com
 		scoreboards_peek(platform->boards, competition->id, false);
 	AUTO(json_t *, json_decrefp) data =
 		json_pack("{s:s, s:s?}", "competition_id", competition->id, "etag",
-			  board ? board->etag : NULL);
+			  board ? board->all.etag : NULL);
 
 	return data ? events_text("hello", data) : NULL;
 }

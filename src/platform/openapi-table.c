@@ -88,14 +88,14 @@ const struct openapi_schema openapi_schemas[] = {
 
 	{ "BoardLine", "rank:i team_id:s team:s ~division:s ~division_rank:i score:i solved:i"
 		       " last_solve_at:t?" },
-	{ "Scoreboard", "competition_id:s competition:s frozen:b teams:[BoardLine]" },
+	{ "Scoreboard", "competition_id:s competition:s ~division:s frozen:b teams:[BoardLine]" },
 	{ "Point", "at:t score:i" },
 	{ "Solve", "challenge_id:s challenge:s category:s? question_id:s value:i first_blood:b solved_at:t" },
 	{ "TeamMember", "name:s captain:b" },
 	{ "TeamPage", "+BoardLine competition_id:s competition:s frozen:b members:[TeamMember]"
 		      " solves:[Solve] points:[Point]" },
 	{ "Way", "rank:i team_id:s team:s score:i points:[Point]" },
-	{ "History", "competition_id:s competition:s frozen:b teams:[Way]" },
+	{ "History", "competition_id:s competition:s ~division:s frozen:b teams:[Way]" },
 	{ "CtftimeLine", "pos:i team:s score:i lastAccept:i" },
 	{ "Ctftime", "tasks:[s] standings:[CtftimeLine]" },
 
@@ -167,9 +167,9 @@ const struct openapi_route openapi_routes[] = {
 	{ "PATCH", "/challenges/{id}/instance", "Renew it.", WHERE, NULL, "200:Instance" },
 	{ "DELETE", "/challenges/{id}/instance", "Stop it.", WHERE, NULL, "200:Instance 202:Instance" },
 
-	{ "GET", "/scoreboard", "Who leads.", WHERE, NULL, "200:Scoreboard 304" },
-	{ "GET", "/scoreboard/history", "How the leaders got there.", WHERE, NULL, "200:History 304" },
-	{ "GET", "/scoreboard/ctftime", "As CTFtime reads it.", WHERE, NULL, "200:Ctftime 304" },
+	{ "GET", "/scoreboard", "Who leads.", WHERE " division:s", NULL, "200:Scoreboard 304" },
+	{ "GET", "/scoreboard/history", "How the leaders got there.", WHERE " division:s", NULL, "200:History 304" },
+	{ "GET", "/scoreboard/ctftime", "As CTFtime reads it.", WHERE " division:s", NULL, "200:Ctftime 304" },
 	{ "GET", "/events", "News as they come: Server-Sent Events.", WHERE, NULL, "200:text/event-stream" },
 	{ "GET", "/notices", "What organisers told, the newest first.", WHERE " " PAGE, NULL, "200:Notices" },
 
@@ -181,7 +181,7 @@ const struct openapi_route openapi_routes[] = {
 	{ "PATCH", "/admin/users/{user}", "Change a role; lock an account out.", NULL, "UserChange", "200:User" },
 	{ "GET", "/admin/teams", "All teams, the newest first.", WHERE " " PAGE, NULL, "200:Teams" },
 	{ "PATCH", "/admin/teams/{team}", "Change a team's division; hide it.", NULL, "TeamChange", "200:Team" },
-	{ "GET", "/admin/scoreboard", "The scoreboard as it really stands.", WHERE, NULL, "200:Scoreboard 304" },
+	{ "GET", "/admin/scoreboard", "The scoreboard as it really stands.", WHERE " division:s", NULL, "200:Scoreboard 304" },
 	{ "POST", "/admin/competitions", "Make a competition what its file says.", "dry_run:b", "application/yaml", "200:AppliedCompetition 201:AppliedCompetition" },
 	{ "GET", "/admin/competitions/{competition}", "All of a competition.", NULL, NULL, "200:WholeCompetition" },
 	{ "GET", "/admin/submissions", "All answers, the newest first.", WHERE " verdict:s challenge:s " PAGE, NULL, "200:AdminSubmissions" },

@@ -344,7 +344,7 @@ static void announce(struct scoreboards *boards, const struct competition *compe
 		board_hold(new);
 	}
 	pthread_mutex_unlock(&boards->lock);
-	if (old && strcmp(old->etag, new->etag) != 0)
+	if (old && strcmp(old->all.etag, new->all.etag) != 0)
 		boards->options.changed(boards->options.cookie, competition, old, new);
 	board_drop(old);
 	board_drop(new);

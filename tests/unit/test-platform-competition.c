@@ -399,6 +399,111 @@ TEST(the_history_shows_how_the_leaders_got_there_and_ctftime_reads_the_end)
 	CHECK_STR(json_string_value(json_object_get(line, "team")), "Blue");
 }
 
+static void enter_division(struct world *w, const char *token, const char *division)
+{
+	char path[128], body[64];
+
+	snprintf(path, sizeof(path), "/admin/teams/%s",
+		 text(call(w, token, "GET", "/team", NULL, NULL), "id"));
+	snprintf(body, sizeof(body), "{\"division\":\"%s\"}", division);
+	EXPECT(call(w, w->admin, "PATCH", path, body, NULL), 200);
+}
+
+static void read_etag(const struct reply *reply, char header[96])
+{
+	char etag[64];
+
+	CHECK(reply_header(reply, "ETag", etag, sizeof(etag)));
+	snprintf(header, 96, "If-None-Match: %s", etag);
+}
+
+/* Red and Green are students, Blue is not. */
+static void begin_divisions(struct world *w, const char *rules)
+{
+	char carol[SECRET_TOKEN_SIZE], file[256];
+
+	begin_world(w);
+	make_player(w, "carol", "Green", carol);
+	snprintf(file, sizeof(file), "id: ctf\ndivisions: [students, open, none]\n%s", rules);
+	apply(w, file);
+	enter_division(w, w->alice, "students");
+	enter_division(w, carol, "students");
+	enter_division(w, w->bob, "open");
+}
+
+TEST(a_division_has_a_board_of_its_own)
+{
+	AUTO(struct world, end_platform) w;
+	char whole[96], students[96];
+	const struct reply *reply;
+
+	begin_divisions(&w, "");
+	reply = call(&w, NULL, "GET", "/scoreboard?division=students", NULL, NULL);
+	EXPECT(reply, 200);
+	CHECK_STR(text(reply, "division"), "students");
+	CHECK_EQ(integer(line_of(reply, "Red"), "rank"), 1);
+	CHECK_EQ(integer(line_of(reply, "Green"), "rank"), 1); /* equal so far */
+	CHECK(!strstr(reply->body.data, "Blue"));
+	read_etag(reply, students);
+	read_etag(call(&w, NULL, "GET", "/scoreboard", NULL, NULL), whole);
+
+	/* What another division does changes the whole board, and not this one. */
+	EXPECT(answer(&w, w.bob, "quiz", "Paris"), 201);
+	EXPECT(call(&w, NULL, "GET", "/scoreboard", NULL, whole), 200);
+	EXPECT(call(&w, NULL, "GET", "/scoreboard?division=students", NULL, students), 304);
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	reply = call(&w, NULL, "GET", "/scoreboard?division=students", NULL, students);
+	EXPECT(reply, 200);
+	CHECK_EQ(integer(line_of(reply, "Red"), "rank"), 1);
+	CHECK_EQ(integer(line_of(reply, "Green"), "rank"), 2);
+	CHECK_EQ(integer(line_of(reply, "Green"), "division_rank"), 2);
+	reply = call(&w, NULL, "GET", "/scoreboard", NULL, NULL);
+	CHECK_EQ(integer(line_of(reply, "Red"), "rank"), 2);
+	CHECK_EQ(integer(line_of(reply, "Red"), "division_rank"), 1);
+
+	reply = call(&w, NULL, "GET", "/scoreboard?division=none", NULL, NULL);
+	CHECK_EQ(json_array_size(json_object_get(reply->json, "teams")), 0);
+	EXPECT(call(&w, NULL, "GET", "/scoreboard?division=pros", NULL, NULL), 404);
+}
+
+TEST(a_divisions_history_and_ctftime_are_of_its_teams)
+{
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+	const json_t *line;
+
+	begin_divisions(&w, "");
+	EXPECT(answer(&w, w.bob, "quiz", "Paris"), 201);
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	reply = call(&w, NULL, "GET", "/scoreboard/history?division=students", NULL, NULL);
+	EXPECT(reply, 200);
+	CHECK_EQ(integer(line_of(reply, "Red"), "rank"), 1);
+	CHECK(!strstr(reply->body.data, "Blue"));
+	reply = call(&w, NULL, "GET", "/scoreboard/ctftime?division=students", NULL, NULL);
+	EXPECT(reply, 200);
+	CHECK_EQ(json_array_size(json_object_get(reply->json, "standings")), 2);
+	line = json_array_get(json_object_get(reply->json, "standings"), 0);
+	CHECK_STR(json_string_value(json_object_get(line, "team")), "Red");
+	CHECK_EQ(integer(line, "pos"), 1);
+}
+
+TEST(behind_a_freeze_no_divisions_board_moves)
+{
+	AUTO(struct world, end_platform) w;
+	char past[CLOCK_TEXT_SIZE], rules[96], students[96];
+	const struct reply *reply;
+
+	snprintf(rules, sizeof(rules), "freeze: %s\n", in_seconds(-1, past));
+	begin_divisions(&w, rules);
+	read_etag(call(&w, NULL, "GET", "/scoreboard?division=students", NULL, NULL), students);
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	EXPECT(call(&w, NULL, "GET", "/scoreboard?division=students", NULL, students), 304);
+	reply = call(&w, w.admin, "GET", "/admin/scoreboard?division=students", NULL, NULL);
+	EXPECT(reply, 200);
+	CHECK_EQ(integer(line_of(reply, "Red"), "score"), 50);
+	CHECK_EQ(integer(line_of(reply, "Green"), "rank"), 2);
+}
+
 static const struct reply *team_page(struct world *w, const char *token, const char *who)
 {
 	char path[128];
@@ -485,6 +590,9 @@ int main(void)
 		T(behind_a_freeze_nothing_moves),
 		T(the_scoreboard_is_shown_to_whom_it_is_for),
 		T(a_hidden_team_is_on_no_board_and_lowers_no_value),
+		T(a_division_has_a_board_of_its_own),
+		T(a_divisions_history_and_ctftime_are_of_its_teams),
+		T(behind_a_freeze_no_divisions_board_moves),
 		T(the_history_shows_how_the_leaders_got_there_and_ctftime_reads_the_end),
 		T(a_team_is_shown_as_the_board_shows_it),
 		T(a_teams_page_tells_no_more_than_the_board),
