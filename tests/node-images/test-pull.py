@@ -14,14 +14,46 @@ from images import (BUILD, PULL, PREFIX, Challenges, ImageTest, Registry, Spoili
 registry = None
 node = None
 challenges = None
+dying = None
+
+
+class DyingRegistry:
+    """Killed in the middle of a pull. The engine then tries the layer five times, which takes it most
+    of a minute: the other tests run meanwhile."""
+
+    def __init__(self):
+        self.registry = Registry()
+        unittest.addModuleCleanup(self.registry.close)
+        self.name = new_name("dying") + ":1"
+        self.registry.push(self.name, size=8 << 20)
+        proxy = self.stand_before()
+        self.challenge = challenges.pulled("dying", f"{proxy.address}/{self.name}")
+        challenges.rescan()
+        proxy.hold_after = 2 << 20
+        PULL.ask(node, self.challenge)
+        proxy.holding.wait(30)
+        wait_for(lambda: PULL.row(node, self.challenge).get("bytes", 0) > 0, 30, "bytes")
+        self.registry.kill()
+        proxy.close()
+
+    def stand_before(self):
+        proxy = SpoilingProxy(self.registry)
+        unittest.addModuleCleanup(proxy.close)
+        return proxy
+
+    def rise(self):
+        """The registry is there again; a challenge that wants the image from it."""
+        self.registry.start()
+        return challenges.pulled("again", f"{self.stand_before().address}/{self.name}")
 
 
 def setUpModule():
-    global registry, node, challenges
+    global registry, node, challenges, dying
     registry = Registry()
     unittest.addModuleCleanup(registry.close)
     node = empty_node()
     challenges = Challenges(node)
+    dying = DyingRegistry()
 
 
 def pushed(word, **more):
@@ -195,26 +227,8 @@ class Spoilt(ImageTest):
         self.assertDone(PULL, node, challenge)
 
     def test_a_registry_that_dies_in_the_middle(self):
-        dying = Registry()
-        self.addCleanup(dying.close)
-        proxy = SpoilingProxy(dying)
-        self.addCleanup(proxy.close)
-        name = new_name("dying") + ":1"
-        dying.push(name, size=8 << 20)
-        challenge = challenges.pulled("dying", f"{proxy.address}/{name}")
-        challenges.rescan()
-        proxy.hold_after = 2 << 20
-        self.begin(PULL, node, challenge)
-        self.assertTrue(proxy.holding.wait(30))
-        wait_for(lambda: PULL.row(node, challenge).get("bytes", 0) > 0, 30, "bytes")
-        dying.kill()
-        proxy.close()
-        # The engine itself tries a layer five times, which takes it most of a minute.
-        self.assertFailed(PULL, node, challenge, seconds=150)
-        dying.start()
-        proxy = SpoilingProxy(dying)
-        self.addCleanup(proxy.close)
-        again = challenges.pulled("again", f"{proxy.address}/{name}")
+        self.assertFailed(PULL, node, dying.challenge, seconds=150)
+        again = dying.rise()
         challenges.rescan()
         self.begin(PULL, node, again)
         self.assertDone(PULL, node, again)
