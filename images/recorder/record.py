@@ -26,6 +26,8 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.utils import expect
 
+from relay import Relay
+
 FLOWS = os.environ["CTFY_FLOWS"]
 FLOWS_MAX = int(os.environ.get("CTFY_FLOWS_MAX", 512 << 20))
 BODY_MAX = int(os.environ.get("CTFY_BODY_MAX", 64 << 10))
@@ -85,8 +87,10 @@ class Body:
         self.first = bytearray()
         self.size = 0
         self.hash = hashlib.sha256()
+        self.begun = asyncio.Event()
 
     def __call__(self, part):
+        self.begun.set()
         self.size += len(part)
         self.hash.update(part)
         if len(self.first) < BODY_MAX:
@@ -199,6 +203,7 @@ class Record:
         self.lost = 0
         self.flows = {}
         self.servers = []
+        self.relay = Relay()
 
     async def running(self):
         handle = ctx.master.addons.get("proxyserver").handle_tcp_connection
@@ -219,16 +224,19 @@ class Record:
     def of(self, flow):
         return self.flows.setdefault(flow.id, Flow(flow))
 
-    def stream(self, flow, message, size):
-        if size != 0:
-            message.stream = self.of(flow).bodies[message] = Body()
+    def stream(self, flow, message, source, size):
+        if size == 0:
+            return
+        message.stream = body = self.of(flow).bodies[message] = Body()
+        self.relay.expect(source, flow, body, size)
 
     def requestheaders(self, flow):
         self.of(flow)
-        self.stream(flow, flow.request, expected_http_body_size(flow.request))
+        self.stream(flow, flow.request, flow.client_conn, expected_http_body_size(flow.request))
 
     def responseheaders(self, flow):
-        self.stream(flow, flow.response, expected_http_body_size(flow.request, flow.response))
+        size = expected_http_body_size(flow.request, flow.response)
+        self.stream(flow, flow.response, flow.server_conn, size)
 
     def response(self, flow):
         if not flow.websocket:
@@ -252,6 +260,8 @@ class Record:
         kept = self.flows.pop(flow.id, None)
         if not kept:
             return # its line is written
+        for body in kept.bodies.values():
+            body.begun.set()
         if self.size >= 2 * FLOWS_MAX:
             self.lost += 1
             return
@@ -267,4 +277,5 @@ class Record:
             print(f"{self.lost} flows were not recorded: the file is full", file=sys.stderr)
 
 
-addons = [Record()]
+record = Record()
+addons = [record, record.relay]

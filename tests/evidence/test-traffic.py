@@ -8,6 +8,8 @@ import hashlib
 import http.client
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 import tempfile
 import urllib.parse
@@ -51,6 +53,22 @@ def post(path, data):
     answer = conn.getresponse().read()
     conn.close()
     return answer
+
+
+class Absolute(http.client.HTTPConnection):
+    """By a proxy."""
+
+    def __init__(self, host, port, base):
+        super().__init__(host, port, timeout=60)
+        self.base = base
+
+    def putrequest(self, method, url, *args, **more):
+        super().putrequest(method, self.base + url, *args, **more)
+
+
+def ask(conn, method, path, data=None):
+    conn.request(method, path, data)
+    return conn.getresponse().read()
 
 
 def flows_of(part, count=1):
@@ -97,10 +115,63 @@ class Recorded(NodeTest):
         while part := answer.read(1 << 20):
             digest.update(part)
         conn.close()
-        body = flows_of("/long")[0]["response"]["body"]
+        body = flows_of(f"/long?{size}")[0]["response"]["body"]
         self.assertEqual((body["size"], body["truncated"]), (size, True))
         self.assertEqual(body["sha256"], digest.hexdigest())
         self.assertEqual(body["text"], "0123456789abcdef" * 4096)
+
+    def test_long_bodies_and_short_ones_share_a_connection(self):
+        long = os.urandom(1 << 20) * 8
+        for scheme, web in (("http", 8080), ("https", 8443)):
+            with self.subTest(scheme):
+                conn = self.by_proxy(scheme, web)
+                for turn in "12":
+                    self.assertEqual(ask(conn, "POST", f"/echo?{scheme}-long{turn}", long), str(len(long)).encode())
+                    self.assertEqual(ask(conn, "GET", f"/flag?{scheme}-between{turn}"), flag.encode())
+                    self.assertEqual(len(ask(conn, "GET", f"/long?{len(long)}&{scheme}{turn}")), len(long))
+                conn.close()
+                some = flows_of(f"{scheme}://web:{web}/", 6)
+                self.assertEqual([f["response"]["status"] for f in some], [200] * 6)
+                for flow in some[::3]:
+                    body = flow["request"]["body"]
+                    self.assertEqual((body["size"], body["sha256"]), (len(long), hashlib.sha256(long).hexdigest()))
+                    self.assertEqual(base64.b64decode(body["base64"]), long[:64 << 10])
+                for flow in some[2::3]:
+                    body = flow["response"]["body"]
+                    self.assertEqual((body["size"], body["sha256"]),
+                                     (len(long), hashlib.sha256(b"0123456789abcdef" * (len(long) // 16)).hexdigest()))
+
+    def by_proxy(self, scheme, web):
+        told = ready_runtime(node, row["instance_id"])
+        proxy = urllib.parse.urlsplit(told["proxy_url"])
+        if scheme == "http":
+            return Absolute(proxy.hostname, proxy.port, f"http://web:{web}")
+        conn = http.client.HTTPSConnection(proxy.hostname, proxy.port, timeout=60,
+                                           context=ssl.create_default_context(cadata=told["ca_pem"]))
+        conn.set_tunnel("web", web)
+        return conn
+
+    def test_a_long_body_that_is_cut_short_is_recorded_as_far_as_it_came(self):
+        conn = http.client.HTTPConnection("127.0.0.1", port(), timeout=60)
+        conn.request("GET", "/cut?8000000")
+        answer = conn.getresponse()
+        with self.assertRaises(http.client.IncompleteRead) as caught:
+            answer.read()
+        conn.close()
+        self.assertEqual(len(caught.exception.partial), 4000000)
+        flow, = flows_of("/cut")
+        self.assertEqual(flow["response"]["body"]["size"], 4000000)
+        self.assertTrue(flow["error"])
+
+    def test_who_leaves_a_long_body_is_recorded(self):
+        conn = http.client.HTTPConnection("127.0.0.1", port(), timeout=60)
+        conn.request("GET", f"/long?{1 << 40}&left")
+        conn.getresponse().read(8 << 20)
+        conn.sock.shutdown(socket.SHUT_RDWR)
+        conn.close()
+        flow, = flows_of("&left")
+        self.assertTrue(flow["error"])
+        self.assertGreater(flow["response"]["body"]["size"], 1 << 20)
 
     def test_a_websocket_is_one_flow_with_its_messages(self):
         ws = WebSocket("127.0.0.1", port(), "/ws")

@@ -1,6 +1,6 @@
 """HTTP on 8080, HTTPS on 8443 with a certificate of its own, HTTP/2 on 8444 that says back the path: echoes, long answers, a WebSocket.
 
-GET /flag, POST /echo, GET /long?N (N bytes), GET /gzip, GET /ws (a WebSocket that echoes), GET /log?LINE
+GET /flag, POST /echo, GET /long?N (N bytes), GET /cut?N (of which half comes), GET /gzip, GET /ws (a WebSocket that echoes), GET /log?LINE
 (into its log).
 """
 
@@ -35,7 +35,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path, _, query = self.path.partition("?")
         if path == "/long":
-            self.long(int(query))
+            self.long(int(query.partition("&")[0]))
+        elif path == "/cut":
+            self.cut(int(query))
         elif path == "/gzip":
             self.answer(gzip.compress(b"small and plain"), Content_Encoding="gzip")
         elif path == "/ws":
@@ -64,6 +66,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for _ in range(size // len(part)):
             self.wfile.write(part)
         self.wfile.write(part[:size % len(part)])
+
+    def cut(self, size):
+        self.send_response(200)
+        self.send_header("Content-Length", str(size))
+        self.end_headers()
+        self.wfile.write(bytes(size // 2))
+        self.close_connection = True
 
     def websocket(self):
         key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
