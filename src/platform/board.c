@@ -216,6 +216,7 @@ static int tell_lines(struct counting *c, struct err *e)
 		put_line(&b, team, line, c->places[i].rank);
 		board->lines[line->team] =
 			(struct board_line){ .team_id = arena_strdup(board->arena, team->id),
+					     .team = arena_strdup(board->arena, team->name),
 					     .score = line->score,
 					     .start = start,
 					     .len = b.len - start };
@@ -293,13 +294,16 @@ static void add_step(struct counting *c, size_t team, const struct board_step *s
 
 static void add_solve(struct counting *c, const struct score_solve *solve)
 {
+	struct standing *standing = &c->board->standings[solve->challenge];
 	const struct board_step step = { .at = solve->at,
 					 .points = score_of(&c->game, c->score.tallies, solve),
-					 .of = &c->board->standings[solve->challenge],
+					 .of = standing,
 					 .question = solve->question,
 					 .first = solve->first };
 
 	add_step(c, solve->team, &step);
+	if (solve->first && !standing->first && counts(c, solve->at))
+		standing->first = &c->board->lines[solve->team];
 }
 
 static void add_charge(struct counting *c, const struct score_charge *charge)

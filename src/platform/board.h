@@ -21,6 +21,7 @@ struct standing {
 	const char **questions;      /* their ids */
 	int64_t value;
 	size_t solvers;
+	const struct board_line *first; /* who was first to solve a question; NULL: nobody */
 };
 
 /* What a team did that counts, at today's value. */
@@ -34,7 +35,7 @@ struct board_step {
 
 /* A team's line: where in the JSON of all it stands, what it has, and how it got there. */
 struct board_line {
-	const char *team_id;
+	const char *team_id, *team;
 	int64_t score;
 	size_t start, len;
 	struct board_step *steps; /* in the order of time */

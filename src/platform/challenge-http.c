@@ -82,16 +82,28 @@ static json_t *missing_json(const struct view *view, const struct challenge *c)
 		       : json_null();
 }
 
+/* Where the scoreboard is for organisers, so is who was first. */
+static json_t *first_blood_json(const struct view *view, const struct standing *standing)
+{
+	bool shown = view->is_organiser || strcmp(view->competition->scoreboard, "organisers") != 0;
+
+	return shown && standing && standing->first
+		       ? json_pack("{s:s, s:s}", "id", standing->first->team_id, "name",
+				   standing->first->team)
+		       : json_null();
+}
+
 /* One line of the list; the page of one challenge says more. NULL: out of memory. */
 static json_t *challenge_json(const struct challenge *c, const struct view *view)
 {
 	const struct competition_challenge *own = competition_challenge(view->competition, c->id);
 	const struct standing *standing = board_standing(view->board, c->id);
 
-	return json_pack("{s:s, s:s, s:s?, s:I, s:I, s:b, s:I, s:I, s:b, s:o, s:o, s:o, s:o}", "id",
-			 c->id, "name", c->name, "category", c->category, "value",
+	return json_pack("{s:s, s:s, s:s?, s:I, s:I, s:o, s:b, s:I, s:I, s:b, s:o, s:o, s:o, s:o}",
+			 "id", c->id, "name", c->name, "category", c->category, "value",
 			 (json_int_t)(standing ? standing->value : c->value), "solvers",
-			 (json_int_t)(standing ? standing->solvers : 0), "solved",
+			 (json_int_t)(standing ? standing->solvers : 0), "first_blood",
+			 first_blood_json(view, standing), "solved",
 			 progress_has_challenge(&view->own->progress, c), "questions",
 			 (json_int_t)c->question_count, "questions_solved",
 			 (json_int_t)progress_questions(&view->own->progress, c), "has_instance",
@@ -119,7 +131,9 @@ static int serve_challenges(void *ctx, struct http_req *req, struct http_res *re
 	AUTO(json_t *, json_decrefp) list = json_array();
 	struct platform *platform = ctx;
 	struct competition competition;
-	struct view view = { .competition = &competition, .own = &own };
+	struct view view = { .competition = &competition,
+			     .own = &own,
+			     .is_organiser = door_is_organiser(req) };
 	int r;
 
 	r = door_competition(platform, req, &competition, e);

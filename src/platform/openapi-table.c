@@ -57,13 +57,13 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "AdminInstances", "instances:[AdminInstance] next_cursor:s?" },
 
 	{ "Needed", "id:s name:s" },
-	{ "ChallengeLine", "id:s name:s category:s? value:i solvers:i solved:b questions:i"
+	{ "ChallengeLine", "id:s name:s category:s? value:i solvers:i first_blood:TeamName? solved:b questions:i"
 			   " questions_solved:i has_instance:b tags:[s] closes_at:t? needs:Needed?"
 			   " instance:Instance?" },
 	{ "Challenges", "competition_id:s challenges:[ChallengeLine]" },
 	{ "Question", "id:s text:s? value:i solved:b" },
 	{ "Hint", "index:i cost:i unlocked:b text:s?" },
-	{ "Challenge", "id:s name:s category:s? value:i solvers:i solved:b questions:[Question]"
+	{ "Challenge", "id:s name:s category:s? value:i solvers:i first_blood:TeamName? solved:b questions:[Question]"
 		       " questions_solved:i has_instance:b tags:[s] closes_at:t? needs:Needed?"
 		       " instance:Instance? description:s? author:s? connection_info:s? attempts:i"
 		       " hints:[Hint] requires:[s]" },

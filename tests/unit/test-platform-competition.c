@@ -541,6 +541,10 @@ TEST(a_team_is_shown_as_the_board_shows_it)
 	solve = json_array_get(json_object_get(reply->json, "solves"), 0);
 	CHECK(json_is_false(json_object_get(solve, "first_blood")));
 	EXPECT(call(&w, NULL, "GET", "/teams/none", NULL, NULL), 404);
+	reply = call(&w, w.bob, "GET", "/challenges/quiz", NULL, NULL);
+	CHECK_STR(json_string_value(
+			  json_object_get(json_object_get(reply->json, "first_blood"), "name")),
+		  "Red");
 }
 
 TEST(a_teams_page_tells_no_more_than_the_board)
@@ -559,11 +563,16 @@ TEST(a_teams_page_tells_no_more_than_the_board)
 	CHECK_EQ(json_array_size(json_object_get(reply->json, "solves")), 0);
 	CHECK_EQ(json_array_size(json_object_get(reply->json, "points")), 0);
 
+	CHECK_HAS(call(&w, w.bob, "GET", "/challenges/quiz", NULL, NULL)->body.data,
+		  "\"first_blood\":null");
+
 	apply(&w, "id: ctf\nscoreboard: players\n");
 	EXPECT(team_page(&w, NULL, w.alice), 401);
 	EXPECT(team_page(&w, w.bob, w.alice), 200);
 	apply(&w, "id: ctf\nscoreboard: organisers\n");
 	EXPECT(team_page(&w, w.bob, w.alice), 403);
+	CHECK_HAS(call(&w, w.bob, "GET", "/challenges/quiz", NULL, NULL)->body.data,
+		  "\"first_blood\":null");
 	EXPECT(team_page(&w, w.admin, w.alice), 200);
 
 	snprintf(path, sizeof(path), "/admin/teams/%s",

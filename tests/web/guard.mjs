@@ -18,7 +18,8 @@ scene("nothing that somebody typed acts", async () => {
   await register(page, EVIL);
   await makeTeam(page, EVIL);
   await page.goto(`${base}/challenges`);
-  await page.getByText("<svg onload=").waitFor();
+  await page.getByRole("heading", { name: "<svg onload=" }).waitFor();
+  await page.getByRole("button", { name: "<svg onload=" }).waitFor();
   await page.getByText("<b onmouseover=").hover();
   await page.goto(`${base}/challenges/hostile`);
   await page.getByText("A description that tries").waitFor();
@@ -169,7 +170,7 @@ scene("an account, a team and an answer take no mouse, and a small screen is eno
   await tabTo(page.getByRole("link", { name: "keys" }));
   await type("Enter");
   await page.getByRole("heading", { name: "Account" }).waitFor();
-  await page.getByRole("button", { name: "Revoke" }).first().waitFor();
+  await page.getByText("This browser").waitFor();
   await assertFits(page);
   await assertAccessible(page);
   await shoot(page, "account-phone-dark", { fullPage: true });

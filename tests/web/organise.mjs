@@ -143,6 +143,21 @@ async function judge(organiser) {
   await organiser.locator(".badge").getByText("confirmed").waitFor();
 }
 
+/** What ails an instance is shown to its team and at a glance, as it was said and no more than that. */
+async function fallSick(organiser, player) {
+  await player.goto(`${base}/challenges/sick`);
+  await player.getByRole("button", { name: "Start" }).click();
+  await player.getByText("Running, not well").waitFor();
+  await player.getByText("no <b>database</b>").waitFor();
+  await shoot(player, "sick");
+  await organiser.getByRole("link", { name: "At a glance" }).click();
+  await organiser.getByText("runs, and is not well: web is unhealthy: no <b>database</b>").waitFor();
+  await assertAccessible(organiser);
+  await shoot(organiser, "alerts");
+  assert.equal(await organiser.evaluate(() => window.hacked), undefined);
+  assert.equal(await player.evaluate(() => window.hacked), undefined);
+}
+
 async function drain(organiser) {
   await organiser.getByRole("link", { name: "Nodes" }).click();
   await organiser.getByRole("button", { name: "Drain" }).click();
@@ -225,6 +240,7 @@ scene("an organiser watches an instance, types in its shell, reads its traffic, 
   await organiser.getByText("Kept by the platform").waitFor();
   await organiser.getByRole("link", { name: "logs.txt" }).waitFor();
   await judge(organiser);
+  await fallSick(organiser, player);
   await drain(organiser);
   await warm(organiser);
   await seePlaces(organiser);

@@ -108,6 +108,12 @@ export async function call<T>(method: string, path: string, body?: unknown): Pro
 
 export const get = <T>(path: string) => call<T>("GET", path);
 
+/** Fails as get() does where there is no such file; no more than its beginning is read. */
+export async function checkFile(path: string): Promise<void> {
+  const answer = await request("GET", path);
+  await answer.body?.cancel();
+}
+
 export async function learnMe(): Promise<void> {
   if (!localStorage.getItem(CSRF)) {
     me.set(null);

@@ -55,6 +55,7 @@ export interface Challenge {
   category: string | null;
   value: number;
   solvers: number;
+  first_blood: { id: string; name: string } | null;
   solved: boolean;
   questions: number;
   questions_solved: number;

@@ -142,6 +142,26 @@ export function Failure({ error }: { error: ApiError | string | null | undefined
   return <Alert>{typeof error === "string" ? error : error.message}</Alert>;
 }
 
+/* A line that says what is the matter; the rest of it is an engine's, or a build's, own. */
+const REASON_MAX = 180;
+
+/** Why something failed: its first words, and the whole of it for whoever asks. */
+export function Reason({ text }: { text: string }) {
+  const first = text.split("\n", 1)[0]!.slice(0, REASON_MAX);
+  if (first === text.trimEnd()) return <>{text}</>;
+  return (
+    <>
+      {first}…
+      <details class="more">
+        <summary>All that was said</summary>
+        <pre class="output" tabIndex={0}>
+          {text}
+        </pre>
+      </details>
+    </>
+  );
+}
+
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
     <div class="empty">

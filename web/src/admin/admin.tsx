@@ -42,7 +42,7 @@ const PLACES: Place[] = [
 ];
 
 function isHere(place: Place, path: string) {
-  return path === place.path || (place.path !== "/admin" && path.startsWith(`${place.path}/`));
+  return match(place.path, path) !== null || (place.path !== "/admin" && path.startsWith(`${place.path}/`));
 }
 
 function Current({ path }: { path: string }) {

@@ -3,7 +3,7 @@ import { formatBytes, formatDate } from "../format";
 import { useGet } from "../resource";
 import type { Params } from "../router";
 import type { Archive } from "../types";
-import { Badge, Card, Empty, Failure, Loaded, Page, Table, type Column, type Tone } from "../ui";
+import { Badge, Card, Empty, Failure, Loaded, Page, Table, TeamLink, type Column, type Tone } from "../ui";
 
 const REFRESH_MS = 5000;
 
@@ -50,7 +50,7 @@ export function ArchiveCard({ instance }: { instance: string }) {
 
 const COLUMNS: Column<Archive>[] = [
   { name: "Challenge", cell: (row) => <a href={`/admin/instances/${row.instance_id}`}>{row.challenge_id}</a> },
-  { name: "Team", kind: "wide", cell: (row) => row.team },
+  { name: "Team", kind: "wide", cell: (row) => <TeamLink id={row.team_id} name={row.team} /> },
   { name: "State", cell: (row) => <Badge tone={TONE[row.status] ?? "plain"}>{row.status}</Badge> },
   { name: "Size", kind: "number", cell: (row) => formatBytes(row.size) },
   { name: "Ended", kind: "time", cell: (row) => formatDate(row.ended_at) },

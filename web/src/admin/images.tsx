@@ -3,7 +3,7 @@ import { call } from "../api";
 import { useAction, useGet } from "../resource";
 import type { Params } from "../router";
 import type { Competition, ImageRow, NodeImages } from "../types";
-import { Alert, Badge, Button, Empty, Failure, Loaded, Page, Table, announce, type Column, type Tone } from "../ui";
+import { Alert, Badge, Button, Empty, Failure, Loaded, Page, Reason, Table, announce, type Column, type Tone } from "../ui";
 
 const CHANGING_MS = 1000;
 const SETTLED_MS = 10000;
@@ -96,7 +96,8 @@ function Errors({ nodes }: { nodes: NodeImages[] }) {
               <strong>
                 {row.challenge_id} on {node.node}
               </strong>
-              {`: ${row.error}`}
+              {": "}
+              <Reason text={row.error!} />
             </Alert>
           )),
       )}

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { call, serverNow } from "../api";
+import { call, checkFile, serverNow } from "../api";
 import { formatAgo, formatCountdown, formatDate, formatTime } from "../format";
 import { lazy } from "../lazy";
 import { STATUS_TONE } from "../pages/challenges";
@@ -8,7 +8,7 @@ import { useAction, useGet, useNow } from "../resource";
 import type { Params } from "../router";
 import type { AdminInstance, Container, TimelineEvent, WholeInstance } from "../types";
 import {
-  Alert, Badge, Button, Card, ConfirmButton, Empty, Facts, Failure, Loaded, Page, Table, TeamLink, announce,
+  Alert, Badge, Button, Card, ConfirmButton, Empty, Facts, Failure, Loaded, Page, Reason, Table, TeamLink, announce,
 } from "../ui";
 import { ArchiveCard } from "./archives";
 import { Logs } from "./logs";
@@ -59,7 +59,6 @@ function Containers({ base, onShell }: { base: string; onShell: (container: Cont
                 </>
               ),
             },
-            { name: "Image", kind: "wide", cell: (row) => <span class="mono-cell">{row.image}</span> },
             {
               name: "State",
               cell: (row) => (
@@ -68,7 +67,6 @@ function Containers({ base, onShell }: { base: string; onShell: (container: Cont
                 </Badge>
               ),
             },
-            { name: "Made", kind: "time", cell: (row) => formatAgo(row.created_at, now) },
             {
               name: "Ways in",
               cell: (row) =>
@@ -78,6 +76,8 @@ function Containers({ base, onShell }: { base: string; onShell: (container: Cont
                   </Button>
                 ),
             },
+            { name: "Made", kind: "time", cell: (row) => formatAgo(row.created_at, now) },
+            { name: "Image", kind: "wide", cell: (row) => <span class="mono-cell">{row.image}</span> },
           ]}
           empty={<Empty title="It has no containers." />}
         />
@@ -115,26 +115,44 @@ function Summary({ instance }: { instance: WholeInstance }) {
   );
 }
 
+function save(href: string) {
+  const link = document.createElement("a");
+  link.href = href;
+  link.download = "";
+  link.click();
+}
+
+const DOWNLOADS: [path: string, words: string][] = [
+  ["/evidence", "All of it, as a bundle"],
+  ["/traffic?format=har", "HTTP, as HAR"],
+  ["/pcap", "Packets, as pcap"],
+];
+
+/** Not everything was asked for, or is there any more: that is told here, and not in a file. */
 function Downloads({ base }: { base: string }) {
+  const download = useAction(async (path: string) => {
+    await checkFile(path);
+    save(`/api/v1${path}`);
+  });
   return (
     <Card title="On its node">
       <ul class="files">
-        <li>
-          <a href={`/api/v1${base}/evidence`} download>
-            All of it, as a bundle
-          </a>
-        </li>
-        <li>
-          <a href={`/api/v1${base}/traffic?format=har`} download>
-            HTTP, as HAR
-          </a>
-        </li>
-        <li>
-          <a href={`/api/v1${base}/pcap`} download>
-            Packets, as pcap
-          </a>
-        </li>
+        {DOWNLOADS.map(([path, words]) => (
+          <li key={path}>
+            <a
+              href={`/api/v1${base}${path}`}
+              download
+              onClick={(event) => {
+                event.preventDefault();
+                void download.run(base + path);
+              }}
+            >
+              {words}
+            </a>
+          </li>
+        ))}
       </ul>
+      <Failure error={download.error} />
     </Card>
   );
 }
@@ -266,7 +284,11 @@ export function InstancePage({ params }: { params: Params }) {
           )
         }
       >
-        {instance?.cause && <Alert>{instance.cause}</Alert>}
+        {instance?.cause && (
+          <Alert>
+            <Reason text={instance.cause} />
+          </Alert>
+        )}
         <Loaded from={resource}>
           {(data) => (
             <div class="stack">

@@ -5,14 +5,14 @@ import { STATUS_TONE } from "../pages/challenges";
 import { useGet, useNow } from "../resource";
 import type { Params } from "../router";
 import type { AdminInstance } from "../types";
-import { Badge, Empty, Loaded, Page, Table, type Column } from "../ui";
+import { Badge, Empty, Loaded, Page, Table, TeamLink, type Column } from "../ui";
 
 const REFRESH_MS = 3000;
 const HISTORY = 500;
 
 const COLUMNS: (now: number) => Column<AdminInstance>[] = (now) => [
   { name: "Challenge", cell: (row) => <a href={`/admin/instances/${row.id}`}>{row.challenge_id}</a> },
-  { name: "Team", kind: "wide", cell: (row) => row.team },
+  { name: "Team", kind: "wide", cell: (row) => <TeamLink id={row.team_id} name={row.team} /> },
   { name: "Node", cell: (row) => row.node ?? "–" },
   { name: "State", cell: (row) => <Badge tone={STATUS_TONE[row.status]}>{row.status}</Badge> },
   { name: "Begun", kind: "time", cell: (row) => formatAgo(row.created_at, now) },

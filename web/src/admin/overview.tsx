@@ -1,13 +1,17 @@
 import { serverNow } from "../api";
-import { formatAgo, formatSeconds } from "../format";
+import { formatAgo, formatSeconds, plural } from "../format";
+import { describeService, isWell } from "../health";
 import { useGet, useNow } from "../resource";
 import type { Params } from "../router";
-import type { AdminInstance, AdminSubmission, Node, Review } from "../types";
-import { Alert, Badge, Card, Empty, Loaded, Page, Table, Tile, type Column } from "../ui";
+import type { AdminInstance, AdminSubmission, ImageRow, Node, NodeImages, Review, WholeInstance } from "../types";
+import { Alert, Badge, Card, Empty, Loaded, Page, Reason, Table, TeamLink, Tile, type Column } from "../ui";
+import { countReady } from "./images";
 import { NODE_TONE, NodeLoad } from "./nodes";
 import { VERDICT_TONE } from "./submissions";
+import { useUnwell } from "./unwell";
 
 const REFRESH_MS = 3000;
+const IMAGES_REFRESH_MS = 10000;
 const LATELY_MS = 15 * 60 * 1000;
 
 const isLately = (iso: string | null, now: number) => iso !== null && now - Date.parse(iso) < LATELY_MS;
@@ -26,10 +30,16 @@ interface Known {
   last: AdminInstance[];
   submissions: AdminSubmission[];
   reviews: Review[];
+  images: NodeImages[];
 }
 
+/** Those that wait for a node with room have none yet. */
+const isWaiting = (instance: AdminInstance) => instance.status === "starting" && !instance.node_id;
+
 function Tiles({ live, last, nodes, now }: Known & { now: number }) {
-  const count = (status: string) => live.filter((instance) => instance.status === status).length;
+  const count = (status: string) =>
+    live.filter((instance) => instance.status === status && !isWaiting(instance)).length;
+  const waiting = live.filter(isWaiting).length;
   const failed = last.filter((row) => row.status === "failed" && isLately(row.ended_at, now)).length;
   const running = nodes.reduce((sum, node) => sum + node.running, 0);
   const capacity = nodes.reduce((sum, node) => sum + node.capacity, 0);
@@ -37,19 +47,62 @@ function Tiles({ live, last, nodes, now }: Known & { now: number }) {
     <dl class="tiles">
       <Tile name="Running" value={count("running")} />
       <Tile name="Starting" value={count("starting")} />
+      <Tile name="Wait for room" value={waiting} bad={waiting > 0} />
       <Tile name="Stopping" value={count("stopping")} />
-      <Tile name="Failed in 15 min" value={failed} bad={failed > 0} />
+      <Tile name="Failed lately" value={failed} bad={failed > 0} />
       <Tile name="Median start" value={medianStart(last)} />
       <Tile name="Room in use" value={capacity ? `${Math.round((100 * running) / capacity)} %` : "–"} />
     </dl>
   );
 }
 
+/** A challenge whose starts fail: how many of the late ones did, and the last that did. */
+interface Trouble {
+  failed: AdminInstance;
+  failures: number;
+  starts: number;
+}
+
+function findTrouble(last: AdminInstance[], now: number): Trouble[] {
+  const troubles = new Map<string, Trouble>();
+  const late = last.filter((row) => isLately(row.ended_at ?? row.created_at, now));
+  for (const row of late.filter(({ status }) => status === "failed")) {
+    const known = troubles.get(row.challenge_id);
+    if (known) known.failures++;
+    else
+      troubles.set(row.challenge_id, {
+        failed: row,
+        failures: 1,
+        starts: late.filter(({ challenge_id }) => challenge_id === row.challenge_id).length,
+      });
+  }
+  return [...troubles.values()].sort((a, b) => b.failures - a.failures);
+}
+
+const TROUBLES_SHOWN = 5;
+
+const describeUnwell = ({ services }: WholeInstance) =>
+  (services ?? [])
+    .filter((service) => !isWell(service))
+    .map((service) => `${service.service} is ${describeService(service)}${service.detail ? `: ${service.detail}` : ""}`)
+    .join("\n");
+
+/** Images that could not be built or pulled. */
+const findImageFaults = (images: NodeImages[]): (ImageRow & { node: string })[] =>
+  images.flatMap(({ node, images }) =>
+    [...(images?.builds ?? []), ...(images?.pulls ?? [])]
+      .filter(({ error }) => error)
+      .map((row) => ({ ...row, node })),
+  );
+
 /** What somebody should look at. */
-function Alerts({ nodes, last, reviews, now }: Known & { now: number }) {
+function Alerts({ nodes, live, last, reviews, images, now }: Known & { now: number }) {
+  const unhealthy = useUnwell(live).slice(0, TROUBLES_SHOWN);
   const unwell = nodes.filter((node) => node.state !== "healthy");
-  const failed = last.filter((row) => row.status === "failed" && isLately(row.ended_at, now)).slice(0, 3);
-  if (nodes.length > 0 && unwell.length + failed.length + reviews.length === 0) return null;
+  const troubles = findTrouble(last, now).slice(0, TROUBLES_SHOWN);
+  const faults = findImageFaults(images).slice(0, TROUBLES_SHOWN);
+  const found = [unwell, unhealthy, troubles, faults, reviews];
+  if (nodes.length > 0 && found.every((list) => list.length === 0)) return null;
   return (
     <div class="alerts">
       {nodes.length === 0 && <Alert tone="warn">No node is registered: nothing can be started.</Alert>}
@@ -59,12 +112,26 @@ function Alerts({ nodes, last, reviews, now }: Known & { now: number }) {
           {node.detail && `: ${node.detail}`}
         </Alert>
       ))}
-      {failed.map((row) => (
-        <Alert key={row.id} tone="warn">
-          <a href={`/admin/instances/${row.id}`}>
-            {row.challenge_id} of {row.team}
+      {troubles.map(({ failed, failures, starts }) => (
+        <Alert key={failed.challenge_id} tone="warn">
+          {`Starts of ${failed.challenge_id} fail: ${failures} of ${starts} in 15 min. `}
+          <a href={`/admin/instances/${failed.id}`}>The last one, for {failed.team}</a>
+          {": "}
+          <Reason text={failed.cause ?? failed.detail ?? "nobody said why"} />
+        </Alert>
+      ))}
+      {unhealthy.map((instance) => (
+        <Alert key={instance.id} tone="warn">
+          <a href={`/admin/instances/${instance.id}`}>
+            {instance.challenge_id} of {instance.team}
           </a>{" "}
-          failed: {row.cause ?? row.detail}
+          runs, and is not well: <Reason text={describeUnwell(instance)} />
+        </Alert>
+      ))}
+      {faults.map((row) => (
+        <Alert key={`${row.node} ${row.challenge_id}`} tone="warn">
+          <a href="/admin/images">The images of {row.challenge_id}</a> are not ready on {row.node}:{" "}
+          <Reason text={row.error!} />
         </Alert>
       ))}
       {reviews.map((review) => (
@@ -78,11 +145,21 @@ function Alerts({ nodes, last, reviews, now }: Known & { now: number }) {
 }
 
 const SUBMISSIONS: (now: number) => Column<AdminSubmission>[] = (now) => [
-  { name: "Team", kind: "wide", cell: (row) => row.team },
+  { name: "Team", kind: "wide", cell: (row) => <TeamLink id={row.team_id} name={row.team} /> },
   { name: "Challenge", kind: "short", cell: (row) => row.challenge_id },
   { name: "Verdict", cell: (row) => <Badge tone={VERDICT_TONE[row.verdict] ?? "plain"}>{row.verdict}</Badge> },
   { name: "When", kind: "time", cell: (row) => formatAgo(row.submitted_at, now) },
 ];
+
+function Warmth({ images }: { images: NodeImages | undefined }) {
+  if (!images?.images) return null;
+  const [ready, all] = countReady(images);
+  return (
+    <p class="muted small">
+      Images of <a href="/admin/images">{`${ready} of ${plural(all, "challenge")}`}</a> were made ready
+    </p>
+  );
+}
 
 function Glance(props: Known) {
   const now = useNow(serverNow, 5000);
@@ -93,7 +170,10 @@ function Glance(props: Known) {
       <div class="halves loose">
         <Card title="Nodes" aside={<a href="/admin/nodes">All of it</a>}>
           {props.nodes.map((node) => (
-            <NodeLoad key={node.id} node={node} tone={NODE_TONE[node.state]} />
+            <div key={node.id} class="node-line">
+              <NodeLoad node={node} tone={NODE_TONE[node.state]} />
+              <Warmth images={props.images.find(({ node_id }) => node_id === node.id)} />
+            </div>
           ))}
         </Card>
         <Card title="Submissions" aside={<a href="/admin/submissions">All of them</a>}>
@@ -116,6 +196,7 @@ export function OverviewPage(_: { params: Params }) {
   const last = useGet<{ instances: AdminInstance[] }>("/admin/instances?all=true&limit=200", REFRESH_MS);
   const submissions = useGet<{ submissions: AdminSubmission[] }>("/admin/submissions?limit=100", REFRESH_MS);
   const reviews = useGet<{ reviews: Review[] }>("/admin/reviews?state=open&limit=5", REFRESH_MS);
+  const images = useGet<{ nodes: NodeImages[] }>("/admin/challenges/images", IMAGES_REFRESH_MS);
   const all = [nodes, live, last, submissions, reviews];
   const known = all.every((resource) => resource.data !== undefined);
   const data: Known | undefined = !known ? undefined : {
@@ -124,6 +205,8 @@ export function OverviewPage(_: { params: Params }) {
     last: last.data!.instances,
     submissions: submissions.data!.submissions,
     reviews: reviews.data!.reviews,
+    // Every node is asked for them: nothing else waits for that.
+    images: images.data?.nodes ?? [],
   };
   return (
     <Page title="At a glance">

@@ -4,7 +4,7 @@ import { formatAgo, formatDate } from "../format";
 import { useAction, useGet, useNow } from "../resource";
 import type { Params } from "../router";
 import type { Review, ReviewSide, Suspicion } from "../types";
-import { Badge, Button, Card, Empty, Facts, Failure, Loaded, Page, Table, TextField, type Column, type Tone } from "../ui";
+import { Badge, Button, Card, Empty, Facts, Failure, Loaded, Page, Table, TeamLink, TextField, type Column, type Tone } from "../ui";
 import { Tabs } from "./tabs";
 
 const REFRESH_MS = 5000;
@@ -23,7 +23,7 @@ function Side({ title, side }: { title: string; side: ReviewSide }) {
       <h3>{title}</h3>
       <Facts
         rows={[
-          ["Team", side.team],
+          ["Team", <TeamLink id={side.team_id} name={side.team} />],
           [
             "Instance",
             side.instance_id ? <a href={`/admin/instances/${side.instance_id}`}>{side.instance_id}</a> : "none",

@@ -7,7 +7,7 @@ import { useAction, useGet } from "../resource";
 import type { Params } from "../router";
 import { useStore } from "../store";
 import type { Attachment, ChallengePage as Challenge, Hint, Question, Verdict } from "../types";
-import { Alert, Badge, Button, Card, ConfirmButton, Failure, Loaded, Page } from "../ui";
+import { Alert, Badge, Button, Card, ConfirmButton, Failure, Loaded, Page, TeamLink } from "../ui";
 import { InstancePanel } from "./instance-panel";
 
 const REFRESH_MS = 10000;
@@ -204,6 +204,11 @@ export function ChallengePage({ params }: { params: Params }) {
       <span>{challenge.category || "misc"}</span>
       <span>{plural(challenge.value, "point")}</span>
       <span>{challenge.solvers === 0 ? "not solved yet" : plural(challenge.solvers, "solve")}</span>
+      {challenge.first_blood && (
+        <span>
+          first blood: <TeamLink {...challenge.first_blood} />
+        </span>
+      )}
       {challenge.closes_at && <span>until {formatDate(challenge.closes_at)}</span>}
       {challenge.author && <span>by {challenge.author}</span>}
     </span>

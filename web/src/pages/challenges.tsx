@@ -22,7 +22,7 @@ export const STATUS_TONE: Record<InstanceStatus, Tone> = {
 function byCategory(challenges: Challenge[]): [string, Challenge[]][] {
   const groups = new Map<string, Challenge[]>();
   for (const challenge of challenges) {
-    const category = challenge.category || "misc";
+    const category = categoryOf(challenge);
     groups.set(category, [...(groups.get(category) ?? []), challenge]);
   }
   return [...groups].sort(([a], [b]) => a.localeCompare(b));
@@ -34,6 +34,13 @@ function fits(challenge: Challenge, words: string) {
     .toLowerCase()
     .split(/\s+/)
     .every((word) => text.includes(word));
+}
+
+function describeSolves(c: Challenge): string {
+  if (c.needs) return `Opens with ${c.needs.name}`;
+  if (c.solvers === 0 && !c.first_blood) return c.closes_at ? `Until ${formatDate(c.closes_at)}` : "Not solved yet";
+  const solves = plural(c.solvers, "solve");
+  return c.first_blood ? `${solves}, ${c.first_blood.name} first` : solves;
 }
 
 function ChallengeCard({ challenge: c }: { challenge: Challenge }) {
@@ -56,14 +63,14 @@ function ChallengeCard({ challenge: c }: { challenge: Challenge }) {
           ))}
         </span>
         <span class="challenge-foot">
-          <span>
-            {c.needs
-              ? `Opens with ${c.needs.name}`
-              : c.closes_at && !c.solved
-                ? `Until ${formatDate(c.closes_at)}`
-                : c.solvers === 0
-                  ? "Not solved yet"
-                  : plural(c.solvers, "solve")}
+          <span class="challenge-solves">
+            {describeSolves(c)}
+            {c.closes_at && !c.solved && !c.needs && c.solvers > 0 && (
+              <>
+                <br />
+                until {formatDate(c.closes_at)}
+              </>
+            )}
           </span>
           {c.solved && <Badge tone="ok">Solved</Badge>}
           {partly && (
@@ -78,26 +85,55 @@ function ChallengeCard({ challenge: c }: { challenge: Challenge }) {
   );
 }
 
-function Filters(props: {
+/** What is shown: of which category (null: of each), with which words, and whether it may be solved. */
+interface Choice {
   words: string;
-  onWords: (words: string) => void;
+  category: string | null;
   open: boolean;
-  onOpen: (open: boolean) => void;
-}) {
+}
+
+const EVERYTHING: Choice = { words: "", category: null, open: false };
+
+const categoryOf = (challenge: Challenge) => challenge.category || "misc";
+
+const isChosen = (c: Challenge, { words, category, open }: Choice) =>
+  fits(c, words) && (category === null || categoryOf(c) === category) && !(open && c.solved);
+
+function Categories({ names, choice, onChoice }: { names: string[]; choice: Choice; onChoice: (to: Choice) => void }) {
+  return (
+    <div class="chips" role="group" aria-label="Category">
+      {[null, ...names].map((name) => (
+        <button
+          type="button"
+          key={name ?? ""}
+          class="chip"
+          aria-pressed={choice.category === name}
+          onClick={() => onChoice({ ...choice, category: name })}
+        >
+          {name ?? "All"}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function Filters(props: { categories: string[]; choice: Choice; onChoice: (to: Choice) => void }) {
+  const { categories, choice, onChoice } = props;
   return (
     <div class="filters" role="search">
       <input
         type="search"
         aria-label="Search challenges"
         placeholder="Search by name, category or tag"
-        value={props.words}
-        onInput={(event) => props.onWords(event.currentTarget.value)}
+        value={choice.words}
+        onInput={(event) => onChoice({ ...choice, words: event.currentTarget.value })}
       />
+      {categories.length > 1 && <Categories names={categories} choice={choice} onChoice={onChoice} />}
       <label class="check">
         <input
           type="checkbox"
-          checked={props.open}
-          onChange={(event) => props.onOpen(event.currentTarget.checked)}
+          checked={choice.open}
+          onChange={(event) => onChoice({ ...choice, open: event.currentTarget.checked })}
         />
         Only what is left to solve
       </label>
@@ -129,14 +165,14 @@ function Groups({ challenges }: { challenges: Challenge[] }) {
 }
 
 function Selection({ challenges }: { challenges: Challenge[] }) {
-  const [words, setWords] = useState("");
-  const [open, setOpen] = useState(false);
-  const selected = challenges.filter((c) => fits(c, words) && !(open && c.solved));
+  const [choice, setChoice] = useState(EVERYTHING);
+  const categories = [...new Set(challenges.map(categoryOf))].sort();
+  const selected = challenges.filter((c) => isChosen(c, choice));
   if (challenges.length === 0)
     return <Empty title="No challenges yet.">They appear here as soon as there are some.</Empty>;
   return (
     <>
-      <Filters words={words} onWords={setWords} open={open} onOpen={setOpen} />
+      <Filters categories={categories} choice={choice} onChoice={setChoice} />
       {selected.length > 0 ? (
         <Groups challenges={selected} />
       ) : (

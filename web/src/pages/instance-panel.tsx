@@ -2,23 +2,28 @@ import { useEffect, useState } from "preact/hooks";
 import { call, request, serverNow } from "../api";
 import { useEvent } from "../events";
 import { formatAgo, formatCountdown, formatSeconds } from "../format";
+import { describeService, isGettingReady, isUnwell, isWell } from "../health";
 import { useAction, useGet, useNow, type Resource } from "../resource";
 import type { Endpoint, Instance, Service } from "../types";
-import { Alert, Badge, Button, Card, ConfirmButton, Copy, Failure, Paste, Skeleton, type Tone, announce } from "../ui";
+import { Alert, Badge, Button, Card, ConfirmButton, Copy, Failure, Paste, Reason, Skeleton, type Tone, announce } from "../ui";
 
 const CHANGING_MS = 700;
 const SETTLED_MS = 5000;
 const STOP_PATIENCE_S = 60;
-const WARN_BEFORE_END_MS = 5 * 60 * 1000;
+const WARN_BEFORE_END_MS = 5 * 60 * 1000; /* or the last quarter of a short life */
 
 const VPN_SERVICE = "openvpn";
+
+/* Ours: the node calls it running. */
+const HEALTH_PHASE = "health";
 
 /* What a start goes through, in the node's words and in ours. */
 const PHASES: [phase: string, words: string][] = [
   ["planning", "Planned"],
-  ["images", "Images at hand"],
+  ["images", "Images built or pulled"],
   ["queued", "Its turn"],
   ["containers", "Network and containers up"],
+  [HEALTH_PHASE, "Every service well"],
 ];
 
 function describe(instance: Instance): [Tone, string] {
@@ -28,7 +33,8 @@ function describe(instance: Instance): [Tone, string] {
     case "stopping":
       return ["busy", "Stopping"];
     case "running":
-      if (instance.is_healthy === false) return ["warn", "Running, not well"];
+      if (isGettingReady(instance)) return ["busy", "Getting ready"];
+      if (isUnwell(instance)) return ["warn", "Running, not well"];
       return ["ok", "Running"];
     case "failed":
       return ["bad", "Failed"];
@@ -111,11 +117,25 @@ function EndpointRow({ endpoint }: { endpoint: Endpoint }) {
   );
 }
 
+/** Its endpoint is in the profile, and of no use without that. */
+function Vpn({ challenge }: { challenge: string }) {
+  return (
+    <div>
+      <span class="endpoint-name">VPN into its network</span>
+      <a class="button plain" href={`/api/v1/challenges/${encodeURIComponent(challenge)}/openvpn-config`} download>
+        VPN profile
+      </a>{" "}
+      <code class="muted">openvpn {challenge}.ovpn</code>
+    </div>
+  );
+}
+
 function Countdown({ instance }: { instance: Instance }) {
   const now = useNow(serverNow);
   if (!instance.expires_at) return null;
   const left = Date.parse(instance.expires_at) - now;
-  const ending = left < WARN_BEFORE_END_MS;
+  const warnBefore = Math.min(WARN_BEFORE_END_MS, 250 * instance.ttl);
+  const ending = left < warnBefore;
   return (
     <>
       <div class={`countdown ${ending ? "ending" : ""}`}>
@@ -127,7 +147,7 @@ function Countdown({ instance }: { instance: Instance }) {
           aria-label="Time left"
           min={0}
           max={instance.ttl * 1000}
-          low={WARN_BEFORE_END_MS}
+          low={warnBefore}
           value={Math.max(0, left)}
         />
       </div>
@@ -139,16 +159,11 @@ function Countdown({ instance }: { instance: Instance }) {
 }
 
 function ServiceHealth({ service }: { service: Service }) {
-  const health = service.health === "none" ? null : service.health;
-  const well = service.state === "running" && (!health || health === "healthy");
+  const well = isWell(service);
   return (
     <li>
-      <Badge tone={well ? "ok" : health === "starting" ? "busy" : "bad"}>{service.service}</Badge>
-      <span class="muted">
-        {health ?? service.state}
-        {service.state === "exited" && ` with status ${service.exit_code}`}
-        {service.oom_killed && ", out of memory"}
-      </span>
+      <Badge tone={well ? "ok" : service.health === "starting" ? "busy" : "bad"}>{service.service}</Badge>
+      <span class="muted">{describeService(service)}</span>
       {service.detail && !well && <pre class="output">{service.detail}</pre>}
     </li>
   );
@@ -156,9 +171,10 @@ function ServiceHealth({ service }: { service: Service }) {
 
 function Health({ instance }: { instance: Instance }) {
   if (instance.is_healthy !== false || !instance.services) return null;
+  if (isGettingReady(instance)) return <Steps phase={HEALTH_PHASE} />;
   return (
     <div class="health">
-      <p class="small">Not every service is well yet:</p>
+      <p class="small">Not every service is well:</p>
       <ul>
         {instance.services.map((service) => (
           <ServiceHealth key={service.service} service={service} />
@@ -180,19 +196,13 @@ function Running({ instance, actions }: { instance: Instance; actions: Actions }
   return (
     <>
       <ul class="endpoints">
-        {instance.endpoints.map((endpoint) => (
-          <EndpointRow key={`${endpoint.service}:${endpoint.container_port}`} endpoint={endpoint} />
-        ))}
+        {instance.endpoints
+          .filter(({ service }) => service !== VPN_SERVICE)
+          .map((endpoint) => (
+            <EndpointRow key={`${endpoint.service}:${endpoint.container_port}`} endpoint={endpoint} />
+          ))}
       </ul>
-      {instance.services?.some(({ service }) => service === VPN_SERVICE) && (
-        <ul class="files">
-          <li>
-            <a href={`/api/v1/challenges/${encodeURIComponent(instance.challenge_id)}/openvpn-config`} download>
-              VPN profile
-            </a>
-          </li>
-        </ul>
-      )}
+      {instance.services?.some(({ service }) => service === VPN_SERVICE) && <Vpn challenge={instance.challenge_id} />}
       <Health instance={instance} />
       <Countdown instance={instance} />
       <div class="actions">
@@ -269,7 +279,9 @@ function Ended({ instance, actions }: { instance: Instance | null; actions: Acti
   return (
     <>
       {instance?.status === "failed" && (
-        <Alert>{instance.detail ?? "The instance failed, and nobody said why."}</Alert>
+        <Alert>
+          <Reason text={instance.detail ?? "The instance failed, and nobody said why."} />
+        </Alert>
       )}
       <p class="muted">
         {instance?.ended_at

@@ -37,7 +37,7 @@ function onInstance(data: unknown) {
   const { id, challenge_id, detail } = data as InstanceEvent;
   show({
     id,
-    text: `Your instance of ${challenge_id}: ${localTimes(detail)}`,
+    text: `Your instance of ${challenge_id}: ${localTimes(detail)}.`,
     href: `/challenges/${encodeURIComponent(challenge_id)}`,
   });
 }
@@ -52,7 +52,9 @@ export function Toasts() {
     <aside class="toasts" aria-label="News">
       {toasts.map((toast) => (
         <div class="toast" key={toast.id}>
-          <p>{toast.href ? <a href={toast.href}>{toast.text}</a> : toast.text}</p>
+          <p>
+            {toast.text} {toast.href && <a href={toast.href}>See it</a>}
+          </p>
           <Button kind="quiet" onClick={() => putAway(toast)}>
             Put away
           </Button>
