@@ -2,54 +2,17 @@
  * Every call while memory ends: at the first allocation of ours, at the second, and so on until the
  * call succeeds. Each time it says out of memory, leaves nothing half made, and the client goes on.
  *
- * The rooms are linked in, so that the linker can put these allocators before libc's (see
- * meson.build); libcurl and jansson keep theirs.
+ * The rooms are linked in, so that the linker can limit their allocations; libcurl and jansson keep
+ * their own allocators.
  */
 #include <ctfy/node_client.h>
 
 #include "check.h"
+#include "limited-memory.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* The linker's names, which C keeps for itself, under our own. */
-void *real_malloc(size_t size) __asm__("__real_malloc");
-void *real_calloc(size_t count, size_t size) __asm__("__real_calloc");
-void *real_realloc(void *old, size_t size) __asm__("__real_realloc");
-char *real_strdup(const char *s) __asm__("__real_strdup");
-void *limited_malloc(size_t size) __asm__("__wrap_malloc");
-void *limited_calloc(size_t count, size_t size) __asm__("__wrap_calloc");
-void *limited_realloc(void *old, size_t size) __asm__("__wrap_realloc");
-char *limited_strdup(const char *s) __asm__("__wrap_strdup");
-
-static int allocations_left = INT_MAX;
-
-static bool is_granted(void)
-{
-	return allocations_left == INT_MAX || allocations_left-- > 0;
-}
-
-void *limited_malloc(size_t size)
-{
-	return is_granted() ? real_malloc(size) : NULL;
-}
-
-void *limited_calloc(size_t count, size_t size)
-{
-	return is_granted() ? real_calloc(count, size) : NULL;
-}
-
-void *limited_realloc(void *old, size_t size)
-{
-	return is_granted() ? real_realloc(old, size) : NULL;
-}
-
-char *limited_strdup(const char *s)
-{
-	return is_granted() ? real_strdup(s) : NULL;
-}
 
 static struct ctfy_node_client *client;
 

@@ -2,53 +2,15 @@
  * Loading and planning while memory ends: at the first allocation, at the second, and so on until
  * they get by. Each time they say out of memory and leave nothing behind.
  *
- * The linker puts these allocators before libc's (see meson.build), and jansson is given them too;
- * libyaml keeps its own.
+ * jansson is given the limited allocators, too; libyaml keeps its own.
  */
 #include "folder.h"
+#include "limited-memory.h"
 
 #include "challenge/import.h"
 #include "challenge/lint.h"
 
-#include <limits.h>
 #include <stdlib.h>
-
-/* The linker's names, which C keeps for itself, under our own. */
-void *real_malloc(size_t size) __asm__("__real_malloc");
-void *real_calloc(size_t count, size_t size) __asm__("__real_calloc");
-void *real_realloc(void *old, size_t size) __asm__("__real_realloc");
-char *real_strdup(const char *s) __asm__("__real_strdup");
-void *limited_malloc(size_t size) __asm__("__wrap_malloc");
-void *limited_calloc(size_t count, size_t size) __asm__("__wrap_calloc");
-void *limited_realloc(void *old, size_t size) __asm__("__wrap_realloc");
-char *limited_strdup(const char *s) __asm__("__wrap_strdup");
-
-static int allocations_left = INT_MAX;
-
-static bool is_granted(void)
-{
-	return allocations_left == INT_MAX || allocations_left-- > 0;
-}
-
-void *limited_malloc(size_t size)
-{
-	return is_granted() ? real_malloc(size) : NULL;
-}
-
-void *limited_calloc(size_t count, size_t size)
-{
-	return is_granted() ? real_calloc(count, size) : NULL;
-}
-
-void *limited_realloc(void *old, size_t size)
-{
-	return is_granted() ? real_realloc(old, size) : NULL;
-}
-
-char *limited_strdup(const char *s)
-{
-	return is_granted() ? real_strdup(s) : NULL;
-}
 
 static struct folder f;
 
