@@ -146,8 +146,8 @@ CTFY_API int ctfy_node_rescan_challenges(struct ctfy_node_client *client,
 CTFY_API void ctfy_rescan_done(struct ctfy_rescan *rescan);
 
 /*
- * What is wrong with challenges, as `ctfy challenge lint` says it, under the node's policy. Of
- * ctfy's own nodes only.
+ * Challenges put to the test: what is wrong with their files, as `ctfy challenge lint` says it,
+ * under the node's policy; and test runs. Of ctfy's own nodes only.
  */
 
 /* GET /admin/challenges/{id}/lint. NODE: 404. */
@@ -161,6 +161,19 @@ CTFY_API int ctfy_node_lint_all_challenges(struct ctfy_node_client *client,
 					   struct ctfy_lints *ret_lints,
 					   const struct ctfy_call *call, struct ctfy_error *error);
 CTFY_API void ctfy_lints_done(struct ctfy_lints *lints);
+
+/*
+ * POST /admin/challenges/{id}/trial: begins a test run, or joins the one under way; it goes on
+ * after return, and is ended by the node whatever becomes of the caller. NODE: 404.
+ */
+CTFY_API int ctfy_node_start_trial(struct ctfy_node_client *client, const char *challenge_id,
+				   struct ctfy_trial *ret_trial, const struct ctfy_call *call,
+				   struct ctfy_error *error);
+/* GET /admin/challenges/{id}/trial: the run under way, or the last there was. NODE: 404. */
+CTFY_API int ctfy_node_get_trial(struct ctfy_node_client *client, const char *challenge_id,
+				 struct ctfy_trial *ret_trial, const struct ctfy_call *call,
+				 struct ctfy_error *error);
+CTFY_API void ctfy_trial_done(struct ctfy_trial *trial);
 
 /* Images: built from challenges' Dockerfiles, pulled from registries. Work goes on after return. */
 

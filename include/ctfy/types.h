@@ -152,6 +152,32 @@ struct ctfy_lints {
 	size_t challenge_count;
 };
 
+struct ctfy_trial_step {
+	char *step; /* "start", "health", "solve", "stop" */
+	int64_t ms; /* how long it took, or has taken so far */
+};
+
+struct ctfy_trial_answer {
+	char *question;
+	bool found; /* the solver's answer to it is right */
+};
+
+/* A test run of a challenge: an instance started, awaited, solved by the author's program, ended.
+ */
+struct ctfy_trial {
+	char *challenge_id;
+	char *outcome; /* "untried", "running", "solved", "healthy", "question" or "failed" */
+	char *step;    /* the one under way, or the one that failed */
+	char *detail;  /* what is going on in it, or why it failed */
+	struct ctfy_trial_step *steps; /* those begun so far */
+	size_t step_count;
+	struct ctfy_trial_answer *answers; /* of questions; once the solver has ended */
+	size_t answer_count;
+	char *output; /* the last of what the solver wrote; the services where they weren't well */
+	int64_t started_at;
+	int64_t ended_at;
+};
+
 struct ctfy_container {
 	char *container_id;
 	char *name;

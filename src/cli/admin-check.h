@@ -12,4 +12,7 @@ struct err;
 /* `ctfy challenge lint` of what a node has: of one challenge, or of all. */
 int admin_lint(struct cli *cli, char **argv, struct err *e);
 
+/* A test run of one challenge, followed to its end. */
+int admin_test(struct cli *cli, char **argv, struct err *e);
+
 #endif

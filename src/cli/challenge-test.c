@@ -12,8 +12,8 @@
 #include "cli/cli.h"
 #include "cli/print.h"
 #include "cli/problem-print.h"
+#include "cli/test-ground.h"
 #include "cli/test-node.h"
-#include "cli/trial.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -73,21 +73,6 @@ static void print_times(const struct trial *trial)
 	puts(before[0] == ',' ? ")" : "");
 }
 
-/* Lines of strangers, set apart from ours. */
-static void print_words(const struct buf *words)
-{
-	AUTO(char *, freep) lines = strdup(words->data);
-	char *rest = lines, *line;
-
-	while ((line = strsep(&rest, "\n"))) {
-		if (!*line)
-			continue;
-		fputs("  | ", stdout);
-		print_text(line);
-		putchar('\n');
-	}
-}
-
 static void tell(const char *path, const struct trial *trial)
 {
 	printf("%s: ", path);
@@ -101,7 +86,7 @@ static void tell(const char *path, const struct trial *trial)
 	}
 	print_times(trial);
 	if (trial->outcome == TRIAL_FAILED)
-		print_words(&trial->words);
+		print_words(trial->words.data);
 	fflush(stdout);
 }
 
@@ -149,17 +134,23 @@ static void note_unstarted(struct round *round, const char *path, const char *de
 static int try_loaded(struct round *round, const char *path, const struct challenge *challenge)
 {
 	const struct test_options *options = round->options;
-	struct trial_ways ways = { .node = round->node->client,
-				   .solver = options->no_solver ? NULL : options->solver,
-				   .solver_timeout_ms = options->timeout,
-				   .interrupted = &interrupted };
+	struct test_place place = { .node = round->node->client,
+				    .challenge = challenge,
+				    .solver = options->solver,
+				    .solver_timeout_ms = options->timeout,
+				    .interrupted = &interrupted };
+	struct trial_ways ways = { .ground = &test_ground,
+				   .cookie = &place,
+				   .solve = !options->no_solver };
+	char instance_id[TRIAL_ID_SIZE];
 	struct limits limits;
 	struct trial trial;
 	int r;
 
 	policy_limits(round->policy, challenge->id, &limits);
 	ways.health_deadline_ms = limits.health_deadline_ms;
-	r = trial_run(challenge, &ways, &trial, round->e);
+	trial_instance_id(instance_id);
+	r = trial_run(challenge, instance_id, &ways, &trial, round->e);
 	if (r == 0)
 		note(round, path, challenge->id, &trial);
 	if (r == 0 && trial.cause.code == ERR_CONNECT)

@@ -614,6 +614,8 @@ static const struct verb verbs[] = {
 	{ "images", "", "List how far every node is with them.", 0, 0, show_images },
 	{ "lint", "[CHALLENGE_ID [NODE_ID]]", "What is wrong with challenges, as a node has them.",
 	  0, 2, admin_lint },
+	{ "test", "CHALLENGE_ID [NODE_ID]", "Have a node try a challenge with its own solver.", 1,
+	  2, admin_test },
 	{ "rescan", "", "Read the challenge folders again, here and on every node.", 0, 0, rescan },
 };
 

@@ -25,6 +25,20 @@ void print_text(const char *text)
 			putchar(*text);
 }
 
+void print_words(const char *words)
+{
+	AUTO(char *, freep) lines = strdup(words);
+	char *rest = lines, *line;
+
+	while ((line = strsep(&rest, "\n"))) {
+		if (!*line)
+			continue;
+		fputs("  | ", stdout);
+		print_text(line);
+		putchar('\n');
+	}
+}
+
 struct table {
 	const char *const *headings;
 	size_t columns;

@@ -18,6 +18,9 @@ void print_json(const json_t *json);
 /* A text without control characters but line ends. */
 void print_text(const char *text);
 
+/* Lines of strangers, set apart from ours. */
+void print_words(const char *words);
+
 /* Rows of as many cells as there are headings; columns as wide as they need to be. */
 struct table;
 

@@ -59,3 +59,50 @@ int engine_container_logs(struct engine *engine, const char *container,
 	r = read_log(engine, container, options, &demux, e);
 	return r < 0 ? err_wrap(e, "read the log of container '%s'", container) : 0;
 }
+
+/* --- followed to its end ------------------------------------------------------------------ */
+
+struct follower {
+	engine_output *output;
+	void *cookie;
+	size_t seen[3]; /* bytes handed on, by stream, */
+	size_t past[3]; /* and of what is read again */
+};
+
+static int hand_on(void *cookie, enum engine_stream stream, const void *bytes, size_t len,
+		   struct err *e)
+{
+	struct follower *follower = cookie;
+
+	follower->seen[stream] += len;
+	return follower->output(follower->cookie, stream, bytes, len, e);
+}
+
+static int hand_on_rest(void *cookie, enum engine_stream stream, const void *bytes, size_t len,
+			struct err *e)
+{
+	struct follower *follower = cookie;
+	size_t known = follower->seen[stream] - follower->past[stream];
+
+	if (known > len)
+		known = len;
+	follower->past[stream] += len;
+	return known == len ? 0
+			    : hand_on(cookie, stream, (const char *)bytes + known, len - known, e);
+}
+
+/* An engine's following ends with the container, which may be before its log's end. */
+int engine_container_follow(struct engine *engine, const char *container, int64_t timeout_ms,
+			    const atomic_bool *cancelled, engine_output *output, void *cookie,
+			    struct err *e)
+{
+	const struct engine_log_options live = { .follow = true,
+						 .timeout_ms = timeout_ms,
+						 .cancelled = cancelled };
+	const struct engine_log_options again = { .cancelled = cancelled };
+	struct follower follower = { .output = output, .cookie = cookie };
+	int r = engine_container_logs(engine, container, &live, hand_on, &follower, e);
+
+	return r < 0 ? r
+		     : engine_container_logs(engine, container, &again, hand_on_rest, &follower, e);
+}

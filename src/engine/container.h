@@ -116,4 +116,13 @@ int engine_container_logs(struct engine *engine, const char *container,
 			  const struct engine_log_options *options, engine_output *output,
 			  void *cookie, struct err *e);
 
+/*
+ * All that a running container writes, each byte once, as it writes it and to its log's end, which
+ * is later than the container's. Fails with TIMEOUT after timeout_ms (0: no limit), ABORTED once
+ * *cancelled, and as engine_container_logs() does.
+ */
+int engine_container_follow(struct engine *engine, const char *container, int64_t timeout_ms,
+			    const atomic_bool *cancelled, engine_output *output, void *cookie,
+			    struct err *e);
+
 #endif

@@ -10,12 +10,11 @@
 #include "base/work.h"
 #include "engine/archive.h"
 #include "engine/container.h"
-#include "engine/image.h"
 #include "node/agent.h"
 #include "node/compose.h"
-#include "node/image-pull.h"
 #include "node/image.h"
 #include "node/node.h"
+#include "node/own-image.h"
 #include "node/sidecar.h"
 #include "node/timeline.h"
 #include "wire/instance.h"
@@ -48,8 +47,6 @@ struct agent_run {
 	void *cookie;
 	pthread_mutex_t sending;
 	struct buf cut[3]; /* a character that is not whole yet, by stream */
-	size_t seen[3];    /* bytes of it, */
-	size_t past[3];    /* and of what is read again */
 	atomic_bool lost;  /* nobody listens any more */
 	atomic_bool done;  /* it has written all it will */
 };
@@ -114,18 +111,6 @@ static int check_room(struct node *node, const char *instance_id, struct err *e)
 		r = err_set(e, ERR_CONFLICT, "instance '%s' has had %zu agents: that is enough",
 			    instance_id, count);
 	return r;
-}
-
-static int ensure_image(struct node *node, const char *instance_id, const char *image,
-			struct err *e)
-{
-	const struct image_job job = { .node = node,
-				       .challenge_id = "agent",
-				       .instance_id = instance_id };
-	AUTO(json_t *, json_decrefp) inspected = NULL;
-	int r = engine_image_inspect(node->engine, image, &inspected, e);
-
-	return r == -ERR_NOT_FOUND ? image_pull(&job, image, NULL, false, e) : r;
 }
 
 static void add_env(json_t *env, const json_t *variables)
@@ -204,6 +189,9 @@ int agent_run_start(struct node *node, const char *instance_id, const struct age
 		    struct agent_run **ret_run, struct err *e)
 {
 	AUTO(struct agent_run *, agent_run_freep) run = calloc(1, sizeof(*run));
+	const struct image_job job = { .node = node,
+				       .challenge_id = "agent",
+				       .instance_id = instance_id };
 	struct agent_runtime runtime = { 0 };
 	int r;
 
@@ -221,7 +209,7 @@ int agent_run_start(struct node *node, const char *instance_id, const struct age
 	if (r == 0)
 		r = check_room(node, instance_id, e);
 	if (r == 0)
-		r = ensure_image(node, instance_id, spec->image, e);
+		r = image_have(&job, spec->image, e);
 	if (r == 0)
 		r = start_container(run, spec, &runtime, e);
 	fields_done(agent_runtime_fields, &runtime);
@@ -285,7 +273,6 @@ static int take_output(void *cookie, enum engine_stream stream, const void *byte
 	size_t rest;
 	int r;
 
-	run->seen[stream] += len;
 	buf_put(cut, bytes, len);
 	rest = cut_off(cut->data, cut->len);
 	r = buf_check(cut, e);
@@ -297,19 +284,6 @@ static int take_output(void *cookie, enum engine_stream stream, const void *byte
 		cut->data[rest] = '\0';
 	}
 	return r;
-}
-
-static int take_rest(void *cookie, enum engine_stream stream, const void *bytes, size_t len,
-		     struct err *e)
-{
-	struct agent_run *run = cookie;
-	size_t known = run->seen[stream] - run->past[stream];
-
-	if (known > len)
-		known = len;
-	run->past[stream] += len;
-	return known == len ? 0
-			    : take_output(run, stream, (const char *)bytes + known, len - known, e);
 }
 
 static int tell_end(struct agent_run *run, struct err *e)
@@ -335,14 +309,9 @@ static int tell_end(struct agent_run *run, struct err *e)
 
 static int follow_output(struct agent_run *run, struct err *e)
 {
-	const struct engine_log_options options = { .follow = true, .cancelled = &run->lost };
-	const struct engine_log_options again = { .cancelled = &run->lost };
-	struct engine *engine = run->node->engine;
-	int r = engine_container_logs(engine, run->container, &options, take_output, run, e);
+	int r = engine_container_follow(run->node->engine, run->container, 0, &run->lost,
+					take_output, run, e);
 
-	/* An engine's following ends with the container, which may be before its log's end. */
-	if (r == 0)
-		r = engine_container_logs(engine, run->container, &again, take_rest, run, e);
 	for (int i = 0; r == 0 && i < (int)ARRAY_SIZE(run->cut); i++)
 		r = send_text(run, (enum engine_stream)i, run->cut[i].data, run->cut[i].len, e);
 	return r == 0 ? tell_end(run, e) : r;

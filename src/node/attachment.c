@@ -23,7 +23,7 @@
 /* Larger than any handout that was seen; what is built is read through memory. */
 enum { ATTACHMENT_MAX = 256 << 20 };
 
-static char *attachments_dir(const struct node *node, const char *instance_id)
+char *attachments_dir(const struct node *node, const char *instance_id)
 {
 	AUTO(char *, freep) dir = instance_dir(node, instance_id);
 

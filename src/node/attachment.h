@@ -13,6 +13,9 @@ struct node;
 /* Renders the plan's attachments; the instance's containers exist. Fails with ENGINE or INVALID. */
 int attachments_make(const struct compose *compose, struct err *e);
 
+/* Where an instance's are; the caller's to free(). NULL: out of memory. */
+char *attachments_dir(const struct node *node, const char *instance_id);
+
 /* Fails with NOT_FOUND (no such instance). */
 int attachments_list(struct node *node, const char *instance_id,
 		     struct ctfy_attachments *ret_attachments, struct err *e);

@@ -3,6 +3,8 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "node/lint.h"
+#include "node/node.h"
+#include "node/trials.h"
 
 /* The challenge a path names. An id that can't be one is 422, never a path. */
 static int challenge_id(struct http_req *req, const char **ret_id, struct err *e)
@@ -36,10 +38,39 @@ static int serve_lint_all(void *ctx, struct http_req *req, struct http_res *res,
 	return r < 0 ? r : http_send_json(res, 200, json);
 }
 
+static int serve_start_trial(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct node *node = ctx;
+	json_t *json = NULL;
+	const char *id;
+	bool begun;
+	int r;
+
+	r = challenge_id(req, &id, e);
+	if (r == 0)
+		r = trials_start(node->trials, id, &begun, &json, e);
+	return r < 0 ? r : http_send_json(res, begun ? 202 : 200, json);
+}
+
+static int serve_trial(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct node *node = ctx;
+	json_t *json = NULL;
+	const char *id;
+	int r;
+
+	r = challenge_id(req, &id, e);
+	if (r == 0)
+		r = trials_get(node->trials, id, &json, e);
+	return r < 0 ? r : http_send_json(res, 200, json);
+}
+
 #define CHALLENGES "/api/v1/admin/challenges/"
 
 const struct http_route challenge_routes[] = {
 	{ .method = "GET", .path = CHALLENGES "lint", .serve = serve_lint_all },
 	{ .method = "GET", .path = CHALLENGES "{id}/lint", .serve = serve_lint },
+	{ .method = "POST", .path = CHALLENGES "{id}/trial", .serve = serve_start_trial },
+	{ .method = "GET", .path = CHALLENGES "{id}/trial", .serve = serve_trial },
 	{ .method = NULL },
 };

@@ -1,5 +1,5 @@
 /*
- * The node API's door to the challenges themselves: what is wrong with them.
+ * The node API's door to the challenges themselves: what is wrong with them, and test runs.
  */
 #ifndef NODE_CHALLENGE_HTTP_H
 #define NODE_CHALLENGE_HTTP_H

@@ -230,7 +230,7 @@ static int is_forgotten(struct node *node, const char *instance_id, struct err *
 }
 
 /* Only what is of our own making; a directory that holds something else stays. */
-static int remove_of(struct node *node, const char *instance_id, struct err *e)
+int evidence_forget(struct node *node, const char *instance_id, struct err *e)
 {
 	static const char *const own[] = { "capture", "traffic", CLOSING, CLOSING_PARTIAL };
 	AUTO(char *, freep) dir = strf("%s/%s", node->evidence_dir, instance_id);
@@ -265,7 +265,7 @@ int evidence_sweep(struct node *node, int64_t before, struct err *e)
 			continue;
 		r = is_forgotten(node, entry->d_name, e);
 		if (r > 0)
-			r = remove_of(node, entry->d_name, e);
+			r = evidence_forget(node, entry->d_name, e);
 	}
 	return r < 0 ? r : 0;
 }

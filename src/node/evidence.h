@@ -34,6 +34,9 @@ int evidence_begin(struct node *node, const char *instance_id, struct err *e);
  */
 int evidence_close(struct node *node, const char *instance_id, struct err *e);
 
+/* Removes all that is kept of an instance in its own directory. */
+int evidence_forget(struct node *node, const char *instance_id, struct err *e);
+
 /*
  * Removes what is kept of instances that the node has forgotten, and that is older than then (Unix
  * ms): a store that was lost doesn't take the evidence with it at once.

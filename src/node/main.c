@@ -18,6 +18,7 @@
 #include "node/pool.h"
 #include "node/recover.h"
 #include "node/timeline.h"
+#include "node/trials.h"
 #include "node/warm-http.h"
 #include "node/warm.h"
 #include "wire/node.h"
@@ -91,7 +92,9 @@ int node_daemon_start(const struct node_options *options, const char *token,
 	}
 	if (!daemon->node->token)
 		return err_set(e, ERR_INVALID, "--token-file FILE is needed");
-	r = recover_instances(daemon->node, e);
+	r = trials_recover(daemon->node->trials, e);
+	if (r == 0)
+		r = recover_instances(daemon->node, e);
 	if (r == 0)
 		r = keeper_start(daemon->node, &daemon->keeper, e);
 	if (r == 0)

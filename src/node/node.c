@@ -23,6 +23,7 @@
 #include "node/store.h"
 #include "node/subnet.h"
 #include "node/timing.h"
+#include "node/trials.h"
 #include "node/warm.h"
 #include "wire/node.h"
 
@@ -135,6 +136,8 @@ static int open_stores(struct node *node, struct err *e)
 		r = images_new(&node->images, e);
 	if (r == 0)
 		r = warm_new(node, &node->warm, e);
+	if (r == 0)
+		r = trials_new(node, &node->trials, e);
 	if (r == 0)
 		r = roster_new(&node->roster, e);
 	if (r == 0)
@@ -254,7 +257,9 @@ void node_free(struct node *node)
 	if (!node)
 		return;
 	warm_stop(node->warm);
+	trials_stop(node->trials);
 	work_free(node->work);
+	trials_free(node->trials);
 	warm_free(node->warm);
 	gate_done(&node->starts);
 	gate_done(&node->stops);

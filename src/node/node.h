@@ -25,6 +25,7 @@ struct pool;
 struct ports;
 struct subnets;
 struct timings;
+struct trials;
 struct warm;
 struct work;
 
@@ -49,6 +50,7 @@ struct node {
 	struct pool *pool;     /* networks that are ready */
 	struct images *images; /* being made */
 	struct warm *warm;     /* images made ahead */
+	struct trials *trials; /* test runs of challenges */
 	struct roster *roster; /* instances that have not ended */
 	struct work *work;     /* jobs that outlive the request that began them */
 	struct gate starts;

@@ -9,6 +9,7 @@
 #include "engine/image.h"
 #include "node/image-build.h"
 #include "node/image-making.h"
+#include "node/image-pull.h"
 #include "node/image.h"
 #include "node/node.h"
 
@@ -19,7 +20,8 @@
 /* On the image: the hash of the folder that it was built from. */
 #define LABEL_CONTENT "ctfy.content"
 
-static const char *const own_images[] = { IMAGE_CAPTURE, IMAGE_RECORDER, IMAGE_OPENVPN };
+static const char *const own_images[] = { IMAGE_CAPTURE, IMAGE_RECORDER, IMAGE_OPENVPN,
+					  IMAGE_SOLVER };
 
 /* Our name for what the reference means; NULL: it isn't ours. */
 static const char *own_name(const char *reference)
@@ -142,4 +144,15 @@ int own_image_ensure(const struct image_job *job, const char *reference, struct 
 	r = ensure(job, name, e);
 	making_end(job->node->images, making, r, e);
 	return r < 0 ? err_wrap(e, "image '%s'", name) : 0;
+}
+
+int image_have(const struct image_job *job, const char *reference, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) inspected = NULL;
+	int r;
+
+	if (image_is_own(reference))
+		return own_image_ensure(job, reference, e);
+	r = engine_image_inspect(job->node->engine, reference, &inspected, e);
+	return r == -ERR_NOT_FOUND ? image_pull(job, reference, NULL, false, e) : r;
 }

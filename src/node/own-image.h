@@ -13,6 +13,7 @@ struct image_job;
 #define IMAGE_CAPTURE  "ctfy/capture"
 #define IMAGE_RECORDER "ctfy/recorder"
 #define IMAGE_OPENVPN  "ctfy/openvpn-base"
+#define IMAGE_SOLVER   "ctfy/solver"
 
 /* Whether a reference is one of these, with or without ":latest". */
 bool image_is_own(const char *reference);
@@ -22,5 +23,8 @@ bool image_is_own(const char *reference);
  * message says where it was looked for), ENGINE or ABORTED.
  */
 int own_image_ensure(const struct image_job *job, const char *reference, struct err *e);
+
+/* The same of any image: one that isn't ours is pulled where it is not there. */
+int image_have(const struct image_job *job, const char *reference, struct err *e);
 
 #endif

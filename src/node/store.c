@@ -42,6 +42,11 @@ static const char *const migrations[] = {
 	"  images TEXT,"
 	"  stamp TEXT,"
 	"  PRIMARY KEY (kind, challenge_id));",
+	"CREATE TABLE trial ("
+	"  challenge_id TEXT PRIMARY KEY,"
+	"  instance_id TEXT NOT NULL,"
+	"  state TEXT NOT NULL,"
+	"  ended INTEGER NOT NULL);",
 	NULL,
 };
 
@@ -225,6 +230,29 @@ int store_each_active(struct db *db,
 		if (r < 0)
 			return r;
 	}
+	return r;
+}
+
+int store_abandon(struct db *db, const char *instance_id, const char *detail, struct err *e)
+{
+	return db_run(db,
+		      "UPDATE instance SET status = 'stopping', detail = ?"
+		      " WHERE id = ? AND ended_at = 0",
+		      DB_ARGS(db_text(detail), db_text(instance_id)), e);
+}
+
+int store_forget_instance(struct db *db, const char *instance_id, bool *ret_forgotten,
+			  struct err *e)
+{
+	int64_t gone = 0;
+	int r;
+
+	r = db_change(db, "DELETE FROM instance WHERE id = ? AND ended_at > 0",
+		      DB_ARGS(db_text(instance_id)), &gone, e);
+	if (r == 0 && gone > 0)
+		r = db_run(db, "DELETE FROM event WHERE instance_id = ?",
+			   DB_ARGS(db_text(instance_id)), e);
+	*ret_forgotten = gone > 0;
 	return r;
 }
 

@@ -57,6 +57,14 @@ int store_each_active(struct db *db,
 		      int (*each)(void *cookie, struct instance_row *row, struct err *e),
 		      void *cookie, struct err *e);
 
+/* One that was left by an earlier life, unless it has ended: it is to be taken down, and has failed
+ * with these words. */
+int store_abandon(struct db *db, const char *instance_id, const char *detail, struct err *e);
+
+/* Forgets an instance at once, if it has ended. */
+int store_forget_instance(struct db *db, const char *instance_id, bool *ret_forgotten,
+			  struct err *e);
+
 /* Forgets what ended before then. */
 int store_forget(struct db *db, int64_t before, struct err *e);
 

@@ -95,8 +95,49 @@ static int serve_lint_all(void *ctx, struct http_req *req, struct http_res *res,
 	return r;
 }
 
+static int serve_start_trial(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	const struct ctfy_call call = { .timeout = ASK_TIMEOUT_S };
+	AUTO(struct node *, node_dropp) node = NULL;
+	struct ctfy_error error = CTFY_ERROR_INIT;
+	struct ctfy_trial trial;
+	int r = find_node(ctx, req, &node, e);
+
+	if (r < 0)
+		return r;
+	door_note(req, "on node '%s'", nodes_name(node));
+	if (ctfy_node_start_trial(nodes_client(node), http_param(req, "id"), &trial, &call,
+				  &error) < 0)
+		r = nodes_failed(node, &error, e);
+	else
+		r = send_told(res, 202, node, "trial", fields_encode(trial_fields, &trial));
+	ctfy_trial_done(&trial);
+	return r;
+}
+
+static int serve_trial(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	const struct ctfy_call call = { .timeout = ASK_TIMEOUT_S };
+	AUTO(struct node *, node_dropp) node = NULL;
+	struct ctfy_error error = CTFY_ERROR_INIT;
+	struct ctfy_trial trial;
+	int r = find_node(ctx, req, &node, e);
+
+	if (r < 0)
+		return r;
+	if (ctfy_node_get_trial(nodes_client(node), http_param(req, "id"), &trial, &call, &error) <
+	    0)
+		r = nodes_failed(node, &error, e);
+	else
+		r = send_told(res, 200, node, "trial", fields_encode(trial_fields, &trial));
+	ctfy_trial_done(&trial);
+	return r;
+}
+
 const struct http_route platform_check_routes[] = {
 	{ "GET", "/api/v1/admin/challenges/lint", serve_lint_all, 0, ACCESS_ORGANISER },
 	{ "GET", "/api/v1/admin/challenges/{id}/lint", serve_lint, 0, ACCESS_ORGANISER },
+	{ "POST", "/api/v1/admin/challenges/{id}/trial", serve_start_trial, 0, ACCESS_ORGANISER },
+	{ "GET", "/api/v1/admin/challenges/{id}/trial", serve_trial, 0, ACCESS_ORGANISER },
 	{ .method = NULL },
 };

@@ -127,6 +127,11 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "Lints", "challenges:[Lint]" },
 	{ "NodeLint", "node_id:s node:s lint:Lint" },
 	{ "NodeLints", "node_id:s node:s lints:Lints" },
+	{ "TrialStep", "step:s ms:i" },
+	{ "TrialAnswer", "question:s found:b" },
+	{ "Trial", "challenge_id:s outcome:s step:s? detail:s? steps:[TrialStep] answers:[TrialAnswer]"
+		   " output:s? started_at:t? ended_at:t?" },
+	{ "NodeTrial", "node_id:s node:s trial:Trial" },
 	{ NULL, NULL },
 };
 
@@ -221,6 +226,8 @@ const struct openapi_route openapi_routes[] = {
 	{ "GET", "/admin/challenges/images", "The images on every node.", WHERE " challenge:s", NULL, "200:NodeReports" },
 	{ "GET", "/admin/challenges/lint", "What is wrong with a node's challenges.", "node:s", NULL, "200:NodeLints" },
 	{ "GET", "/admin/challenges/{id}/lint", "What is wrong with one.", "node:s", NULL, "200:NodeLint" },
+	{ "POST", "/admin/challenges/{id}/trial", "Have a node try a challenge with its own solver.", "node:s", NULL, "202:NodeTrial" },
+	{ "GET", "/admin/challenges/{id}/trial", "How that goes, or how it went the last time.", "node:s", NULL, "200:NodeTrial" },
 	{ "POST", "/admin/challenges/rescan", "Read the challenge folders again, here and on every node.", NULL, NULL, "200:application/json" },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };

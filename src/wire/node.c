@@ -130,4 +130,31 @@ const struct field lints_fields[] = {
 		      lint_fields, FIELD_REQUIRED),
 	FIELDS_END,
 };
+
+static const struct field trial_step_fields[] = {
+	FIELD(struct ctfy_trial_step, STRING, step, FIELD_REQUIRED),
+	FIELD(struct ctfy_trial_step, INT, ms, FIELD_REQUIRED),
+	FIELDS_END,
+};
+
+static const struct field trial_answer_fields[] = {
+	FIELD(struct ctfy_trial_answer, STRING, question, FIELD_REQUIRED),
+	FIELD(struct ctfy_trial_answer, BOOL, found, FIELD_REQUIRED),
+	FIELDS_END,
+};
+
+const struct field trial_fields[] = {
+	FIELD(struct ctfy_trial, STRING, challenge_id, FIELD_REQUIRED),
+	FIELD(struct ctfy_trial, STRING, outcome, FIELD_REQUIRED),
+	FIELD(struct ctfy_trial, STRING, step, 0),
+	FIELD(struct ctfy_trial, STRING, detail, 0),
+	FIELD_LIST_OF(struct ctfy_trial, steps, step_count, struct ctfy_trial_step,
+		      trial_step_fields, 0),
+	FIELD_LIST_OF(struct ctfy_trial, answers, answer_count, struct ctfy_trial_answer,
+		      trial_answer_fields, 0),
+	FIELD(struct ctfy_trial, STRING, output, 0),
+	FIELD(struct ctfy_trial, TIME, started_at, 0),
+	FIELD(struct ctfy_trial, TIME, ended_at, 0),
+	FIELDS_END,
+};
 /* clang-format on */

@@ -32,5 +32,7 @@ extern const struct field pull_bulk_fields[];
 /* What is wrong with challenges: struct ctfy_lint and ctfy_lints. */
 extern const struct field lint_fields[];
 extern const struct field lints_fields[];
+/* A test run of one: struct ctfy_trial. */
+extern const struct field trial_fields[];
 
 #endif

@@ -191,6 +191,58 @@ class Trial(harness.NodeTest):
             node.close()
         self.assertIn("Connection refused", self.run_it("--node", url, name, own=False, status=3))
 
+    def test_a_node_tries_challenges_itself_and_leaves_nothing(self):
+        """POST .../trial: the solver runs in a container, and nobody has to wait for it."""
+        shell = "#!/bin/sh\n" + 'echo "flag=$(nc ${1%:*} ${1#*:})"\n'
+        solved = self.challenge("solved", shell + "echo year=1984\n")
+        missed = self.challenge("missed", shell + "echo looking >&2\n")
+        plain = self.challenge("plain", None)
+        endless = self.challenge("endless", "#!/bin/sh\necho at work; touch $CTFY_ATTACHMENTS/x; sleep 1000\n")
+        node = harness.Node(challenges=self.root, solver_image="ctfy/busybox")
+        path = "/admin/challenges/{}/trial".format
+
+        def ended(name):
+            return harness.wait_for(lambda: (told := node.call("GET", path(name)).json)["outcome"] != "running" and told,
+                                    120, f"the end of the trial of {name}")
+        try:
+            self.assertStatus(node.call("POST", path("nobody")), 404)
+            self.assertEqual(node.call("GET", path(solved)).json["outcome"], "untried")
+            self.assertStatus(node.call("POST", path(endless)), 202)
+            harness.wait_for(lambda: "at work" in (node.call("GET", path(endless)).json["output"] or ""), 120,
+                             "what the endless solver writes")
+            joined = self.assertStatus(node.call("POST", path(endless)), 200).json
+            self.assertEqual((joined["outcome"], joined["step"]), ("running", "solve"))
+            self.assertEqual(node.running(), 1)
+
+            for name in (solved, missed, plain):
+                self.assertStatus(node.call("POST", path(name)), 202)
+            told = ended(solved)
+            self.assertEqual((told["outcome"], told["detail"]), ("solved", None))
+            self.assertEqual([row["step"] for row in told["steps"]], ["start", "health", "solve", "stop"])
+            self.assertEqual(told["answers"], [{"question": "flag", "found": True}, {"question": "year", "found": True}])
+            self.assertRegex(told["output"], r"^flag=flag\{.+\}\nyear=1984\n$")
+            told = ended(missed)
+            self.assertEqual((told["outcome"], told["step"]), ("failed", "solve"))
+            self.assertIn("did not find the answer to 'year'", told["detail"])
+            self.assertIn("looking\n", told["output"])
+            self.assertEqual(ended(plain)["outcome"], "healthy")
+
+            node.kill()
+            node.start()
+            told = node.call("GET", path(endless)).json
+            self.assertEqual((told["outcome"], told["detail"]), ("failed", "interrupted: the node was restarted"))
+            harness.wait_for(lambda: node.running() == 0, 120, "an end of what the killed node ran")
+            self.assertEqual(node.directories(), {"instances"})
+            self.assertNothingLeft(f"{harness.LABEL_CHALLENGE}={endless}")
+            self.assertStatus(node.call("POST", path(endless)), 202)
+            harness.wait_for(lambda: node.running() == 1, 120, "an instance")
+            node.terminate(120)
+            node.start()
+            self.assertEqual(node.call("GET", path(endless)).json["detail"], "interrupted")
+            self.assertEqual(node.running(), 0)
+        finally:
+            node.close()
+
     def test_usage(self):
         for words in ([], ["--colour", "x"], ["--node", "http://h", "--policy", "x", "p"],
                       ["--policy", "nowhere", "p"]):

@@ -49,6 +49,10 @@ RESCAN = {"total": int, "added": [ID], "removed": [ID], "errors": [{"path": str,
 LINT = {"path": str, "id": (ID, NULL), "dialect": (str, NULL), "outcome": {"fine", "policy", "faulty"},
         "problems": [{"kind": {"error", "warning", "policy"}, "file": (str, NULL), "line": int, "column": int,
                       "key": (str, NULL), "message": str, "opt_in": (str, NULL), "allows": (str, NULL)}]}
+TRIAL = {"challenge_id": ID, "outcome": {"untried", "running", "solved", "healthy", "question", "failed"},
+         "step": (str, NULL), "detail": (str, NULL), "steps": [{"step": str, "ms": int}],
+         "answers": [{"question": ID, "found": bool}], "output": (str, NULL),
+         "started_at": (TIME, NULL), "ended_at": (TIME, NULL)}
 CONTAINERS = [{"container_id": str, "name": str, "service": str, "role": {"service", "sidecar"},
                "image": str, "state": str, "health": (str, NULL), "created_at": TIME}]
 ATTACHMENTS = {"attachments": [{"filename": str, "size": int, "content_type": str, "sha256": DIGEST}]}
@@ -453,6 +457,18 @@ class Whole(ContractTest):
         shutil.rmtree(folder)
         self.assertEqual(self.told(RESCAN, "rescan_challenges")["removed"], ["wrong"])
         self.refused(404, "lint_challenge", "wrong")
+
+
+    def test_a_trial(self):
+        """Beyond the contract; tests/challenge has what comes of it."""
+        self.assertEqual(self.told(TRIAL, "get_trial", "plain")["outcome"], "untried")
+        self.assertEqual(self.told(TRIAL, "start_trial", "plain")["outcome"], "running")
+        told = wait_for(lambda: (row := self.told(TRIAL, "get_trial", "plain"))["outcome"] != "running" and row,
+                        120, "an end of the trial")
+        self.assertEqual((told["outcome"], [row["step"] for row in told["steps"]]),
+                         ("healthy", ["start", "health", "stop"]))
+        self.refused(404, "start_trial", NOBODY)
+        self.refused(404, "get_trial", NOBODY)
 
 
 # --- Warming ---------------------------------------------------------------------------------

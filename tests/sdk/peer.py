@@ -249,6 +249,25 @@ def lint(challenge_id: str):
     return LINT
 
 
+def trial(outcome, **more):
+    return {"challenge_id": "web-login", "outcome": outcome, "step": None, "detail": None, "answers": [],
+            "steps": [{"step": "start", "ms": 1200}], "output": None, "started_at": "2026-11-23T09:00:00Z",
+            "ended_at": None, **more}
+
+
+@node.post("/admin/challenges/{challenge_id}/trial", status_code=202)
+def start_trial(challenge_id: str):
+    known_challenge(challenge_id)
+    return trial("running", step="start", detail="images")
+
+
+@node.get("/admin/challenges/{challenge_id}/trial")
+def get_trial(challenge_id: str):
+    known_challenge(challenge_id)
+    return trial("solved", answers=[{"question": "flag", "found": True}], output="flag{x}\n",
+                 ended_at="2026-11-23T09:00:05Z")
+
+
 def add_images(word, doing, done, at):
     @node.post(f"/admin/challenges/{word}-all")
     def all_(scope: Optional[Scope] = Body(None)):

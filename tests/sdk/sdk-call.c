@@ -182,6 +182,33 @@ static int lint_all_challenges(struct context *c, char **args, int count)
 	return r;
 }
 
+typedef int trial_call(struct ctfy_node_client *client, const char *challenge_id,
+		       struct ctfy_trial *ret_trial, const struct ctfy_call *call,
+		       struct ctfy_error *error);
+
+static int ask_trial(struct context *c, trial_call *ask, const char *challenge_id)
+{
+	struct ctfy_trial trial;
+	int r = ask(c->client, challenge_id, &trial, &c->call, &c->error);
+
+	if (r == 0)
+		print_json(c, trial_fields, &trial);
+	ctfy_trial_done(&trial);
+	return r;
+}
+
+static int start_trial(struct context *c, char **args, int count)
+{
+	(void)count;
+	return ask_trial(c, ctfy_node_start_trial, args[0]);
+}
+
+static int get_trial(struct context *c, char **args, int count)
+{
+	(void)count;
+	return ask_trial(c, ctfy_node_get_trial, args[0]);
+}
+
 typedef int one_call(struct ctfy_node_client *client, const char *challenge_id,
 		     struct ctfy_image_row *ret_row, const struct ctfy_call *call,
 		     struct ctfy_error *error);
@@ -532,6 +559,8 @@ static const struct {
 	COMMAND(rescan_challenges, 0),
 	COMMAND(lint_challenge, 1),
 	COMMAND(lint_all_challenges, 0),
+	COMMAND(start_trial, 1),
+	COMMAND(get_trial, 1),
 	COMMAND(build_challenge, 1),
 	COMMAND(build_all_challenges, 0),
 	COMMAND(get_build_state, 0),

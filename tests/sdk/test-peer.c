@@ -229,6 +229,26 @@ TEST(challenges_are_linted)
 	ctfy_lints_done(&lints);
 }
 
+TEST(a_challenge_is_tried)
+{
+	struct ctfy_trial trial;
+
+	CHECK_EQ(ctfy_node_start_trial(client, "web-login", &trial, NULL, &error), 0);
+	CHECK_STR(trial.outcome, "running");
+	CHECK_STR(trial.detail, "images");
+	CHECK_EQ(trial.started_at, at_hour(9));
+	ctfy_trial_done(&trial);
+	CHECK_EQ(ctfy_node_get_trial(client, "web-login", &trial, NULL, &error), 0);
+	CHECK_STR(trial.outcome, "solved");
+	CHECK_EQ(trial.steps[0].ms, 1200);
+	CHECK(trial.answers[0].found);
+	CHECK_STR(trial.output, "flag{x}\n");
+	ctfy_trial_done(&trial);
+	check_failed(ctfy_node_start_trial(client, "no-such", &trial, NULL, &error),
+		     CTFY_ERROR_NODE, 404, "challenge 'no-such' not found");
+	ctfy_trial_done(&trial);
+}
+
 TEST(images_are_built)
 {
 	const char *const ids[] = { "pwn-me", "no-such" };
@@ -593,6 +613,7 @@ int main(void)
 		T(the_node_tells_its_health),
 		T(the_node_stops_all_and_scans_again),
 		T(challenges_are_linted),
+		T(a_challenge_is_tried),
 		T(images_are_built),
 		T(images_are_pulled),
 		T(containers_are_listed),

@@ -262,6 +262,35 @@ static int serve_lint_all(void *ctx, struct http_req *req, struct http_res *res,
 					lint_json(NULL), "totals"));
 }
 
+static int send_trial(struct http_res *res, int status, const char *id, const char *outcome)
+{
+	return http_send_json(res, status,
+			      json_pack("{s:s, s:s, s:[{s:s, s:i}], s:[{s:s, s:b}], s:s}",
+					"challenge_id", id, "outcome", outcome, "steps", "step",
+					"start", "ms", 12, "answers", "question", "flag", "found",
+					1, "output", "flag{x}\n"));
+}
+
+static int serve_start_trial(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct fake_node *node = ctx;
+	const char *id = http_param(req, "id");
+
+	if (strcmp(id, "web") != 0)
+		return err_set(e, ERR_NOT_FOUND, "there is no challenge '%s' on this node", id);
+	pthread_mutex_lock(&node->lock);
+	node->trials++;
+	pthread_mutex_unlock(&node->lock);
+	return send_trial(res, 202, id, "running");
+}
+
+static int serve_trial(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	(void)ctx;
+	(void)e;
+	return send_trial(res, 200, http_param(req, "id"), "solved");
+}
+
 #define CHALLENGES "/api/v1/admin/challenges/"
 
 static const struct http_route fake_routes[] = {
@@ -271,6 +300,8 @@ static const struct http_route fake_routes[] = {
 	{ "GET", CHALLENGES "pull-state", serve_images, 0, 0 },
 	{ "GET", CHALLENGES "lint", serve_lint_all, 0, 0 },
 	{ "GET", CHALLENGES "{id}/lint", serve_lint, 0, 0 },
+	{ "POST", CHALLENGES "{id}/trial", serve_start_trial, 0, 0 },
+	{ "GET", CHALLENGES "{id}/trial", serve_trial, 0, 0 },
 	{ "GET", "/api/v1/health", serve_beat, 0, 0 },
 	{ "POST", "/api/v1/instances", serve_start, 0, 0 },
 	{ "DELETE", "/api/v1/instances/{id}", serve_stop, 0, 0 },

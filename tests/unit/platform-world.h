@@ -41,7 +41,7 @@ struct fake_node {
 	bool forgets;      /* it has ended by itself what it has just started */
 
 	/* What it has seen. */
-	int beats, starts, stops;
+	int beats, starts, stops, trials;
 	char live[NODE_INSTANCES_MAX][64]; /* ids of instances that it has */
 	char last_body[4096];              /* of the last start, */
 	char last_bulk[256];               /* of the last build-all or pull-all */

@@ -783,6 +783,8 @@ static const struct expectation {
 	{ "GET", "/admin/challenges/images", AS_ORGANISER },
 	{ "GET", "/admin/challenges/lint", AS_ORGANISER },
 	{ "GET", "/admin/challenges/{id}/lint", AS_ORGANISER },
+	{ "POST", "/admin/challenges/{id}/trial", AS_ORGANISER },
+	{ "GET", "/admin/challenges/{id}/trial", AS_ORGANISER },
 };
 
 static const struct expectation *expectation_of(const struct http_route *route)

@@ -196,6 +196,35 @@ TEST(what_is_wrong_with_challenges_is_told_by_the_node_that_is_named_else_a_heal
 	EXPECT(call(&w, w.admin, "GET", path, NULL, NULL), 502);
 }
 
+TEST(a_test_run_is_begun_and_followed_on_a_node_and_is_in_the_audit_log)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+	const json_t *trial, *entry;
+	char path[128];
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	reply = call(&w, w.admin, "POST", "/admin/challenges/web/trial", NULL, NULL);
+	EXPECT(reply, 202);
+	CHECK_STR(string_of(json_object_get(reply->json, "trial"), "outcome"), "running");
+	snprintf(path, sizeof(path), "/admin/challenges/web/trial?node=%s", text(reply, "node_id"));
+	reply = call(&w, w.admin, "GET", path, NULL, NULL);
+	EXPECT(reply, 200);
+	trial = json_object_get(reply->json, "trial");
+	CHECK_STR(string_of(trial, "outcome"), "solved");
+	CHECK_STR(string_of(trial, "output"), "flag{x}\n");
+	CHECK_EQ(node.trials, 1);
+	EXPECT(call(&w, w.admin, "POST", "/admin/challenges/none/trial", NULL, NULL), 404);
+	reply = call(&w, w.admin, "GET", "/admin/audit?limit=2", NULL, NULL);
+	entry = json_array_get(json_object_get(reply->json, "entries"), 1);
+	CHECK_STR(string_of(entry, "action"), "POST /api/v1/admin/challenges/{id}/trial");
+	CHECK_STR(string_of(entry, "note"), "on node 'n1'");
+}
+
 TEST(what_a_lost_node_ran_goes_to_another_with_the_same_answers_and_its_copy_is_stopped)
 {
 	AUTO(struct fake_node, end_node) first;
@@ -317,6 +346,7 @@ int main(void)
 		T(a_rotated_token_is_good_for_both_directions_and_the_old_one_for_none),
 		T(builds_and_pulls_are_told_per_node_and_within_a_scope),
 		T(what_is_wrong_with_challenges_is_told_by_the_node_that_is_named_else_a_healthy_one),
+		T(a_test_run_is_begun_and_followed_on_a_node_and_is_in_the_audit_log),
 		T(what_a_lost_node_ran_goes_to_another_with_the_same_answers_and_its_copy_is_stopped),
 	};
 

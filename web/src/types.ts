@@ -426,3 +426,21 @@ export interface Lint {
   outcome: "fine" | "policy" | "faulty";
   problems: Problem[];
 }
+
+export interface Trial {
+  challenge_id: string;
+  outcome: "untried" | "running" | "solved" | "healthy" | "question" | "failed";
+  step: string | null;
+  detail: string | null;
+  steps: { step: string; ms: number }[];
+  answers: { question: string; found: boolean }[];
+  output: string | null;
+  started_at: string | null;
+  ended_at: string | null;
+}
+
+export interface NodeTrial {
+  node_id: string;
+  node: string;
+  trial: Trial;
+}

@@ -8,6 +8,9 @@ const TAIL = 1000;
 /* What a terminal would act on: escape sequences, and all control characters but tab and newline. */
 const CONTROL = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
+/** What was written to a terminal, for a page. */
+export const plainText = (text: string) => text.replace(CONTROL, "");
+
 function useLogs(base: string, follow: boolean) {
   const [text, setText] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
@@ -19,7 +22,7 @@ function useLogs(base: string, follow: boolean) {
         const answer = await request("GET", `${base}/container-logs?tail=${TAIL}`);
         const fresh = await answer.text();
         if (ended) return;
-        setText(fresh.replace(CONTROL, ""));
+        setText(plainText(fresh));
         setError(null);
       } catch (failure) {
         if (!(failure instanceof ApiError)) throw failure;
