@@ -48,7 +48,7 @@ function Verdict({ trial }: { trial: Trial }) {
 
 function Steps({ trial }: { trial: Trial }) {
   return (
-    <ol class="steps" aria-label="Steps">
+    <ol class="trial-steps" aria-label="Steps">
       {trial.steps.map(({ step, ms }) => {
         const at = trial.step === step;
         return (
@@ -75,7 +75,7 @@ function TrialReport({ trial }: { trial: Trial }) {
       <Verdict trial={trial} />
       <Steps trial={trial} />
       {trial.answers.length > 0 && (
-        <ul class="steps" aria-label="Answers">
+        <ul class="trial-steps" aria-label="Answers">
           {trial.answers.map(({ question, found }) => (
             <li key={question}>
               <Badge tone={found ? "ok" : "bad"}>{found ? "found" : "missed"}</Badge>
@@ -85,7 +85,7 @@ function TrialReport({ trial }: { trial: Trial }) {
         </ul>
       )}
       {trial.output && (
-        <pre class="log" tabIndex={0} role="log" aria-label="Output" aria-live="off">
+        <pre class="log short" tabIndex={0} role="log" aria-label="Output" aria-live="off">
           {plainText(trial.output)}
         </pre>
       )}

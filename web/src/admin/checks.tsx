@@ -3,7 +3,7 @@ import { plural } from "../format";
 import { useGet } from "../resource";
 import type { Params } from "../router";
 import type { Lint, Node, Problem } from "../types";
-import { Badge, Card, Copy, Empty, Loaded, Page, Table, type Tone } from "../ui";
+import { Alert, Badge, Card, Copy, Empty, Loaded, Page, Table, type Tone } from "../ui";
 
 export const OUTCOME_TONE: Record<Lint["outcome"], Tone> = { fine: "ok", policy: "warn", faulty: "bad" };
 
@@ -65,7 +65,7 @@ function policyOf(lint: Lint): string | null {
 
 export function Findings({ lint }: { lint: Lint }) {
   const policy = policyOf(lint);
-  if (lint.problems.length === 0) return <Empty title="Nothing is wrong with it." />;
+  if (lint.problems.length === 0) return <Alert tone="ok">Nothing is wrong with it.</Alert>;
   return (
     <>
       <ul class="findings">
