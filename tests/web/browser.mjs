@@ -64,11 +64,28 @@ export function scene(name, act) {
   });
 }
 
+/** In the page: how much of it has moved without anybody's doing since it was loaded. */
+function countShifts() {
+  window.shifted = 0;
+  new PerformanceObserver((list) => {
+    for (const shift of list.getEntries()) if (!shift.hadRecentInput) window.shifted += shift.value;
+  }).observe({ type: "layout-shift", buffered: true });
+}
+
+/* What browsers' makers call good. */
+const SHIFT_MAX = 0.1;
+
+export async function assertSteady(page) {
+  const shifted = await page.evaluate(() => window.shifted);
+  assert.ok(shifted < SHIFT_MAX, `${page.url()} moved by ${shifted} while it was loaded`);
+}
+
 /** A browser of one person's own. What the page throws, or its policy refuses, is kept in faults. */
 export async function visit(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: "light", ...options });
   context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
+  await page.addInitScript(countShifts);
   visitors.push(page);
   page.faults = [];
   page.strangers = [];

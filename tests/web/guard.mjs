@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import {
-  adminPassword, assertAccessible, assertFits, assertWell, base, loginApi, makeTeam, register, scene, shoot, visit,
+  adminPassword, assertAccessible, assertFits, assertSteady, assertWell, base, loginApi, makeTeam, register, scene, shoot, visit,
 } from "./browser.mjs";
 
 const EVIL = `<img src=x onerror="window.hacked=true">${process.pid}`;
@@ -124,6 +124,19 @@ scene("the first load is light", async () => {
   await page.waitForLoadState("load");
   console.log(`first load: ${bytes} bytes, usable ${Math.round(ready)} ms after its start, with a ${THROTTLE}th of the CPU`);
   assert.ok(bytes < FIRST_LOAD_MAX, `${bytes} bytes, more than ${FIRST_LOAD_MAX}`);
+});
+
+scene("nothing jumps while a page is loaded", async () => {
+  const page = await visit();
+  await loginApi(page, "admin", adminPassword());
+  const places = { "/challenges": "Notes", "/challenges/notes-web": "A place for your notes", "/scoreboard": "Rank", "/admin": "Median start", "/admin/nodes": "healthy" };
+  for (const [path, text] of Object.entries(places)) {
+    await page.goto(`${base}${path}`);
+    await page.getByText(text).first().waitFor();
+    await page.locator(".skeleton").first().waitFor({ state: "detached" });
+    await assertSteady(page);
+  }
+  assertWell(page);
 });
 
 scene("an account, a team and an answer take no mouse, and a small screen is enough", async () => {

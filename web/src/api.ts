@@ -1,5 +1,6 @@
 // The platform's public API, docs/platform-api.md: one call, and what is known of the session.
 
+import { localTimes } from "./format";
 import { createStore } from "./store";
 import type { Me } from "./types";
 
@@ -32,7 +33,7 @@ export function serverNow(): number {
 }
 
 function describe(detail: unknown, status: number): string {
-  if (typeof detail === "string") return detail;
+  if (typeof detail === "string") return localTimes(detail);
   if (Array.isArray(detail))
     return (detail as Fault[])
       .map((fault) => `${fault.loc.slice(1).join(".") || "body"}: ${fault.msg}`)

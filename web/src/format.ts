@@ -8,6 +8,9 @@ export const formatDate = (iso: string | null) => (iso ? DATE.format(new Date(is
 export const formatDay = (iso: string) => DAY.format(new Date(iso));
 export const formatTime = (iso: string | null) => (iso ? TIME.format(new Date(iso)) : "–");
 
+/** A sentence of the platform's, with its times as people here write them. */
+export const localTimes = (text: string) => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (time) => formatDate(time));
+
 /** "59:07", "1:02:30"; never less than nothing. */
 export function formatCountdown(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
@@ -44,6 +47,8 @@ export function formatBytes(bytes: number): string {
   }
   return `${unit > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
+
+export const capitalised = (text: string) => text.slice(0, 1).toUpperCase() + text.slice(1);
 
 export const plural = (count: number, one: string, many = `${one}s`) =>
   `${count} ${count === 1 ? one : many}`;

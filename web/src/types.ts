@@ -144,6 +144,11 @@ export interface Team {
   members: { id: string; name: string; joined_at: string }[];
 }
 
+export interface Division {
+  id: string;
+  name: string;
+}
+
 export interface Competition {
   id: string;
   name: string;
@@ -152,7 +157,7 @@ export interface Competition {
   ends_at: string | null;
   freeze_at: string | null;
   registration: string;
-  divisions?: { id: string; name: string }[];
+  divisions?: Division[];
 }
 
 export interface ScoreHistory {

@@ -238,7 +238,8 @@ async function copyText(text: string) {
 export interface Column<T> {
   name: string;
   cell: (row: T) => ComponentChildren;
-  kind?: "number" | "time" | "wide" | "short" | "rank-column";
+  /** roomy: left out of a compact table where there is little room. */
+  kind?: "number" | "time" | "wide" | "short" | "rank-column" | "roomy";
 }
 
 export function Table<T>(props: {

@@ -166,16 +166,21 @@ function Body({ challenge, reload }: { challenge: Challenge; reload: () => Promi
         </Card>
         <Card title={challenge.questions.length > 1 ? "Questions" : "Your answer"}>
           {who?.team ? (
-            <ul class="questions">
-              {challenge.questions.map((question) => (
-                <QuestionItem
-                  key={question.id}
-                  challenge={challenge.id}
-                  question={question}
-                  onVerdict={reload}
-                />
-              ))}
-            </ul>
+            <>
+              {challenge.attempts > 0 && (
+                <p class="muted small">{`At most ${plural(challenge.attempts, "attempt")} for your team.`}</p>
+              )}
+              <ul class="questions">
+                {challenge.questions.map((question) => (
+                  <QuestionItem
+                    key={question.id}
+                    challenge={challenge.id}
+                    question={question}
+                    onVerdict={reload}
+                  />
+                ))}
+              </ul>
+            </>
           ) : (
             <p>
               <a href="/team">Make or join a team</a> to hand in answers.

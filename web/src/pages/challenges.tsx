@@ -1,7 +1,8 @@
 import { useMemo, useState } from "preact/hooks";
 import { me } from "../api";
+import { CompetitionClock, useCompetition } from "../competition";
 import { useEvent } from "../events";
-import { formatDate, plural } from "../format";
+import { capitalised, formatDate, plural } from "../format";
 import { useGet } from "../resource";
 import type { Params } from "../router";
 import { useStore } from "../store";
@@ -9,6 +10,9 @@ import type { Challenge, InstanceStatus } from "../types";
 import { Alert, Badge, Empty, Loaded, Page, type Tone } from "../ui";
 
 const REFRESH_MS = 10000;
+
+/* Before it begins. */
+const FORBIDDEN = 403;
 
 export const STATUS_TONE: Record<InstanceStatus, Tone> = {
   starting: "busy",
@@ -187,7 +191,13 @@ export function ChallengesPage(_: { params: Params }) {
   useEvent("scoreboard", list.reload);
   const who = useStore(me);
   const challenges = list.data?.challenges ?? [];
-  const lead = list.data ? `${challenges.filter((c) => c.solved).length} of ${challenges.length} solved` : " ";
+  const competition = useCompetition();
+  const lead = (
+    <span class="lead-facts">
+      {list.data && <span>{`${challenges.filter((c) => c.solved).length} of ${challenges.length} solved`}</span>}
+      <CompetitionClock competition={competition} />
+    </span>
+  );
   return (
     <Page title="Challenges" lead={lead}>
       {who && !who.team && (
@@ -195,9 +205,13 @@ export function ChallengesPage(_: { params: Params }) {
           You have no team yet: <a href="/team">make one or join one</a> to start instances and hand in flags.
         </Alert>
       )}
-      <Loaded from={list} lines={8}>
-        {(data) => <Selection challenges={data.challenges} />}
-      </Loaded>
+      {list.error?.status === FORBIDDEN ? (
+        <Empty title={`${capitalised(list.error.message)}.`}>The challenges appear here by themselves.</Empty>
+      ) : (
+        <Loaded from={list} lines={8}>
+          {(data) => <Selection challenges={data.challenges} />}
+        </Loaded>
+      )}
     </Page>
   );
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { call, isOrganiser, me, serverNow } from "../api";
 import { useEvent } from "../events";
-import { formatAgo, formatDate } from "../format";
+import { formatAgo, localTimes } from "../format";
 import { useAction, useGet, useNow } from "../resource";
 import type { Params } from "../router";
 import { createStore, useStore } from "../store";
@@ -29,9 +29,6 @@ function show(toast: Toast) {
 }
 
 const onNotice = (data: unknown) => show(data as Notice);
-
-/** Times stand in it as the platform has them. */
-const localTimes = (text: string) => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (time) => formatDate(time));
 
 function onInstance(data: unknown) {
   const { id, challenge_id, detail } = data as InstanceEvent;

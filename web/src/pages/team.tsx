@@ -1,11 +1,12 @@
 import { useState } from "preact/hooks";
 import { call, learnMe, me, serverNow } from "../api";
+import { useCompetition } from "../competition";
 import { useEvent } from "../events";
 import { formatAgo, formatDate } from "../format";
 import { useAction, useGet, useNow } from "../resource";
 import type { Params } from "../router";
 import { useStore } from "../store";
-import type { Competition, Submission, Team, TeamRecord } from "../types";
+import type { Submission, Team, TeamRecord } from "../types";
 import { Figures } from "./team-record";
 import {
   Badge, Button, Card, ConfirmButton, Copy, Empty, Facts, Failure, Field, Loaded, Page, Table, TextField,
@@ -13,17 +14,6 @@ import {
 } from "../ui";
 
 const REFRESH_MS = 5000;
-
-/** The competition that the platform means where none is named: see docs/platform-api.md. */
-function presentCompetition(all: Competition[], now: number): Competition | undefined {
-  const starts = (c: Competition) => (c.starts_at ? Date.parse(c.starts_at) : -Infinity);
-  const ends = (c: Competition) => (c.ends_at ? Date.parse(c.ends_at) : Infinity);
-  return (
-    all.find((c) => starts(c) <= now && now < ends(c)) ??
-    all.filter((c) => starts(c) > now).sort((a, b) => starts(a) - starts(b))[0] ??
-    all.sort((a, b) => ends(b) - ends(a))[0]
-  );
-}
 
 function DivisionField(props: { divisions: { id: string; name: string }[]; value: string; onText: (id: string) => void }) {
   return (
@@ -43,11 +33,10 @@ function DivisionField(props: { divisions: { id: string; name: string }[]; value
 }
 
 function NewTeam() {
-  const competitions = useGet<{ competitions: Competition[] }>("/competitions");
   const [name, setName] = useState("");
   const [division, setDivision] = useState("");
   const [code, setCode] = useState("");
-  const competition = presentCompetition(competitions.data?.competitions ?? [], serverNow());
+  const competition = useCompetition();
   const divisions = competition?.divisions ?? [];
   const creation = useAction(async () => {
     await call("POST", "/teams", { name, ...(division && { division }), ...(code && { code: code.trim() }) });
