@@ -2,13 +2,19 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/id.h"
 #include "base/own.h"
 #include "base/secret.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdnoreturn.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 
 /*
  * Its addresses and ports are apart from what a node on this host has by default. Nobody but us is
@@ -70,6 +76,93 @@ static int start_daemon(struct test_node *node, const char *token, struct err *e
 	return r;
 }
 
+/* --- the guard ---------------------------------------------------------------------------- */
+
+/* What comes through the leash until we have ended: the node's id, or nothing. */
+static void hear_id(int leash, char id[ID_SIZE])
+{
+	size_t len = 0;
+	ssize_t got;
+
+	while ((got = read(leash, id + len, ID_SIZE - 1 - len)) != 0)
+		if (got > 0)
+			len += (size_t)got;
+		else if (errno != EINTR)
+			break;
+	id[len] = '\0';
+}
+
+/* The kernel ends what a process had in no order that we know: the node may seem to run still. */
+static int clean_up(const char *engine, const char *id)
+{
+	enum { PAUSE_MS = 100, ROUNDS = 100 };
+	struct err e = ERR_INIT;
+	int r = -(int)ERR_CONFLICT;
+
+	for (int i = 0; i < ROUNDS && r == -ERR_CONFLICT; i++) {
+		if (i > 0)
+			nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);
+		r = node_clean_up(engine, id, &e);
+	}
+	return r;
+}
+
+static noreturn void guard(const struct test_node *node, int leash)
+{
+	int nowhere = open("/dev/null", O_RDWR);
+	char id[ID_SIZE];
+	int r = 0;
+
+	setsid(); /* what a terminal tells us is not for it */
+	for (int fd = STDIN_FILENO; nowhere >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(nowhere, fd);
+	hear_id(leash, id);
+	if (*id)
+		r = clean_up(node->options.engine, id);
+	tree_remove(node->state, NULL);
+	_exit(r < 0);
+}
+
+/* To be called while the process has one thread: nobody's lock is left taken in the guard. */
+static int post_guard(struct test_node *node, struct err *e)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_errno(e, ERR_INTERNAL, "make a pipe");
+	node->guard = fork();
+	if (node->guard == 0) {
+		close(ends[1]);
+		guard(node, ends[0]);
+	}
+	close(ends[0]);
+	node->leash = ends[1];
+	if (node->guard < 0) {
+		node->guard = 0;
+		close(ends[1]);
+		return err_errno(e, ERR_INTERNAL, "start a process");
+	}
+	return 0;
+}
+
+static int tell_guard(const struct test_node *node, struct err *e)
+{
+	const char *id = node_daemon_id(node->daemon);
+
+	return write(node->leash, id, strlen(id)) == (ssize_t)strlen(id)
+		       ? 0
+		       : err_errno(e, ERR_INTERNAL, "tell the guard");
+}
+
+static void dismiss_guard(const struct test_node *node)
+{
+	close(node->leash);
+	while (waitpid(node->guard, NULL, 0) < 0 && errno == EINTR)
+		continue;
+}
+
+/* ------------------------------------------------------------------------------------------ */
+
 int test_node_run(struct test_node *node, const char *challenges, const char *policy, int argc,
 		  char **argv, struct err *e)
 {
@@ -80,10 +173,14 @@ int test_node_run(struct test_node *node, const char *challenges, const char *po
 	if (!mkdtemp(node->state))
 		return err_errno(e, ERR_INTERNAL, "make '%s'", node->state);
 	r = make_options(node, challenges, policy, argc, argv, e);
+	if (r == 0)
+		r = post_guard(node, e);
 	if (r < 0)
 		return r;
 	secret_token(token);
 	r = start_daemon(node, token, e);
+	if (r == 0)
+		r = tell_guard(node, e);
 	if (r < 0)
 		return err_wrap(e, "run a node");
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u", node_daemon_port(node->daemon));
@@ -95,7 +192,9 @@ void test_node_close(struct test_node *node)
 	ctfy_rescan_done(&node->known);
 	ctfy_node_client_free(node->client);
 	node_daemon_free(node->daemon);
-	if (*node->state)
+	if (node->guard)
+		dismiss_guard(node);
+	else if (*node->state)
 		tree_remove(node->state, NULL);
 	free(node->words);
 }

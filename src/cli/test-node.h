@@ -9,6 +9,8 @@
 
 #include <ctfy/node_client.h>
 
+#include <sys/types.h>
+
 struct err;
 
 struct test_node {
@@ -19,6 +21,8 @@ struct test_node {
 	struct node_options options;
 	char **words; /* what the options point to */
 	char state[sizeof("/tmp/ctfy-test-XXXXXX")];
+	pid_t guard; /* a process that cleans up after us, however we end; 0: none */
+	int leash;   /* it waits for the end of this */
 };
 
 #define TEST_NODE_INIT \

@@ -100,13 +100,18 @@ static int clean_up(struct engine *engine, const char *node, struct err *e)
 {
 	AUTO(char *, freep) label = strf(LABEL_NODE "=%s", node);
 	const char *const labels[] = { label, NULL };
-	int r;
 
 	if (!label)
 		return err_memory(e);
 	if (is_running(node))
 		return err_set(e, ERR_CONFLICT, "node '%s' is running: end it first", node);
-	r = labelled_remove(engine, LABELLED_ALL, labels, node, e);
+	return labelled_remove(engine, LABELLED_ALL, labels, node, e);
+}
+
+static int clean_named(struct engine *engine, const char *node, struct err *e)
+{
+	int r = clean_up(engine, node, e);
+
 	if (r == 0)
 		printf("node '%s': all of it is gone\n", node);
 	return r;
@@ -135,15 +140,27 @@ static int clean_nodes(struct engine *engine, const struct clean_options *option
 		print_counts(counts);
 	for (int i = 0; r == 0 && i < count; i++)
 		r = json_object_get(counts, nodes[i])
-			    ? clean_up(engine, nodes[i], e)
+			    ? clean_named(engine, nodes[i], e)
 			    : err_set(e, ERR_NOT_FOUND, "this engine has nothing of a node '%s'",
 				      nodes[i]);
 	json_object_foreach (counts, node, unused)
 		if (r == 0 && options->all && !is_running(node))
-			r = clean_up(engine, node, e);
+			r = clean_named(engine, node, e);
 	if (r == 0 && (options->all || count > 0))
 		r = remove_firewall(engine, e);
 	return r;
+}
+
+int node_clean_up(const char *engine_url, const char *node_id, struct err *e)
+{
+	AUTO(struct engine *, engine_closep) engine = NULL;
+	const struct engine_options target = { .url = engine_url };
+	int r;
+
+	r = engine_open(&target, &engine, e);
+	if (r == 0)
+		r = clean_up(engine, node_id, e);
+	return r < 0 ? r : remove_firewall(engine, e);
 }
 
 int node_clean_main(int argc, char **argv)

@@ -117,6 +117,11 @@ uint16_t node_daemon_port(const struct node_daemon *daemon)
 	return http_server_port(daemon->server);
 }
 
+const char *node_daemon_id(const struct node_daemon *daemon)
+{
+	return daemon->node->id;
+}
+
 int node_daemon_clear(struct node_daemon *daemon, struct err *e)
 {
 	struct ctfy_stopped stopped = { 0 };

@@ -19,6 +19,8 @@ struct node_daemon;
 int node_daemon_start(const struct node_options *options, const char *token,
 		      struct node_daemon **ret_daemon, struct err *e);
 uint16_t node_daemon_port(const struct node_daemon *daemon);
+/* What its objects on the engine are labelled with, and node_clean_up() knows it by. */
+const char *node_daemon_id(const struct node_daemon *daemon);
 /* Stops every instance and removes what was kept ready: nothing of it stays on the engine. */
 int node_daemon_clear(struct node_daemon *daemon, struct err *e);
 /* Stops listening and waits for work in progress. Instances go on running. */
@@ -35,5 +37,8 @@ int node_doctor_main(int argc, char **argv);
  * goes for good or its state is lost. Returns the exit status.
  */
 int node_clean_main(int argc, char **argv);
+
+/* The same of one node, quietly. Fails with CONFLICT while it runs, or ENGINE. */
+int node_clean_up(const char *engine_url, const char *node_id, struct err *e);
 
 #endif

@@ -2,6 +2,7 @@
 """`ctfy challenge test` on a real engine: it tells who solved what, and leaves nothing behind."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -174,6 +175,18 @@ class Trial(harness.NodeTest):
             out, err = ran.communicate(timeout=120)
         self.assertEqual(ran.returncode, 130, err)
         self.assertIn("failed at solve: interrupted", out)
+
+    def test_killed_it_leaves_nothing_either(self):
+        name = self.challenge(solver="#!/bin/sh\n: > solving\nexec sleep 30\n")
+        with self.begin(name) as ran:
+            harness.wait_for((self.root / name / "solving").exists, 120, "the solver's start")
+            state, = {str(Path(os.readlink(fd)).parent) for fd in Path(f"/proc/{ran.pid}/fd").iterdir()
+                      if os.readlink(fd).endswith("/node.db")}
+            ran.kill()
+        harness.wait_for(lambda: engine.objects(f"{harness.LABEL_CHALLENGE}={name}")["container"] == {}, 120,
+                         "an end of what it started")
+        harness.wait_for(lambda: harness.labels_within(self.subnets) == set(), 120, "an end of its networks")
+        harness.wait_for(lambda: not os.path.exists(state), 120, "an end of its state")
 
     def test_somebody_elses_node(self):
         name = self.challenge()
