@@ -12,6 +12,7 @@
 
 enum {
 	TIMEOUT_MS = 60000,
+	PING_TIMEOUT_MS = 10000, /* it takes the engine a few milliseconds on a busy host, too */
 	MAX_IDLE = 32, /* connections: as many starts as an engine can well do at once */
 };
 
@@ -211,6 +212,8 @@ int engine_ping(struct engine *engine, struct err *e)
 	AUTO(struct request, request_done) req;
 
 	request_begin(&req, engine, "GET", "/_ping");
+	if (req.call.timeout_ms > PING_TIMEOUT_MS)
+		req.call.timeout_ms = PING_TIMEOUT_MS;
 	return request_run(&req, NULL, e);
 }
 

@@ -21,7 +21,7 @@
 #include <time.h>
 
 enum {
-	REAP_MS = 250,
+	ROUND_MS = 250,
 	PING_MS = 5000,
 	PING_LOST_MS = 1000,
 	/* A call that a killed node had sent may take effect after its successor has cleaned up. */
@@ -31,11 +31,12 @@ enum {
 
 struct keeper {
 	struct node *node;
-	pthread_t thread;
+	pthread_t watch_thread, tidy_thread;
 	pthread_mutex_t lock;
 	pthread_cond_t stop_asked;
 	bool stopping;
-	int64_t next_ping, next_revival, next_sweep; /* monotonic */
+	int64_t next_ping, next_revival; /* monotonic; of the watch's thread */
+	int64_t next_sweep;              /* monotonic; of the tidying one */
 };
 
 /* Whether a job is to be begun for it now; one at a time. */
@@ -184,16 +185,23 @@ static void fill_pool(struct node *node)
 		log_warn("make a network ready: %s", e.msg);
 }
 
-static void make_round(struct keeper *keeper)
+static void watch_round(struct keeper *keeper)
 {
 	int64_t now = clock_monotonic_ms();
 
 	reap(keeper->node);
 	if (is_ping_due(keeper, now))
 		ping(keeper, now);
-	if (!atomic_load(&keeper->node->engine_lost))
-		fill_pool(keeper->node);
-	if (now >= keeper->next_sweep && !atomic_load(&keeper->node->engine_lost)) {
+}
+
+static void tidy_round(struct keeper *keeper)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (atomic_load(&keeper->node->engine_lost))
+		return;
+	fill_pool(keeper->node);
+	if (now >= keeper->next_sweep) {
 		sweep(keeper->node);
 		keeper->next_sweep = now + SWEEP_MS;
 	}
@@ -205,7 +213,7 @@ static bool wait_round(struct keeper *keeper)
 	bool go_on;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += REAP_MS * 1000000L;
+	until.tv_nsec += ROUND_MS * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&keeper->lock);
@@ -216,19 +224,56 @@ static bool wait_round(struct keeper *keeper)
 	return go_on;
 }
 
-static void *keep(void *cookie)
+static void *watch(void *cookie)
 {
 	struct keeper *keeper = cookie;
 
 	do
-		make_round(keeper);
+		watch_round(keeper);
 	while (wait_round(keeper));
 	return NULL;
+}
+
+static void *tidy(void *cookie)
+{
+	struct keeper *keeper = cookie;
+
+	do
+		tidy_round(keeper);
+	while (wait_round(keeper));
+	return NULL;
+}
+
+static void ask_to_stop(struct keeper *keeper)
+{
+	pthread_mutex_lock(&keeper->lock);
+	keeper->stopping = true;
+	pthread_cond_broadcast(&keeper->stop_asked);
+	pthread_mutex_unlock(&keeper->lock);
+}
+
+static int start_threads(struct keeper *keeper, struct err *e)
+{
+	if (pthread_create(&keeper->watch_thread, NULL, watch, keeper) != 0)
+		return err_set(e, ERR_INTERNAL, "start the keeper's thread");
+	if (pthread_create(&keeper->tidy_thread, NULL, tidy, keeper) == 0)
+		return 0;
+	ask_to_stop(keeper);
+	pthread_join(keeper->watch_thread, NULL);
+	return err_set(e, ERR_INTERNAL, "start the keeper's second thread");
+}
+
+static void keeper_free(struct keeper *keeper)
+{
+	pthread_cond_destroy(&keeper->stop_asked);
+	pthread_mutex_destroy(&keeper->lock);
+	free(keeper);
 }
 
 int keeper_start(struct node *node, struct keeper **ret_keeper, struct err *e)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
+	int r;
 
 	if (!keeper)
 		return err_memory(e);
@@ -236,24 +281,20 @@ int keeper_start(struct node *node, struct keeper **ret_keeper, struct err *e)
 	keeper->next_sweep = clock_monotonic_ms() + FIRST_SWEEP_MS;
 	pthread_mutex_init(&keeper->lock, NULL);
 	cond_init_monotonic(&keeper->stop_asked);
-	if (pthread_create(&keeper->thread, NULL, keep, keeper) != 0) {
-		free(keeper);
-		return err_set(e, ERR_INTERNAL, "start the keeper's thread");
-	}
-	*ret_keeper = keeper;
-	return 0;
+	r = start_threads(keeper, e);
+	if (r < 0)
+		keeper_free(keeper);
+	else
+		*ret_keeper = keeper;
+	return r;
 }
 
 void keeper_stop(struct keeper *keeper)
 {
 	if (!keeper)
 		return;
-	pthread_mutex_lock(&keeper->lock);
-	keeper->stopping = true;
-	pthread_cond_broadcast(&keeper->stop_asked);
-	pthread_mutex_unlock(&keeper->lock);
-	pthread_join(keeper->thread, NULL);
-	pthread_cond_destroy(&keeper->stop_asked);
-	pthread_mutex_destroy(&keeper->lock);
-	free(keeper);
+	ask_to_stop(keeper);
+	pthread_join(keeper->watch_thread, NULL);
+	pthread_join(keeper->tidy_thread, NULL);
+	keeper_free(keeper);
 }

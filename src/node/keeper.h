@@ -1,6 +1,7 @@
 /*
- * The keeper: the node's one background thread. It ends what is over its time, retries teardowns,
- * sweeps up orphans, and looks whether the engine answers.
+ * The keeper: what the node does by itself, in two threads. One ends what is over its time, retries
+ * teardowns, and looks whether the engine answers. The other makes networks ready and sweeps up
+ * orphans, and may be held up by an engine that hangs.
  */
 #ifndef NODE_KEEPER_H
 #define NODE_KEEPER_H
@@ -10,7 +11,7 @@ struct keeper;
 struct node;
 
 int keeper_start(struct node *node, struct keeper **ret_keeper, struct err *e);
-/* Stops the thread and waits for it. */
+/* Stops the threads and waits for them. */
 void keeper_stop(struct keeper *keeper);
 
 #endif

@@ -78,6 +78,13 @@ class OwnEngine:
         # the next dockerd would wait for it.
         os.unlink(os.path.join(self.dir, "exec/containerd/containerd.pid"))
 
+    def freeze(self):
+        """It is there, and takes connections, and answers nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def restart(self, killed=False):
         self.kill() if killed else self.stop()
         self.start()

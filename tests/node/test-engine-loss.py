@@ -86,6 +86,23 @@ class WithoutLiveRestore(EngineLossTest):
         self.assertAnswers(row, spec)
         self.assertEndsCleanly(row)
 
+    def test_an_engine_that_hangs_is_told_and_ends_no_instance(self):
+        row, spec = self.begin_web()
+        before = self.containers_of(row)
+        def status():
+            return self.node.call("GET", "/health").json["status"]
+        self.own.freeze()
+        try:
+            wait_for(lambda: status() != "ok", 60, lambda: f"the engine is missed: {self.node.log()}")
+            self.assertAnswers(row, spec)
+        finally:
+            self.own.thaw()
+        wait_for(lambda: status() == "ok", 60, lambda: f"the engine is there again: {self.node.log()}")
+        self.wait_running(row)
+        self.assertAnswers(row, spec)
+        self.assertEqual(self.containers_of(row), before)
+        self.assertEndsCleanly(row)
+
     def test_its_time_is_over_while_the_engine_is_away(self):
         row, _ = self.node.begin("web", ttl=5)
         label = self.node.label()
