@@ -7,8 +7,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
-#include "base/work.h"
 #include "http/call.h"
+#include "platform/pacer.h"
 #include "platform/rows.h"
 #include "platform/schema.h"
 #include "platform/stock.h"
@@ -16,10 +16,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
-/* How long a node that isn't well waits for its next heartbeat, at most. */
-enum { HEARTBEAT_UNWELL_MS = 1000 };
+enum {
+	HEARTBEAT_UNWELL_MS = 1000, /* at most, to the next heartbeat of a node that isn't well */
+	BEGIN_WITHIN_MS = 500,      /* all of them, when the platform begins */
+};
 
 /* Every so many heartbeats a node is asked for its stock, too: from the second on. */
 enum { STOCK_EVERY = 6, STOCK_TIMEOUT_S = 10 };
@@ -44,8 +45,10 @@ struct node {
 	struct http_client *wire;
 	atomic_int holders;
 
+	struct pace heartbeat;
+	unsigned beats; /* that were answered well */
+
 	pthread_mutex_t lock; /* of what follows */
-	pthread_cond_t wake;
 	bool ending;
 	bool drained;
 	struct report report;
@@ -53,7 +56,7 @@ struct node {
 
 struct nodes {
 	struct nodes_options options;
-	struct work *heartbeats;
+	struct pacer *heartbeats;
 	pthread_mutex_t lock; /* of the list */
 	struct node *first;
 	bool beating;
@@ -94,7 +97,6 @@ void node_drop(struct node *node)
 	ctfy_node_client_free(node->client);
 	http_client_free(node->wire);
 	report_done(&node->report);
-	pthread_cond_destroy(&node->wake);
 	pthread_mutex_destroy(&node->lock);
 	free(node->id);
 	free(node->name);
@@ -106,17 +108,6 @@ static struct node *hold(struct node *node)
 {
 	atomic_fetch_add(&node->holders, 1);
 	return node;
-}
-
-static void init_wake(struct node *node)
-{
-	pthread_condattr_t attr;
-
-	pthread_mutex_init(&node->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&node->wake, &attr);
-	pthread_condattr_destroy(&attr);
 }
 
 /* Both ways to call it. */
@@ -145,7 +136,7 @@ static int make_node(struct nodes *nodes, const char *id, const char *name, cons
 
 	if (!node)
 		return err_memory(e);
-	init_wake(node);
+	pthread_mutex_init(&node->lock, NULL);
 	node->holders = 1;
 	node->nodes = nodes;
 	node->id = strdup(id);
@@ -260,50 +251,60 @@ static void ask_for_stock(struct node *node)
 	ctfy_image_rows_done(&pulls);
 }
 
-static void wait_for_next(struct node *node, enum node_state state)
+/* Every node has its own place within a time, so that hundreds aren't asked at one moment. */
+static int64_t phase(const struct node *node, int64_t ms)
+{
+	uint32_t hash = 2166136261u;
+
+	for (const char *c = node->id; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * 16777619u;
+	return hash % ms;
+}
+
+static int64_t next_beat_in(const struct node *node, enum node_state state)
 {
 	int64_t ms = node->nodes->options.heartbeat_ms;
-	struct timespec until;
 
-	if (state != NODE_HEALTHY && ms > HEARTBEAT_UNWELL_MS)
-		ms = HEARTBEAT_UNWELL_MS;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	while (!node->ending && pthread_cond_timedwait(&node->wake, &node->lock, &until) == 0)
-		continue;
+	if (state != NODE_HEALTHY)
+		return ms < HEARTBEAT_UNWELL_MS ? ms : HEARTBEAT_UNWELL_MS;
+	return node->beats == 1 ? phase(node, ms) : ms;
 }
 
-static void beat_for_life(void *cookie)
+static bool is_ending(struct node *node)
 {
-	AUTO(struct node *, node_dropp) node = cookie;
-	const struct nodes_options *options = &node->nodes->options;
-	unsigned beats = 0;
+	bool ending;
 
 	pthread_mutex_lock(&node->lock);
-	while (!node->ending) {
-		enum node_state state;
-
-		pthread_mutex_unlock(&node->lock);
-		state = beat(node);
-		if (options->beaten)
-			options->beaten(options->cookie, node->id, state);
-		if (state == NODE_HEALTHY && beats++ % STOCK_EVERY == 1)
-			ask_for_stock(node);
-		pthread_mutex_lock(&node->lock);
-		wait_for_next(node, state);
-	}
+	ending = node->ending;
 	pthread_mutex_unlock(&node->lock);
+	return ending;
 }
 
-static int begin_heartbeat(struct node *node, struct err *e)
+static int64_t serve_heartbeat(struct pace *pace)
 {
-	int r = work_start(node->nodes->heartbeats, beat_for_life, hold(node), e);
+	struct node *node =
+		(struct node *)(void *)((char *)pace - offsetof(struct node, heartbeat));
+	const struct nodes_options *options = &node->nodes->options;
+	enum node_state state;
 
+	if (is_ending(node)) {
+		node_drop(node);
+		return PACE_OVER;
+	}
+	state = beat(node);
+	if (options->beaten)
+		options->beaten(options->cookie, node->id, state);
+	if (state == NODE_HEALTHY && node->beats++ % STOCK_EVERY == 1)
+		ask_for_stock(node);
+	return next_beat_in(node, state);
+}
+
+static int begin_heartbeat(struct node *node, int64_t in_ms, struct err *e)
+{
+	int r;
+
+	node->heartbeat.round = serve_heartbeat;
+	r = pacer_add(node->nodes->heartbeats, &hold(node)->heartbeat, in_ms, e);
 	if (r < 0)
 		node_drop(node);
 	return r;
@@ -313,8 +314,8 @@ static void end_heartbeat(struct node *node)
 {
 	pthread_mutex_lock(&node->lock);
 	node->ending = true;
-	pthread_cond_signal(&node->wake);
 	pthread_mutex_unlock(&node->lock);
+	pacer_hurry(node->nodes->heartbeats, &node->heartbeat);
 }
 
 /* The list */
@@ -344,7 +345,7 @@ static int put_node(struct nodes *nodes, struct node *node, struct err *e)
 	node->next = nodes->first;
 	nodes->first = node;
 	if (nodes->beating)
-		r = begin_heartbeat(node, e);
+		r = begin_heartbeat(node, 0, e);
 	pthread_mutex_unlock(&nodes->lock);
 	if (before)
 		end_heartbeat(before);
@@ -408,7 +409,7 @@ int nodes_new(const struct nodes_options *options, struct nodes **ret_nodes, str
 		return err_memory(e);
 	nodes->options = *options;
 	pthread_mutex_init(&nodes->lock, NULL);
-	r = work_new(&nodes->heartbeats, e);
+	r = pacer_new(&nodes->heartbeats, e);
 	if (r == 0)
 		r = load(nodes, e);
 	if (r < 0) {
@@ -426,7 +427,7 @@ int nodes_begin(struct nodes *nodes, struct err *e)
 	pthread_mutex_lock(&nodes->lock);
 	nodes->beating = true;
 	for (struct node *node = nodes->first; r == 0 && node; node = node->next)
-		r = begin_heartbeat(node, e);
+		r = begin_heartbeat(node, phase(node, BEGIN_WITHIN_MS), e);
 	pthread_mutex_unlock(&nodes->lock);
 	return r;
 }
@@ -438,7 +439,7 @@ void nodes_end(struct nodes *nodes)
 	for (struct node *node = nodes->first; node; node = node->next)
 		end_heartbeat(node);
 	pthread_mutex_unlock(&nodes->lock);
-	work_wait(nodes->heartbeats);
+	pacer_wait(nodes->heartbeats);
 }
 
 void nodes_free(struct nodes *nodes)
@@ -447,7 +448,7 @@ void nodes_free(struct nodes *nodes)
 		return;
 	if (nodes->heartbeats)
 		nodes_end(nodes);
-	work_free(nodes->heartbeats);
+	pacer_free(nodes->heartbeats);
 	while (nodes->first) {
 		struct node *node = nodes->first;
 

@@ -1,9 +1,9 @@
 /*
  * The nodes the platform knows, each with a client and a heartbeat of its own.
  *
- * Every node is beaten by its own thread, so that a slow one delays no other. A node that is
- * registered again (a new address, a new token) or removed is replaced as a whole: whoever holds
- * the old one may finish its call.
+ * A heartbeat that takes long holds a thread of its own, so that a slow node delays no other; where
+ * all answer at once a few threads beat them all. A node that is registered again (a new address, a
+ * new token) or removed is replaced as a whole: whoever holds the old one may finish its call.
  */
 #ifndef PLATFORM_NODE_H
 #define PLATFORM_NODE_H
@@ -50,7 +50,7 @@ struct nodes_options {
 	int64_t heartbeat_ms;         /* between two heartbeats of a node */
 	int64_t heartbeat_timeout_ms; /* most time for one */
 	const char *ca_file;          /* PEM, for nodes with https; NULL: the system's */
-	/* After each heartbeat, on the node's own thread. */
+	/* After each heartbeat, on its thread. */
 	void (*beaten)(void *cookie, const char *node_id, enum node_state state);
 	void *cookie;
 };

@@ -30,7 +30,7 @@ struct item {
 
 /* One node's instances. Lives as long as the settler. */
 struct lane {
-	struct lane *next;
+	struct lane *next; /* in its bucket */
 	struct settler *settler;
 	char *node_id;
 	struct item *first, **last;
@@ -45,8 +45,8 @@ struct settler {
 	struct nodes *nodes;
 	struct work *work;
 	pthread_mutex_t lock; /* of all that follows */
-	struct item *buckets[BUCKETS];
-	struct lane *lanes;
+	struct item *items[BUCKETS];
+	struct lane *lanes[BUCKETS];
 	bool ending;
 };
 
@@ -85,9 +85,20 @@ void settler_end(struct settler *settler)
 	pthread_mutex_lock(&settler->lock);
 	settler->ending = true;
 	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct item *item = settler->buckets[i]; item; item = item->next)
+		for (struct item *item = settler->items[i]; item; item = item->next)
 			pthread_cond_broadcast(&item->ended);
 	pthread_mutex_unlock(&settler->lock);
+}
+
+static void free_lanes(struct lane *lane)
+{
+	while (lane) {
+		struct lane *next = lane->next;
+
+		free(lane->node_id);
+		free(lane);
+		lane = next;
+	}
 }
 
 void settler_free(struct settler *settler)
@@ -97,34 +108,34 @@ void settler_free(struct settler *settler)
 	settler_end(settler);
 	work_free(settler->work);
 	for (size_t i = 0; i < BUCKETS; i++) {
-		while (settler->buckets[i]) {
-			struct item *item = settler->buckets[i];
+		while (settler->items[i]) {
+			struct item *item = settler->items[i];
 
-			settler->buckets[i] = item->next;
+			settler->items[i] = item->next;
 			item_free(item);
 		}
 	}
-	while (settler->lanes) {
-		struct lane *lane = settler->lanes;
-
-		settler->lanes = lane->next;
-		free(lane->node_id);
-		free(lane);
-	}
+	for (size_t i = 0; i < BUCKETS; i++)
+		free_lanes(settler->lanes[i]);
 	pthread_mutex_destroy(&settler->lock);
 	free(settler);
 }
 
 /* Items and lanes: the lock is held, but for the two that want something. */
 
-static struct item **find_item(struct settler *settler, const char *id)
+static size_t bucket_of(const char *id)
 {
 	uint32_t hash = 2166136261u;
-	struct item **at;
 
 	for (const char *c = id; *c; c++)
 		hash = (hash ^ (unsigned char)*c) * 16777619u;
-	at = &settler->buckets[hash % BUCKETS];
+	return hash % BUCKETS;
+}
+
+static struct item **find_item(struct settler *settler, const char *id)
+{
+	struct item **at = &settler->items[bucket_of(id)];
+
 	while (*at && strcmp((*at)->id, id) != 0)
 		at = &(*at)->next;
 	return at;
@@ -134,9 +145,10 @@ static struct item **find_item(struct settler *settler, const char *id)
  */
 static struct lane *get_lane(struct settler *settler, const char *node_id)
 {
+	struct lane **first = &settler->lanes[bucket_of(node_id)];
 	struct lane *lane;
 
-	for (lane = settler->lanes; lane; lane = lane->next)
+	for (lane = *first; lane; lane = lane->next)
 		if (strcmp(lane->node_id, node_id) == 0)
 			return lane;
 	lane = calloc(1, sizeof(*lane));
@@ -150,8 +162,8 @@ static struct lane *get_lane(struct settler *settler, const char *node_id)
 	lane->settler = settler;
 	lane->last = &lane->first;
 	lane->retry = lane->sweep = true;
-	lane->next = settler->lanes;
-	settler->lanes = lane;
+	lane->next = *first;
+	*first = lane;
 	return lane;
 }
 

@@ -10,6 +10,7 @@
 #include "platform/instance.h"
 #include "platform/name.h"
 #include "platform/node.h"
+#include "platform/pacer.h"
 #include "platform/rows.h"
 #include "platform/scheduler.h"
 #include "platform/schema.h"
@@ -24,6 +25,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* The platform's rules, and what its store holds to, without HTTP and without nodes. */
 
@@ -1110,9 +1112,141 @@ TEST(right_answers_at_once_give_one_first_blood_and_one_solve_a_team)
 	CHECK_EQ(kept, 16);
 }
 
+/* Paces */
+
+enum { PACING_PATIENCE_S = 60, QUICK_ROUNDS = 5, PACES = 200 };
+
+static const int64_t an_hour_ms = 3600 * 1000;
+
+struct runner {
+	struct pace pace;
+	struct track *track;
+	int64_t next_ms; /* after a round */
+	int rounds;
+	bool leaves; /* with its next round */
+	bool stays;  /* in a round, until the others have run QUICK_ROUNDS */
+};
+
+struct track {
+	struct pacer *pacer;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	int rounds; /* of those that don't stay */
+	bool waited_in_vain;
+};
+
+/* The lock is held. */
+static bool wait_for_rounds(struct track *track, int rounds)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += PACING_PATIENCE_S;
+	while (track->rounds < rounds)
+		if (pthread_cond_timedwait(&track->changed, &track->lock, &until) != 0)
+			return false;
+	return true;
+}
+
+static int64_t run_once(struct pace *pace)
+{
+	struct runner *runner = (struct runner *)(void *)pace;
+	struct track *track = runner->track;
+	int64_t next;
+
+	pthread_mutex_lock(&track->lock);
+	runner->rounds++;
+	if (runner->stays && !runner->leaves)
+		track->waited_in_vain |= !wait_for_rounds(track, QUICK_ROUNDS);
+	else
+		track->rounds++;
+	pthread_cond_broadcast(&track->changed);
+	next = runner->leaves ? PACE_OVER : runner->next_ms;
+	pthread_mutex_unlock(&track->lock);
+	return next;
+}
+
+static void begin_runner(struct runner *runner, struct track *track, int64_t next_ms, bool stays)
+{
+	struct err e = ERR_INIT;
+
+	*runner = (struct runner){
+		.pace = { .round = run_once }, .track = track, .next_ms = next_ms, .stays = stays
+	};
+	CHECK_EQ(pacer_add(track->pacer, &runner->pace, 0, &e), 0);
+}
+
+static void end_runner(struct runner *runner)
+{
+	pthread_mutex_lock(&runner->track->lock);
+	runner->leaves = true;
+	pthread_mutex_unlock(&runner->track->lock);
+	pacer_hurry(runner->track->pacer, &runner->pace);
+}
+
+static void begin_track(struct track *track)
+{
+	struct err e = ERR_INIT;
+
+	*track = (struct track){ .pacer = NULL };
+	pthread_mutex_init(&track->lock, NULL);
+	pthread_cond_init(&track->changed, NULL);
+	CHECK_EQ(pacer_new(&track->pacer, &e), 0);
+}
+
+static void end_track(struct track *track)
+{
+	pacer_free(track->pacer);
+	pthread_cond_destroy(&track->changed);
+	pthread_mutex_destroy(&track->lock);
+}
+
+TEST(a_round_that_takes_long_delays_no_other)
+{
+	AUTO(struct track, end_track) track;
+	struct runner slow[3], quick;
+
+	begin_track(&track);
+	for (size_t i = 0; i < ARRAY_SIZE(slow); i++)
+		begin_runner(&slow[i], &track, an_hour_ms, true);
+	begin_runner(&quick, &track, 1, false);
+	pthread_mutex_lock(&track.lock);
+	CHECK(wait_for_rounds(&track, QUICK_ROUNDS));
+	pthread_mutex_unlock(&track.lock);
+	for (size_t i = 0; i < ARRAY_SIZE(slow); i++)
+		end_runner(&slow[i]);
+	end_runner(&quick);
+	pacer_wait(track.pacer);
+	CHECK(!track.waited_in_vain);
+}
+
+TEST(who_is_hurried_runs_at_once_however_many_wait)
+{
+	AUTO(struct track, end_track) track;
+	static struct runner runners[PACES];
+
+	begin_track(&track);
+	for (size_t i = 0; i < PACES; i++)
+		begin_runner(&runners[i], &track, an_hour_ms, false);
+	pthread_mutex_lock(&track.lock);
+	CHECK(wait_for_rounds(&track, PACES));
+	pthread_mutex_unlock(&track.lock);
+	pacer_hurry(track.pacer, &runners[PACES / 2].pace);
+	pthread_mutex_lock(&track.lock);
+	CHECK(wait_for_rounds(&track, PACES + 1));
+	pthread_mutex_unlock(&track.lock);
+	CHECK_EQ(runners[PACES / 2].rounds, 2);
+	for (size_t i = 0; i < PACES; i++)
+		end_runner(&runners[i]);
+	pacer_wait(track.pacer);
+	CHECK_EQ(track.rounds, 2 * PACES + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(a_round_that_takes_long_delays_no_other),
+		T(who_is_hurried_runs_at_once_however_many_wait),
 		T(a_node_is_lost_after_three_misses_and_answers_twice_to_be_healthy),
 		T(a_node_that_says_it_is_unwell_is_degraded_but_never_lost),
 		T(a_static_challenge_keeps_its_value),
