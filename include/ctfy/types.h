@@ -86,8 +86,11 @@ struct ctfy_rescan {
 	size_t removed_count;
 	char **changed; /* of ctfy's own nodes only */
 	size_t changed_count;
-	struct ctfy_challenge_error *errors;
+	struct ctfy_challenge_error *errors; /* specs that do not load */
 	size_t error_count;
+	/* Known, but no instance of them would start; of ctfy's own nodes only. */
+	struct ctfy_challenge_error *unstartable;
+	size_t unstartable_count;
 };
 
 /* One challenge's images: built_at for builds, pulled_at for pulls. */

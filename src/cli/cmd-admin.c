@@ -457,20 +457,26 @@ static int enable_user(struct cli *cli, char **argv, struct err *e)
 	return set_disabled(cli, argv[0], false, e);
 }
 
-static void print_rescan(const char *who, const json_t *rescan)
+static void print_faults(const json_t *faults, const char *what)
 {
-	json_t *error;
+	const json_t *fault;
 	size_t i;
 
+	json_array_foreach (faults, i, fault) {
+		printf("  %s%s: ", text_of(fault, "path"), what);
+		print_text(text_of(fault, "detail"));
+		putchar('\n');
+	}
+}
+
+static void print_rescan(const char *who, const json_t *rescan)
+{
 	printf("%s: %lld challenges, %zu added, %zu removed\n", who,
 	       (long long)number_of(rescan, "total"),
 	       json_array_size(json_object_get(rescan, "added")),
 	       json_array_size(json_object_get(rescan, "removed")));
-	json_array_foreach (json_object_get(rescan, "errors"), i, error) {
-		printf("  %s: ", text_of(error, "path"));
-		print_text(text_of(error, "detail"));
-		putchar('\n');
-	}
+	print_faults(json_object_get(rescan, "errors"), "");
+	print_faults(json_object_get(rescan, "unstartable"), " would not start");
 }
 
 static int rescan(struct cli *cli, char **argv, struct err *e)

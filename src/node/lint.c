@@ -9,6 +9,7 @@
 #include "node/node.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct round {
 	struct node *node;
@@ -19,16 +20,23 @@ struct round {
 };
 
 /* The policy is held for one challenge at a time: a reload waits no longer than that. */
+static int lint_one(struct node *node, const char *dir, const char *name,
+		    struct lint_result *ret_result, struct err *e)
+{
+	int r;
+
+	pthread_rwlock_rdlock(&node->config);
+	r = lint_challenge(dir, name, node->policy, ret_result, e);
+	pthread_rwlock_unlock(&node->config);
+	return r;
+}
+
 static int lint_dir(void *cookie, const char *dir)
 {
 	AUTO(struct lint_result, lint_result_done) result = { .path = dir };
 	struct round *round = cookie;
-	int r;
+	int r = lint_one(round->node, dir, path_relative(dir, round->root), &result, round->e);
 
-	pthread_rwlock_rdlock(&round->node->config);
-	r = lint_challenge(dir, path_relative(dir, round->root), round->node->policy, &result,
-			   round->e);
-	pthread_rwlock_unlock(&round->node->config);
 	if (r < 0)
 		return r;
 	lint_totals_add(&round->totals, &result);
@@ -81,4 +89,47 @@ int node_lint_all(struct node *node, json_t **ret_json, struct err *e)
 	}
 	json_decref(round.rows);
 	return r;
+}
+
+/* --- what would not start ----------------------------------------------------------------- */
+
+struct survey {
+	struct node *node;
+	const char *root;
+	struct ctfy_rescan *rescan;
+	struct err *e;
+};
+
+static int add_unstartable(struct ctfy_rescan *rescan, const char *dir, const char *why)
+{
+	struct ctfy_challenge_error *rows =
+		realloc(rescan->unstartable, (rescan->unstartable_count + 1) * sizeof(*rows));
+
+	if (!rows)
+		return -1;
+	rescan->unstartable = rows;
+	rows[rescan->unstartable_count++] =
+		(struct ctfy_challenge_error){ .path = strdup(dir), .detail = strdup(why) };
+	return 0;
+}
+
+static int survey_dir(void *cookie, const char *dir)
+{
+	AUTO(struct lint_result, lint_result_done) result = { .path = dir };
+	struct survey *survey = cookie;
+	struct err why = ERR_INIT;
+	int r = lint_one(survey->node, dir, path_relative(dir, survey->root), &result, survey->e);
+
+	if (r < 0 || !result.challenge || result.outcome == LINT_FINE)
+		return r;
+	problems_error(&result.problems, &why);
+	return add_unstartable(survey->rescan, dir, why.msg) < 0 ? err_memory(survey->e) : 0;
+}
+
+int node_lint_unstartable(struct node *node, struct ctfy_rescan *rescan, struct err *e)
+{
+	const char *root = node->options->challenges;
+	struct survey survey = { node, root, rescan, e };
+
+	return challenge_walk(root, survey_dir, &survey, e);
 }

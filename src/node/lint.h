@@ -5,6 +5,7 @@
 #ifndef NODE_LINT_H
 #define NODE_LINT_H
 
+#include <ctfy/types.h>
 #include <jansson.h>
 
 struct err;
@@ -15,5 +16,8 @@ int node_lint(struct node *node, const char *challenge_id, json_t **ret_json, st
 
 /* {challenges: [...], totals} of every folder, in the order of their paths. */
 int node_lint_all(struct node *node, json_t **ret_json, struct err *e);
+
+/* Adds challenges that load, but of which no instance would start, with the first reason. */
+int node_lint_unstartable(struct node *node, struct ctfy_rescan *rescan, struct err *e);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "node/catalogue.h"
 #include "node/instance.h"
+#include "node/lint.h"
 #include "node/metrics.h"
 #include "node/node.h"
 #include "node/roster.h"
@@ -72,6 +73,8 @@ static int serve_rescan(void *ctx, struct http_req *req, struct http_res *res, s
 	r = catalogue_rescan(node->catalogue, &rescan, e);
 	if (r == 0)
 		warm_review(node->warm);
+	if (r == 0)
+		r = node_lint_unstartable(node, &rescan, e);
 	if (r == 0)
 		r = http_send(res, 200, rescan_fields, &rescan);
 	fields_done(rescan_fields, &rescan);

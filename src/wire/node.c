@@ -43,6 +43,8 @@ const struct field rescan_fields[] = {
 	FIELD_STRINGS_OF(struct ctfy_rescan, changed, changed_count, FIELD_LOOSE),
 	FIELD_LIST_OF(struct ctfy_rescan, errors, error_count, struct ctfy_challenge_error,
 		      challenge_error_fields, 0),
+	FIELD_LIST_OF(struct ctfy_rescan, unstartable, unstartable_count,
+		      struct ctfy_challenge_error, challenge_error_fields, FIELD_OPTIONAL),
 	FIELDS_END,
 };
 

@@ -442,7 +442,11 @@ class Whole(ContractTest):
         shutil.copytree(os.path.join(node.challenges, "plain"), folder)
         with open(os.path.join(folder, "compose.yml"), "a") as file:
             file.write("    privileged: true\n    imagine: x\n")
-        self.assertEqual(self.told(RESCAN, "rescan_challenges")["added"], ["wrong"])
+        rescan = self.told(RESCAN, "rescan_challenges")
+        self.assertEqual((rescan["added"], rescan["errors"]), (["wrong"], []))
+        unstartable, = rescan["unstartable"]
+        self.assertEqual(unstartable["path"], folder)
+        self.assertRegex(unstartable["detail"], r"^wrong/compose.yml:\d+:\d+: error: services.one.imagine: unknown key$")
         written = json.loads(subprocess.run([harness.CTFY, "challenge", "lint", "--json", "wrong"],
                                             cwd=node.challenges, stdout=subprocess.PIPE, check=False).stdout)
         told = self.told(LINT, "lint_challenge", "wrong")

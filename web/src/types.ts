@@ -378,6 +378,7 @@ export interface Rescan {
   removed: string[];
   changed: string[];
   errors: { path: string; detail: string }[];
+  unstartable?: { path: string; detail: string }[];
 }
 
 export interface ImageRow {

@@ -19,6 +19,11 @@ function Changes({ rescan }: { rescan: Rescan }) {
         {plural(rescan.total, "challenge")}
         {told.map((what) => `, ${what}: ${rescan[what].join(", ")}`)}
       </p>
+      {rescan.unstartable && (
+        <p>
+          {plural(rescan.unstartable.length, "challenge")} would not start: <a href="/admin/checks">Checks</a> say why.
+        </p>
+      )}
       {rescan.errors.map((error) => (
         <Alert key={error.path}>
           <strong>{error.path}</strong> {error.detail}
