@@ -237,6 +237,10 @@ struct ctfy_agent {
 	size_t command_count;
 	const struct ctfy_variable *env; /* beside the runtime's */
 	size_t env_count;
+	/* With both it may submit by the node: CTFY_URL and CTFY_TOKEN are set. NULL: it may not.
+	 */
+	const char *platform_url;
+	const char *platform_token; /* for this instance alone; the agent never sees it */
 };
 
 /*

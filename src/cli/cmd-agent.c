@@ -13,7 +13,7 @@ enum { ENV_FILE_MAX = 1 << 20, LINE_MAX_BYTES = 8 << 20, NO_CODE = -1 };
 
 /* clang-format off */
 #define AGENT_OPTIONS(ROW) \
-	ROW(submit, FLAG, NULL, NULL, "Give it a token to submit answers of this instance with: CTFY_TOKEN, and CTFY_URL.") \
+	ROW(submit, FLAG, NULL, NULL, "Let it read this challenge and submit answers: CTFY_URL, and CTFY_TOKEN.") \
 	ROW(env_file, STRING, "FILE", NULL, "Its environment, NAME=VALUE lines.")
 /* clang-format on */
 
@@ -51,7 +51,9 @@ static int read_env(const char *path, json_t *env, struct err *e)
 	return 0;
 }
 
-static int make_token(struct cli *cli, const char *instance, json_t *env, struct err *e)
+/* {url, token}: the token stays with the node. */
+static int make_platform(struct cli *cli, const char *instance, json_t **ret_platform,
+			 struct err *e)
 {
 	AUTO(json_t *, json_decrefp) body =
 		json_pack("{s:s,s:s}", "name", "agent", "instance_id", instance);
@@ -63,9 +65,9 @@ static int make_token(struct cli *cli, const char *instance, json_t *env, struct
 
 	if (r < 0)
 		return err_wrap(e, "a token for instance '%s'", instance);
-	json_object_set_new(env, "CTFY_TOKEN", json_string(text_of(answer, "token")));
-	json_object_set_new(env, "CTFY_URL", json_string(api_url(cli->api)));
-	return 0;
+	*ret_platform =
+		json_pack("{s:s,s:s}", "url", api_url(cli->api), "token", text_of(answer, "token"));
+	return *ret_platform ? 0 : err_memory(e);
 }
 
 /* argv: "run", instance, image, command... */
@@ -74,6 +76,7 @@ static int make_body(struct cli *cli, json_t **ret_body, struct err *e)
 	const struct agent_options *options = cli->options;
 	AUTO(json_t *, json_decrefp) env = json_object();
 	AUTO(json_t *, json_decrefp) command = json_array();
+	AUTO(json_t *, json_decrefp) platform = NULL;
 	int r = env && command ? 0 : err_memory(e);
 
 	for (int i = 3; i < cli->argc; i++)
@@ -81,11 +84,11 @@ static int make_body(struct cli *cli, json_t **ret_body, struct err *e)
 	if (r == 0 && options->env_file)
 		r = read_env(options->env_file, env, e);
 	if (r == 0 && options->submit)
-		r = make_token(cli, cli->argv[1], env, e);
+		r = make_platform(cli, cli->argv[1], &platform, e);
 	if (r < 0)
 		return r;
-	*ret_body = json_pack("{s:s,s:O,s:O*}", "image", cli->argv[2], "env", env, "command",
-			      cli->argc > 3 ? command : NULL);
+	*ret_body = json_pack("{s:s,s:O,s:O*,s:O*}", "image", cli->argv[2], "env", env, "command",
+			      cli->argc > 3 ? command : NULL, "platform", platform);
 	return *ret_body ? 0 : err_memory(e);
 }
 

@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 enum {
 	BACKLOG = 4096,
@@ -106,11 +108,32 @@ static int bind_any(const struct address *address, const char *text, int *ret_fd
 	return *ret_fd < 0 ? err_errno(e, ERR_CONNECT, "listen on '%s'", text) : 0;
 }
 
+/* For its owner's processes: who may not enter the directory doesn't find it. */
+static int bind_unix(const char *path, int *ret_fd, struct err *e)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return err_set(e, ERR_INVALID,
+			       "socket '%s': a path of less than %zu bytes expected", path,
+			       sizeof(address.sun_path));
+	strcpy(address.sun_path, path);
+	*ret_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (*ret_fd < 0 || bind(*ret_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(*ret_fd, BACKLOG) < 0)
+		return err_errno(e, ERR_CONNECT, "listen on '%s'", path);
+	return 0;
+}
+
 static int listener_bind(struct listener *l, const char *text, struct err *e)
 {
+	static const char unix_scheme[] = "unix://";
 	struct address address;
-	int r = parse_address(text, &address, e);
+	int r;
 
+	if (strncmp(text, unix_scheme, sizeof(unix_scheme) - 1) == 0)
+		return bind_unix(text + sizeof(unix_scheme) - 1, &l->fd, e);
+	r = parse_address(text, &address, e);
 	if (r < 0)
 		return r;
 	if (address.host[0])
@@ -138,7 +161,8 @@ int listener_new(const char *address, struct listener **ret_listener, struct err
 		return r;
 	if (getsockname(l->fd, (struct sockaddr *)&bound, &len) < 0)
 		return err_errno(e, ERR_CONNECT, "listen on '%s'", address);
-	l->port = ntohs(bound.sin6_port); /* where an IPv4 address has it, too */
+	if (bound.sin6_family != AF_UNIX)
+		l->port = ntohs(bound.sin6_port); /* where an IPv4 address has it, too */
 	*ret_listener = TAKE(l);
 	return 0;
 }

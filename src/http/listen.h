@@ -15,7 +15,8 @@ struct err;
 struct listener;
 struct patience;
 
-/* Binds "host:port". Fails with INVALID (the address) or CONNECT (it can't be had). */
+/* Binds "host:port", or "unix:///path", which must not exist. Fails with INVALID (the address) or
+ * CONNECT (it can't be had). */
 int listener_new(const char *address, struct listener **ret_listener, struct err *e);
 void listener_free(struct listener *listener); /* stops first */
 uint16_t listener_port(const struct listener *listener);

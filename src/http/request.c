@@ -240,6 +240,8 @@ static void format_address(const struct sockaddr *address, char *text, size_t si
 
 	if (address->sa_family == AF_INET)
 		inet_ntop(AF_INET, &v4->sin_addr, text, (socklen_t)size);
+	else if (address->sa_family != AF_INET6)
+		snprintf(text, size, "local");
 	else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
 		inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], text, (socklen_t)size);
 	else

@@ -37,7 +37,8 @@ struct http_route {
 };
 
 struct http_server_options {
-	const char *listen; /* "127.0.0.1:7070", "[::1]:0", ":7070"; port 0: any free one */
+	const char *listen; /* "127.0.0.1:7070", "[::1]:0", ":7070", "unix:///path"; port 0: any
+			       free one */
 	const struct http_route *const *tables; /* NULL-terminated list of tables */
 	void *ctx;                              /* given to every handler and to authorize */
 	/*

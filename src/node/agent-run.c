@@ -17,6 +17,7 @@
 #include "node/own-image.h"
 #include "node/sidecar.h"
 #include "node/timeline.h"
+#include "node/uplink.h"
 #include "wire/instance.h"
 
 #include <pthread.h>
@@ -41,6 +42,7 @@ struct agent_run {
 	char id[RUN_ID_LEN + 1];
 	char *container;
 	bool ended;
+	struct uplink *uplink; /* NULL: it has none */
 
 	/* While it is followed. */
 	agent_sink *sink;
@@ -56,6 +58,7 @@ const struct field agent_run_spec_fields[] = {
 	FIELD(struct agent_run_spec, STRING, image, FIELD_REQUIRED),
 	FIELD_STRINGS_OF(struct agent_run_spec, command, command_count, 0),
 	FIELD(struct agent_run_spec, OBJECT, env, 0),
+	FIELD(struct agent_run_spec, OBJECT, platform, 0),
 	FIELDS_END,
 };
 /* clang-format on */
@@ -138,13 +141,21 @@ static json_t *host_config(const json_t *docker)
 	return host;
 }
 
-static json_t *container_body(const struct agent_run_spec *spec,
+static void add_uplink(json_t *env, const struct uplink *uplink)
+{
+	json_array_append_new(env, json_sprintf("CTFY_URL=%s", uplink_url(uplink)));
+	json_array_append_new(env, json_sprintf("CTFY_TOKEN=%s", uplink_token(uplink)));
+}
+
+static json_t *container_body(const struct agent_run *run, const struct agent_run_spec *spec,
 			      const struct agent_runtime *runtime)
 {
 	json_t *env = json_array(), *command = spec->command_count ? json_array() : NULL;
 
 	add_env(env, runtime->env);
 	add_env(env, spec->env);
+	if (run->uplink)
+		add_uplink(env, run->uplink);
 	for (size_t i = 0; i < spec->command_count; i++)
 		json_array_append_new(command, json_string(spec->command[i]));
 	return json_pack("{s:s,s:o*,s:o,s:O,s:o}", "Image", spec->image, "Cmd", command, "Env", env,
@@ -164,7 +175,7 @@ static int put_authority(struct agent_run *run, const char *pem, struct err *e)
 static int start_container(struct agent_run *run, const struct agent_run_spec *spec,
 			   const struct agent_runtime *runtime, struct err *e)
 {
-	AUTO(json_t *, json_decrefp) body = container_body(spec, runtime);
+	AUTO(json_t *, json_decrefp) body = container_body(run, spec, runtime);
 	AUTO(char *, freep) name = strf("ctfy-agent-%s", run->id);
 	struct engine *engine = run->node->engine;
 	int r;
@@ -183,6 +194,21 @@ static int start_container(struct agent_run *run, const struct agent_run_spec *s
 		run->ended = true;
 	}
 	return r;
+}
+
+static int open_uplink(struct agent_run *run, const json_t *platform,
+		       const struct agent_runtime *runtime, struct err *e)
+{
+	struct uplink_options options = { .instance_id = run->instance_id, .run_id = run->id };
+
+	if (!platform)
+		return 0;
+	if (json_unpack((json_t *)(uintptr_t)platform, "{s:s,s:s}", "url", &options.platform_url,
+			"token", &options.platform_token) < 0)
+		return err_set(e, ERR_INVALID, "'platform' needs 'url' and 'token'");
+	if (json_unpack(runtime->docker, "{s:s}", "network", &options.network) < 0)
+		return err_set(e, ERR_CONFLICT, "instance '%s' has no network", run->instance_id);
+	return uplink_open(run->node, &options, &run->uplink, e);
 }
 
 int agent_run_start(struct node *node, const char *instance_id, const struct agent_run_spec *spec,
@@ -210,6 +236,8 @@ int agent_run_start(struct node *node, const char *instance_id, const struct age
 		r = check_room(node, instance_id, e);
 	if (r == 0)
 		r = image_have(&job, spec->image, e);
+	if (r == 0)
+		r = open_uplink(run, spec->platform, &runtime, e);
 	if (r == 0)
 		r = start_container(run, spec, &runtime, e);
 	fields_done(agent_runtime_fields, &runtime);
@@ -375,6 +403,7 @@ void agent_run_free(struct agent_run *run)
 	    why.code != ERR_NOT_FOUND)
 		log_warn("agent '%s' of instance '%s' was not stopped: %s", run->id,
 			 run->instance_id, why.msg);
+	uplink_close(run->uplink);
 	for (size_t i = 0; i < ARRAY_SIZE(run->cut); i++)
 		buf_done(&run->cut[i]);
 	pthread_mutex_destroy(&run->sending);

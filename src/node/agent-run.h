@@ -28,7 +28,8 @@ struct agent_run_spec {
 	char *image;
 	char **command; /* NULL: the image's own */
 	size_t command_count;
-	json_t *env; /* {name: value}, beside those of the runtime; NULL: none */
+	json_t *env;      /* {name: value}, beside those of the runtime; NULL: none */
+	json_t *platform; /* {url, token}: it gets an uplink, see node/uplink.h; NULL: none */
 };
 
 extern const struct field agent_run_spec_fields[];
@@ -36,7 +37,7 @@ extern const struct field agent_run_spec_fields[];
 /*
  * Pulls the image where it is not there, and starts the container. Fails with NOT_FOUND (instance
  * or image), CONFLICT (the instance doesn't run, or has had enough of them), UNAVAILABLE (the
- * recorder has no keys yet) or ENGINE.
+ * recorder has no keys yet), INVALID (the platform's URL) or ENGINE.
  */
 int agent_run_start(struct node *node, const char *instance_id, const struct agent_run_spec *spec,
 		    struct agent_run **ret_run, struct err *e);

@@ -24,6 +24,7 @@
 #include "node/subnet.h"
 #include "node/timing.h"
 #include "node/trials.h"
+#include "node/uplink.h"
 #include "node/warm.h"
 #include "wire/node.h"
 
@@ -65,7 +66,12 @@ static int open_directories(struct node *node, struct err *e)
 /* A second node on the same state would run, end and sweep the same instances. */
 static int claim_state(struct node *node, struct err *e)
 {
-	return node->options->check ? 0 : claim_dir(node->state_dir, &node->state_claim, e);
+	int r;
+
+	if (node->options->check)
+		return 0;
+	r = claim_dir(node->state_dir, &node->state_claim, e);
+	return r < 0 ? r : uplinks_sweep(node, e);
 }
 
 static int claim_id(struct node *node, struct err *e)

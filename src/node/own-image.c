@@ -21,7 +21,7 @@
 #define LABEL_CONTENT "ctfy.content"
 
 static const char *const own_images[] = { IMAGE_CAPTURE, IMAGE_RECORDER, IMAGE_OPENVPN,
-					  IMAGE_SOLVER };
+					  IMAGE_SOLVER, IMAGE_UPLINK };
 
 /* Our name for what the reference means; NULL: it isn't ours. */
 static const char *own_name(const char *reference)

@@ -14,6 +14,7 @@ struct image_job;
 #define IMAGE_RECORDER "ctfy/recorder"
 #define IMAGE_OPENVPN  "ctfy/openvpn-base"
 #define IMAGE_SOLVER   "ctfy/solver"
+#define IMAGE_UPLINK   "ctfy/uplink"
 
 /* Whether a reference is one of these, with or without ":latest". */
 bool image_is_own(const char *reference);

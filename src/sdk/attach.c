@@ -112,13 +112,17 @@ void ctfy_agent_runtime_done(struct ctfy_agent_runtime *runtime)
 
 static json_t *agent_json(const struct ctfy_agent *agent)
 {
-	json_t *command = json_array(), *env = json_object();
+	json_t *command = json_array(), *env = json_object(), *platform = NULL;
 
+	if (agent->platform_url && agent->platform_token)
+		platform = json_pack("{s:s,s:s}", "url", agent->platform_url, "token",
+				     agent->platform_token);
 	for (size_t i = 0; i < agent->command_count; i++)
 		json_array_append_new(command, json_string(agent->command[i]));
 	for (size_t i = 0; i < agent->env_count; i++)
 		json_object_set_new(env, agent->env[i].name, json_string(agent->env[i].value));
-	return json_pack("{s:s?,s:o,s:o}", "image", agent->image, "command", command, "env", env);
+	return json_pack("{s:s?,s:o,s:o,s:o*}", "image", agent->image, "command", command, "env",
+			 env, "platform", platform);
 }
 
 int ctfy_node_run_agent(struct ctfy_node_client *client, const char *instance_id,

@@ -2,6 +2,7 @@
 """`ctfy agent run`: an agent on an instance's network, by platform and node, that fetches what it came for,
 is recorded, and hands in its answer with a token that is good for that and nothing else."""
 
+import json
 import signal
 import subprocess
 import unittest
@@ -11,6 +12,38 @@ import cluster
 import evidence
 from cluster import Platform, Team, harness
 from harness import engine, wait_for
+
+# What an agent does that looks for more than it may.
+SUBMIT = """
+import json, os, socket, sys, urllib.error, urllib.request
+url, token = os.environ["CTFY_URL"], os.environ["CTFY_TOKEN"]
+
+def ask(path, body=None, method=None, token=token):
+    request = urllib.request.Request(url + "/api/v1" + path, json.dumps(body).encode() if body else None,
+                                     {"Authorization": "Bearer " + token, "Content-Type": "application/json"}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as failure:
+        return failure.code, None
+
+def reach(port):
+    gateway = [l.split() for l in open("/proc/net/route")][1:]
+    address = socket.inet_ntoa(bytes.fromhex([w[2] for w in gateway if w[2] != "00000000"][0])[::-1])
+    try:
+        socket.create_connection((address, port), 2)
+        return "open"
+    except OSError:
+        return "closed"
+
+status, challenge = ask("/challenges/recorded")
+print(json.dumps({
+    "url": url, "token": token, "challenge": [status, challenge and challenge["id"]],
+    "without": ask("/me", token="guessed")[0],
+    "others": [ask(path)[0] for path in ("/challenges", "/admin/instances", "/team")] + [ask("/me", method="DELETE")[0]],
+    "direct": reach(int(sys.argv[2])),
+    "submission": [(told := ask("/challenges/recorded/submissions", {"answer": sys.argv[1]}))[0], told[1] and told[1]["verdict"]]}))
+"""
 
 platform = None
 node = None
@@ -71,18 +104,27 @@ class Agent(harness.NodeTest):
         done = run("--env-file", path, "--", "ctfy/busybox", "sh", "-c", 'printf "%s ä" "$WHO"')
         self.assertEqual((done.returncode, done.stdout.decode()), (0, "a=b c ä"))
 
-    def test_its_token_submits_for_this_instance_alone(self):
+    def test_its_only_way_out_is_to_submit_for_this_instance(self):
         platform.ask("PATCH", f"/admin/users/{team.ask('GET', '/me')['id']}", {"role": "organiser"})
         path = f"{platform.dir.name}/token"
         with open(path, "w") as file:
             file.write(team.token)
-        done = run("--submit", "--", "ctfy/busybox", "sh", "-c", 'echo "$CTFY_URL $CTFY_TOKEN"', token=path)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        url, token = done.stdout.decode().split()
-        self.assertEqual(url, f"http://127.0.0.1:{platform.port}")
-        self.assertError(platform.call("GET", "/challenges", token=token), 403)
-        told = platform.call("POST", "/challenges/recorded/submissions", {"answer": flag}, token=token)
-        self.assertEqual(self.assertStatus(told, 201).json["verdict"], "correct")
+        done = run("--submit", "--", make_image(), "-c", SUBMIT, flag, str(platform.port), token=path)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        told = json.loads(done.stdout)
+        self.assertEqual(told["challenge"], [200, "recorded"])
+        self.assertEqual(told["submission"], [201, "correct"])
+        self.assertEqual(told["others"], [404, 404, 404, 405])
+        self.assertEqual(told["without"], 401)
+        self.assertEqual(told["direct"], "closed")
+        self.assertError(platform.call("GET", "/me", token=told["token"]), 401)
+        self.assertEqual([labels["ctfy.role"] for labels in node.made(row["id"])["container"].values()
+                          if "uplink" in labels["com.docker.compose.service"]], [])
+        flows = platform.ask("GET", f"/admin/instances/{row['id']}/traffic")["flows"]
+        self.assertIn(f"{told['url']}/api/v1/challenges/recorded/submissions", [f["request"]["url"] for f in flows])
+        asked = [e["detail"] for e in platform.ask("GET", f"/admin/instances/{row['id']}/timeline")["events"]
+                 if e["event"] == "agent-asked"]
+        self.assertRegex(asked[-1], "^run [a-z0-9]+: POST /api/v1/challenges/recorded/submissions: 201$")
 
     def test_interrupting_it_ends_the_agent(self):
         before = set(self.agents())

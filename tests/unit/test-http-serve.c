@@ -1247,6 +1247,32 @@ TEST(any_address_serves_both_kinds_of_ip)
 	world_end(&w);
 }
 
+TEST(a_socket_in_the_file_system_serves_as_well)
+{
+	struct http_server_options options = { .tables = tables, .authorize = authorize };
+	struct http_client_options to = { .bearer = "sesame" };
+	struct http_server *server = NULL;
+	char listen[sizeof(file_path) + 16];
+	struct world w;
+
+	file_make("");
+	snprintf(listen, sizeof(listen), "unix://%s", file_path);
+	options.listen = listen;
+	world_start(&w);
+	CHECK_EQ(http_serve(&options, &server, &w.e), -ERR_CONNECT);
+	unlink(file_path);
+	CHECK_EQ(http_serve(&options, &server, &w.e), 0);
+	http_client_free(w.client);
+	to.base_url = listen;
+	CHECK_EQ(http_client_new(&to, &w.client, &w.e), 0);
+	CHECK_EQ(get(&w, "/quick"), 200);
+	CHECK_EQ(get(&w, "/lines?n=1000"), 200);
+	CHECK_EQ(w.reply.body.len, 1000 * 1024);
+	http_server_free(server);
+	world_end(&w);
+	unlink(file_path);
+}
+
 static const char pem[] = "-----BEGIN CERTIFICATE-----\n"
 			  "MIIBZzCCAQ2gAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAljdGZ5IHRl\n"
 			  "c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM\n"
@@ -1317,4 +1343,4 @@ RUN_TESTS(T(a_path_finds_its_most_literal_route),
 	  T(a_stopping_server_lets_handlers_finish),
 	  T(a_stopping_server_does_not_wait_for_who_never_reads),
 	  T(a_server_that_cannot_be_had_says_why), T(any_address_serves_both_kinds_of_ip),
-	  T(tls_serves_who_trusts_it))
+	  T(a_socket_in_the_file_system_serves_as_well), T(tls_serves_who_trusts_it))
