@@ -22,6 +22,7 @@
 	ROW(competition, STRING, "FILE", NULL, "Competition to apply at start: a file, or a directory of *.yml.") \
 	ROW(registration, STRING, "WHO", "open", "Who may make an account: \"open\" (anybody) or \"closed\" (organisers only).") \
 	PLATFORM_ARCHIVE_OPTIONS(ROW) \
+	PLATFORM_OIDC_OPTIONS(ROW) \
 	ROW(node_listen, STRING, "ADDR", "127.0.0.1:7070", "Address the node API answers on.") \
 	ROW(engine, STRING, "URL", NULL, "Docker Engine API: unix://, tcp:// or https://.") \
 	ROW(public_host, STRING, "HOST", NULL, "Name or address under which players reach published ports.") \
@@ -116,6 +117,7 @@ static int set_platform_options(struct up *up, const struct up_options *options,
 	platform->registration = options->registration;
 #define ROW(name, ...) platform->name = options->name;
 	PLATFORM_ARCHIVE_OPTIONS(ROW)
+	PLATFORM_OIDC_OPTIONS(ROW)
 #undef ROW
 	return 0;
 }

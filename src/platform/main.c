@@ -17,6 +17,7 @@
 #include "platform/limit.h"
 #include "platform/meter.h"
 #include "platform/node.h"
+#include "platform/oidc.h"
 #include "platform/platform.h"
 #include "platform/programme.h"
 #include "platform/s3.h"
@@ -99,16 +100,23 @@ static int begin_expiry(struct platform_daemon *daemon, struct err *e)
 	return 0;
 }
 
+static bool is_open_or_closed(const char *word)
+{
+	return strcmp(word, "open") == 0 || strcmp(word, "closed") == 0;
+}
+
 static int check_options(const struct platform_options *options, struct err *e)
 {
 	if (!options->state)
 		return err_set(e, ERR_INVALID, "--state DIR is needed");
 	if (!options->challenges)
 		return err_set(e, ERR_INVALID, "--challenges DIR is needed");
-	if (strcmp(options->registration, "open") != 0 &&
-	    strcmp(options->registration, "closed") != 0)
+	if (!is_open_or_closed(options->registration))
 		return err_set(e, ERR_INVALID, "--registration is open or closed, not '%s'",
 			       options->registration);
+	if (!is_open_or_closed(options->oidc_accounts))
+		return err_set(e, ERR_INVALID, "--oidc-accounts is open or closed, not '%s'",
+			       options->oidc_accounts);
 	if (options->heartbeat < 1 || options->heartbeat_timeout < 1 || options->call_timeout < 1)
 		return err_set(e, ERR_INVALID, "a time of 0 is not usable");
 	return 0;
@@ -194,6 +202,21 @@ static int open_archives(struct platform *platform, struct err *e)
 	return archives_new(&options, &platform->archives, e);
 }
 
+static int open_oidc(struct platform *platform, struct err *e)
+{
+	const struct platform_options *options = platform->options;
+	const struct oidc_options oidc = { .issuer = options->oidc_issuer,
+					   .client_id = options->oidc_client_id,
+					   .client_secret_file = options->oidc_client_secret_file,
+					   .scopes = options->oidc_scopes,
+					   .ca_file = options->oidc_ca,
+					   .wanted = { options->oidc_name_claim,
+						       options->oidc_role_claim },
+					   .clock = platform->clock };
+
+	return options->oidc_issuer ? oidc_new(&oidc, &platform->oidc, e) : 0;
+}
+
 static int open_parts(struct platform *platform, struct err *e)
 {
 	const struct platform_options *options = platform->options;
@@ -215,6 +238,8 @@ static int open_parts(struct platform *platform, struct err *e)
 		r = keyring_new(platform->db, &platform->keyring, e);
 	if (r == 0)
 		r = limiter_new(&platform->limiter, e);
+	if (r == 0)
+		r = open_oidc(platform, e);
 	if (r == 0)
 		r = openapi_make(platform_route_tables, &platform->openapi, e);
 	if (r == 0)
@@ -409,6 +434,7 @@ void platform_daemon_free(struct platform_daemon *daemon)
 	events_free(platform->events);
 	programme_free(platform->programme);
 	openapi_done(&platform->openapi);
+	oidc_free(platform->oidc);
 	limiter_free(platform->limiter);
 	keyring_free(platform->keyring);
 	challenges_free(platform->challenges);

@@ -15,6 +15,20 @@
 	ROW(archive_s3_credentials, STRING, "FILE", NULL, "File with aws_access_key_id and aws_secret_access_key; unset: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.") \
 	ROW(archive_s3_ca, STRING, "FILE", NULL, "Authorities accepted for that host (PEM); unset: the system's.")
 
+#define PLATFORM_OIDC_OPTIONS(ROW) \
+	ROW(oidc_issuer, STRING, "URL", NULL, "OpenID provider that people may log in with.") \
+	ROW(oidc_client_id, STRING, "ID", NULL, "What that knows us as.") \
+	ROW(oidc_client_secret_file, STRING, "FILE", NULL, "Our secret there; unset: we have none.") \
+	ROW(oidc_label, STRING, "NAME", "OpenID", "What the button calls it: \"Log in with NAME\".") \
+	ROW(oidc_scopes, STRING, "WORDS", "openid profile", "What we ask of it.") \
+	ROW(oidc_name_claim, STRING, "CLAIM", "preferred_username", "What a new account is called after.") \
+	ROW(oidc_role_claim, STRING, "CLAIM", NULL, "What says who organises: a text, or a list of texts. Then it decides at every login.") \
+	ROW(oidc_organisers, STRING, "VALUES", NULL, "Values of it that make an organiser, with commas between.") \
+	ROW(oidc_admins, STRING, "VALUES", NULL, "Values of it that make an admin.") \
+	ROW(oidc_accounts, STRING, "WHO", "open", "Who gets an account at the first login: \"open\" (anybody) or \"closed\" (nobody: accounts have to be linked).") \
+	ROW(oidc_url, STRING, "URL", NULL, "Where browsers reach us: the provider sends them to URL/api/v1/oidc/callback; unset: by the request's own host.") \
+	ROW(oidc_ca, STRING, "FILE", NULL, "Authorities accepted for the provider (PEM); unset: the system's.")
+
 #define PLATFORM_OPTIONS(ROW) \
 	ROW(listen, STRING, "ADDR", "127.0.0.1:8000", "Address the platform answers on.") \
 	ROW(state, STRING, "DIR", NULL, "Directory of the platform's own state; made if absent.") \
@@ -27,6 +41,7 @@
 	ROW(heartbeat_timeout, DURATION, "TIME", "5s", "Longest time a heartbeat may take.") \
 	ROW(call_timeout, DURATION, "TIME", "60s", "Longest time to wait for a node's answer before asking again.") \
 	PLATFORM_ARCHIVE_OPTIONS(ROW) \
+	PLATFORM_OIDC_OPTIONS(ROW) \
 	ROW(node_ca, STRING, "FILE", NULL, "Authorities accepted for nodes with https (PEM); unset: the system's.") \
 	ROW(cert, STRING, "FILE", NULL, "TLS certificate chain (PEM); with --key the API is https.") \
 	ROW(key, STRING, "FILE", NULL, "TLS private key (PEM).") \

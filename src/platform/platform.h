@@ -24,6 +24,7 @@ struct keyring;
 struct limiter;
 struct meter;
 struct nodes;
+struct oidc;
 struct platform_options;
 struct programme;
 struct s3;
@@ -37,6 +38,7 @@ struct platform {
 	struct db *db;
 	struct keyring *keyring;
 	struct limiter *limiter;
+	struct oidc *oidc; /* NULL: nobody logs in with a provider */
 	struct challenges *challenges;
 	struct programme *programme;
 	struct scoreboards *boards;
@@ -76,6 +78,7 @@ extern const struct http_route platform_events_routes[];
 extern const struct http_route platform_openapi_routes[];
 extern const struct http_route platform_review_routes[];
 extern const struct http_route platform_session_routes[];
+extern const struct http_route platform_oidc_routes[];
 extern const struct http_route platform_user_routes[];
 extern const struct http_route platform_team_routes[];
 extern const struct http_route platform_competition_routes[];

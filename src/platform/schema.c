@@ -292,6 +292,22 @@ static const char *const migrations[] = {
 	"ALTER TABLE archive ADD COLUMN sends BIGINT NOT NULL DEFAULT 0;"
 	"CREATE INDEX archive_unsent ON archive (sends, owed_at)"
 	" WHERE status = 'kept' AND objects IS NULL;",
+
+	/* Who logs in with an OpenID provider; and who is there now, by the hash of their state. */
+	"CREATE TABLE identity ("
+	"	issuer TEXT NOT NULL,"
+	"	subject TEXT NOT NULL,"
+	"	account_id TEXT NOT NULL REFERENCES account (id),"
+	"	linked_at BIGINT NOT NULL,"
+	"	PRIMARY KEY (issuer, subject));"
+	"CREATE TABLE login_attempt ("
+	"	state_hash TEXT PRIMARY KEY,"
+	"	nonce TEXT NOT NULL,"
+	"	verifier TEXT NOT NULL,"
+	"	next TEXT NOT NULL,"
+	"	account_id TEXT,"
+	"	expires_at BIGINT NOT NULL);"
+	"CREATE INDEX login_attempt_by_age ON login_attempt (expires_at);",
 	NULL,
 };
 

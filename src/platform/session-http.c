@@ -4,6 +4,7 @@
 #include "platform/door.h"
 #include "platform/instance.h"
 #include "platform/limit.h"
+#include "platform/session.h"
 
 #include <string.h>
 
@@ -109,34 +110,54 @@ static int set_cookie(struct platform *platform, struct http_req *req, struct ht
 	return 0;
 }
 
-static int begin_session(struct platform *platform, struct http_req *req, struct http_res *res,
-			 const struct login *login, const struct user *user, struct err *e)
+static int make_session(struct platform *platform, struct http_req *req, const char *user_id,
+			const char *csrf, char text[SECRET_TOKEN_SIZE], json_t **ret_json,
+			struct err *e)
 {
-	char text[SECRET_TOKEN_SIZE], csrf[SECRET_TOKEN_SIZE];
 	const struct token_wish wish = {
-		.user_id = user->id,
+		.user_id = user_id,
 		.name = "session",
 		.scope = role_word(ROLE_ADMIN),
-		.csrf = login->cookie ? csrf : NULL,
+		.csrf = csrf,
 		.expires_at = door_now(platform) + days(SESSION_DAYS),
 	};
-	json_t *json;
+
+	return make_token(platform, req, &wish, text, ret_json, e);
+}
+
+int session_begin(struct platform *platform, struct http_req *req, struct http_res *res,
+		  const char *user_id, char csrf[SECRET_TOKEN_SIZE], json_t **ret_json,
+		  struct err *e)
+{
+	AUTO(json_t *, json_decrefp) json = NULL;
+	char text[SECRET_TOKEN_SIZE];
 	int r;
 
 	secret_token(csrf);
-	r = make_token(platform, req, &wish, text, &json, e);
+	r = make_session(platform, req, user_id, csrf, text, &json, e);
+	if (r == 0)
+		r = set_cookie(platform, req, res, text, days(SESSION_DAYS) / 1000, e);
 	if (r < 0)
 		return r;
-	if (login->cookie)
-		r = set_cookie(platform, req, res, text, days(SESSION_DAYS) / 1000, e);
-	if (r == 0 && json_object_set_new(json, login->cookie ? "csrf_token" : "token",
-					  json_string(login->cookie ? csrf : text)) < 0)
-		r = err_memory(e);
-	if (r < 0) {
-		json_decref(json);
+	*ret_json = TAKE(json);
+	return 0;
+}
+
+static int send_session(struct platform *platform, struct http_req *req, struct http_res *res,
+			const struct login *login, const struct user *user, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) json = NULL;
+	char word[SECRET_TOKEN_SIZE];
+	int r;
+
+	r = login->cookie ? session_begin(platform, req, res, user->id, word, &json, e)
+			  : make_session(platform, req, user->id, NULL, word, &json, e);
+	if (r < 0)
 		return r;
-	}
-	return http_send_json(res, 201, json);
+	if (json_object_set_new(json, login->cookie ? "csrf_token" : "token", json_string(word)) <
+	    0)
+		return err_memory(e);
+	return http_send_json(res, 201, TAKE(json));
 }
 
 static int serve_login(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
@@ -150,7 +171,7 @@ static int serve_login(void *ctx, struct http_req *req, struct http_res *res, st
 	if (r == 0)
 		r = check_password(platform, req, res, &login, &user, e);
 	if (r == 0)
-		r = begin_session(platform, req, res, &login, &user, e);
+		r = send_session(platform, req, res, &login, &user, e);
 	fields_done(login_fields, &login);
 	return r;
 }

@@ -132,17 +132,14 @@ static void read_user(const struct db_rows *rows, struct arena *arena, void *ret
 	};
 }
 
-int user_create(struct db *db, struct arena *arena, int64_t now, const char *name,
-		const char *password, enum role role, struct user *ret_user, struct err *e)
+static int insert_user(struct db *db, struct arena *arena, int64_t now, const char *name,
+		       const char *hash, enum role role, struct user *ret_user, struct err *e)
 {
-	char id[ROW_ID_SIZE], hash[SECRET_PASSWORD_SIZE];
+	char id[ROW_ID_SIZE];
 	const char *shown, *key;
 	int r;
 
 	r = name_read(arena, "a name", name, &shown, &key, e);
-	if (r < 0)
-		return r;
-	r = hash_password(password, hash, e);
 	if (r < 0)
 		return r;
 	id_random(id, ROW_ID_SIZE - 1);
@@ -157,6 +154,45 @@ int user_create(struct db *db, struct arena *arena, int64_t now, const char *nam
 	return r < 0 ? r : user_find(db, arena, id, ret_user, e);
 }
 
+int user_create(struct db *db, struct arena *arena, int64_t now, const char *name,
+		const char *password, enum role role, struct user *ret_user, struct err *e)
+{
+	char hash[SECRET_PASSWORD_SIZE];
+	const char *shown, *key;
+	int r;
+
+	r = name_read(arena, "a name", name, &shown, &key, e);
+	if (r == 0)
+		r = hash_password(password, hash, e);
+	return r < 0 ? r : insert_user(db, arena, now, name, hash, role, ret_user, e);
+}
+
+/* Of no password: takes as long to refuse as a real one, so that a stranger can't probe names. */
+static const char nobodys_hash[] = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
+				   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+int user_create_without_password(struct db *db, struct arena *arena, int64_t now, const char *name,
+				 enum role role, struct user *ret_user, struct err *e)
+{
+	return insert_user(db, arena, now, name, nobodys_hash, role, ret_user, e);
+}
+
+int user_name_is_free(struct db *db, struct arena *arena, const char *name, bool *ret_free,
+		      struct err *e)
+{
+	const char *shown, *key;
+	int64_t count;
+	int r;
+
+	r = name_read(arena, "a name", name, &shown, &key, e);
+	if (r == 0)
+		r = rows_count(db, "SELECT COUNT(*) FROM account WHERE name_key = ?",
+			       DB_ARGS(db_text(key)), &count, e);
+	if (r == 0)
+		*ret_free = count == 0;
+	return r;
+}
+
 struct login {
 	struct user user;
 	char *password;
@@ -169,10 +205,6 @@ static void read_login(const struct db_rows *rows, struct arena *arena, void *re
 	read_user(rows, arena, &login->user);
 	login->password = arena_strdup(arena, db_get_text(rows, 5));
 }
-
-/* Of no password: takes as long to refuse as a real one, so that a stranger can't probe names. */
-static const char nobodys_hash[] = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
-				   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 int user_login(struct db *db, struct arena *arena, const char *name, const char *password,
 	       struct user *ret_user, struct err *e)
@@ -258,22 +290,24 @@ static int check_an_admin_remains(struct db *db, struct err *e)
 	return r;
 }
 
-int user_set_role(struct db *db, const char *id, enum role role, bool disabled, struct err *e)
+int user_change_role(struct db *db, const char *id, enum role role, bool disabled, struct err *e)
 {
 	int64_t changed;
 	int r;
 
-	r = db_begin(db, e);
-	if (r < 0)
-		return r;
 	r = db_change(db, "UPDATE account SET role = ?, disabled = ? WHERE id = ?",
 		      DB_ARGS(db_text(role_word(role)), db_int(disabled), db_text(id)), &changed,
 		      e);
 	if (r == 0 && changed == 0)
 		r = err_set(e, ERR_NOT_FOUND, "there is no such account");
-	if (r == 0)
-		r = check_an_admin_remains(db, e);
-	return rows_end(db, r, e);
+	return r < 0 ? r : check_an_admin_remains(db, e);
+}
+
+int user_set_role(struct db *db, const char *id, enum role role, bool disabled, struct err *e)
+{
+	int r = db_begin(db, e);
+
+	return r < 0 ? r : rows_end(db, user_change_role(db, id, role, disabled, e), e);
 }
 
 int token_create(struct db *db, struct arena *arena, int64_t now, const struct token_wish *wish,

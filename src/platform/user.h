@@ -46,6 +46,11 @@ enum { PASSWORD_MIN = 8, PASSWORD_MAX = 1024 }; /* bytes */
 /* Fails with VALIDATION (name, password) or CONFLICT (the name is taken). */
 int user_create(struct db *db, struct arena *arena, int64_t now, const char *name,
 		const char *password, enum role role, struct user *ret_user, struct err *e);
+/* One that no password opens, for those who come in by other ways. */
+int user_create_without_password(struct db *db, struct arena *arena, int64_t now, const char *name,
+				 enum role role, struct user *ret_user, struct err *e);
+int user_name_is_free(struct db *db, struct arena *arena, const char *name, bool *ret_free,
+		      struct err *e);
 
 /* Who has this name and password. Fails with UNAUTHORIZED, the same for every reason. */
 int user_login(struct db *db, struct arena *arena, const char *name, const char *password,
@@ -61,6 +66,8 @@ int user_set_password(struct db *db, const char *id, const char *password, const
 		      struct err *e);
 /* A disabled account's tokens speak for nobody. The last admin stays one: CONFLICT. */
 int user_set_role(struct db *db, const char *id, enum role role, bool disabled, struct err *e);
+/* As user_set_role(), as a part of a transaction. */
+int user_change_role(struct db *db, const char *id, enum role role, bool disabled, struct err *e);
 
 struct token {
 	char *id;

@@ -52,6 +52,35 @@ scene("nothing that somebody typed acts", async () => {
   assertWell(organiser);
 });
 
+/** What a login elsewhere comes back with: a session's cookie, and the word for it in the address. */
+scene("a login with a provider ends inside, and no address that somebody wrote does", async () => {
+  const page = await visit();
+  await page.route("**/api/v1/oidc", (route) => route.fulfill({ json: { enabled: true, label: "Example" } }));
+  await page.goto(`${base}/team`);
+  const button = page.getByRole("link", { name: "Log in with Example" });
+  await button.waitFor();
+  assert.equal(await button.getAttribute("href"), "/api/v1/oidc/login?next=%2Fteam");
+  await assertAccessible(page);
+  await shoot(page, "login-with-provider");
+  const word = await page.evaluate(async (password) => {
+    const body = JSON.stringify({ name: "admin", password, cookie: true });
+    const headers = { "Content-Type": "application/json" };
+    return (await (await fetch("/api/v1/sessions", { method: "POST", headers, body })).json()).csrf_token;
+  }, adminPassword());
+  await page.goto(`${base}/login#csrf_token=guessed&next=/team`);
+  await page.reload();
+  await button.waitFor();
+  assert.equal(await page.evaluate(() => localStorage.getItem("ctfy.csrf")), null);
+  await page.goto(`${base}/scoreboard`);
+  await page.goto(`${base}/login#csrf_token=${word}&next=/account`);
+  await page.getByRole("heading", { name: "Account" }).waitFor();
+  assert.equal(page.url(), `${base}/account`);
+  await page.getByRole("link", { name: "Link Example" }).waitFor();
+  await page.getByRole("button", { name: "Log out" }).click();
+  await button.waitFor();
+  assertWell(page);
+});
+
 /** The status of a WebSocket's handshake that a page of `origin` makes an organiser's browser do. */
 function shake(cookie, origin) {
   const headers = {

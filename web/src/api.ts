@@ -1,6 +1,7 @@
 // The platform's public API, docs/platform-api.md: one call, and what is known of the session.
 
 import { localTimes } from "./format";
+import { navigate } from "./router";
 import { createStore } from "./store";
 import type { Me } from "./types";
 
@@ -115,7 +116,39 @@ export async function checkFile(path: string): Promise<void> {
   await answer.body?.cancel();
 }
 
+interface Entry {
+  token: string;
+  next: string;
+}
+
+/** What an OpenID provider's login ends with, /login#csrf_token=...&next=..., out of the address and the history. */
+function takeEntry(): Entry | null {
+  const told = new URLSearchParams(window.location.hash.slice(1));
+  const token = told.get("csrf_token");
+  if (window.location.pathname !== "/login" || !token) return null;
+  history.replaceState(null, "", "/login");
+  return { token, next: told.get("next") ?? "/" };
+}
+
+let entry = takeEntry();
+
+/** Anybody can write such an address: the word has to be our session's before it replaces the one that we know. */
+async function enter({ token, next }: Entry): Promise<boolean> {
+  try {
+    const who = (await (await request("GET", "/me", undefined, { "X-CSRF-Token": token })).json()) as Me;
+    localStorage.setItem(CSRF, token);
+    navigate(next, { replace: true });
+    me.set(who);
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError && (error.status === 401 || error.status === 403)) return false;
+    throw error;
+  }
+}
+
 export async function learnMe(): Promise<void> {
+  if (entry && (await enter(entry))) return;
+  entry = null;
   if (!localStorage.getItem(CSRF)) {
     me.set(null);
     return;

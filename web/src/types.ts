@@ -8,6 +8,11 @@ export interface Me {
   team: { id: string; name: string } | null;
 }
 
+export interface Oidc {
+  enabled: boolean;
+  label: string | null;
+}
+
 export interface Endpoint {
   service: string;
   container_port: number;

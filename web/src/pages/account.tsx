@@ -4,7 +4,7 @@ import { formatDate, formatDay } from "../format";
 import { useAction, useGet, type Resource } from "../resource";
 import type { Params } from "../router";
 import { useStore } from "../store";
-import type { Token } from "../types";
+import type { Oidc, Token } from "../types";
 import {
   Alert, Badge, Button, Card, ConfirmButton, Copy, Empty, Facts, Failure, Field, Loaded, Page, Paste, Table, TeamLink,
   TextField, type Column,
@@ -227,6 +227,19 @@ function SessionTable({ tokens, rows }: { tokens: Tokens; rows: Token[] }) {
   );
 }
 
+function Provider() {
+  const oidc = useGet<Oidc>("/oidc").data;
+  if (!oidc?.enabled) return null;
+  return (
+    <Card title={oidc.label ?? "OpenID"}>
+      <p class="muted">Link your account there, and you may log in with it here.</p>
+      <a class="button plain" href="/api/v1/oidc/login?link=true&next=/account">
+        Link {oidc.label}
+      </a>
+    </Card>
+  );
+}
+
 export function AccountPage(_: { params: Params }) {
   const who = useStore(me);
   const tokens: Tokens = useGet<{ tokens: Token[] }>("/me/tokens");
@@ -264,6 +277,7 @@ export function AccountPage(_: { params: Params }) {
             )}
           </Card>
           <Password />
+          <Provider />
         </div>
       </div>
     </Page>

@@ -1,14 +1,31 @@
 import { useEffect, useState } from "preact/hooks";
 import { call, login, me } from "../api";
-import { useAction } from "../resource";
+import { useAction, useGet } from "../resource";
 import { navigate, type Params } from "../router";
 import { useStore } from "../store";
+import type { Oidc } from "../types";
 import { Button, Failure, Page, TextField } from "../ui";
+
+const isWayIn = (path: string) => path === "/login" || path === "/register" || path === "/";
 
 /** Where to go once logged in: what was asked for, unless that was the way in itself. */
 function goOn() {
+  if (isWayIn(window.location.pathname)) navigate("/challenges");
+}
+
+/** The other way in, where there is one. */
+function ProviderLogin() {
+  const oidc = useGet<Oidc>("/oidc").data;
   const path = window.location.pathname;
-  if (path === "/login" || path === "/register" || path === "/") navigate("/challenges");
+  if (!oidc?.enabled) return null;
+  return (
+    <a
+      class="button plain"
+      href={`/api/v1/oidc/login?next=${encodeURIComponent(isWayIn(path) ? "/challenges" : path)}`}
+    >
+      Log in with {oidc.label}
+    </a>
+  );
 }
 
 function useLeaveWhenIn() {
@@ -46,6 +63,7 @@ export function LoginPage(_: { params: Params }) {
         <Button kind="primary" type="submit" busy={entry.busy}>
           Log in
         </Button>
+        <ProviderLogin />
       </form>
       <p class="door-else">
         New here? <a href="/register">Make an account</a>

@@ -1,0 +1,24 @@
+/*
+ * A browser's session, however it came in.
+ */
+#ifndef PLATFORM_SESSION_H
+#define PLATFORM_SESSION_H
+
+#include "base/secret.h"
+
+#include <jansson.h>
+
+struct err;
+struct http_req;
+struct http_res;
+struct platform;
+
+/*
+ * Begins one: its cookie goes with the answer to come, and csrf is the word that the browser's
+ * pages say beside it. ret_json is what is told of it otherwise, the caller's.
+ */
+int session_begin(struct platform *platform, struct http_req *req, struct http_res *res,
+		  const char *user_id, char csrf[SECRET_TOKEN_SIZE], json_t **ret_json,
+		  struct err *e);
+
+#endif
