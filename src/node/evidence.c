@@ -13,6 +13,7 @@
 #include "node/instance.h"
 #include "node/node.h"
 #include "node/observe.h"
+#include "node/redact.h"
 #include "node/roster.h"
 #include "node/sidecar.h"
 #include "node/store.h"
@@ -60,23 +61,32 @@ int evidence_spec(struct node *node, const char *instance_id, json_t **ret_spec,
 
 /* --- what only the engine knows ----------------------------------------------------------- */
 
-static int inspect_all(struct node *node, const struct engine_container_list *list,
-		       json_t **ret_containers, struct err *e)
+static int inspect_all(struct node *node, const char *instance_id,
+		       const struct engine_container_list *list, json_t **ret_containers,
+		       struct err *e)
 {
 	AUTO(json_t *, json_decrefp) containers = json_array();
+	AUTO(json_t *, json_decrefp) spec = NULL;
+	int r;
 
 	for (size_t i = 0; i < list->count; i++) {
 		json_t *inspected = NULL;
-		int r = engine_container_inspect(node->engine, list->items[i].id, &inspected, e);
 
+		r = engine_container_inspect(node->engine, list->items[i].id, &inspected, e);
 		if (r == -ERR_NOT_FOUND)
 			continue;
 		if (r < 0)
 			return r;
 		json_array_append_new(containers, inspected);
 	}
-	*ret_containers = TAKE(containers);
-	return *ret_containers ? 0 : err_memory(e);
+	if (!containers)
+		return err_memory(e);
+	r = evidence_spec(node, instance_id, &spec, e);
+	if (r == 0)
+		r = redact(containers, json_object_get(spec, "answers"), e);
+	if (r == 0)
+		*ret_containers = TAKE(containers);
+	return r;
 }
 
 static int list_containers(struct node *node, const char *instance_id,
@@ -148,7 +158,7 @@ static int write_closing(struct node *node, const char *instance_id,
 	int r = containers_path && logs_path ? dir_make(dir, 0700, e) : err_memory(e);
 
 	if (r == 0)
-		r = inspect_all(node, list, &containers, e);
+		r = inspect_all(node, instance_id, list, &containers, e);
 	if (r == 0)
 		r = write_json(containers_path, containers, e);
 	if (r == 0)
@@ -365,7 +375,7 @@ static int put_containers(struct evidence *ev, FILE *file, struct err *e)
 		return put_closing(ev, "containers.json", file, e);
 	r = list_containers(ev->node, ev->instance_id, &list, e);
 	if (r == 0)
-		r = inspect_all(ev->node, &list, &containers, e);
+		r = inspect_all(ev->node, ev->instance_id, &list, &containers, e);
 	engine_container_list_done(&list);
 	return r < 0 ? r : put_json(file, containers, e);
 }

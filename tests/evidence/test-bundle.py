@@ -54,8 +54,17 @@ class Bundle(NodeTest):
         self.assertEqual(json.loads(parts["flows.har"])["log"]["version"], "1.2")
         self.assertIn(b"web | serving", parts["logs.txt"].replace(b"  ", b" "))
         self.assertIn("web", [c["Config"]["Labels"][harness.LABEL_SERVICE] for c in json.loads(parts["containers.json"])])
+        self.check_hidden(parts)
         self.assertIn("starting", [event["event"] for event in json.loads(parts["timeline.json"])])
         subprocess.run(["tcpdump", "-nr", "-"], input=parts["capture.pcap"], check=True, capture_output=True)
+
+    def check_hidden(self, parts):
+        """The answer is in the evidence where it was said, and nowhere else."""
+        flag = spec["answers"]["flag"].encode()
+        self.assertIn(flag, parts["flows.jsonl"])
+        for name in ("instance.json", "containers.json", "timeline.json", "answers.json"):
+            self.assertNotIn(flag, parts[name], name)
+        self.assertIn(b"FLAG=[answer:flag sha256:" + sha256(flag).encode() + b"]", parts["containers.json"])
 
     def test_it_has_everything_and_is_as_it_was_packed(self):
         path = bundle("running")
@@ -65,7 +74,7 @@ class Bundle(NodeTest):
         self.assertIn(row["instance_id"], words)
 
     def test_it_can_be_had_after_the_end(self):
-        begun, _ = node.begin("recorded")
+        begun, told = node.begin("recorded")
         fetch_soon("127.0.0.1", begun["endpoints"][0]["port"], "/last", seconds=60)
         self.assertStatus(node.stop(begun["instance_id"]), 204)
         self.assertGone(node, begun["instance_id"])
@@ -76,6 +85,7 @@ class Bundle(NodeTest):
         self.assertIn(b"packets captured", parts["logs.txt"])
         self.assertIn(b"/last", parts["flows.jsonl"])
         self.assertEqual(json.loads(parts["instance.json"])["status"], "stopped")
+        self.assertNotIn(told["answers"]["flag"].encode(), parts["containers.json"])
 
     def test_an_unknown_instance_has_none(self):
         self.assertError(node.call("GET", "/instances/never-known/evidence"), 404)

@@ -5,6 +5,7 @@
 #include "node/log-lines.h"
 #include "node/node.h"
 #include "node/port.h"
+#include "node/redact.h"
 #include "node/roster.h"
 #include "node/subnet.h"
 #include "node/timing.h"
@@ -259,6 +260,41 @@ TEST(log_lines_are_printed_in_the_order_of_time)
 	log_lines_done(&lines);
 }
 
+static void check_redacted(json_t *answers, const char *text, const char *expected)
+{
+	json_t *json = json_pack("{s:[s]}", "Env", text);
+	const char *redacted = NULL;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(redact(json, answers, &e), 0);
+	CHECK_EQ(json_unpack(json, "{s:[s]}", "Env", &redacted), 0);
+	CHECK_STR(redacted, expected);
+	json_decref(json);
+}
+
+#define HASH_OF_42     "73475cb40a568e8da8a045ced110137e159f890ac4da883b6b17dc651b3a8049"
+#define HASH_OF_SESAME "1538bf4a533cfaf8ad93cdf14b4fe94c4b3cbdaf8cadcd86b03c1494b90f96b7"
+
+TEST(secrets_are_marked_where_they_stand_and_nothing_else)
+{
+	json_t *answers =
+		json_pack("{s:s,s:s,s:s}", "long", "flag{sesame}", "short", "42", "none", "");
+	static const char mark[] = "[answer:long sha256:" HASH_OF_SESAME "]";
+	char text[256];
+
+	check_redacted(answers, "nothing of it", "nothing of it");
+	check_redacted(answers, "", "");
+	snprintf(text, sizeof(text), "a %s b %s", mark, mark);
+	check_redacted(answers, "a flag{sesame} b flag{sesame}", text);
+	check_redacted(answers, "ANSWER=42", "ANSWER=[answer:short sha256:" HASH_OF_42 "]");
+	check_redacted(answers, "42", "[answer:short sha256:" HASH_OF_42 "]");
+	check_redacted(answers, "PORT=4242", "PORT=4242");
+	check_redacted(answers, "10.42.0.1", "10.42.0.1");
+	check_redacted(NULL, "CTFY_TOKEN=42", "CTFY_TOKEN=[token sha256:" HASH_OF_42 "]");
+	check_redacted(NULL, "CTFY_TOKEN=", "CTFY_TOKEN=");
+	json_decref(answers);
+}
+
 RUN_TESTS(T(subnets_are_taken_once_and_rest_before_they_return),
 	  T(a_large_subnet_is_aligned_and_a_full_space_says_so),
 	  T(a_claimed_subnet_is_not_given_again), T(a_space_that_is_none_is_refused),
@@ -266,4 +302,5 @@ RUN_TESTS(T(subnets_are_taken_once_and_rest_before_they_return),
 	  T(who_is_called_off_leaves_the_queue), T(percentiles_are_of_the_last_starts),
 	  T(a_roster_has_each_id_once_and_keeps_to_its_capacity),
 	  T(bridge_names_fit_and_tell_open_from_closed),
-	  T(log_lines_are_printed_in_the_order_of_time))
+	  T(log_lines_are_printed_in_the_order_of_time),
+	  T(secrets_are_marked_where_they_stand_and_nothing_else))
