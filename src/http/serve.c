@@ -385,7 +385,7 @@ __attribute__((format(printf, 2, 0))) static void on_words(void *cookie, const c
 	log_debug("libmicrohttpd: %s", words);
 }
 
-static unsigned connection_limit(void)
+unsigned http_connection_limit(void)
 {
 	struct rlimit files;
 
@@ -400,7 +400,7 @@ static int start_daemon(struct http_server *server, struct err *e)
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
 			 MHD_ALLOW_UPGRADE | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
 	struct MHD_OptionItem items[] = {
-		{ MHD_OPTION_CONNECTION_LIMIT, connection_limit(), NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, http_connection_limit(), NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
 		{ MHD_OPTION_THREAD_POOL_SIZE, options->listeners, NULL },

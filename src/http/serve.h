@@ -67,6 +67,8 @@ struct http_server_options {
 int http_serve(const struct http_server_options *options, struct http_server **ret_server,
 	       struct err *e);
 uint16_t http_server_port(const struct http_server *server);
+/* Most connections at once of a server in this process: half its limit of open files. */
+unsigned http_connection_limit(void);
 /*
  * Stops listening, waits for handlers at work, closes. What comes on open connections meanwhile
  * gets 503; clients have some seconds to take what is being sent, then http_write() fails.

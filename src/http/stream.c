@@ -105,8 +105,10 @@ static size_t ring_take(struct stream *s, char *bytes, size_t size)
 		straight = len;
 	memcpy(bytes, s->ring + s->start, straight);
 	memcpy(bytes + straight, s->ring, len - straight);
-	s->start = (s->start + len) % s->size;
 	s->len -= len;
+	/* An empty ring begins anew, so that who keeps up needs no more memory than its largest
+	 * part. */
+	s->start = s->len > 0 ? (s->start + len) % s->size : 0;
 	return len;
 }
 

@@ -11,10 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum {
-	LISTENERS_MAX = 20000,
-	KEEP_ALIVE_S = 15, /* proxies and browsers end connections that are silent for long */
-};
+enum { KEEP_ALIVE_S = 15 }; /* proxies and browsers end connections that are silent for long */
 
 struct news_listener {
 	struct news_listener *next;
@@ -27,7 +24,7 @@ struct news_listener {
 struct events {
 	pthread_mutex_t lock;
 	struct news_listener *listeners;
-	unsigned count;
+	unsigned count, most;
 	bool ending;
 	pthread_t thread;
 	bool runs;
@@ -122,6 +119,7 @@ int events_new(struct events **ret_events, struct err *e)
 		return err_memory(e);
 	pthread_mutex_init(&events->lock, NULL);
 	cond_init_monotonic(&events->wake);
+	events->most = http_connection_limit() / 4 * 3;
 	if (pthread_create(&events->thread, NULL, keep_alive, events) != 0) {
 		events_free(events);
 		return err_set(e, ERR_INTERNAL, "no thread to be had");
@@ -178,6 +176,16 @@ static struct news_listener *listener_make(const struct listener_wish *wish, str
 	return listener;
 }
 
+unsigned events_listeners(struct events *events)
+{
+	unsigned count;
+
+	pthread_mutex_lock(&events->lock);
+	count = events->count;
+	pthread_mutex_unlock(&events->lock);
+	return count;
+}
+
 int events_listen(struct events *events, const struct listener_wish *wish, struct http_feed *feed,
 		  const char *hello, struct err *e)
 {
@@ -187,7 +195,7 @@ int events_listen(struct events *events, const struct listener_wish *wish, struc
 	if (!listener)
 		return err_memory(e);
 	pthread_mutex_lock(&events->lock);
-	welcome = !events->ending && events->count < LISTENERS_MAX &&
+	welcome = !events->ending && events->count < events->most &&
 		  http_feed_send(listener->feed, hello, strlen(hello));
 	if (welcome) {
 		listener->next = events->listeners;

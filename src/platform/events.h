@@ -4,7 +4,8 @@
  *
  * A listener holds a connection and no thread. Nothing is kept for those who aren't there: who
  * comes is told the state of things by "hello", and asks for what it missed. A listener that
- * doesn't keep up is cut off, and comes again.
+ * doesn't keep up is cut off, and comes again. Listeners have three of four connections at most:
+ * there always are some left for calls.
  */
 #ifndef PLATFORM_EVENTS_H
 #define PLATFORM_EVENTS_H
@@ -41,6 +42,8 @@ struct listener_wish {
 	bool is_user;
 	bool is_organiser;
 };
+
+unsigned events_listeners(struct events *events);
 
 /* Takes the feed, also on failure. Fails with UNAVAILABLE (it is ending, or too many listen). */
 int events_listen(struct events *events, const struct listener_wish *wish, struct http_feed *feed,

@@ -38,6 +38,9 @@ const struct option_row platform_option_rows[] = { PLATFORM_OPTIONS(ROW) { .name
 #undef ROW
 /* clang-format on */
 
+/* One for each of 5,000 players who listen, and some for their calls. */
+enum { CONNECTIONS_WANTED = 8000 };
+
 enum { EXPIRY_INTERVAL_S = 1, SHUTDOWN_MAX_S = 10 };
 
 struct platform_daemon {
@@ -327,6 +330,17 @@ int platform_daemon_new(const struct platform_options *options, struct platform_
 	return 0;
 }
 
+static void report_listening(const struct platform_daemon *daemon)
+{
+	unsigned connections = http_connection_limit();
+
+	log_info("the platform is listening on port %u", platform_daemon_port(daemon));
+	if (connections < CONNECTIONS_WANTED)
+		log_warn("open files are limited to %u, so that %u connections are possible at "
+			 "once: raise the hard limit (ulimit -Hn, LimitNOFILE=) for a large event",
+			 2 * connections, connections);
+}
+
 int platform_daemon_listen(struct platform_daemon *daemon, struct err *e)
 {
 	int r;
@@ -337,7 +351,7 @@ int platform_daemon_listen(struct platform_daemon *daemon, struct err *e)
 	if (r == 0)
 		r = serve(daemon, e);
 	if (r == 0)
-		log_info("the platform is listening on port %u", platform_daemon_port(daemon));
+		report_listening(daemon);
 	return r;
 }
 

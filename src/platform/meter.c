@@ -7,6 +7,7 @@
 #include "base/own.h"
 #include "platform/archive.h"
 #include "platform/door.h"
+#include "platform/events.h"
 #include "platform/instance.h"
 #include "platform/node.h"
 #include "platform/rows.h"
@@ -178,6 +179,8 @@ static int print_live(struct platform *platform, struct buf *text, struct err *e
 	metric_row(text, "ctfy_queue", "", count);
 	metric_head(text, "ctfy_archives_owed", "gauge", "Archives that nodes still owe.");
 	metric_row(text, "ctfy_archives_owed", "", lag);
+	metric_head(text, "ctfy_listeners", "gauge", "Who listens to /events.");
+	metric_row(text, "ctfy_listeners", "", events_listeners(platform->events));
 	metric_head(text, "ctfy_waiters", "gauge", "Requests that wait for an instance.");
 	metric_row(text, "ctfy_waiters", "", atomic_load(&platform->waiters));
 	return 0;
@@ -200,17 +203,26 @@ static int print_unsent(struct platform *platform, struct buf *text, struct err 
 	return 0;
 }
 
-static void print_node_states(const struct node_load *loads, size_t count, struct buf *text)
+static void print_node_states(struct nodes *nodes, struct buf *text)
 {
-	int64_t healthy = 0, drained = 0;
+	int64_t counts[NODE_STATES];
+	char labels[64];
 
-	for (size_t i = 0; i < count; i++) {
-		healthy += loads[i].healthy;
-		drained += loads[i].drained;
-	}
+	nodes_count(nodes, counts);
 	metric_head(text, "ctfy_nodes", "gauge", "Nodes, by how they are.");
-	metric_row(text, "ctfy_nodes", "state=\"healthy\"", healthy);
-	metric_row(text, "ctfy_nodes", "state=\"other\"", (int64_t)count - healthy);
+	for (int i = 0; i < NODE_STATES; i++) {
+		snprintf(labels, sizeof(labels), "state=\"%s\"",
+			 nodes_state_word((enum node_state)i));
+		metric_row(text, "ctfy_nodes", labels, counts[i]);
+	}
+}
+
+static void print_drained(const struct node_load *loads, size_t count, struct buf *text)
+{
+	int64_t drained = 0;
+
+	for (size_t i = 0; i < count; i++)
+		drained += loads[i].drained;
 	metric_head(text, "ctfy_nodes_drained", "gauge", "Nodes that get no new instances.");
 	metric_row(text, "ctfy_nodes_drained", "", drained);
 }
@@ -228,7 +240,8 @@ static int print_nodes(struct platform *platform, struct buf *text, struct err *
 	r = nodes_loads(platform->nodes, arena, NULL, &loads, &count, e);
 	if (r < 0)
 		return r;
-	print_node_states(loads, count, text);
+	print_node_states(platform->nodes, text);
+	print_drained(loads, count, text);
 	for (int pass = 0; pass < 2; pass++) {
 		const char *name = pass == 0 ? "ctfy_node_running" : "ctfy_node_capacity";
 

@@ -536,6 +536,15 @@ enum node_state nodes_state(struct node *node)
 	return state;
 }
 
+void nodes_count(struct nodes *nodes, int64_t ret_counts[NODE_STATES])
+{
+	memset(ret_counts, 0, NODE_STATES * sizeof(*ret_counts));
+	pthread_mutex_lock(&nodes->lock);
+	for (struct node *node = nodes->first; node; node = node->next)
+		ret_counts[nodes_state(node)]++;
+	pthread_mutex_unlock(&nodes->lock);
+}
+
 int64_t nodes_seen_at(struct node *node)
 {
 	int64_t seen_at;

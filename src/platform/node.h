@@ -34,7 +34,7 @@ enum node_state {
 	NODE_LOST,     /* missed NODE_MISSES_LOST in a row */
 };
 
-enum { NODE_MISSES_LOST = 3 };
+enum { NODE_STATES = NODE_LOST + 1, NODE_MISSES_LOST = 3 };
 
 const char *nodes_state_word(enum node_state state);
 
@@ -105,6 +105,8 @@ struct ctfy_node_client *nodes_client(const struct node *node);
 /* For what the SDK has no call for: WebSockets, and what our own nodes have beside the contract. */
 struct http_client *nodes_wire(const struct node *node);
 enum node_state nodes_state(struct node *node);
+/* How many nodes there are in each state. */
+void nodes_count(struct nodes *nodes, int64_t ret_counts[NODE_STATES]);
 int64_t nodes_seen_at(struct node *node); /* 0: not in this life of ours */
 /* {id, name, url, state, running, capacity...}: for organisers. */
 json_t *nodes_json(struct node *node);

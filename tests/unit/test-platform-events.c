@@ -7,10 +7,14 @@
 
 #include "platform-world.h"
 
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 /* What is pushed, and to whom. */
 
@@ -219,6 +223,85 @@ TEST(many_listen_and_take_no_thread_and_a_stop_ends_them)
 	http_client_free(w.http);
 }
 
+/* Many at once, on plain sockets: the test's process holds both ends, and has 1024 files. */
+
+enum { HUNDREDS = 400, FLOOD_MAX = 20000, FLOOD_SIZE = 8192 };
+
+static int connect_listener(struct world *w, const char *token, int receive_buffer)
+{
+	const struct timeval patience = { .tv_sec = HEARING_PATIENCE_S };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_port = htons(platform_daemon_port(w->daemon)),
+				       .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	AUTO(char *, freep) request = strf("GET /api/v1/events HTTP/1.1\r\nHost: x\r\n%s%s%s\r\n",
+					   token ? "Authorization: Bearer " : "",
+					   token ? token : "", token ? "\r\n" : "");
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	CHECK(fd >= 0 && request);
+	if (receive_buffer)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	CHECK_EQ(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	CHECK_EQ(send(fd, request, strlen(request), 0), (ssize_t)strlen(request));
+	return fd;
+}
+
+static void until_read(int fd, const char *words)
+{
+	AUTO(struct buf, buf_done) heard = BUF_INIT;
+	char bytes[4096];
+
+	while (!strstr(heard.data, words)) {
+		ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+
+		if (n <= 0)
+			fail_msg("'%s' is not in: %s", words, heard.data);
+		buf_put(&heard, bytes, (size_t)n);
+	}
+}
+
+/* Of alice's team alone. */
+static void flood_red_until_one_leaves(struct world *w)
+{
+	struct events *events = platform_daemon_events(w->daemon);
+	struct event_audience audience = { .competition_id = "ctf" };
+	unsigned before = events_listeners(events);
+	char flood[FLOOD_SIZE + 1], team[64];
+	AUTO(json_t *, json_decrefp) data = NULL;
+
+	memset(flood, 'x', FLOOD_SIZE);
+	flood[FLOOD_SIZE] = '\0';
+	data = json_pack("{s:s}", "id", flood);
+	snprintf(team, sizeof(team), "%s",
+		 text(call(w, w->alice, "GET", "/team", NULL, NULL), "id"));
+	audience.team_id = team;
+	for (int i = 0; i < FLOOD_MAX && events_listeners(events) == before; i++)
+		events_publish(events, &audience, "instance", data);
+	CHECK_EQ(events_listeners(events), before - 1);
+}
+
+TEST(hundreds_hear_and_one_who_never_reads_is_cut_off_and_keeps_nobody)
+{
+	AUTO(struct world, end_platform) w;
+	int ears[HUNDREDS], stuck;
+
+	begin_world(&w);
+	stuck = connect_listener(&w, w.alice, 4096);
+	until_read(stuck, "event: hello");
+	for (size_t i = 0; i < HUNDREDS; i++)
+		ears[i] = connect_listener(&w, NULL, 0);
+	for (size_t i = 0; i < HUNDREDS; i++)
+		until_read(ears[i], "event: hello");
+	flood_red_until_one_leaves(&w);
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	for (size_t i = 0; i < HUNDREDS; i++) {
+		until_read(ears[i], "event: scoreboard");
+		close(ears[i]);
+	}
+	close(stuck);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +311,7 @@ int main(void)
 		T(what_is_for_a_team_reaches_that_team),
 		T(a_team_is_told_when_an_organiser_sets_its_instances_end),
 		T(many_listen_and_take_no_thread_and_a_stop_ends_them),
+		T(hundreds_hear_and_one_who_never_reads_is_cut_off_and_keeps_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);

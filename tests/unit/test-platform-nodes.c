@@ -330,6 +330,8 @@ TEST(metrics_tell_organisers_what_was_asked_and_what_came_of_it)
 	expect_row(reply, "ctfy_instances{state=\"running\"} 1\n");
 	expect_row(reply, "ctfy_instances_total{event=\"started\"} 1\n");
 	expect_row(reply, "ctfy_nodes{state=\"healthy\"} 1\n");
+	expect_row(reply, "ctfy_nodes{state=\"lost\"} 0\n");
+	expect_row(reply, "ctfy_listeners 0\n");
 	expect_row(reply, "ctfy_requests_total{method=\"POST\",route=\"/api/v1/challenges/{id}/"
 			  "instance\",status=\"2xx\"} 1\n");
 	expect_row(reply, "ctfy_requests_total{method=\"POST\",route=\"/api/v1/challenges/{id}/"
