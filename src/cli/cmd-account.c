@@ -3,6 +3,7 @@
 #include "base/secret.h"
 #include "cli/api.h"
 #include "cli/commands.h"
+#include "cli/listing.h"
 #include "cli/print.h"
 
 #include <stdio.h>
@@ -288,31 +289,22 @@ const struct cli_command cmd_password = {
 	.options_size = sizeof(struct password_options),
 };
 
+static void add_token(struct table *table, const json_t *token)
+{
+	char span[SPAN_SIZE];
+	const char *expires = span_of(token, "expires_at", span);
+
+	table_add(table, text_of(token, "id"), text_of(token, "name"),
+		  *expires ? expires : "never");
+}
+
 static int list_tokens(struct cli *cli, struct err *e)
 {
 	static const char *const headings[] = { "ID", "NAME", "EXPIRES", NULL };
-	AUTO(json_t *, json_decrefp) tokens = NULL;
-	struct table *table;
-	json_t *token;
-	size_t i;
-	int r = api_get(cli->api, "/me/tokens", &tokens, e);
+	static const struct listing listing = { "tokens", headings, add_token,
+						"You have no tokens." };
 
-	if (r < 0)
-		return r;
-	if (cli->common->json) {
-		print_json(tokens);
-		return CLI_OK;
-	}
-	table = table_new(headings);
-	json_array_foreach (json_object_get(tokens, "tokens"), i, token) {
-		char span[SPAN_SIZE];
-		const char *expires = span_of(token, "expires_at", span);
-
-		table_add(table, text_of(token, "id"), text_of(token, "name"),
-			  *expires ? expires : "never");
-	}
-	table_print(table, "You have no tokens.");
-	return CLI_OK;
+	return listing_print(cli, "/me/tokens", &listing, e);
 }
 
 static int create_token(struct cli *cli, const char *name, struct err *e)

@@ -6,6 +6,7 @@
 #include "cli/admin-check.h"
 #include "cli/api.h"
 #include "cli/commands.h"
+#include "cli/listing.h"
 #include "cli/print.h"
 #include "http/call.h"
 
@@ -22,18 +23,11 @@ struct verb {
 	int (*run)(struct cli *cli, char **argv, struct err *e);
 };
 
-/* GETs all of it, and prints the JSON where that is wanted; ret_json NULL then. */
-static int get(struct cli *cli, const char *route, json_t **ret_json, struct err *e)
+static int list(struct cli *cli, const char *route, const struct listing *listing, struct err *e)
 {
 	AUTO(char *, freep) path = api_path(cli->api, route);
-	int r = api_get_all(cli->api, path, ret_json, e);
 
-	if (r == 0 && cli->common->json) {
-		print_json(*ret_json);
-		json_decref(*ret_json);
-		*ret_json = NULL;
-	}
-	return r;
+	return listing_print(cli, path, listing, e);
 }
 
 static const char *decimal(const json_t *object, const char *name, char text[32])
@@ -42,131 +36,108 @@ static const char *decimal(const json_t *object, const char *name, char text[32]
 	return text;
 }
 
+static void add_node(struct table *table, const json_t *node)
+{
+	char running[32], capacity[32], span[SPAN_SIZE];
+
+	table_add(table, text_of(node, "name"),
+		  is_true(node, "drained") ? "drained" : text_of(node, "state"),
+		  decimal(node, "running", running), decimal(node, "capacity", capacity),
+		  span_of(node, "seen_at", span), text_of(node, "engine"), text_of(node, "detail"),
+		  text_of(node, "url"), text_of(node, "id"));
+}
+
 static int show_nodes(struct cli *cli, char **argv, struct err *e)
 {
 	static const char *const headings[] = { "NAME",   "STATE",  ">RUNNING", ">CAPACITY", "SEEN",
 						"ENGINE", "DETAIL", "URL",      "ID",        NULL };
-	AUTO(json_t *, json_decrefp) all = NULL;
-	struct table *table;
-	json_t *node;
-	size_t i;
-	int r = get(cli, "/admin/nodes", &all, e);
+	static const struct listing listing = { "nodes", headings, add_node,
+						"No node is registered yet: ctfy join" };
 
 	(void)argv;
-	if (r < 0 || !all)
-		return r;
-	table = table_new(headings);
-	json_array_foreach (json_object_get(all, "nodes"), i, node) {
-		char running[32], capacity[32], span[SPAN_SIZE];
+	return list(cli, "/admin/nodes", &listing, e);
+}
 
-		table_add(table, text_of(node, "name"),
-			  is_true(node, "drained") ? "drained" : text_of(node, "state"),
-			  decimal(node, "running", running), decimal(node, "capacity", capacity),
-			  span_of(node, "seen_at", span), text_of(node, "engine"),
-			  text_of(node, "detail"), text_of(node, "url"), text_of(node, "id"));
-	}
-	table_print(table, "No node is registered yet: ctfy join");
-	return CLI_OK;
+static void add_instance(struct table *table, const json_t *row)
+{
+	const json_t *first = json_array_get(json_object_get(row, "endpoints"), 0);
+	char span[SPAN_SIZE];
+
+	table_add(table, text_of(row, "id"), text_of(row, "challenge_id"), text_of(row, "team"),
+		  text_of(row, "node"), text_of(row, "status"), span_of(row, "expires_at", span),
+		  text_of(first, "command"), text_of(row, "cause"));
 }
 
 static int show_instances(struct cli *cli, char **argv, struct err *e)
 {
 	static const char *const headings[] = { "ID",   "CHALLENGE", "TEAM",   "NODE", "STATUS",
 						"ENDS", "CONNECT",   "DETAIL", NULL };
-	AUTO(json_t *, json_decrefp) all = NULL;
-	struct table *table;
-	json_t *row;
-	size_t i;
-	int r = get(cli, "/admin/instances", &all, e);
+	static const struct listing listing = { "instances", headings, add_instance,
+						"No instances." };
 
 	(void)argv;
-	if (r < 0 || !all)
-		return r;
-	table = table_new(headings);
-	json_array_foreach (json_object_get(all, "instances"), i, row) {
-		const json_t *first = json_array_get(json_object_get(row, "endpoints"), 0);
-		char span[SPAN_SIZE];
+	return list(cli, "/admin/instances", &listing, e);
+}
 
-		table_add(table, text_of(row, "id"), text_of(row, "challenge_id"),
-			  text_of(row, "team"), text_of(row, "node"), text_of(row, "status"),
-			  span_of(row, "expires_at", span), text_of(first, "command"),
-			  text_of(row, "cause"));
-	}
-	table_print(table, "No instances.");
-	return CLI_OK;
+static void add_user(struct table *table, const json_t *user)
+{
+	char span[SPAN_SIZE];
+
+	table_add(table, text_of(user, "name"), text_of(user, "role"),
+		  is_true(user, "disabled") ? "yes" : "", span_of(user, "created_at", span),
+		  text_of(user, "id"));
 }
 
 static int show_users(struct cli *cli, char **argv, struct err *e)
 {
 	static const char *const headings[] = { "NAME", "ROLE", "DISABLED", "SINCE", "ID", NULL };
-	AUTO(json_t *, json_decrefp) all = NULL;
-	struct table *table;
-	json_t *user;
-	size_t i;
-	int r = get(cli, "/admin/users", &all, e);
+	static const struct listing listing = { "users", headings, add_user, "No accounts." };
 
 	(void)argv;
-	if (r < 0 || !all)
-		return r;
-	table = table_new(headings);
-	json_array_foreach (json_object_get(all, "users"), i, user) {
-		char span[SPAN_SIZE];
+	return list(cli, "/admin/users", &listing, e);
+}
 
-		table_add(table, text_of(user, "name"), text_of(user, "role"),
-			  is_true(user, "disabled") ? "yes" : "", span_of(user, "created_at", span),
-			  text_of(user, "id"));
-	}
-	table_print(table, "No accounts.");
-	return CLI_OK;
+static void add_team(struct table *table, const json_t *team)
+{
+	char span[SPAN_SIZE];
+
+	table_add(table, text_of(team, "name"), span_of(team, "created_at", span),
+		  text_of(team, "id"));
 }
 
 static int show_teams(struct cli *cli, char **argv, struct err *e)
 {
 	static const char *const headings[] = { "NAME", "SINCE", "ID", NULL };
-	AUTO(json_t *, json_decrefp) all = NULL;
-	struct table *table;
-	json_t *team;
-	size_t i;
-	int r = get(cli, "/admin/teams", &all, e);
+	static const struct listing listing = { "teams", headings, add_team, "No teams." };
 
 	(void)argv;
-	if (r < 0 || !all)
-		return r;
-	table = table_new(headings);
-	json_array_foreach (json_object_get(all, "teams"), i, team) {
-		char span[SPAN_SIZE];
+	return list(cli, "/admin/teams", &listing, e);
+}
 
-		table_add(table, text_of(team, "name"), span_of(team, "created_at", span),
-			  text_of(team, "id"));
-	}
-	table_print(table, "No teams.");
-	return CLI_OK;
+static void add_submission(struct table *table, const json_t *row)
+{
+	char span[SPAN_SIZE];
+
+	table_add(table, span_of(row, "submitted_at", span), text_of(row, "team"),
+		  text_of(row, "challenge_id"), text_of(row, "question_id"),
+		  text_of(row, "verdict"), text_of(row, "answer"), text_of(row, "other_team"));
 }
 
 static int show_submissions(struct cli *cli, char **argv, struct err *e)
 {
 	static const char *const headings[] = { "WHEN",    "TEAM",   "CHALLENGE",  "QUESTION",
 						"VERDICT", "ANSWER", "OTHER TEAM", NULL };
-	AUTO(json_t *, json_decrefp) all = NULL;
-	struct table *table;
-	json_t *row;
-	size_t i;
-	int r = get(cli, "/admin/submissions", &all, e);
+	static const struct listing listing = { "submissions", headings, add_submission,
+						"Nothing was handed in yet." };
 
 	(void)argv;
-	if (r < 0 || !all)
-		return r;
-	table = table_new(headings);
-	json_array_foreach (json_object_get(all, "submissions"), i, row) {
-		char span[SPAN_SIZE];
+	return list(cli, "/admin/submissions", &listing, e);
+}
 
-		table_add(table, span_of(row, "submitted_at", span), text_of(row, "team"),
-			  text_of(row, "challenge_id"), text_of(row, "question_id"),
-			  text_of(row, "verdict"), text_of(row, "answer"),
-			  text_of(row, "other_team"));
-	}
-	table_print(table, "Nothing was handed in yet.");
-	return CLI_OK;
+static void add_competition(struct table *table, const json_t *row)
+{
+	table_add(table, text_of(row, "id"), text_of(row, "name"), text_of(row, "starts_at"),
+		  text_of(row, "ends_at"), text_of(row, "registration"));
 }
 
 static int show_competitions(struct cli *cli, char **argv, struct err *e)
@@ -174,22 +145,11 @@ static int show_competitions(struct cli *cli, char **argv, struct err *e)
 	static const char *const headings[] = {
 		"ID", "NAME", "STARTS", "ENDS", "REGISTRATION", NULL
 	};
-	AUTO(json_t *, json_decrefp) all = NULL;
-	struct table *table;
-	json_t *row;
-	size_t i;
-	int r = get(cli, "/competitions", &all, e);
+	static const struct listing listing = { "competitions", headings, add_competition,
+						"No competitions." };
 
 	(void)argv;
-	if (r < 0 || !all)
-		return r;
-	table = table_new(headings);
-	json_array_foreach (json_object_get(all, "competitions"), i, row)
-		table_add(table, text_of(row, "id"), text_of(row, "name"),
-			  text_of(row, "starts_at"), text_of(row, "ends_at"),
-			  text_of(row, "registration"));
-	table_print(table, "No competitions.");
-	return CLI_OK;
+	return list(cli, "/competitions", &listing, e);
 }
 
 /*
@@ -393,32 +353,25 @@ static int archives_route(const struct cli *cli, char **argv, struct buf *ret_ro
 	return buf_check(ret_route, e);
 }
 
+static void add_archive(struct table *table, const json_t *row)
+{
+	char span[SPAN_SIZE], size[32];
+
+	table_add(table, text_of(row, "id"), text_of(row, "challenge_id"), text_of(row, "team"),
+		  span_of(row, "ended_at", span), text_of(row, "status"),
+		  decimal(row, "size", size), text_of(row, "detail"));
+}
+
 static int show_archives(struct cli *cli, char **argv, struct err *e)
 {
 	static const char *const headings[] = { "ID",     "CHALLENGE", "TEAM",   "ENDED",
 						"STATUS", ">BYTES",    "DETAIL", NULL };
+	static const struct listing listing = { "archives", headings, add_archive,
+						"Nothing was kept yet." };
 	AUTO(struct buf, buf_done) route = BUF_INIT;
-	AUTO(json_t *, json_decrefp) all = NULL;
-	struct table *table;
-	json_t *row;
-	size_t i;
 	int r = archives_route(cli, argv, &route, e);
 
-	if (r == 0)
-		r = get(cli, route.data, &all, e);
-	if (r < 0 || !all)
-		return r;
-	table = table_new(headings);
-	json_array_foreach (json_object_get(all, "archives"), i, row) {
-		char span[SPAN_SIZE], size[32];
-
-		table_add(table, text_of(row, "id"), text_of(row, "challenge_id"),
-			  text_of(row, "team"), span_of(row, "ended_at", span),
-			  text_of(row, "status"), decimal(row, "size", size),
-			  text_of(row, "detail"));
-	}
-	table_print(table, "Nothing was kept yet.");
-	return CLI_OK;
+	return r < 0 ? r : list(cli, route.data, &listing, e);
 }
 
 /* ARCHIVE_ID NAME FILE */
@@ -560,31 +513,26 @@ static void add_images(struct table *table, const char *node, const char *kind, 
 			  text_of(row, "image"), text_of(row, "error"));
 }
 
+static void add_node_images(struct table *table, const json_t *node)
+{
+	const json_t *images = json_object_get(node, "images");
+	const char *name = text_of(node, "node");
+
+	if (!images)
+		table_add(table, name, "", "", "", "", text_of(node, "detail"));
+	add_images(table, name, "build", json_object_get(images, "builds"));
+	add_images(table, name, "pull", json_object_get(images, "pulls"));
+}
+
 static int show_images(struct cli *cli, char **argv, struct err *e)
 {
 	static const char *const headings[] = { "NODE",  "CHALLENGE", "KIND", "STATUS",
 						"IMAGE", "DETAIL",    NULL };
-	AUTO(json_t *, json_decrefp) all = NULL;
-	struct table *table;
-	json_t *node;
-	size_t i;
-	int r = get(cli, "/admin/challenges/images", &all, e);
+	static const struct listing listing = { "nodes", headings, add_node_images,
+						"No node is registered yet: ctfy join" };
 
 	(void)argv;
-	if (r < 0 || !all)
-		return r;
-	table = table_new(headings);
-	json_array_foreach (json_object_get(all, "nodes"), i, node) {
-		const json_t *images = json_object_get(node, "images");
-		const char *name = text_of(node, "node");
-
-		if (!images)
-			table_add(table, name, "", "", "", "", text_of(node, "detail"));
-		add_images(table, name, "build", json_object_get(images, "builds"));
-		add_images(table, name, "pull", json_object_get(images, "pulls"));
-	}
-	table_print(table, "No node is registered yet: ctfy join");
-	return CLI_OK;
+	return list(cli, "/admin/challenges/images", &listing, e);
 }
 
 static const struct verb verbs[] = {

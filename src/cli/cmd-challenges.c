@@ -4,6 +4,7 @@
 #include "cli/api.h"
 #include "cli/commands.h"
 #include "cli/instance.h"
+#include "cli/listing.h"
 #include "cli/print.h"
 
 #include <stdio.h>
@@ -35,24 +36,11 @@ static int run_challenges(struct cli *cli, struct err *e)
 {
 	static const char *const headings[] = { "ID",       "CATEGORY", "NAME",     ">VALUE",
 						">SOLVERS", "YOURS",    "INSTANCE", NULL };
+	static const struct listing listing = { "challenges", headings, add_challenge,
+						"There are no challenges yet." };
 	AUTO(char *, freep) path = api_path(cli->api, "/challenges");
-	AUTO(json_t *, json_decrefp) all = NULL;
-	struct table *table;
-	json_t *challenge;
-	size_t i;
-	int r = api_get(cli->api, path, &all, e);
 
-	if (r < 0)
-		return r;
-	if (cli->common->json) {
-		print_json(all);
-		return CLI_OK;
-	}
-	table = table_new(headings);
-	json_array_foreach (json_object_get(all, "challenges"), i, challenge)
-		add_challenge(table, challenge);
-	table_print(table, "There are no challenges yet.");
-	return CLI_OK;
+	return listing_print(cli, path, &listing, e);
 }
 
 const struct cli_command cmd_challenges = {

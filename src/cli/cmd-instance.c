@@ -4,6 +4,7 @@
 #include "cli/api.h"
 #include "cli/commands.h"
 #include "cli/instance.h"
+#include "cli/listing.h"
 #include "cli/print.h"
 
 #include <stdio.h>
@@ -282,24 +283,13 @@ static void add_instance(struct table *table, const json_t *instance)
 static int show_all(struct cli *cli, struct err *e)
 {
 	static const char *const headings[] = { "CHALLENGE", "STATUS", "ENDS", "CONNECT", NULL };
+	static const struct listing listing = {
+		"instances", headings, add_instance,
+		"Your team has no instances: ctfy start CHALLENGE"
+	};
 	AUTO(char *, freep) path = api_path(cli->api, "/instances");
-	AUTO(json_t *, json_decrefp) all = NULL;
-	struct table *table;
-	json_t *instance;
-	size_t i;
-	int r = api_get(cli->api, path, &all, e);
 
-	if (r < 0)
-		return r;
-	if (cli->common->json) {
-		print_json(all);
-		return CLI_OK;
-	}
-	table = table_new(headings);
-	json_array_foreach (json_object_get(all, "instances"), i, instance)
-		add_instance(table, instance);
-	table_print(table, "Your team has no instances: ctfy start CHALLENGE");
-	return CLI_OK;
+	return listing_print(cli, path, &listing, e);
 }
 
 static int run_status(struct cli *cli, struct err *e)

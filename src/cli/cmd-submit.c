@@ -2,6 +2,7 @@
 #include "base/own.h"
 #include "cli/api.h"
 #include "cli/commands.h"
+#include "cli/listing.h"
 #include "cli/print.h"
 
 #include <stdio.h>
@@ -76,33 +77,23 @@ const struct cli_command cmd_submit = {
 	.options_size = sizeof(struct submit_options),
 };
 
+static void add_submission(struct table *table, const json_t *row)
+{
+	char span[SPAN_SIZE];
+
+	table_add(table, span_of(row, "submitted_at", span), text_of(row, "challenge_id"),
+		  text_of(row, "question_id"), text_of(row, "verdict"), text_of(row, "answer"));
+}
+
 static int run_submissions(struct cli *cli, struct err *e)
 {
 	static const char *const headings[] = { "WHEN",    "CHALLENGE", "QUESTION",
 						"VERDICT", "ANSWER",    NULL };
+	static const struct listing listing = { "submissions", headings, add_submission,
+						"Your team has handed in nothing yet." };
 	AUTO(char *, freep) path = api_path(cli->api, "/submissions");
-	AUTO(json_t *, json_decrefp) all = NULL;
-	struct table *table;
-	json_t *row;
-	size_t i;
-	int r = api_get_all(cli->api, path, &all, e);
 
-	if (r < 0)
-		return r;
-	if (cli->common->json) {
-		print_json(all);
-		return CLI_OK;
-	}
-	table = table_new(headings);
-	json_array_foreach (json_object_get(all, "submissions"), i, row) {
-		char span[SPAN_SIZE];
-
-		table_add(table, span_of(row, "submitted_at", span), text_of(row, "challenge_id"),
-			  text_of(row, "question_id"), text_of(row, "verdict"),
-			  text_of(row, "answer"));
-	}
-	table_print(table, "Your team has handed in nothing yet.");
-	return CLI_OK;
+	return listing_print(cli, path, &listing, e);
 }
 
 const struct cli_command cmd_submissions = {
