@@ -2,15 +2,34 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/own.h"
+#include "cli/api.h"
 #include "cli/commands.h"
+#include "cli/print.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-/* `ctfy evidence verify FILE`: a bundle of a node's, against the manifest that is in it. */
+/* clang-format off */
+#define EVIDENCE_OPTIONS(ROW) \
+	ROW(output, STRING, "FILE", NULL, "Where `get` saves to; else INSTANCE.tar.zst.")
+/* clang-format on */
+
+struct evidence_options {
+	struct cli_common common;
+	EVIDENCE_OPTIONS(OPTION_MEMBER)
+};
+
+/* clang-format off */
+#define ROW(...) OPTION_ROW(struct evidence_options, __VA_ARGS__)
+static const struct option_row evidence_rows[] = { EVIDENCE_OPTIONS(ROW) CLI_ROWS_END };
+#undef ROW
+/* clang-format on */
+
+/* --- verify: a bundle against the manifest that is in it ---------------------------------- */
 
 enum { MANIFEST_MAX = 1 << 20, HASH_SIZE = 65 };
 
@@ -155,7 +174,7 @@ static int verify_open(struct bundle *bundle, const char *path, json_t **ret_man
 	return r < 0 ? r : check_manifest(bundle, *ret_manifest, e);
 }
 
-static int verify(const char *path)
+static int verify(const char *path, json_t **ret_manifest, struct err *e)
 {
 	AUTO(struct archive *, archivep) archive = archive_read_new();
 	AUTO(json_t *, json_decrefp) found = json_object();
@@ -163,29 +182,129 @@ static int verify(const char *path)
 	struct bundle bundle = { .archive = archive,
 				 .found = found,
 				 .manifest = BUF_LIMITED(MANIFEST_MAX) };
-	struct err e = ERR_INIT;
-	const char *instance = "", *made_at = "";
-	int r = verify_open(&bundle, path, &manifest, &e);
+	int r = verify_open(&bundle, path, &manifest, e);
 
 	buf_done(&bundle.manifest);
-	if (r < 0) {
-		fprintf(stderr, "ctfy: '%s': %s\n", path, e.msg);
-		return CLI_FAILED;
+	if (r < 0)
+		return err_wrap(e, "'%s'", path);
+	*ret_manifest = TAKE(manifest);
+	return 0;
+}
+
+static void tell(const struct cli *cli, const char *path, const json_t *manifest)
+{
+	if (cli->common->json) {
+		print_json(manifest);
+		return;
 	}
-	json_unpack(manifest, "{s:s,s:s}", "instance_id", &instance, "made_at", &made_at);
 	printf("%s: evidence of instance '%s', made at %s: all %zu parts are as they were packed\n",
-	       path, instance, made_at, json_array_size(json_object_get(manifest, "parts")));
+	       path, text_of(manifest, "instance_id"), text_of(manifest, "made_at"),
+	       json_array_size(json_object_get(manifest, "parts")));
+}
+
+static int run_verify(struct cli *cli, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) manifest = NULL;
+	int r = verify(cli->argv[1], &manifest, e);
+
+	if (r == 0)
+		tell(cli, cli->argv[1], manifest);
+	return r;
+}
+
+/* --- get: from the platform --------------------------------------------------------------- */
+
+/* Under its name there is never less than a whole bundle. */
+static int fetch(struct cli *cli, const char *path, json_t **ret_manifest, struct err *e)
+{
+	AUTO(char *, freep) route =
+		api_path(cli->api, "/admin/instances/%s/evidence", cli->argv[1]);
+	AUTO(char *, freep) beside = strf("%s.unverified", path);
+	int r = route && beside ? api_download(cli->api, route, beside, e) : err_memory(e);
+
+	if (r < 0)
+		return err_wrap(e, "instance '%s'", cli->argv[1]);
+	r = verify(beside, ret_manifest, e);
+	if (r == 0 && rename(beside, path) < 0)
+		r = err_errno(e, ERR_INVALID, "write '%s'", path);
+	if (r < 0)
+		unlink(beside);
+	return r;
+}
+
+static int run_get(struct cli *cli, struct err *e)
+{
+	const struct evidence_options *options = cli->options;
+	AUTO(char *, freep) own = strf("%s.tar.zst", cli->argv[1]);
+	AUTO(json_t *, json_decrefp) manifest = NULL;
+	const char *path = options->output ? options->output : own;
+	int r = path ? fetch(cli, path, &manifest, e) : err_memory(e);
+
+	if (r == 0)
+		tell(cli, path, manifest);
+	return r;
+}
+
+/* --- timeline ----------------------------------------------------------------------------- */
+
+static void print_timeline(const json_t *events)
+{
+	static const char *const headings[] = { "AT", "EVENT", "SERVICE", "DETAIL", NULL };
+	struct table *table = table_new(headings);
+	const json_t *event;
+	size_t i;
+
+	json_array_foreach (events, i, event)
+		table_add(table, text_of(event, "at"), text_of(event, "event"),
+			  text_of(event, "service"), text_of(event, "detail"));
+	table_print(table, "Nothing has happened to it.");
+}
+
+static int run_timeline(struct cli *cli, struct err *e)
+{
+	AUTO(char *, freep) route =
+		api_path(cli->api, "/admin/instances/%s/timeline", cli->argv[1]);
+	AUTO(json_t *, json_decrefp) timeline = NULL;
+	int r = route ? api_get(cli->api, route, &timeline, e) : err_memory(e);
+
+	if (r < 0)
+		return err_wrap(e, "instance '%s'", cli->argv[1]);
+	if (cli->common->json)
+		print_json(timeline);
+	else
+		print_timeline(json_object_get(timeline, "events"));
 	return CLI_OK;
 }
 
-int cmd_evidence(int argc, char **argv)
+static int run_evidence(struct cli *cli, struct err *e)
 {
-	static const char usage[] = "Usage: ctfy evidence verify FILE\n\n"
-				    "Checks a bundle of an instance's evidence by its manifest.\n";
-	bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
+	static const struct {
+		const char *name;
+		cli_run *run;
+	} actions[] = { { "get", run_get },
+			{ "timeline", run_timeline },
+			{ "verify", run_verify } };
 
-	if (argc == 3 && strcmp(argv[1], "verify") == 0)
-		return verify(argv[2]);
-	fputs(usage, help ? stdout : stderr);
-	return help ? CLI_OK : CLI_USAGE;
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+		if (strcmp(actions[i].name, cli->argv[0]) == 0)
+			return actions[i].run(cli, e);
+	return err_set(e, ERR_INVALID, "there is no 'evidence %s': get, timeline or verify",
+		       cli->argv[0]);
 }
+
+const struct cli_command cmd_evidence = {
+	.name = "evidence",
+	.arguments = "get INSTANCE | timeline INSTANCE | verify FILE",
+	.summary =
+		"An instance's evidence in one file; what happened to it; whether a file is whole.",
+	.details =
+		"`get` and `timeline` are for organisers. `get` verifies what it fetched, and "
+		"leaves\n"
+		"nothing behind that is not whole. `verify` asks nobody: it checks a file by the\n"
+		"manifest that is in it.",
+	.least = 2,
+	.most = 2,
+	.run = run_evidence,
+	.options = evidence_rows,
+	.options_size = sizeof(struct evidence_options),
+};

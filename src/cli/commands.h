@@ -30,7 +30,7 @@ extern const struct cli_command cmd_submissions;
 extern const struct cli_command cmd_scoreboard;
 
 /* Organising */
-int cmd_evidence(int argc, char **argv);
+extern const struct cli_command cmd_evidence;
 extern const struct cli_command cmd_admin;
 extern const struct cli_command cmd_shell;
 extern const struct cli_command cmd_agent;

@@ -35,7 +35,6 @@ RAW("node", "[OPTION]...", "Run a node for a platform.", node_main);
 RAW("doctor", "[OPTION]...", "Say what this host can hold, and what limits it.", node_doctor_main);
 RAW("clean", "[--all | NODE...]", "Remove what nodes left on this engine.", node_clean_main);
 RAW("challenge", "lint|plan|test PATH...", "Check challenge folders; show what they would start; try them.", cmd_challenge);
-RAW("evidence", "verify FILE", "Check a bundle of an instance's evidence.", cmd_evidence);
 RAW("version", "", "Print the version.", print_version);
 /* clang-format on */
 
@@ -48,7 +47,7 @@ static const struct {
 	    &cmd_challenges, &cmd_show, &cmd_attachments, &cmd_start, &cmd_status, &cmd_renew,
 	    &cmd_stop, &cmd_submit, &cmd_submissions, &cmd_scoreboard, NULL } },
 	{ "Organise",
-	  { &cmd_competition, &cmd_admin, &cmd_shell, &cmd_agent, &raw_cmd_evidence, NULL } },
+	  { &cmd_competition, &cmd_admin, &cmd_shell, &cmd_agent, &cmd_evidence, NULL } },
 	{ "Run",
 	  { &raw_cmd_up, &raw_platform_main, &raw_platform_backup_main, &raw_platform_restore_main,
 	    &raw_node_main, &raw_node_doctor_main, &raw_node_clean_main, &cmd_join, NULL } },

@@ -3,12 +3,14 @@
 is recorded, and hands in its answer with a token that is good for that and nothing else."""
 
 import json
+import os
 import signal
 import subprocess
 import unittest
 import urllib.parse
 
 import cluster
+import bundle
 import evidence
 from cluster import Platform, Team, harness
 from harness import engine, wait_for
@@ -143,6 +145,37 @@ class Agent(harness.NodeTest):
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"no-such-image", done.stderr)
         self.assertEqual(run("--").returncode, 2)
+
+
+class Evidence(harness.NodeTest):
+    """What organisers fetch of an instance from a terminal."""
+
+    def ask(self, *words):
+        return subprocess.run([harness.CTFY, "evidence", *words, "--url", f"http://127.0.0.1:{platform.port}",
+                               "--token-file", str(platform.state / "admin-token")],
+                              capture_output=True, text=True, cwd=platform.dir.name, timeout=300)
+
+    def test_a_bundle_is_fetched_and_verified(self):
+        done = self.ask("get", row["id"])
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, rf"^{row['id']}.tar.zst: evidence of instance '.*', made at .*: all \d+ parts are as they were")
+        self.assertEqual(bundle.verify(os.path.join(platform.dir.name, f"{row['id']}.tar.zst"))[0], 0)
+        named = self.ask("get", row["id"], "--output", "named", "--json")
+        self.assertIn("containers.json", [part["name"] for part in json.loads(named.stdout)["parts"]])
+        self.assertEqual(sorted(name for name in os.listdir(platform.dir.name) if "named" in name), ["named"])
+
+    def test_what_cannot_be_fetched_leaves_nothing(self):
+        before = os.listdir(platform.dir.name)
+        done = self.ask("get", "never-known")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("never-known", done.stderr)
+        self.assertEqual(os.listdir(platform.dir.name), before)
+
+    def test_the_timeline_is_printed(self):
+        lines = self.ask("timeline", row["id"]).stdout.splitlines()
+        self.assertEqual(lines[0].split(), ["AT", "EVENT", "SERVICE", "DETAIL"])
+        self.assertIn("starting", [line.split()[1] for line in lines[1:]])
+        self.assertIn("starting", [e["event"] for e in json.loads(self.ask("timeline", row["id"], "--json").stdout)["events"]])
 
 
 if __name__ == "__main__":
