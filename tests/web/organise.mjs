@@ -245,7 +245,7 @@ scene("an organiser watches an instance, types in its shell, reads its traffic, 
   await warm(organiser);
   await seePlaces(organiser);
   await organiser.getByRole("link", { name: "Audit log" }).click();
-  await organiser.getByRole("cell", { name: "shell" }).first().waitFor();
+  await organiser.getByRole("cell", { name: "opened a shell" }).first().waitFor();
 
   await organiser.setViewportSize({ width: 390, height: 800 });
   await assertFits(organiser);

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { formatBytes, formatDate } from "../format";
 import { useGet } from "../resource";
 import type { Params } from "../router";
+import { hasWords, SearchBox } from "../search";
 import type { Archive } from "../types";
 import { Badge, Card, Empty, Failure, Loaded, Page, Table, TeamLink, type Column, type Tone } from "../ui";
 
@@ -56,12 +57,8 @@ const COLUMNS: Column<Archive>[] = [
   { name: "Ended", kind: "time", cell: (row) => formatDate(row.ended_at) },
 ];
 
-function fits(row: Archive, words: string) {
-  return [row.challenge_id, row.team, row.instance_id, row.status]
-    .join(" ")
-    .toLowerCase()
-    .includes(words.toLowerCase());
-}
+const fits = (row: Archive, words: string) =>
+  hasWords([row.challenge_id, row.team, row.instance_id, row.status], words);
 
 export function ArchivesPage(_: { params: Params }) {
   const [words, setWords] = useState("");
@@ -69,12 +66,11 @@ export function ArchivesPage(_: { params: Params }) {
   return (
     <Page title="Archives" lead="What was kept of instances that have ended">
       <div class="filters" role="search">
-        <input
-          type="search"
-          aria-label="Search archives"
+        <SearchBox
+          label="Search archives"
           placeholder="Challenge, team, state or id"
-          value={words}
-          onInput={(event) => setWords(event.currentTarget.value)}
+          words={words}
+          onWords={setWords}
         />
       </div>
       <Loaded from={list}>

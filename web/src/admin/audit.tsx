@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { get } from "../api";
-import { formatDate } from "../format";
+import { formatDate, localTimes } from "../format";
 import { useAction } from "../resource";
 import type { Params } from "../router";
 import type { AuditEntry } from "../types";
@@ -13,6 +13,35 @@ interface AuditPageRead {
   next_cursor: string | null;
 }
 
+/* What a route is for, in an organiser's words; another one is told as it is. */
+const ACTS: Record<string, string> = {
+  shell: "opened a shell",
+  "PATCH /admin/instances/{instance}": "set an instance's end",
+  "DELETE /admin/instances/{instance}": "stopped an instance",
+  "POST /admin/instances/{instance}/agent-runs": "ran an agent",
+  "POST /admin/nodes/{node}/drain": "drained a node",
+  "POST /admin/nodes/{node}/undrain": "used a node again",
+  "POST /admin/nodes/{node}/token": "gave a node another token",
+  "DELETE /admin/nodes/{node}/token": "ended a node's token",
+  "DELETE /admin/nodes/{node}": "removed a node",
+  "POST /admin/join-secrets": "made a join secret",
+  "DELETE /admin/join-secrets/{secret}": "ended a join secret",
+  "POST /admin/challenges/build": "had images built",
+  "POST /admin/challenges/pull": "had images pulled",
+  "POST /admin/challenges/rescan": "had the challenges read again",
+  "POST /admin/challenges/{id}/trial": "had a challenge tried",
+  "POST /admin/competitions": "applied a competition's file",
+  "POST /admin/notices": "told the players news",
+  "PATCH /admin/reviews/{submission}": "judged an answer",
+  "PATCH /admin/teams/{team}": "changed a team",
+  "POST /admin/users": "made an account",
+  "PATCH /admin/users/{user}": "changed an account",
+};
+
+const withoutBase = (text: string) => text.replace("/api/v1", "");
+
+const describe = ({ action }: AuditEntry) => ACTS[withoutBase(action)] ?? withoutBase(action);
+
 function outcome(status: number) {
   if (status === 0) return <Badge tone="warn">cut short</Badge>;
   return <Badge tone={status < 400 ? "ok" : "bad"}>{status}</Badge>;
@@ -21,14 +50,14 @@ function outcome(status: number) {
 const COLUMNS: Column<AuditEntry>[] = [
   { name: "When", kind: "time", cell: (row) => formatDate(row.at) },
   { name: "Who", cell: (row) => row.user ?? row.user_id },
-  { name: "Act", kind: "short", cell: (row) => <span class="mono-cell">{row.action.split(" ")[0]}</span> },
+  { name: "Did", kind: "short", cell: describe },
   {
     name: "On what",
     kind: "wide",
     cell: (row) => (
       <>
-        <span class="mono-cell">{row.object?.replace("/api/v1", "")}</span>
-        {row.note && <div class="muted small">{row.note}</div>}
+        {row.note && <div>{localTimes(row.note)}</div>}
+        <span class="mono-cell muted">{withoutBase(row.object ?? "")}</span>
       </>
     ),
   },

@@ -4,6 +4,7 @@ import { formatAgo, formatCountdown, plural } from "../format";
 import { STATUS_TONE } from "../pages/challenges";
 import { useGet, useNow } from "../resource";
 import type { Params } from "../router";
+import { hasWords, SearchBox } from "../search";
 import type { AdminInstance } from "../types";
 import { Badge, Empty, Loaded, Page, Table, TeamLink, type Column } from "../ui";
 
@@ -24,13 +25,8 @@ const COLUMNS: (now: number) => Column<AdminInstance>[] = (now) => [
   },
 ];
 
-function fits(row: AdminInstance, words: string) {
-  const text = [row.id, row.challenge_id, row.team, row.node, row.status].join(" ").toLowerCase();
-  return words
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => text.includes(word));
-}
+const fits = (row: AdminInstance, words: string) =>
+  hasWords([row.id, row.challenge_id, row.team, row.node, row.status], words);
 
 export function InstancesPage(_: { params: Params }) {
   const [words, setWords] = useState("");
@@ -41,12 +37,11 @@ export function InstancesPage(_: { params: Params }) {
   return (
     <Page title="Instances" lead={list.data ? plural(list.data.instances.length, "instance") : " "}>
       <div class="filters" role="search">
-        <input
-          type="search"
-          aria-label="Search instances"
+        <SearchBox
+          label="Search instances"
           placeholder="Challenge, team, node, state or id"
-          value={words}
-          onInput={(event) => setWords(event.currentTarget.value)}
+          words={words}
+          onWords={setWords}
         />
         <label class="check">
           <input type="checkbox" checked={ended} onChange={(event) => setEnded(event.currentTarget.checked)} />

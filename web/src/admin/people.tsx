@@ -3,9 +3,10 @@ import { call, me } from "../api";
 import { formatDate, plural } from "../format";
 import { useAction, useGet, type Resource } from "../resource";
 import type { Params } from "../router";
+import { hasWords, SearchBox } from "../search";
 import { useStore } from "../store";
 import type { TeamLine, User } from "../types";
-import { Badge, Button, Card, Empty, Failure, Loaded, Page, Table, TextField, announce } from "../ui";
+import { Badge, Button, Card, Empty, Failure, Loaded, Page, Table, TeamLink, TextField, announce } from "../ui";
 
 const ROLES = ["player", "organiser", "admin"];
 
@@ -106,19 +107,25 @@ function UserTable({ users, rows }: { users: Users; rows: User[] }) {
               ),
           },
         ]}
-        empty={<Empty title="There are no users." />}
+        empty={<Empty title="Nobody fits." />}
       />
     </>
   );
 }
 
 export function UsersPage(_: { params: Params }) {
+  const [words, setWords] = useState("");
   const users: Users = useGet<{ users: User[] }>("/admin/users");
   return (
     <Page title="Users" lead={users.data ? plural(users.data.users.length, "account") : " "}>
       <div class="two-columns">
         <div class="column">
-          <Loaded from={users}>{(data) => <UserTable users={users} rows={data.users} />}</Loaded>
+          <SearchBox label="Search users" placeholder="Name or role" words={words} onWords={setWords} />
+          <Loaded from={users}>
+            {(data) => (
+              <UserTable users={users} rows={data.users.filter((row) => hasWords([row.name, row.role], words))} />
+            )}
+          </Loaded>
         </div>
         <div class="column side">
           <NewUser users={users} />
@@ -129,6 +136,7 @@ export function UsersPage(_: { params: Params }) {
 }
 
 export function TeamsPage(_: { params: Params }) {
+  const [words, setWords] = useState("");
   const teams = useGet<{ teams: TeamLine[] }>("/admin/teams");
   const change = useAction(async (team: TeamLine) => {
     await call("PATCH", `/admin/teams/${encodeURIComponent(team.id)}`, { hidden: !team.hidden });
@@ -137,15 +145,18 @@ export function TeamsPage(_: { params: Params }) {
   });
   return (
     <Page title="Teams" lead={teams.data ? plural(teams.data.teams.length, "team") : " "}>
+      <div class="filters" role="search">
+        <SearchBox label="Search teams" placeholder="Name, division or id" words={words} onWords={setWords} />
+      </div>
       <Failure error={change.error} />
       <Loaded from={teams}>
         {(data) => (
           <Table
             label="Teams"
-            rows={data.teams}
+            rows={data.teams.filter((row) => hasWords([row.name, row.id, row.division], words))}
             rowKey={(row) => row.id}
             columns={[
-              { name: "Name", kind: "wide", cell: (row) => row.name },
+              { name: "Name", kind: "wide", cell: (row) => (row.hidden ? row.name : <TeamLink id={row.id} name={row.name} />) },
               { name: "Id", cell: (row) => <span class="mono-cell">{row.id}</span> },
               { name: "Division", kind: "short", cell: (row) => row.division ?? "–" },
               {
@@ -167,7 +178,7 @@ export function TeamsPage(_: { params: Params }) {
                 ),
               },
             ]}
-            empty={<Empty title="There are no teams." />}
+            empty={<Empty title={words ? "Nothing fits." : "There are no teams."} />}
           />
         )}
       </Loaded>

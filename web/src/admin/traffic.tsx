@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, get } from "../api";
 import { formatBytes, formatTime } from "../format";
+import { SearchBox } from "../search";
 import type { Flow, FlowBody, FlowHeaders } from "../types";
 import { Badge, Empty, Failure, Skeleton, type Tone } from "../ui";
 
@@ -167,12 +168,11 @@ export function Traffic({ base, live }: { base: string; live: boolean }) {
   return (
     <>
       <div class="filters" role="search">
-        <input
-          type="search"
-          aria-label="Search traffic"
+        <SearchBox
+          label="Search traffic"
           placeholder="Address, status, or what a body says"
-          value={words}
-          onInput={(event) => setWords(event.currentTarget.value)}
+          words={words}
+          onWords={setWords}
         />
         <span class="muted">
           {selected.length} of {flows.length}

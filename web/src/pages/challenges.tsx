@@ -5,6 +5,7 @@ import { useEvent } from "../events";
 import { capitalised, formatDate, plural } from "../format";
 import { useGet } from "../resource";
 import type { Params } from "../router";
+import { hasWords, SearchBox } from "../search";
 import { useStore } from "../store";
 import type { Challenge, InstanceStatus } from "../types";
 import { Alert, Badge, Empty, Loaded, Page, type Tone } from "../ui";
@@ -30,14 +31,6 @@ function byCategory(challenges: Challenge[]): [string, Challenge[]][] {
     groups.set(category, [...(groups.get(category) ?? []), challenge]);
   }
   return [...groups].sort(([a], [b]) => a.localeCompare(b));
-}
-
-function fits(challenge: Challenge, words: string) {
-  const text = [challenge.name, challenge.id, challenge.category, ...challenge.tags].join(" ").toLowerCase();
-  return words
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => text.includes(word));
 }
 
 function describeSolves(c: Challenge): string {
@@ -101,7 +94,7 @@ const EVERYTHING: Choice = { words: "", category: null, open: false };
 const categoryOf = (challenge: Challenge) => challenge.category || "misc";
 
 const isChosen = (c: Challenge, { words, category, open }: Choice) =>
-  fits(c, words) && (category === null || categoryOf(c) === category) && !(open && c.solved);
+  hasWords([c.name, c.id, c.category, ...c.tags], words) && (category === null || categoryOf(c) === category) && !(open && c.solved);
 
 function Categories({ names, choice, onChoice }: { names: string[]; choice: Choice; onChoice: (to: Choice) => void }) {
   return (
@@ -125,12 +118,11 @@ function Filters(props: { categories: string[]; choice: Choice; onChoice: (to: C
   const { categories, choice, onChoice } = props;
   return (
     <div class="filters" role="search">
-      <input
-        type="search"
-        aria-label="Search challenges"
+      <SearchBox
+        label="Search challenges"
         placeholder="Search by name, category or tag"
-        value={choice.words}
-        onInput={(event) => onChoice({ ...choice, words: event.currentTarget.value })}
+        words={choice.words}
+        onWords={(words) => onChoice({ ...choice, words })}
       />
       {categories.length > 1 && <Categories names={categories} choice={choice} onChoice={onChoice} />}
       <label class="check">

@@ -6,6 +6,7 @@ import { formatAgo, plural } from "../format";
 import { lazy } from "../lazy";
 import { useGet, useNow } from "../resource";
 import type { Params } from "../router";
+import { hasWords, SearchBox } from "../search";
 import { useStore } from "../store";
 import type { Division, Scoreboard, ScoreHistory, Standing } from "../types";
 import { Badge, Card, Empty, Loaded, Page, Table, TeamLink, type Column } from "../ui";
@@ -54,12 +55,11 @@ function Filters(props: { divisions: Division[]; large: boolean; choice: Choice;
   return (
     <div class="filters" role="search">
       {large && (
-        <input
-          type="search"
-          aria-label="Search teams"
+        <SearchBox
+          label="Search teams"
           placeholder="Search for a team"
-          value={choice.words}
-          onInput={(event) => onChoice({ ...choice, words: event.currentTarget.value })}
+          words={choice.words}
+          onWords={(words) => onChoice({ ...choice, words })}
         />
       )}
       {divisions.length > 1 && (
@@ -80,8 +80,6 @@ function Filters(props: { divisions: Division[]; large: boolean; choice: Choice;
     </div>
   );
 }
-
-const fits = (row: Standing, words: string) => row.team.toLowerCase().includes(words.toLowerCase());
 
 export function ScoreboardPage(_: { params: Params }) {
   const [choice, setChoice] = useState<Choice>({ words: "", division: "" });
@@ -116,7 +114,7 @@ export function ScoreboardPage(_: { params: Params }) {
             <Table
               label="Scoreboard"
               compact
-              rows={data.teams.filter((row) => fits(row, choice.words))}
+              rows={data.teams.filter((row) => hasWords([row.team], choice.words))}
               columns={COLUMNS(now).filter((column) => divided || column.name !== "Division")}
               rowKey={(row) => row.team_id}
               rowClass={(row) => (row.team_id === who?.team?.id ? "own" : "")}

@@ -124,9 +124,13 @@ export function TeamRecordPage({ params }: { params: Params }) {
           )
         }
       >
-        <Loaded from={record} lines={8}>
-          {(data) => <Record team={data} />}
-        </Loaded>
+        {record.error?.status === 404 ? (
+          <Empty title="There is no such team on the scoreboard." />
+        ) : (
+          <Loaded from={record} lines={8}>
+            {(data) => <Record team={data} />}
+          </Loaded>
+        )}
       </Page>
     </>
   );
