@@ -150,7 +150,7 @@ export function NodesPage(_: { params: Params }) {
   return (
     <Page title="Nodes" lead="Where instances run. A drained node keeps what it has, and gets nothing new.">
       <div class="stack">
-        <Loaded from={list}>
+        <Loaded from={list} lines={9}>
           {({ nodes }) =>
             nodes.length > 0 ? (
               <div class="halves">

@@ -33,10 +33,9 @@ function Chart({ query }: { query: string }) {
   const history = useGet<ScoreHistory>(`/scoreboard/history${query}`, REFRESH_MS);
   useEvent("scoreboard", history.reload);
   const moved = history.data?.teams.some((team) => team.points.length > 0);
-  if (!history.data || !moved) return null;
   return (
     <Card title="The leaders' way up" class="chart-card">
-      <ScoreChart history={history.data} />
+      {moved && <ScoreChart history={history.data!} />}
     </Card>
   );
 }
@@ -110,7 +109,7 @@ export function ScoreboardPage(_: { params: Params }) {
       <Loaded from={board} lines={8}>
         {(data) => (
           <div class="stack">
-            <Chart query={query} />
+            {data.teams.some((team) => team.solved > 0) && <Chart query={query} />}
             <Table
               label="Scoreboard"
               compact
