@@ -124,7 +124,7 @@ scene("a player registers, starts, solves and hands in, and another's board move
   await player.getByRole("button", { name: "Start a new one" }).waitFor();
   await player.getByRole("link", { name: "Challenges" }).first().click();
   await player.getByRole("link", { name: /Notes/ }).getByText("Solved", { exact: true }).waitFor();
-  await player.getByRole("link", { name: /Notes/ }).getByText("1 solve, Engines first").waitFor();
+  await player.getByRole("link", { name: /Notes/ }).getByText("Engines first").waitFor();
   await player.getByRole("button", { name: "pwn" }).click();
   await player.getByRole("link", { name: /Notes/ }).waitFor({ state: "detached" });
   await player.getByRole("button", { name: "All" }).click();

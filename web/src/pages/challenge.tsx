@@ -154,16 +154,22 @@ function Body({ challenge, reload }: { challenge: Challenge; reload: () => Promi
   const [running, setRunning] = useState<string | undefined>();
   const who = useStore(me);
   return (
-    <div class="two-columns">
+    <div class="two-columns challenge-body">
+      <Card>
+        {challenge.description ? (
+          <Markdown text={challenge.description} />
+        ) : (
+          <p class="muted">This challenge has no description.</p>
+        )}
+        {challenge.connection_info && <pre class="command">{challenge.connection_info}</pre>}
+      </Card>
+      <div class="column side">
+        {challenge.has_instance && (
+          <InstancePanel challenge={challenge.id} hasTeam={!!who?.team} onRunning={setRunning} />
+        )}
+        {who?.team && <Attachments id={challenge.id} instance={running} />}
+      </div>
       <div class="column">
-        <Card>
-          {challenge.description ? (
-            <Markdown text={challenge.description} />
-          ) : (
-            <p class="muted">This challenge has no description.</p>
-          )}
-          {challenge.connection_info && <pre class="command">{challenge.connection_info}</pre>}
-        </Card>
         <Card title={challenge.questions.length > 1 ? "Questions" : "Your answer"}>
           {who?.team ? (
             <>
@@ -188,12 +194,6 @@ function Body({ challenge, reload }: { challenge: Challenge; reload: () => Promi
           )}
         </Card>
         <Hints challenge={challenge} reload={reload} />
-      </div>
-      <div class="column side">
-        {challenge.has_instance && (
-          <InstancePanel challenge={challenge.id} hasTeam={!!who?.team} onRunning={setRunning} />
-        )}
-        {who?.team && <Attachments id={challenge.id} instance={running} />}
       </div>
     </div>
   );

@@ -33,15 +33,17 @@ function byCategory(challenges: Challenge[]): [string, Challenge[]][] {
   return [...groups].sort(([a], [b]) => a.localeCompare(b));
 }
 
-function describeSolves(c: Challenge): string {
-  if (c.needs) return `Opens with ${c.needs.name}`;
-  if (c.solvers === 0 && !c.first_blood) return c.closes_at ? `Until ${formatDate(c.closes_at)}` : "Not solved yet";
-  const solves = plural(c.solvers, "solve");
-  return c.first_blood ? `${solves}, ${c.first_blood.name} first` : solves;
+/** How far others are with it, and what there is to know besides: a line each. */
+function describeState(c: Challenge): [string, string | null] {
+  if (c.needs) return [`Opens with ${c.needs.name}`, null];
+  const closes = c.closes_at && !c.solved ? `Until ${formatDate(c.closes_at)}` : null;
+  if (c.solvers === 0 && !c.first_blood) return ["Not solved yet", closes];
+  return [plural(c.solvers, "solve"), closes ?? (c.first_blood && `${c.first_blood.name} first`)];
 }
 
 function ChallengeCard({ challenge: c }: { challenge: Challenge }) {
   const partly = !c.solved && c.questions_solved > 0;
+  const [state, more] = describeState(c);
   return (
     <li>
       <a
@@ -61,13 +63,8 @@ function ChallengeCard({ challenge: c }: { challenge: Challenge }) {
         </span>
         <span class="challenge-foot">
           <span class="challenge-solves">
-            {describeSolves(c)}
-            {c.closes_at && !c.solved && !c.needs && c.solvers > 0 && (
-              <>
-                <br />
-                until {formatDate(c.closes_at)}
-              </>
-            )}
+            {state}
+            {more && <span>{more}</span>}
           </span>
           {c.solved && <Badge tone="ok">Solved</Badge>}
           {partly && (
