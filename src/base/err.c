@@ -103,6 +103,8 @@ int err_errno(struct err *e, enum err_code code, const char *fmt, ...)
 	const char *cause = strerrordesc_np(errno);
 	va_list ap;
 
+	if (errno == ENOSPC || errno == EDQUOT)
+		code = ERR_UNAVAILABLE;
 	if (!e)
 		return -(int)code;
 	va_start(ap, fmt);

@@ -106,11 +106,11 @@ int dir_make(const char *path, mode_t mode, struct err *e)
 			continue;
 		*p = '\0';
 		if (mkdir(partial, mode) < 0 && errno != EEXIST)
-			return err_errno(e, ERR_INVALID, "make directory '%s'", partial);
+			return err_errno(e, ERR_INTERNAL, "make directory '%s'", partial);
 		*p = '/';
 	}
 	if (mkdir(partial, mode) < 0 && errno != EEXIST)
-		return err_errno(e, ERR_INVALID, "make directory '%s'", path);
+		return err_errno(e, ERR_INTERNAL, "make directory '%s'", path);
 	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return err_set(e, ERR_INVALID, "'%s' is not a directory", path);
 	return 0;

@@ -1,5 +1,6 @@
 #include "node/main.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -171,15 +172,38 @@ static enum log_format log_format_of(const char *word)
 					   : LOG_AUTO;
 }
 
-/* 0: fine; 1: something is at fault. */
-static int check(const struct node_options *options)
+static bool is_node_state(const char *dir)
+{
+	AUTO(char *, freep) db = strf("%s/node.db", dir);
+
+	return db && file_exists(db);
+}
+
+/*
+ * 0: fine; 1: something is at fault. A directory that is no node's state yet is looked at, and left
+ * as it is: dir, which goes again, stands in for it.
+ */
+static int check(const struct node_options *given, const char *dir)
 {
 	AUTO(struct node *, node_freep) node = NULL;
+	struct node_options options = *given;
 	struct diagnosis diagnosis;
 	struct err e = ERR_INIT;
+	bool stands_in = options.state && !is_node_state(options.state);
+	char *state = stands_in ? realpath(options.state, NULL) : NULL;
 
-	if (node_new(options, &clock_real, &node, &e) < 0 ||
-	    doctor_examine(node, &diagnosis, &e) < 0) {
+	if (stands_in)
+		options.state = dir;
+	if (node_new(&options, &clock_real, &node, &e) < 0) {
+		free(state);
+		fprintf(stderr, "ctfy: %s\n", e.msg);
+		return 1;
+	}
+	if (state) {
+		free(node->state_dir);
+		node->state_dir = state;
+	}
+	if (doctor_examine(node, &diagnosis, &e) < 0) {
 		fprintf(stderr, "ctfy: %s\n", e.msg);
 		return 1;
 	}
@@ -190,8 +214,8 @@ static int check(const struct node_options *options)
 	return 0;
 }
 
-/* A host can be examined before there is a node on it: in a directory that goes again. */
-static int check_in_passing(const struct node_options *given)
+/* A host can be examined before there is a node on it: then in_passing, without its directories. */
+static int check_with_stand_in(const struct node_options *given, bool in_passing)
 {
 	struct node_options options = *given;
 	char dir[] = "/tmp/ctfy-doctor-XXXXXX";
@@ -201,11 +225,11 @@ static int check_in_passing(const struct node_options *given)
 		fprintf(stderr, "ctfy: make '%s': %s\n", dir, strerrordesc_np(errno));
 		return 1;
 	}
-	if (!options.state)
+	if (in_passing && !options.state)
 		options.state = dir;
-	if (!options.challenges)
+	if (in_passing && !options.challenges)
 		options.challenges = dir;
-	status = check(&options);
+	status = check(&options, dir);
 	tree_remove(dir, NULL);
 	return status;
 }
@@ -228,7 +252,7 @@ int node_doctor_main(int argc, char **argv)
 	}
 	log_open(LOG_TEXT, LOG_WARN);
 	options.check = true;
-	return check_in_passing(&options);
+	return check_with_stand_in(&options, true);
 }
 
 static void reload(struct node_daemon *daemon)
@@ -265,7 +289,7 @@ int node_main(int argc, char **argv)
 	}
 	log_open(log_format_of(options.log_format), options.check ? LOG_WARN : LOG_INFO);
 	if (options.check)
-		return check(&options);
+		return check_with_stand_in(&options, false);
 
 	/* Blocked before the first thread is made, so that only we take them. */
 	sigemptyset(&signals);

@@ -47,6 +47,11 @@ static const char *const migrations[] = {
 	"  instance_id TEXT NOT NULL,"
 	"  state TEXT NOT NULL,"
 	"  ended INTEGER NOT NULL);",
+	"CREATE TRIGGER event_room AFTER INSERT ON event BEGIN"
+	"  DELETE FROM event WHERE instance_id = NEW.instance_id AND id <="
+	"    (SELECT id FROM event WHERE instance_id = NEW.instance_id"
+	"     ORDER BY id DESC LIMIT 1 OFFSET 1000);"
+	"END;",
 	NULL,
 };
 

@@ -4,6 +4,7 @@
 import ipaddress
 import os
 import shutil
+import sqlite3
 import tempfile
 
 import harness
@@ -45,6 +46,16 @@ class Bounds(NodeTest):
         node.restart()
         self.assertEqual(node.running(), 1)
         self.assertIn("1/1", self.assertError(node.post(node.spec("plain")), 503).detail)
+
+    def test_a_timeline_keeps_the_newest(self):
+        node = self.node()
+        row, _ = node.begin("plain")
+        path = f"/instances/{row['instance_id']}/timeline"
+        with sqlite3.connect(os.path.join(node.state, "node.db"), timeout=60) as db:
+            db.executemany("INSERT INTO event (instance_id, at, event, detail) VALUES (?, ?, 'start', ?)",
+                           [(row["instance_id"], 1 << 42, str(i)) for i in range(1200)])
+        events = node.call("GET", path).json["events"]
+        self.assertEqual([event["detail"] for event in events], [str(i) for i in range(200, 1200)])
 
     def test_promised_memory_and_processors(self):
         """What the node promises is told before and after, and what is told is what counts."""

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import socket
+import subprocess
 
 import harness
 from harness import Node, NodeTest, new_id
@@ -125,6 +126,14 @@ class Door(NodeTest):
                 said = {m.strip() for m in (reply.headers.get("Allow") or "").split(",")}
                 # HEAD and OPTIONS are anybody's choice.
                 self.assertEqual(said - {"HEAD", "OPTIONS"}, allowed, reply.headers)
+
+    def test_the_doctor_leaves_a_directory_as_it_is(self):
+        state = os.path.join(node.dir, "to-be")
+        os.mkdir(state)
+        for words in (["doctor"], ["node", "--check", "--challenges", node.challenges]):
+            ran = subprocess.run([harness.CTFY, *words, "--state", state], stdout=subprocess.PIPE, check=False)
+            self.assertIn(b"disk", ran.stdout)
+            self.assertEqual(os.listdir(state), [])
 
     def test_an_instance_never_known_is_404_everywhere(self):
         for method, path, body in OF_AN_INSTANCE:

@@ -11,11 +11,23 @@
 
 #include "check.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+TEST(a_full_disk_is_no_fault_of_whoever_asked)
+{
+	struct err e = ERR_INIT;
+
+	errno = ENOSPC;
+	CHECK_EQ(err_errno(&e, ERR_INVALID, "write 'x'"), -ERR_UNAVAILABLE);
+	CHECK_STR(e.msg, "write 'x': No space left on device");
+	errno = EACCES;
+	CHECK_EQ(err_errno(&e, ERR_INVALID, "write 'x'"), -ERR_INVALID);
+}
 
 TEST(an_error_carries_its_code_and_words)
 {
@@ -347,9 +359,10 @@ TEST(options_come_from_their_table)
 	CHECK_HAS(e.msg, "'many'");
 }
 
-RUN_TESTS(T(an_error_carries_its_code_and_words), T(a_long_cause_keeps_its_end),
-	  T(a_limited_buffer_never_grows_past_its_limit), T(a_taken_buffer_is_empty_and_usable),
-	  T(an_arena_holds_small_and_large), T(a_message_survives_decoding_and_encoding),
+RUN_TESTS(T(a_full_disk_is_no_fault_of_whoever_asked), T(an_error_carries_its_code_and_words),
+	  T(a_long_cause_keeps_its_end), T(a_limited_buffer_never_grows_past_its_limit),
+	  T(a_taken_buffer_is_empty_and_usable), T(an_arena_holds_small_and_large),
+	  T(a_message_survives_decoding_and_encoding),
 	  T(every_wrong_member_is_reported_with_its_place),
 	  T(a_whole_number_is_an_integer_however_it_is_written), T(an_instant_is_rfc3339_both_ways),
 	  T(ids_are_the_contract_s), T(secrets_compare_and_hash),
