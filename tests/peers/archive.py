@@ -5,9 +5,7 @@ check of AWS's signatures."""
 import http.client
 import http.server
 import json
-import os
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import threading
@@ -157,6 +155,14 @@ class Archive(unittest.TestCase):
         self.check_whole(world, archive)
         self.assertEqual(world.get(archive, "capture.pcap").status, 404)
         self.assertEqual(world.metric("ctfy_archives_unsent"), 0)
+
+        world.platform.kill()
+        left = world.platform.state / "archive" / archive["id"]
+        left.mkdir()
+        (left / "logs.txt").write_text("of a platform that was killed before it removed it")
+        world.platform.start()
+        harness.wait_for(lambda: world.on_disk() == [], PATIENCE, world.on_disk)
+        self.check_whole(world, archive)
 
         world.platform.kill()
         with sqlite3.connect(world.platform.state / "platform.db") as store:

@@ -565,7 +565,7 @@ void make_player(struct world *w, const char *name, const char *team, char token
 }
 
 /* Heartbeats follow each other closely, so that nothing here waits for the clock. */
-void begin_world(struct world *w)
+void prepare_world(struct world *w)
 {
 	int rest;
 	struct err e = ERR_INIT;
@@ -579,10 +579,20 @@ void begin_world(struct world *w)
 	w->options.heartbeat = 20;
 	w->options.heartbeat_timeout = 5000;
 	w->options.call_timeout = 2000;
-	begin_platform(w);
+}
+
+void make_people(struct world *w)
+{
 	read_token(w);
 	make_player(w, "alice", "Red", w->alice);
 	make_player(w, "bob", "Blue", w->bob);
+}
+
+void begin_world(struct world *w)
+{
+	prepare_world(w);
+	begin_platform(w);
+	make_people(w);
 }
 
 void add_node(struct world *w, const char *name, struct fake_node *node)

@@ -100,7 +100,11 @@ void end_platform(struct world *w);
 /* An account with the password "password", logged in; with a team unless team is NULL. */
 void make_player(struct world *w, const char *name, const char *team,
 		 char token[SECRET_TOKEN_SIZE]);
-/* A platform with the accounts admin, alice (of team Red) and bob (of team Blue). */
+/* The settings of a platform that is yet to begin. */
+void prepare_world(struct world *w);
+/* The accounts admin, alice (of team Red) and bob (of team Blue). */
+void make_people(struct world *w);
+/* A platform with these. */
 void begin_world(struct world *w);
 void add_node(struct world *w, const char *name, struct fake_node *node);
 /* Until the platform says that of every node. */

@@ -558,6 +558,30 @@ TEST(a_source_is_sent_in_chunks)
 	CHECK_STR(e.msg, "unreadable");
 }
 
+TEST(a_source_that_says_its_length_is_sent_as_it_is)
+{
+	AUTO(struct http_client *, http_client_freep) client = NULL;
+	struct http_reply reply = HTTP_REPLY_INIT;
+	struct feed three = { .parts = 3 };
+	const struct http_call request = { .method = "PUT",
+					   .path = "/",
+					   .source = feed,
+					   .source_cookie = &three,
+					   .source_len = 12 };
+	struct err e = ERR_INIT;
+	struct peer peer;
+
+	peer_start(&peer, answers_always);
+	client = client_of(peer.url);
+	CHECK_EQ(http_call(client, &request, &reply, &e), 0);
+	CHECK_HAS(asked(&peer), "\r\nContent-Length: 12\r\n");
+	CHECK_HAS(asked(&peer), "\r\n\r\npartpartpart");
+	CHECK(!strstr(asked(&peer), "Transfer-Encoding"));
+	http_client_free(TAKE(client));
+	peer_stop(&peer);
+	http_reply_done(&reply);
+}
+
 /* The second request on the first connection is read, perhaps acted on, and never answered. */
 static void dies_at_the_second_request(struct peer *peer, int fd, int connection)
 {
@@ -892,6 +916,7 @@ RUN_TESTS(T(frames_are_as_the_rfc_has_them),
 	  T(an_answer_cut_short_or_garbled_is_a_transport_failure),
 	  T(a_body_beyond_the_limit_is_refused_early),
 	  T(a_sink_gets_a_success_and_the_reply_an_error), T(a_source_is_sent_in_chunks),
+	  T(a_source_that_says_its_length_is_sent_as_it_is),
 	  T(only_what_may_be_done_twice_is_repeated),
 	  T(a_kept_connection_that_ended_in_between_is_replaced),
 	  T(the_environment_has_no_say_in_where_calls_go), T(escaped_text_survives_as_one_segment),
