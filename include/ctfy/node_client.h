@@ -60,6 +60,7 @@ struct ctfy_call {
 	 * and where its shape was not the promised one (PROTOCOL). Untouched otherwise.
 	 */
 	char **ret_json;
+	double idle_timeout; /* seconds without a byte of the answer; 0: no limit but `timeout` */
 };
 
 /*

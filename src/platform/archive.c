@@ -24,7 +24,6 @@
 
 enum {
 	PART_TIMEOUT_S = 600,
-	PART_IDLE_MS = 60 * 1000,
 	EXPIRE_AT_ONCE = 10,
 };
 
@@ -119,13 +118,22 @@ static int ended(const struct fetch *fetch, int r, struct ctfy_error *error, str
 	return 0;
 }
 
-static const struct ctfy_call part_call = { .timeout = PART_TIMEOUT_S, .body_max = UINT64_MAX };
+/* A node that is lost while it gives something must not keep what is to be stopped. */
+static struct ctfy_call part_call(const struct fetch *fetch)
+{
+	return (struct ctfy_call){
+		.timeout = PART_TIMEOUT_S,
+		.idle_timeout = (double)fetch->archives->options.idle_timeout_ms / 1000,
+		.body_max = UINT64_MAX,
+	};
+}
 
 static int fetch_logs(const struct fetch *fetch, int fd, struct err *e)
 {
+	const struct ctfy_call call = part_call(fetch);
 	struct ctfy_error error = CTFY_ERROR_INIT;
 	int r = ctfy_node_get_container_logs_to_fd(nodes_client(fetch->node), fetch->copy_id, NULL,
-						   fd, NULL, &part_call, &error);
+						   fd, NULL, &call, &error);
 
 	return ended(fetch, r, &error, e);
 }
@@ -133,18 +141,20 @@ static int fetch_logs(const struct fetch *fetch, int fd, struct err *e)
 static int fetch_traffic(const struct fetch *fetch, int fd, struct err *e)
 {
 	const struct ctfy_traffic_query query = { .har = true };
+	const struct ctfy_call call = part_call(fetch);
 	struct ctfy_error error = CTFY_ERROR_INIT;
 	int r = ctfy_node_get_traffic_to_fd(nodes_client(fetch->node), fetch->copy_id, &query, fd,
-					    NULL, &part_call, &error);
+					    NULL, &call, &error);
 
 	return ended(fetch, r, &error, e);
 }
 
 static int fetch_pcap(const struct fetch *fetch, int fd, struct err *e)
 {
+	const struct ctfy_call call = part_call(fetch);
 	struct ctfy_error error = CTFY_ERROR_INIT;
-	int r = ctfy_node_get_pcap_to_fd(nodes_client(fetch->node), fetch->copy_id, fd, NULL,
-					 &part_call, &error);
+	int r = ctfy_node_get_pcap_to_fd(nodes_client(fetch->node), fetch->copy_id, fd, NULL, &call,
+					 &error);
 
 	return ended(fetch, r, &error, e);
 }
@@ -177,7 +187,7 @@ static int fetch_beside_contract(const struct fetch *fetch, const char *what, in
 					.sink = write_part,
 					.sink_cookie = &fd,
 					.timeout_ms = PART_TIMEOUT_S * 1000,
-					.idle_timeout_ms = PART_IDLE_MS,
+					.idle_timeout_ms = fetch->archives->options.idle_timeout_ms,
 					.max_body = UINT64_MAX };
 	struct err failed = ERR_INIT;
 

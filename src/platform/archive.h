@@ -30,8 +30,9 @@ struct archives_options {
 	struct db *db;
 	const struct clock *clock;
 	const char *dir;
-	int64_t days;  /* how long they are kept; 0: none are made */
-	struct s3 *s3; /* where they go from our disk; NULL: they stay */
+	int64_t days;            /* how long they are kept; 0: none are made */
+	struct s3 *s3;           /* where they go from our disk; NULL: they stay */
+	int64_t idle_timeout_ms; /* of a node that gives nothing more of a part */
 };
 
 /* Strings are borrowed for ever. */

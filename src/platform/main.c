@@ -192,7 +192,8 @@ static int open_archives(struct platform *platform, struct err *e)
 	struct archives_options options = { .db = platform->db,
 					    .clock = platform->clock,
 					    .dir = platform->archive_dir,
-					    .days = platform->options->archive_days };
+					    .days = platform->options->archive_days,
+					    .idle_timeout_ms = platform->options->call_timeout };
 	int r;
 
 	if (snprintf(platform->archive_dir, sizeof(platform->archive_dir), "%s/archive",

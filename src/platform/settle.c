@@ -311,6 +311,8 @@ static enum step start_elsewhere(struct settling *s, const struct instance_failu
 	}
 	if (r < 0)
 		return fail_start(s, failure);
+	if (failure->leftover)
+		want_sweep(settler, s->refusals[s->refusal_count - 1]);
 	meter_count(settler->options.meter, METER_MOVED);
 	log_info("instance '%s' goes to another node: %s", s->instance.id, failure->cause);
 	return STEP_TAKEN;

@@ -177,6 +177,7 @@ static int prepare(const struct ctfy_node_client *client, const struct request *
 
 	outgoing->path = (struct buf)BUF_INIT;
 	if ((r = check_timeout(call->timeout, error)) < 0 ||
+	    (r = check_timeout(call->idle_timeout, error)) < 0 ||
 	    (r = make_path(request, &outgoing->path, error)) < 0 ||
 	    (r = make_body(request, &outgoing->body, error)) < 0 ||
 	    (r = make_headers(request, call, outgoing->headers, &outgoing->request_id, error)) < 0)
@@ -190,6 +191,7 @@ static int prepare(const struct ctfy_node_client *client, const struct request *
 		.sink = request->sink,
 		.sink_cookie = request->sink_cookie,
 		.timeout_ms = milliseconds(call->timeout > 0 ? call->timeout : client->timeout),
+		.idle_timeout_ms = call->idle_timeout > 0 ? milliseconds(call->idle_timeout) : 0,
 		.max_body = call->body_max ? call->body_max : client->body_max,
 	};
 	return 0;

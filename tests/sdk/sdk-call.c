@@ -625,6 +625,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "timeout", required_argument, NULL, 't' },
 		{ "body-max", required_argument, NULL, 'm' },
+		{ "idle", required_argument, NULL, 'i' },
 		{ "request-id", required_argument, NULL, 'r' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "both", no_argument, NULL, 'b' },
@@ -646,6 +647,7 @@ int main(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (option) {
 		case 't': c.call.timeout = atof(optarg); break;
+		case 'i': c.call.idle_timeout = atof(optarg); break;
 		case 'm': c.call.body_max = strtoull(optarg, NULL, 10); break;
 		case 'r': c.call.request_id = optarg; break;
 		case 'j': c.call.ret_json = &c.json; break;
