@@ -5,7 +5,9 @@ check of AWS's signatures."""
 import http.client
 import http.server
 import json
+import os
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import threading
@@ -22,6 +24,7 @@ from cluster import Platform, Team, harness  # noqa: E402
 LOGS = "gate | a line of its log\n" * 200_000
 BUNDLE = bytes(range(256)) * 20_000
 SECRET = "S3RVER"
+S3_PARTS = os.environ.get("S3_PARTS") or HERE.parents[1] / "build/tests/peers/s3-parts"
 PATIENCE = 60
 
 
@@ -172,6 +175,17 @@ class Archive(unittest.TestCase):
         harness.wait_for(lambda: world.stored() == [], PATIENCE, world.stored)
         harness.wait_for(lambda: world.platform.ask("GET", "/admin/archives")["archives"] == [], PATIENCE,
                          lambda: "the archive's end")
+
+    def test_what_goes_in_parts_comes_back_whole(self):
+        with tempfile.TemporaryDirectory(prefix="ctfy-peers-") as folder:
+            storage = peers.Peer("s3.mjs", Path(folder) / "objects")
+            self.addCleanup(storage.close)
+            file = Path(folder) / "file"
+            file.write_bytes(os.urandom(12_000_000))
+            environment = {**os.environ, "AWS_ACCESS_KEY_ID": "S3RVER", "AWS_SECRET_ACCESS_KEY": SECRET}
+            got = subprocess.run([S3_PARTS, f"http://127.0.0.1:{storage.port}/files", file], env=environment,
+                                 stdout=subprocess.PIPE, check=True)
+            self.assertEqual(harness.sha256(got.stdout), harness.sha256(file.read_bytes()))
 
     def test_a_bucket_may_have_a_host_of_its_own(self):
         world = self.world(address="http://files.s3.localhost:{port}")
