@@ -52,6 +52,24 @@ static const char *const migrations[] = {
 	"    (SELECT id FROM event WHERE instance_id = NEW.instance_id"
 	"     ORDER BY id DESC LIMIT 1 OFFSET 1000);"
 	"END;",
+	"DROP TRIGGER event_room;"
+	"CREATE INDEX event_kind ON event (instance_id, event);"
+	"DROP INDEX event_instance;"
+	"CREATE TABLE event_dropped ("
+	"  instance_id TEXT NOT NULL,"
+	"  event TEXT NOT NULL,"
+	"  at INTEGER NOT NULL," /* of the last one */
+	"  count INTEGER NOT NULL,"
+	"  PRIMARY KEY (instance_id, event));"
+	"CREATE TRIGGER event_room AFTER INSERT ON event"
+	" WHEN 1000 < (SELECT COUNT(*) FROM event"
+	"   WHERE instance_id = NEW.instance_id AND event = NEW.event) BEGIN"
+	"  INSERT INTO event_dropped SELECT instance_id, event, at, 1 FROM event"
+	"    WHERE instance_id = NEW.instance_id AND event = NEW.event ORDER BY id LIMIT 1"
+	"    ON CONFLICT DO UPDATE SET at = excluded.at, count = count + 1;"
+	"  DELETE FROM event WHERE id = (SELECT MIN(id) FROM event"
+	"    WHERE instance_id = NEW.instance_id AND event = NEW.event);"
+	"END;",
 	NULL,
 };
 
@@ -257,6 +275,9 @@ int store_forget_instance(struct db *db, const char *instance_id, bool *ret_forg
 	if (r == 0 && gone > 0)
 		r = db_run(db, "DELETE FROM event WHERE instance_id = ?",
 			   DB_ARGS(db_text(instance_id)), e);
+	if (r == 0 && gone > 0)
+		r = db_run(db, "DELETE FROM event_dropped WHERE instance_id = ?",
+			   DB_ARGS(db_text(instance_id)), e);
 	*ret_forgotten = gone > 0;
 	return r;
 }
@@ -269,6 +290,11 @@ int store_forget(struct db *db, int64_t before, struct err *e)
 		   "DELETE FROM event WHERE instance_id IN"
 		   " (SELECT id FROM instance WHERE ended_at > 0 AND ended_at < ?)",
 		   DB_ARGS(db_int(before)), e);
+	if (r == 0)
+		r = db_run(db,
+			   "DELETE FROM event_dropped WHERE instance_id IN"
+			   " (SELECT id FROM instance WHERE ended_at > 0 AND ended_at < ?)",
+			   DB_ARGS(db_int(before)), e);
 	if (r == 0)
 		r = db_run(db, "DELETE FROM instance WHERE ended_at > 0 AND ended_at < ?",
 			   DB_ARGS(db_int(before)), e);

@@ -65,8 +65,10 @@ int timeline_read(struct node *node, const char *instance_id, json_t **ret_event
 	fields_done(instance_fields, &row);
 	if (r == 0)
 		r = db_query(node->db,
-			     "SELECT at, event, service, detail FROM event WHERE instance_id = ?"
-			     " ORDER BY at, id",
+			     "SELECT at, event, service, detail, id FROM event"
+			     " WHERE instance_id = ?1 UNION ALL"
+			     " SELECT at, 'dropped', NULL, count || ' times ' || event, 0"
+			     " FROM event_dropped WHERE instance_id = ?1 ORDER BY 1, 5",
 			     DB_ARGS(db_text(instance_id)), &rows, e);
 	if (r < 0)
 		return r;

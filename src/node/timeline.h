@@ -2,8 +2,8 @@
  * An instance's timeline: what happened to it and when, for players, organisers and evidence.
  *
  * Written by the node as it acts, and from the engine's events as they come: a container's death,
- * an out-of-memory kill, a change of health. Kept as long as the instance's row, the newest thousand
- * of them: a container may be started again and again.
+ * an out-of-memory kill, a change of health. Kept as long as the instance's row; of a kind of event
+ * the newest thousand, and how many there were before: a container may be started again and again.
  */
 #ifndef NODE_TIMELINE_H
 #define NODE_TIMELINE_H

@@ -47,7 +47,7 @@ class Bounds(NodeTest):
         self.assertEqual(node.running(), 1)
         self.assertIn("1/1", self.assertError(node.post(node.spec("plain")), 503).detail)
 
-    def test_a_timeline_keeps_the_newest(self):
+    def test_a_timeline_keeps_the_newest_of_a_kind_and_counts_the_others(self):
         node = self.node()
         row, _ = node.begin("plain")
         path = f"/instances/{row['instance_id']}/timeline"
@@ -55,7 +55,11 @@ class Bounds(NodeTest):
             db.executemany("INSERT INTO event (instance_id, at, event, detail) VALUES (?, ?, 'start', ?)",
                            [(row["instance_id"], 1 << 42, str(i)) for i in range(1200)])
         events = node.call("GET", path).json["events"]
-        self.assertEqual([event["detail"] for event in events], [str(i) for i in range(200, 1200)])
+        told = [event["detail"] for event in events if event["event"] == "start"]
+        self.assertEqual(told, [str(i) for i in range(1200)][-1000:])
+        self.assertIn("running", [event["event"] for event in events])
+        before, = [event["detail"] for event in events if event["event"] == "dropped"]
+        self.assertRegex(before, "^20[0-9] times start$")
 
     def test_promised_memory_and_processors(self):
         """What the node promises is told before and after, and what is told is what counts."""
