@@ -584,16 +584,12 @@ static json_t *solve_json(const struct board_step *step)
 			 time_json(step->at));
 }
 
-json_t *board_team_json(const struct board *board, const char *team_id)
+/* Fails where memory does. */
+static int add_steps(const struct board_line *line, json_t *solves, json_t *points)
 {
-	const struct board_line *line = board_line(board, team_id);
-	json_t *solves = json_array(), *points = json_array(), *json;
 	int64_t score = 0;
 	int r = 0;
 
-	json = line ? json_loadb(board->all.json + line->start, line->len, 0, NULL) : NULL;
-	r |= json_object_set_new(json, "solves", solves);
-	r |= json_object_set_new(json, "points", points);
 	for (size_t i = 0; r == 0 && i < line->step_count; i++) {
 		const struct board_step *step = &line->steps[i];
 
@@ -603,11 +599,23 @@ json_t *board_team_json(const struct board *board, const char *team_id)
 		if (r == 0 && step->of)
 			r = json_array_append_new(solves, solve_json(step));
 	}
-	if (r < 0) {
-		json_decref(json);
+	return r;
+}
+
+json_t *board_team_json(const struct board *board, const char *team_id)
+{
+	const struct board_line *line = board_line(board, team_id);
+	AUTO(json_t *, json_decrefp) solves = json_array();
+	AUTO(json_t *, json_decrefp) points = json_array();
+	AUTO(json_t *, json_decrefp) json = NULL;
+
+	if (!line || add_steps(line, solves, points) < 0)
 		return NULL;
-	}
-	return json;
+	json = json_loadb(board->all.json + line->start, line->len, 0, NULL);
+	if (json_object_set(json, "solves", solves) < 0 ||
+	    json_object_set(json, "points", points) < 0)
+		return NULL;
+	return TAKE(json);
 }
 
 /* What changed */
