@@ -329,6 +329,15 @@ CTFY_API int ctfy_node_get_pcap_to_fd(struct ctfy_node_client *client, const cha
 				      struct ctfy_error *error);
 
 /*
+ * GET /instances/{id}/timeline: what happened to it and when, also of one that has ended. Of what
+ * happened very often the node tells the last, and an event "dropped" for the rest. NODE: 404.
+ */
+CTFY_API int ctfy_node_get_timeline(struct ctfy_node_client *client, const char *instance_id,
+				    struct ctfy_timeline *ret_timeline,
+				    const struct ctfy_call *call, struct ctfy_error *error);
+CTFY_API void ctfy_timeline_done(struct ctfy_timeline *timeline);
+
+/*
  * GET /instances/{id}/evidence: all of it in one archive (tar, zstd), with a manifest that `ctfy
  * evidence verify` checks it by; also of an instance that has ended. NODE: 404.
  */

@@ -197,6 +197,19 @@ struct ctfy_containers {
 	size_t row_count;
 };
 
+/* Something that happened to an instance. */
+struct ctfy_event {
+	int64_t at;
+	char *event;   /* "starting", "running", "die", "oom", "shell-opened"... */
+	char *service; /* NULL: it is none's */
+	char *detail;  /* for people; NULL: there is no more to say */
+};
+
+struct ctfy_timeline {
+	struct ctfy_event *events; /* oldest first */
+	size_t event_count;
+};
+
 struct ctfy_attachment {
 	char *filename;
 	int64_t size; /* bytes */

@@ -1,7 +1,8 @@
-/* What was recorded of an instance: traffic, logs, packets, and all of it in one. */
+/* What was recorded of an instance: traffic, logs, packets, events, and all of it in one. */
 #include "base/err.h"
 #include "sdk/client.h"
 #include "sdk/stream.h"
+#include "wire/instance.h"
 
 static void put_query(struct buf *query, const char *name, const char *value)
 {
@@ -191,6 +192,22 @@ int ctfy_node_get_pcap_to_fd(struct ctfy_node_client *client, const char *instan
 	struct target target = { .fd = fd, .ret_size = ret_size };
 
 	return sdk_stream(client, &request, &target, call, error);
+}
+
+int ctfy_node_get_timeline(struct ctfy_node_client *client, const char *instance_id,
+			   struct ctfy_timeline *ret_timeline, const struct ctfy_call *call,
+			   struct ctfy_error *error)
+{
+	struct request request = { .method = "GET",
+				   .path = { "/instances/", instance_id, "/timeline" } };
+
+	*ret_timeline = (struct ctfy_timeline){ 0 };
+	return sdk_ask_fields(client, &request, call, timeline_fields, ret_timeline, error);
+}
+
+void ctfy_timeline_done(struct ctfy_timeline *timeline)
+{
+	fields_done(timeline_fields, timeline);
 }
 
 static struct request evidence_request(const char *instance_id)

@@ -107,6 +107,20 @@ const struct field agent_runtime_fields[] = {
 	FIELDS_END,
 };
 
+static const struct field event_fields[] = {
+	FIELD(struct ctfy_event, TIME, at, FIELD_REQUIRED),
+	FIELD(struct ctfy_event, STRING, event, FIELD_REQUIRED),
+	FIELD(struct ctfy_event, STRING, service, 0),
+	FIELD(struct ctfy_event, STRING, detail, 0),
+	FIELDS_END,
+};
+
+const struct field timeline_fields[] = {
+	FIELD_LIST_OF(struct ctfy_timeline, events, event_count, struct ctfy_event, event_fields,
+		      FIELD_REQUIRED),
+	FIELDS_END,
+};
+
 /* The array stands in an object while a table reads or makes it. */
 static const struct field containers_fields[] = {
 	FIELD_LIST_OF(struct ctfy_containers, rows, row_count, struct ctfy_container,

@@ -53,6 +53,7 @@ extern const struct field container_fields[];     /* struct ctfy_container */
 extern const struct field attachment_fields[];    /* struct ctfy_attachment */
 extern const struct field attachments_fields[];   /* struct ctfy_attachments */
 extern const struct field agent_runtime_fields[]; /* struct agent_runtime */
+extern const struct field timeline_fields[];      /* struct ctfy_timeline */
 
 /* Containers are a bare array on the wire. NULL: out of memory. */
 json_t *containers_encode(const struct ctfy_containers *containers);

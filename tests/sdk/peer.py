@@ -157,6 +157,14 @@ def containers():
     ]
 
 
+@one.get("/timeline")
+def timeline():
+    return {"events": [
+        {"at": "2026-11-23T09:00:00Z", "event": "starting", "service": None, "detail": None},
+        {"at": "2026-11-23T09:00:04.500Z", "event": "die", "service": "app", "detail": "exited with 137"},
+    ]}
+
+
 @one.get("/container-logs")
 def logs(tail: Optional[int] = None, service: Optional[str] = None):
     lines = [l for l in LOGS.splitlines(True) if service is None or l.startswith(service)]

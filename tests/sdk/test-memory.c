@@ -114,6 +114,15 @@ static int list_containers(struct ctfy_error *error)
 	return r;
 }
 
+static int get_timeline(struct ctfy_error *error)
+{
+	struct ctfy_timeline timeline;
+	int r = ctfy_node_get_timeline(client, "team-7", &timeline, NULL, error);
+
+	ctfy_timeline_done(&timeline);
+	return r;
+}
+
 static int get_agent_runtime(struct ctfy_error *error)
 {
 	struct ctfy_agent_runtime runtime;
@@ -178,7 +187,7 @@ TEST(no_call_breaks_when_memory_ends)
 		make_client,        start_instance,  get_status_and_text, rescan,
 		build_all,          list_containers, get_agent_runtime,   get_traffic,
 		get_container_logs, get_pcap,        write_logs,          open_shell,
-		lint_all,
+		lint_all,           get_timeline,
 	};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)

@@ -316,6 +316,24 @@ TEST(containers_are_listed)
 	ctfy_containers_done(&containers);
 }
 
+TEST(a_timeline_is_told)
+{
+	struct ctfy_timeline timeline;
+
+	CHECK_EQ(ctfy_node_get_timeline(client, "team-7", &timeline, NULL, &error), 0);
+	CHECK_EQ(timeline.event_count, 2);
+	CHECK_EQ(timeline.events[0].at, at_hour(9));
+	CHECK(!timeline.events[0].service);
+	CHECK_EQ(timeline.events[1].at, at_hour(9) + 4500);
+	CHECK_STR(timeline.events[1].event, "die");
+	CHECK_STR(timeline.events[1].service, "app");
+	CHECK_STR(timeline.events[1].detail, "exited with 137");
+	ctfy_timeline_done(&timeline);
+	check_failed(ctfy_node_get_timeline(client, "team-8", &timeline, NULL, &error),
+		     CTFY_ERROR_NODE, 404, "instance 'team-8' not found");
+	ctfy_timeline_done(&timeline);
+}
+
 TEST(an_agent_learns_how_to_attach)
 {
 	struct ctfy_agent_runtime runtime;
@@ -617,6 +635,7 @@ int main(void)
 		T(images_are_built),
 		T(images_are_pulled),
 		T(containers_are_listed),
+		T(a_timeline_is_told),
 		T(an_agent_learns_how_to_attach),
 		T(traffic_comes_in_pages),
 		T(logs_are_text),
