@@ -230,7 +230,7 @@ static int serve_pcap(void *ctx, struct http_req *req, struct http_res *res, str
 	return relay_end(&relay, subject.node, r, &error);
 }
 
-/* What the SDK has no call for */
+/* What may take any time, as long as it goes on */
 
 static const char *node_path(struct http_req *req, const struct subject *subject, const char *what)
 {
