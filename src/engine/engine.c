@@ -13,7 +13,7 @@
 enum {
 	TIMEOUT_MS = 60000,
 	PING_TIMEOUT_MS = 10000, /* it takes the engine a few milliseconds on a busy host, too */
-	MAX_IDLE = 32, /* connections: as many starts as an engine can well do at once */
+	MAX_IDLE = 32,           /* connections: as many starts as an engine can well do at once */
 };
 
 struct api_version {
