@@ -19,6 +19,7 @@ enum {
 	IDLE_CONNECTION_S = 30,
 	RECEIVE_SIZE = 64 << 10,
 	HEADERS_MAX = 256 << 10,
+	PARTING_MAX = 64 << 10,
 };
 
 /* One call under way, as libcurl's callbacks see it. */
@@ -234,6 +235,24 @@ static curl_socket_t open_socket(void *cookie, curlsocktype purpose, struct curl
 	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+/*
+ * Who refuses a body early and hangs up has said why before our next send fails, and libcurl then
+ * reads no more.
+ */
+static int close_socket(void *cookie, curl_socket_t fd)
+{
+	struct http_line *line = cookie;
+	int error = errno; /* libcurl tells it afterwards */
+	char bytes[4096];
+	ssize_t len;
+
+	while (!buf_failed(&line->parting) &&
+	       (len = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+		buf_put(&line->parting, bytes, (size_t)len);
+	errno = error;
+	return close(fd);
+}
+
 static int refuse(struct transfer *t, enum err_code code, const char *why)
 {
 	return err_set(t->e, code, "%s: %s", t->client->peer, why);
@@ -379,6 +398,8 @@ static void set_up(struct http_client *client, struct http_line *line)
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, line->words);
 	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, line);
 	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->socket_path);
 	curl_easy_setopt(easy, CURLOPT_SSLCERT, client->client_cert);
 	curl_easy_setopt(easy, CURLOPT_SSLKEY, client->client_key);
@@ -393,6 +414,7 @@ int http_line_new(struct http_client *client, struct http_line **ret_line, struc
 	if (!line)
 		return err_memory(e);
 	line->url = (struct buf)BUF_INIT;
+	line->parting = (struct buf)BUF_LIMITED(PARTING_MAX);
 	line->easy = curl_easy_init();
 	if (!line->easy) {
 		free(line);
@@ -409,6 +431,7 @@ void http_line_free(struct http_line *line)
 		return;
 	curl_easy_cleanup(line->easy);
 	buf_done(&line->url);
+	buf_done(&line->parting);
 	free(line);
 }
 
@@ -612,6 +635,25 @@ int http_line_error(const struct http_client *client, struct http_line *line, CU
 	return err_set(e, error_code(code), "%s: %s", client->peer, words);
 }
 
+/* Whether what a closed connection had still to say was a refusal: then it is the reply. */
+static bool take_refusal(struct transfer *t, const struct http_line *line)
+{
+	const char *text = line->parting.data, *end = strstr(text, "\r\n\r\n");
+	char encoding[64];
+	int status;
+
+	if (!end || sscanf(text, "HTTP/1.%*d %d", &status) != 1 || status < 400)
+		return false;
+	buf_put(&t->reply->headers, text, (size_t)(end + 2 - text));
+	if (http_reply_header(t->reply, "Transfer-Encoding", encoding, sizeof(encoding))) {
+		buf_clear(&t->reply->headers);
+		return false;
+	}
+	buf_puts(&t->reply->body, end + 4);
+	t->reply->status = status;
+	return true;
+}
+
 static int perform(struct transfer *t, struct http_line *line)
 {
 	CURL *easy = line->easy;
@@ -619,6 +661,7 @@ static int perform(struct transfer *t, struct http_line *line)
 	CURLcode code;
 
 	line->words[0] = '\0';
+	buf_clear(&line->parting);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(easy, CURLOPT_READDATA, t);
@@ -627,6 +670,8 @@ static int perform(struct transfer *t, struct http_line *line)
 	code = curl_easy_perform(easy);
 	if (t->failure < 0)
 		return t->failure;
+	if (code == CURLE_SEND_ERROR && t->reply->headers.len == 0 && take_refusal(t, line))
+		return 0;
 	if (code != CURLE_OK)
 		return http_line_error(t->client, line, code, t->e);
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);

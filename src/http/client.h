@@ -6,6 +6,7 @@
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H
 
+#include "base/buf.h"
 #include "http/call.h"
 
 #include <curl/curl.h>
@@ -33,6 +34,7 @@ struct http_line {
 	CURL *easy;
 	struct buf url;
 	char words[CURL_ERROR_SIZE]; /* libcurl's own */
+	struct buf parting; /* what there was still to read when its connection was closed */
 };
 
 int http_line_new(struct http_client *client, struct http_line **ret_line, struct err *e);

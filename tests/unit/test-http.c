@@ -582,6 +582,56 @@ TEST(a_source_that_says_its_length_is_sent_as_it_is)
 	http_reply_done(&reply);
 }
 
+/* A source that has more only when the peer has answered and gone. */
+struct late_feed {
+	struct peer *peer;
+	int parts;
+};
+
+static void peer_await_end(struct peer *peer, int connections);
+
+static int feed_late(void *cookie, void *bytes, size_t size, size_t *ret_len, struct err *e)
+{
+	struct late_feed *late = cookie;
+
+	(void)e;
+	if (late->parts++ > 0)
+		peer_await_end(late->peer, 1);
+	memset(bytes, 'x', size);
+	*ret_len = size;
+	return 0;
+}
+
+static void refuses_early(struct peer *peer, int fd, int connection)
+{
+	(void)connection;
+	peer_read(peer, fd);
+	put(fd, "HTTP/1.1 507 Insufficient Storage\r\nContent-Length: 9\r\n\r\ndisk full");
+}
+
+TEST(who_refuses_a_body_and_hangs_up_is_heard)
+{
+	AUTO(struct http_client *, http_client_freep) client = NULL;
+	struct http_reply reply = HTTP_REPLY_INIT;
+	struct peer peer;
+	struct late_feed late = { .peer = &peer };
+	struct http_call request = { .method = "POST",
+				     .path = "/build",
+				     .source = feed_late,
+				     .source_cookie = &late,
+				     .timeout_ms = 20000 };
+	struct err e = ERR_INIT;
+
+	peer_start_unix(&peer, refuses_early);
+	client = client_of(peer.url);
+	CHECK_EQ(http_call(client, &request, &reply, &e), 0);
+	CHECK_EQ(reply.status, 507);
+	CHECK_STR(reply.body.data, "disk full");
+	http_client_free(TAKE(client));
+	peer_stop(&peer);
+	http_reply_done(&reply);
+}
+
 /* The second request on the first connection is read, perhaps acted on, and never answered. */
 static void dies_at_the_second_request(struct peer *peer, int fd, int connection)
 {
@@ -917,7 +967,7 @@ RUN_TESTS(T(frames_are_as_the_rfc_has_them),
 	  T(a_body_beyond_the_limit_is_refused_early),
 	  T(a_sink_gets_a_success_and_the_reply_an_error), T(a_source_is_sent_in_chunks),
 	  T(a_source_that_says_its_length_is_sent_as_it_is),
-	  T(only_what_may_be_done_twice_is_repeated),
+	  T(who_refuses_a_body_and_hangs_up_is_heard), T(only_what_may_be_done_twice_is_repeated),
 	  T(a_kept_connection_that_ended_in_between_is_replaced),
 	  T(the_environment_has_no_say_in_where_calls_go), T(escaped_text_survives_as_one_segment),
 	  T(a_tunnel_carries_bytes_both_ways_until_each_side_ends),
