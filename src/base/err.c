@@ -103,7 +103,7 @@ int err_errno(struct err *e, enum err_code code, const char *fmt, ...)
 	const char *cause = strerrordesc_np(errno);
 	va_list ap;
 
-	if (errno == ENOSPC || errno == EDQUOT)
+	if (code == ERR_INTERNAL && (errno == ENOSPC || errno == EDQUOT))
 		code = ERR_UNAVAILABLE;
 	if (!e)
 		return -(int)code;

@@ -35,7 +35,7 @@ __attribute__((format(printf, 3, 4))) int err_set(struct err *e, enum err_code c
 /* "context: old message"; the code stays. Returns -code. */
 __attribute__((format(printf, 2, 3))) int err_wrap(struct err *e, const char *fmt, ...);
 
-/* err_set() with ": strerror(errno)" appended. A full disk is UNAVAILABLE, whatever the code. */
+/* err_set() with ": strerror(errno)" appended. What is INTERNAL is UNAVAILABLE on a full disk. */
 __attribute__((format(printf, 3, 4))) int err_errno(struct err *e, enum err_code code,
 						    const char *fmt, ...);
 

@@ -23,10 +23,11 @@ TEST(a_full_disk_is_no_fault_of_whoever_asked)
 	struct err e = ERR_INIT;
 
 	errno = ENOSPC;
-	CHECK_EQ(err_errno(&e, ERR_INVALID, "write 'x'"), -ERR_UNAVAILABLE);
+	CHECK_EQ(err_errno(&e, ERR_INTERNAL, "write 'x'"), -ERR_UNAVAILABLE);
 	CHECK_STR(e.msg, "write 'x': No space left on device");
+	CHECK_EQ(err_errno(&e, ERR_ABORTED, "write 'x'"), -ERR_ABORTED);
 	errno = EACCES;
-	CHECK_EQ(err_errno(&e, ERR_INVALID, "write 'x'"), -ERR_INVALID);
+	CHECK_EQ(err_errno(&e, ERR_INTERNAL, "write 'x'"), -ERR_INTERNAL);
 }
 
 TEST(an_error_carries_its_code_and_words)
