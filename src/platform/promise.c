@@ -32,16 +32,37 @@ static void read_promise_count(const struct db_rows *rows, struct arena *arena, 
 	};
 }
 
+static int by_node(const void *a, const void *b)
+{
+	const struct promise_count *left = a, *right = b;
+
+	return strcmp(left->node_id, right->node_id);
+}
+
 static void raise_to(int64_t *value, int64_t least)
 {
 	if (*value < least)
 		*value = least;
 }
 
-/*
- * What the nodes last said, brought up to date by what has been promised since; a node that was
- * removed meanwhile is full.
- */
+/* A node that was removed meanwhile is full. */
+static void add_promises(struct node_load *load, const struct promise_count *promises,
+			 size_t promise_count)
+{
+	const struct promise_count wanted = { .node_id = (char *)(uintptr_t)load->id };
+	const struct promise_count *found =
+		bsearch(&wanted, promises, promise_count, sizeof(*promises), by_node);
+
+	if (!found) {
+		load->healthy = false;
+		return;
+	}
+	raise_to(&load->running, found->live);
+	raise_to(&load->memory.promised, found->memory);
+	raise_to(&load->nano_cpus.promised, found->nano_cpus);
+}
+
+/* What the nodes last said, brought up to date by what has been promised since. */
 static int count_promises(struct db *db, struct arena *arena, const struct node_load *nodes,
 			  size_t count, struct node_load **ret_loads, struct err *e)
 {
@@ -59,17 +80,10 @@ static int count_promises(struct db *db, struct arena *arena, const struct node_
 		     NULL, read_promise_count, sizeof(*promises), &promises, &promise_count, e);
 	if (r < 0)
 		return r;
+	qsort(promises, promise_count, sizeof(*promises), by_node);
 	for (size_t i = 0; i < count; i++) {
 		loads[i] = nodes[i];
-		loads[i].healthy = false;
-		for (size_t j = 0; j < promise_count; j++) {
-			if (strcmp(promises[j].node_id, nodes[i].id) != 0)
-				continue;
-			loads[i].healthy = nodes[i].healthy;
-			raise_to(&loads[i].running, promises[j].live);
-			raise_to(&loads[i].memory.promised, promises[j].memory);
-			raise_to(&loads[i].nano_cpus.promised, promises[j].nano_cpus);
-		}
+		add_promises(&loads[i], promises, promise_count);
 	}
 	*ret_loads = loads;
 	return 0;
