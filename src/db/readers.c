@@ -94,7 +94,7 @@ static void forget_one(struct readers *readers)
 	pthread_mutex_unlock(&readers->lock);
 }
 
-int readers_take(struct readers *readers, struct connection **ret_connection, struct err *e)
+int readers_take(struct readers *readers, struct connection **ret_reader, struct err *e)
 {
 	struct connection *reader = NULL;
 	int r = 0;
@@ -109,7 +109,7 @@ int readers_take(struct readers *readers, struct connection **ret_connection, st
 		}
 		held++;
 	}
-	*ret_connection = reader;
+	*ret_reader = reader;
 	return 0;
 }
 

@@ -17,8 +17,8 @@ enum { READERS_MAX = 4 };
 int readers_new(const char *path, struct readers **ret_readers, struct err *e);
 void readers_free(struct readers *readers); /* all are back */
 
-/* ret_connection is NULL where this thread holds one. Fails with STORE. */
-int readers_take(struct readers *readers, struct connection **ret_connection, struct err *e);
-void readers_put(struct readers *readers, struct connection *connection);
+/* ret_reader is NULL where this thread holds one. Fails with STORE. */
+int readers_take(struct readers *readers, struct connection **ret_reader, struct err *e);
+void readers_put(struct readers *readers, struct connection *reader);
 
 #endif

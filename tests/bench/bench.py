@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""The figures of docs/BENCHMARKS.md: bench.py BUILD-DIR [health|start|busy|client|platform]...
+"""The figures of docs/BENCHMARKS.md: bench.py BUILD-DIR [PART]...
+
+Parts: health, start, busy, client, platform, storm, heartbeat, listeners. A storm takes a minute;
+STORM_SECONDS=300 is the whole of it.
 
 Each part puts ctfy beside what it is measured against, in one run, in turns, so that both see the
 same machine. Medians of the turns are what is printed.
@@ -30,6 +33,7 @@ sys.dont_write_bytecode = True
 import floor  # noqa: E402
 import harness  # noqa: E402
 import platform_store  # noqa: E402
+import storm  # noqa: E402
 
 SAMPLES = str(ROOT / "challenges")
 PYTHON = "/usr/bin/python3"  # Debian's, which has FastAPI
@@ -347,7 +351,50 @@ def bench_platform():
     print_goal("answers a second", ours["an answer, durable"][0], "2000", ours["an answer, durable"][0] >= 2000)
 
 
-PARTS = {"health": bench_health, "start": bench_start, "client": bench_client, "busy": bench_busy, "platform": bench_platform}
+# --- (f) a crowd, hundreds of nodes, thousands of listeners ------------------------------------
+
+
+def bench_storm():
+    seconds = int(os.environ.get("STORM_SECONDS", "60"))
+    result = storm.run(BUILD, nodes=100, players=2000, listeners=2000, stuck=10, seconds=seconds)
+    players, platform = result["players"], result["platform"]
+    print_table(f"2,000 players, 2,000 listeners, 100 scripted nodes, {seconds} s: {players['started']:,} starts, "
+                "none lost, none double, none left", ["calls", "p50 ms", "p99 ms", "longest"],
+                [(name, f"{count:,}", f"{p50:.1f}", f"{p99:.1f}", f"{longest:.1f}")
+                 for name, (count, p50, p99, longest) in players["times"].items()])
+    print_table("the platform meanwhile", ["CPU %", "private MB", "before", "WAL MB"],
+                [("ctfy", f"{platform['cpu_percent']:.0f}", f"{platform['mb_after']:.0f}",
+                  f"{platform['mb_ready']:.0f}", f"{platform['wal_mb']:.1f}")])
+    print(f"  the crowd itself took {result['crowd_cpu_percent']:.0f} % of a processor, "
+          f"and was {players['late_ms']} ms late at most")
+    p99 = players["times"]["all calls"][2]
+    print_goal("p99 of all calls in ms", p99, "100", p99 < 100)
+
+
+def bench_heartbeat():
+    well = storm.run(BUILD, settle=15, nodes=500, seconds=60)
+    sick = storm.run(BUILD, settle=25, nodes=500, hanging=100, seconds=20)
+    print_table("500 scripted nodes, a heartbeat every 5 s", ["% of a core", "threads", "private MB", "longest gap s"],
+                [(name, f"{r['platform']['cpu_percent']:.2f}", r["platform"]["threads"],
+                  f"{r['platform']['mb_ready'] - r['platform']['mb_empty']:.1f}", f"{r['nodes']['gap_ms'] / 1000:.2f}")
+                 for name, r in (("all well", well), ("100 of them hang", sick))])
+    cost = well["platform"]["cpu_percent"]
+    print_goal("% of a core", cost, "2", cost < 2)
+
+
+def bench_listeners(listeners=5000):
+    result = storm.run(BUILD, nodes=2, players=20, listeners=listeners, stuck=10, seconds=20)
+    platform, ears = result["platform"], result["listeners"]
+    kb = 1024 * (platform["mb_after"] - platform["mb_empty"]) / listeners
+    print_table(f"{listeners:,} listeners, 10 of which never read: until the last one has heard",
+                ["all told", "p50 ms", "longest ms"],
+                [(name, f"{ears[name]['whole']}/{ears[name]['count']}", f"{ears[name]['p50_ms']:.0f}",
+                  f"{ears[name]['max_ms']:.0f}") for name in ("notices", "boards")])
+    print(f"  {kb:.0f} KB each, {platform['threads_after']} threads, {platform['cpu_percent']:.0f} % of a core")
+
+
+PARTS = {"health": bench_health, "start": bench_start, "client": bench_client, "busy": bench_busy,
+         "platform": bench_platform, "storm": bench_storm, "heartbeat": bench_heartbeat, "listeners": bench_listeners}
 
 
 def main(names):

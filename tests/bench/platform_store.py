@@ -37,10 +37,37 @@ def sha256(text):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def accounts(now):
-    for team in range(TEAMS):
+def accounts(teams, now):
+    for team in range(teams):
         account = f"account{team:09}"
         yield (account, f"player {team}", f"player {team}", "-", "player", 0, now)
+
+
+def insert_accounts(insert, teams, now, competition):
+    """Accounts with a token each, every one a team's only member."""
+    insert("INSERT INTO account (id, name, name_key, password, role, disabled, created_at)"
+           " VALUES (?, ?, ?, ?, ?, ?, ?)", accounts(teams, now))
+    insert("INSERT INTO token (hash, id, account_id, name, created_at, expires_at, scope)"
+           " VALUES (?, ?, ?, 'bench', ?, 0, 'player')",
+           ((sha256(token_of(t)), f"token{t:011}", f"account{t:09}", now) for t in range(teams)))
+    insert("INSERT INTO team (id, competition_id, name, name_key, invite, captain_id, created_at)"
+           " VALUES (?, ?, ?, ?, ?, ?, ?)",
+           ((f"team{t:012}", competition, f"Team {t}", f"team {t}", f"invite{t:010}", f"account{t:09}", now)
+            for t in range(teams)))
+    insert("INSERT INTO member (competition_id, account_id, team_id, joined_at) VALUES (?, ?, ?, ?)",
+           ((competition, f"account{t:09}", f"team{t:012}", now) for t in range(teams)))
+
+
+def close(store):
+    store.commit()
+    store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+
+
+def fill_accounts(path, teams, competition="ctf"):
+    store = sqlite3.connect(path)
+    insert_accounts(store.executemany, teams, int(time.time() * 1000) - 10**8, competition)
+    close(store)
 
 
 def fill(path, competition="ctf", seed=1):
@@ -49,17 +76,7 @@ def fill(path, competition="ctf", seed=1):
     now = int(time.time() * 1000) - 10**8
     store = sqlite3.connect(path)
     insert = store.executemany
-    insert("INSERT INTO account (id, name, name_key, password, role, disabled, created_at)"
-           " VALUES (?, ?, ?, ?, ?, ?, ?)", accounts(now))
-    insert("INSERT INTO token (hash, id, account_id, name, created_at, expires_at, scope)"
-           " VALUES (?, ?, ?, 'bench', ?, 0, 'player')",
-           ((sha256(token_of(t)), f"token{t:011}", f"account{t:09}", now) for t in range(TEAMS)))
-    insert("INSERT INTO team (id, competition_id, name, name_key, invite, captain_id, created_at)"
-           " VALUES (?, ?, ?, ?, ?, ?, ?)",
-           ((f"team{t:012}", competition, f"Team {t}", f"team {t}", f"invite{t:010}", f"account{t:09}", now)
-            for t in range(TEAMS)))
-    insert("INSERT INTO member (competition_id, account_id, team_id, joined_at) VALUES (?, ?, ?, ?)",
-           ((competition, f"account{t:09}", f"team{t:012}", now) for t in range(TEAMS)))
+    insert_accounts(insert, TEAMS, now, competition)
     solved = set()
     while len(solved) < SOLVES:
         solved.add((chance.randrange(TEAMS), int(CHALLENGES * 0.9 * chance.random() ** 2)))
@@ -79,6 +96,4 @@ def fill(path, competition="ctf", seed=1):
            " peer, submitted_at) VALUES (?, ?, ?, ?, ?, 'a guess', 'wrong', '::1', ?)",
            ((f"wrong{i:011}", competition, challenge_id(c), f"team{t:012}", f"account{t:09}", now + i)
             for t, c, i in wrong))
-    store.commit()
-    store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    store.close()
+    close(store)
