@@ -25,7 +25,7 @@ LOGS = "gate | a line of its log\n" * 200_000
 BUNDLE = bytes(range(256)) * 20_000
 SECRET = "S3RVER"
 S3_PARTS = os.environ.get("S3_PARTS") or HERE.parents[1] / "build/tests/peers/s3-parts"
-PATIENCE = 60
+PATIENCE = 180 # the longest pause between two tries is 60
 
 
 class FakeNode(http.server.BaseHTTPRequestHandler):

@@ -256,8 +256,10 @@ static void copy_parameter(const char *address, const char *name, char *value, s
 {
 	const char *at = strstr(address, name);
 
-	if (!at)
+	if (!at) {
 		fail_msg("no '%s' in '%s'", name, address);
+		return;
+	}
 	at += strlen(name);
 	snprintf(value, size, "%.*s", (int)strcspn(at, "&;\r\n"), at);
 }
