@@ -70,7 +70,7 @@ function Members({ members }: { members: TeamRecord["members"] }) {
   );
 }
 
-function Record({ team }: { team: TeamRecord }) {
+function Content({ team }: { team: TeamRecord }) {
   const who = useStore(me);
   const now = useNow(serverNow, 5000);
   return (
@@ -128,7 +128,7 @@ export function TeamRecordPage({ params }: { params: Params }) {
           <Empty title="There is no such team on the scoreboard." />
         ) : (
           <Loaded from={record} lines={8}>
-            {(data) => <Record team={data} />}
+            {(data) => <Content team={data} />}
           </Loaded>
         )}
       </Page>

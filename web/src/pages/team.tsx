@@ -15,6 +15,9 @@ import {
 
 const REFRESH_MS = 5000;
 
+/* Changes of it are told as they come. */
+const STANDING_REFRESH_MS = 30000;
+
 function DivisionField(props: { divisions: { id: string; name: string }[]; value: string; onText: (id: string) => void }) {
   return (
     <Field label="Division">
@@ -158,7 +161,7 @@ function Members({ team }: { team: Team }) {
 
 /** Where the scoreboard isn't shown, nothing is. */
 function Standing({ team }: { team: Team }) {
-  const record = useGet<TeamRecord>(`/teams/${encodeURIComponent(team.id)}`, REFRESH_MS);
+  const record = useGet<TeamRecord>(`/teams/${encodeURIComponent(team.id)}`, STANDING_REFRESH_MS);
   const now = useNow(serverNow, 5000);
   useEvent("scoreboard", record.reload);
   if (record.error) return null;
