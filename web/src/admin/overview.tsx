@@ -128,8 +128,8 @@ function Alerts({ nodes, live, last, reviews, images, now }: Known & { now: numb
           runs, and is not well: <Reason text={describeUnwell(instance)} />
         </Alert>
       ))}
-      {faults.map((row) => (
-        <Alert key={`${row.node} ${row.challenge_id}`} tone="warn">
+      {faults.map((row, i) => (
+        <Alert key={i} tone="warn">
           <a href="/admin/images">The images of {row.challenge_id}</a> are not ready on {row.node}:{" "}
           <Reason text={row.error!} />
         </Alert>
