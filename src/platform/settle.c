@@ -348,19 +348,24 @@ static enum step start_answered(struct settling *s, const struct ctfy_instance *
 	return STEP_TAKEN;
 }
 
-static bool may_suit_another_node(int status)
+/* An engine may fail on one node alone; what fails on two is the challenge's own fault. */
+static bool may_suit_another_node(const struct settling *s, int status)
 {
-	return status == 401 || status == 404 || status == 503;
+	return status == 401 || status == 404 || status == 503 ||
+	       (status == 502 && s->refusal_count == 0);
 }
 
+/*
+ * A refusal leaves nothing, says the contract. But the node may have been asked before, without our
+ * hearing the answer: before another is asked, a stop makes sure of it.
+ */
 static enum step start_refused(struct settling *s, const struct ctfy_error *error)
 {
-	/* The contract says that a failed start leaves nothing; a stop makes sure of it. */
 	struct instance_failure failure = { error->detail, error->detail, error->status >= 500 };
 
-	if (!may_suit_another_node(error->status))
+	if (!may_suit_another_node(s, error->status))
 		return fail_start(s, &failure);
-	failure.leftover = false;
+	failure.leftover = true;
 	if (error->status == 401)
 		failure.detail = "the node does not know the platform";
 	return start_elsewhere(s, &failure);

@@ -55,6 +55,7 @@ class Node:
         self.faults = []   # what no platform may ask for
         self.way, self.delay_s = "open", 0
         self.beats = 0
+        self.denies = False # starts are refused: it has another token
         self.on_call = None # (when: "before" or "after", method, path); True: the answer is lost
         self.server, self.port = None, 0
         self.connections = set()
@@ -130,6 +131,8 @@ class Node:
             return 200, {"status": "ok", "running": len(self.live), "capacity": 50}
         if parts[0] == "admin":
             return 200, {"rows": []}
+        if method == "POST" and self.denies:
+            return 401, {"detail": "the bearer token is not this node's"}
         if method == "POST":
             return self.start(body, "respond-async" in (prefer or ""))
         if method == "DELETE":
@@ -256,7 +259,7 @@ class Platform:
                 self.process = subprocess.Popen(
                     [CTFY, "platform", "--state", self.state, "--challenges", self.challenges,
                      "--listen", f"127.0.0.1:{self.port}", "--heartbeat", "200ms",
-                     "--heartbeat-timeout", self.heartbeat_timeout, "--call-timeout", "3s", "--log-format", "text"],
+                     "--heartbeat-timeout", self.heartbeat_timeout, "--call-timeout", "2s", "--log-format", "text"],
                     stdin=subprocess.DEVNULL, stdout=file, stderr=file, env={**os.environ, **environment})
             wait_for(lambda: self.listens(log) or self.process.poll() is not None,
                      lambda: f"a platform\n{log.read_text()}")

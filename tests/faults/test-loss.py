@@ -22,8 +22,8 @@ class Loss(unittest.TestCase):
             cls.first.make_player(name)
         cls.first.close()
 
-    def begin(self, count, **options):
-        self.platform = Platform(scripted.temporary(self), like=self.first, **options)
+    def begin(self, count, heartbeat_timeout="700ms"):
+        self.platform = Platform(scripted.temporary(self), like=self.first, heartbeat_timeout=heartbeat_timeout)
         self.addCleanup(self.platform.close)
         self.nodes, self.ids = {}, {}
         for name in [f"n{i + 1}" for i in range(count)]:
@@ -89,6 +89,10 @@ class Loss(unittest.TestCase):
                 self.assertLessEqual(after["ttl"], before["ttl"])
         for player in range(len(rows)):
             self.stop(player)
+        self.check_ended()
+
+    def check_ended(self):
+        """Nothing is left anywhere, and everything is kept."""
         wait_for(lambda: not any(node.live for node in self.nodes.values()), self.platform.log)
         wait_for(lambda: {a["status"] for a in self.platform.archives()} == {"kept"},
                  lambda: f"{self.platform.archives()}\n{self.platform.log()}")
@@ -117,35 +121,54 @@ class Loss(unittest.TestCase):
     def test_one_that_lives_but_whose_answers_do_not_arrive(self):
         self.lose(cut=True)
 
-    def begin_on_the_first(self):
-        """Two nodes, of which only the first takes what is new."""
-        self.begin(2)
-        self.platform.ask("POST", f"/admin/nodes/{self.ids['n2']}/drain")
+    def watch_starts(self, on_start):
+        """on_start(when, node), of the first node that is asked for a start: True loses the answer. Its name, in a
+        list, once that is known."""
+        first = []
 
-    def admit_the_second(self):
-        self.platform.ask("POST", f"/admin/nodes/{self.ids['n2']}/undrain")
+        def watch(name, node):
+            def on_call(when, method, path):
+                if method != "POST" or first not in ([], [name]):
+                    return False
+                first[:] = [name]
+                return on_start(when, node)
+            node.on_call = on_call
+        for name, node in self.nodes.items():
+            watch(name, node)
+        return first
+
+    def begin_on_the_first(self, first):
+        """A player's instance that the first node began, as far as anybody knows: its row."""
+        row = self.take_on(0)
+        wait_for(lambda: first and row["id"] in self.nodes[first[0]].specs, self.platform.log)
+        self.runs_off(0, first[0])
+        return row
 
     def test_a_start_whose_answer_does_not_arrive_is_made_elsewhere(self):
-        self.begin_on_the_first()
-        first = self.nodes["n1"]
-        first.on_call = lambda when, method, path: first.set("cut") if when == "before" else None
-        row = self.take_on(0)
-        wait_for(lambda: first.copies(row["id"]), self.platform.log) # it did what it was asked for
-        self.admit_the_second()
-        self.assertEqual(self.runs_off(0, "n1"), "n2")
-        first.on_call = None
-        first.set("open")
+        self.begin(2)
+        first = self.watch_starts(lambda when, node: node.set("cut"))
+        row = self.begin_on_the_first(first)
+        self.watch_starts(lambda when, node: False)
+        self.nodes[first[0]].set("open")
         self.check([row])
 
+    def test_a_start_that_was_heard_and_then_denied_leaves_nothing(self):
+        self.begin(2)
+
+        def lose_the_first_answer(when, node):
+            lost = when == "after" and not node.denies
+            node.denies = node.denies or lost
+            return lost
+        self.check([self.begin_on_the_first(self.watch_starts(lose_the_first_answer))])
+
     def test_a_stop_on_one_that_is_cut_off_is_made_up_for(self):
-        self.begin_on_the_first()
+        self.begin(2)
         row = self.start(0)
-        self.nodes["n1"].set("cut")
+        node = self.nodes[self.node_of(row["id"])]
+        node.set("cut")
         self.stop(0)
-        self.nodes["n1"].set("open")
-        wait_for(lambda: not self.nodes["n1"].copies(row["id"]), self.platform.log)
-        wait_for(lambda: [a["status"] for a in self.platform.archives()] == ["kept"],
-                 lambda: f"{self.platform.archives()}\n{self.platform.log()}")
+        node.set("open")
+        self.check_ended()
 
     def test_a_slow_one_keeps_what_it_has_and_delays_no_other(self):
         self.begin(2, heartbeat_timeout="60s")

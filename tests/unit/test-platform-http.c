@@ -151,6 +151,32 @@ TEST(what_a_full_node_refuses_another_takes)
 	CHECK_EQ(count_live(&full), 0);
 }
 
+TEST(what_an_engine_fails_at_one_other_node_tries)
+{
+	AUTO(struct fake_node, end_node) broken;
+	AUTO(struct fake_node, end_node) other;
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+
+	begin_node(&broken);
+	begin_node(&other);
+	begin_world(&w);
+	broken.words = "the engine is out of disk";
+	broken.status = 502;
+	add_node(&w, "broken", &broken);
+	add_node(&w, "other", &other);
+	wait_for_state(&w, "healthy");
+	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT), 201);
+	EXPECT(call(&w, w.bob, "POST", "/challenges/web/instance", NULL, WAIT), 201);
+	CHECK_EQ(count_live(&other), 2);
+
+	/* What fails on both fails. */
+	other.words = "no such image";
+	other.status = 502;
+	reply = call(&w, w.alice, "POST", "/challenges/pwn/instance", NULL, WAIT);
+	EXPECT(reply, 502);
+}
+
 TEST(where_all_refuse_the_last_words_are_told)
 {
 	AUTO(struct fake_node, end_node) full;
@@ -933,6 +959,7 @@ int main(void)
 		T(without_waiting_a_start_is_accepted_and_seen_through),
 		T(a_failing_start_tells_the_player_the_nodes_words_and_leaves_nothing),
 		T(what_a_full_node_refuses_another_takes),
+		T(what_an_engine_fails_at_one_other_node_tries),
 		T(where_all_refuse_the_last_words_are_told),
 		T(starts_at_once_by_one_team_start_one_instance),
 		T(a_stop_during_a_start_leaves_nothing),
