@@ -758,6 +758,15 @@ static void retry_all(struct settler *settler, const char *node_id)
 	instances_done(&unsettled);
 }
 
+/* When the node was last heard of, at the earliest with the instance's start. */
+static int64_t last_heard(const struct settler *settler, struct node *node,
+			  const struct instance *instance)
+{
+	int64_t seen_at = nodes_seen_at(node) ? nodes_seen_at(node) : now(settler);
+
+	return seen_at > instance->started_at ? seen_at : instance->started_at;
+}
+
 /*
  * What its team has left of it counts from when the node was last heard of. Where no other node has
  * room it stays as it is: this one may come back with it.
@@ -765,8 +774,8 @@ static void retry_all(struct settler *settler, const char *node_id)
 static void replace_one(struct settler *settler, struct arena *arena, struct node *node,
 			const struct instance *instance)
 {
-	int64_t seen_at = nodes_seen_at(node) ? nodes_seen_at(node) : now(settler);
-	int64_t remaining = (instance->expires_at - seen_at + 999) / 1000;
+	int64_t heard_at = last_heard(settler, node, instance);
+	int64_t remaining = (instance->expires_at - heard_at + 999) / 1000;
 	struct node_load *loads;
 	struct err e = ERR_INIT;
 	bool changed = false;
