@@ -82,17 +82,19 @@ static int count(struct counting *c, bool frozen, struct err *e)
 {
 	const struct facts *facts = c->facts;
 
-	c->game = (struct score_game){ .team_count = facts->team_count,
-				       .challenges = facts->challenges,
-				       .challenge_count = facts->challenge_count,
-				       .solves = facts->solves,
-				       .solve_count = facts->solve_count,
-				       .charges = facts->charges,
-				       .charge_count = facts->charge_count,
-				       .first_blood = c->competition->first_blood,
-				       .first_blood_percent = c->competition->first_blood_percent,
-				       .until = last_instant(c->competition, frozen) };
-	return score_count(&c->game, c->arena, &c->score, e);
+	const struct score_game game = { .team_count = facts->team_count,
+					 .challenges = facts->challenges,
+					 .challenge_count = facts->challenge_count,
+					 .solves = facts->solves,
+					 .solve_count = facts->solve_count,
+					 .charges = facts->charges,
+					 .charge_count = facts->charge_count,
+					 .first_blood = c->competition->first_blood,
+					 .first_blood_percent = c->competition->first_blood_percent,
+					 .until = last_instant(c->competition, frozen) };
+
+	c->game = game;
+	return score_count(&game, c->arena, &c->score, e);
 }
 
 static void put_time(struct buf *b, int64_t at)
@@ -130,7 +132,7 @@ static int place_in_divisions(struct counting *c, struct err *e)
 		arena_array(c->arena, competition->division_count + 1, sizeof(*ladders));
 
 	c->places = arena_array(c->arena, c->facts->team_count + 1, sizeof(*c->places));
-	if (!ladders || !c->places || !c->score.lines)
+	if (!ladders || !c->places)
 		return err_memory(e);
 	for (size_t i = 0; i < c->facts->team_count; i++) {
 		const struct score_line *line = &c->score.lines[i];

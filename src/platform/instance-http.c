@@ -436,7 +436,7 @@ static int serve_all(void *ctx, struct http_req *req, struct http_res *res, stru
 	struct platform *platform = ctx;
 	const char *all = http_query(req, "all");
 	struct page page;
-	char *cursor;
+	char *cursor = NULL;
 	json_t *list;
 	int r;
 
@@ -467,9 +467,9 @@ static int add_particulars(struct platform *platform, struct http_req *req,
 			   const struct instance *instance, json_t *json, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) more = NULL;
-	struct ctfy_answer *answers;
-	struct user user;
-	size_t count;
+	struct ctfy_answer *answers = NULL;
+	struct user user = { 0 };
+	size_t count = 0;
 	int r;
 
 	r = instances_answers(platform->db, http_arena(req), instance->id, &answers, &count, e);

@@ -271,7 +271,7 @@ static int promise_new(struct db *db, struct arena *arena, int64_t now,
 		       const struct instance_wish *wish, const struct node_load *nodes,
 		       size_t node_count, const char *id, struct err *e)
 {
-	const struct node_load *node = NULL;
+	const struct node_load *node = &nowhere;
 	int r = check_quotas(db, wish, e);
 
 	if (r == 0)

@@ -143,7 +143,7 @@ static int serve_team(void *ctx, struct http_req *req, struct http_res *res, str
 		r = programme_find(platform->programme, team.competition_id, &competition, e);
 	if (r == 0)
 		r = door_check_board(platform, req, competition, e);
-	return r < 0 ? r : send_team(platform, res, competition, &team, e);
+	return r == 0 ? send_team(platform, res, competition, &team, e) : r;
 }
 
 static int serve_leave(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
