@@ -81,7 +81,6 @@ static int64_t last_instant(const struct competition *c, bool frozen)
 static int count(struct counting *c, bool frozen, struct err *e)
 {
 	const struct facts *facts = c->facts;
-
 	const struct score_game game = { .team_count = facts->team_count,
 					 .challenges = facts->challenges,
 					 .challenge_count = facts->challenge_count,
