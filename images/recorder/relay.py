@@ -25,6 +25,7 @@ PART = 512 << 10
 TLS_RECORD = 16 << 10
 LONG = 1 << 20 # a body that is worth it
 RELAYS_MAX = 16 # at once: each has some 2 MiB
+QUEUE_MAX = 1 << 20 # far more than what can be read of a body without any of it: TLS records, chunks' heads
 
 
 class End:
@@ -112,7 +113,7 @@ class Reader:
 
     async def take_expected(self):
         expected = self.expected
-        if expected.read and not expected.body.size:
+        if expected.read >= QUEUE_MAX and not expected.body.size:
             await expected.body.begun.wait() # the layers would queue whatever comes, however much
         ends = expected.ends(self.handler, self.connection)
         if not ends or expected.is_over() or Reader.relays >= RELAYS_MAX:
@@ -128,8 +129,10 @@ class Reader:
         Reader.relays += 1
         try:
             await self.copy(source, target, body, size - 1)
-        except (OSError, SSL.Error):
+        except OSError:
             pass # the layers will meet it again
+        except SSL.Error:
+            target.writer.transport.abort() # a part was not sent: nothing may follow
         finally:
             Reader.relays -= 1
             source.http1.body_reader = ContentLengthReader(size - body.size)
@@ -160,11 +163,13 @@ class Relay:
         self.contexts = {} # a client's innermost
 
     def expect(self, source, flow, body, size):
-        """By that connection the body comes next."""
-        if source in self.readers and (size is None or size >= LONG):
-            layers = self.contexts[flow.client_conn].layers
-            http_layer = [l for l in layers if isinstance(l, HttpLayer)][-1]
-            self.readers[source].expected = Expected(flow, http_layer, body, size)
+        """By that connection the body comes next, and nothing else before its end."""
+        reader, context = self.readers.get(source), self.contexts.get(flow.client_conn)
+        if not reader or not context or source.alpn == b"h2":
+            return
+        if size is None or size >= LONG:
+            http_layer = [l for l in context.layers if isinstance(l, HttpLayer)][-1]
+            reader.expected = Expected(flow, http_layer, body, size)
 
     def read(self, client, connection):
         handlers = ctx.master.addons.get("proxyserver")._connections

@@ -1,6 +1,7 @@
 """HTTP on 8080, HTTPS on 8443 with a certificate of its own, HTTP/2 on 8444 that says back the path: echoes, long answers, a WebSocket.
 
-GET /flag, POST /echo, GET /long?N (N bytes), GET /cut?N (of which half comes), GET /gzip, GET /ws (a WebSocket that echoes), GET /log?LINE
+GET /flag, POST /echo, GET /long?N (N bytes), GET /cut?N (of which half comes), GET /drip?TEXT (chunked,
+each byte and each head of a chunk by itself), GET /gzip, GET /ws (a WebSocket that echoes), GET /log?LINE
 (into its log).
 """
 
@@ -12,6 +13,7 @@ import os
 import socketserver
 import ssl
 import threading
+import time
 from datetime import datetime, timedelta
 
 import h2.config
@@ -36,6 +38,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         if path == "/long":
             self.long(int(query.partition("&")[0]))
+        elif path == "/drip":
+            self.drip(query.encode())
         elif path == "/cut":
             self.cut(int(query))
         elif path == "/gzip":
@@ -66,6 +70,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for _ in range(size // len(part)):
             self.wfile.write(part)
         self.wfile.write(part[:size % len(part)])
+
+    def drip(self, text):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for part in (b"1\r\n", b"%c", b"\r\n") * len(text) + (b"0\r\n\r\n",):
+            time.sleep(0.02)
+            self.wfile.write(part.replace(b"%c", text[:1]))
+            if part == b"%c":
+                text = text[1:]
 
     def cut(self, size):
         self.send_response(200)
