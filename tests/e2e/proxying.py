@@ -164,12 +164,18 @@ class Archive(harness.NodeTest):
 
 
 class CommandLine(harness.NodeTest):
-    def admin(self, *words):
-        run = harness.subprocess.run([harness.CTFY, "admin", *words], capture_output=True, text=True, env={
+    def ctfy(self, *words):
+        run = harness.subprocess.run([harness.CTFY, *words], capture_output=True, text=True, env={
             **cluster.os.environ, "CTFY_URL": f"http://127.0.0.1:{platform.port}", "CTFY_TOKEN": platform.admin,
             "XDG_CONFIG_HOME": platform.dir.name})
         self.assertEqual(run.returncode, 0, run)
         return run.stdout
+
+    def admin(self, *words):
+        return self.ctfy("admin", *words)
+
+    def test_any_team_is_shown(self):
+        self.assertRegex(self.ctfy("team", "show", "rockets"), r"rockets: rank \d+, \d+ points\n\nIt has solved nothing")
 
     def test_nodes_are_drained_and_back(self):
         self.admin("node", "drain", platform.nodes["n1"])
