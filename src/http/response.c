@@ -127,7 +127,8 @@ int http_send_held(struct http_res *res, int status, const char *type, const voi
 
 int http_sent_status(const struct http_res *res)
 {
-	return res->ready || res->stream || res->socket ? res->status : 0;
+	/* What is on its way is another thread's already, `ready` with it. */
+	return res->stream || res->socket || res->ready ? res->status : 0;
 }
 
 int http_send_nothing(struct http_res *res, int status)

@@ -83,6 +83,16 @@ static void until_heard(struct ear *ear, const char *words)
 	pthread_mutex_unlock(&ear->lock);
 }
 
+static bool has_heard(struct ear *ear, const char *words)
+{
+	bool has;
+
+	pthread_mutex_lock(&ear->lock);
+	has = strstr(ear->heard.data, words) != NULL;
+	pthread_mutex_unlock(&ear->lock);
+	return has;
+}
+
 static void begin_ear(struct ear *ear, struct world *w, const char *token)
 {
 	*ear = (struct ear){ .w = w, .token = token, .path = "/api/v1/events", .heard = BUF_INIT };
@@ -136,7 +146,7 @@ TEST(a_notice_reaches_players_and_stays_readable)
 	/* What both are told of comes after what only one was. */
 	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
 	until_heard(&stranger, "event: scoreboard");
-	CHECK(!strstr(stranger.heard.data, "Lunch."));
+	CHECK(!has_heard(&stranger, "Lunch."));
 }
 
 TEST(a_scoreboard_for_organisers_is_pushed_to_no_player)
@@ -153,12 +163,12 @@ TEST(a_scoreboard_for_organisers_is_pushed_to_no_player)
 	until_heard(&organiser, "event: scoreboard");
 	EXPECT(call(&w, w.admin, "POST", "/admin/notices", "{\"text\":\"Lunch.\"}", NULL), 201);
 	until_heard(&player, "Lunch.");
-	CHECK(!strstr(player.heard.data, "event: scoreboard"));
+	CHECK(!has_heard(&player, "event: scoreboard"));
 }
 
-static bool is_for_red(const struct ear *red, const struct ear *blue, const char *words)
+static bool is_for_red(struct ear *red, struct ear *blue, const char *words)
 {
-	return strstr(red->heard.data, words) && !strstr(blue->heard.data, words);
+	return has_heard(red, words) && !has_heard(blue, words);
 }
 
 TEST(what_is_for_a_team_reaches_that_team)
