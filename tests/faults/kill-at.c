@@ -53,7 +53,7 @@ static void die_if(long now)
 	}
 
 COUNTED(int, fsync, (int fd), (fd))
-COUNTED(int, fdatasync, (int fd), (fd))
-COUNTED(int, rename, (const char *from, const char *to), (from, to))
-COUNTED(ssize_t, pwrite64, (int fd, const void *bytes, size_t len, off64_t offset),
-	(fd, bytes, len, offset))
+COUNTED(int, fdatasync, (int fildes), (fildes))
+COUNTED(int, rename, (const char *old, const char *new), (old, new))
+COUNTED(ssize_t, pwrite64, (int fd, const void *buf, size_t n, off64_t offset),
+	(fd, buf, n, offset))
