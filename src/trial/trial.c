@@ -28,7 +28,7 @@ struct work {
 
 void trial_instance_id(char id[TRIAL_ID_SIZE])
 {
-	strcpy(id, id_prefix);
+	memcpy(id, id_prefix, sizeof(id_prefix));
 	id_random(id + strlen(id_prefix), 20);
 }
 
