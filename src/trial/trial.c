@@ -276,6 +276,8 @@ static int take(struct work *w, enum trial_step step)
 
 	tell(w, step, NULL);
 	r = steps[step](w, &cause);
+	if (r == -ERR_ABORTED) /* whoever noticed it first has words of its own */
+		err_set(&cause, ERR_ABORTED, "interrupted");
 	w->trial->ms[step] = clock_monotonic_ms() - began;
 	if (r < 0 && w->trial->outcome != TRIAL_FAILED) {
 		w->trial->outcome = TRIAL_FAILED;
