@@ -327,7 +327,7 @@ static int explain(const struct build *build, struct err *e)
 			"%s (the Dockerfile needs BuildKit, which this engine does not offer)",
 			cause.msg);
 	if (output->len > 0 && !build->job->output)
-		return err_set(e, cause.code, "%s; it ended with: %s", cause.msg,
+		return err_set(e, cause.code, "%s\nIt ended with: %s", cause.msg,
 			       image_output_end(output, WORDS));
 	return -(int)cause.code;
 }

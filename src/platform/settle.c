@@ -318,12 +318,21 @@ static enum step start_elsewhere(struct settling *s, const struct instance_failu
 	return STEP_TAKEN;
 }
 
+/*
+ * What a player is told: behind the first line comes what a build or a service printed, which may
+ * tell how a challenge is solved.
+ */
+static const char *first_line(const struct settling *s, const char *words)
+{
+	return arena_printf(s->arena, "%.*s", (int)strcspn(words, "\n"), words);
+}
+
 static enum step start_ended(struct settling *s, const struct ctfy_instance *told)
 {
 	struct instance_failure failure = { .leftover = true };
 
-	failure.detail = told->detail ? told->detail : "the node says it has ended already";
-	failure.cause = failure.detail;
+	failure.cause = told->detail ? told->detail : "the node says it has ended already";
+	failure.detail = first_line(s, failure.cause);
 	return fail_start(s, &failure);
 }
 
@@ -361,7 +370,8 @@ static bool may_suit_another_node(const struct settling *s, int status)
  */
 static enum step start_refused(struct settling *s, const struct ctfy_error *error)
 {
-	struct instance_failure failure = { error->detail, error->detail, error->status >= 500 };
+	struct instance_failure failure = { first_line(s, error->detail), error->detail,
+					    error->status >= 500 };
 
 	if (!may_suit_another_node(s, error->status))
 		return fail_start(s, &failure);
