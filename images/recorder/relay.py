@@ -106,6 +106,7 @@ class Reader:
             return await self.first.read(LAYERS_PART)
         if self.expected:
             await self.take_expected()
+        await asyncio.sleep(0) # what is there already is had without waiting, and hooks would never run
         data = await asyncio.get_running_loop().sock_recv(self.socket, LAYERS_PART)
         if self.expected:
             self.expected.read += len(data)
