@@ -115,6 +115,11 @@ int err_errno(struct err *e, enum err_code code, const char *fmt, ...)
 	return -(int)code;
 }
 
+int err_memory(struct err *e)
+{
+	return err_set(e, ERR_MEMORY, "out of memory");
+}
+
 int err_status(enum err_code code)
 {
 	return code > ERR_NONE && code < ERR_CODES ? codes[code].status : 500;

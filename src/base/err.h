@@ -39,13 +39,8 @@ __attribute__((format(printf, 2, 3))) int err_wrap(struct err *e, const char *fm
 __attribute__((format(printf, 3, 4))) int err_errno(struct err *e, enum err_code code,
 						    const char *fmt, ...);
 
-/* Out of memory; the one failure that needs no words. Inline: analysers, too, are to know that it
- * fails. */
-static inline int err_memory(struct err *e)
-{
-	err_set(e, ERR_MEMORY, "out of memory");
-	return -(int)ERR_MEMORY;
-}
+/* Out of memory; the one failure that needs no words. */
+int err_memory(struct err *e);
 
 /* The HTTP status that says this code, and the word that names it in logs. */
 int err_status(enum err_code code);
