@@ -81,17 +81,19 @@ static int64_t last_instant(const struct competition *c, bool frozen)
 static int count(struct counting *c, bool frozen, struct err *e)
 {
 	const struct facts *facts = c->facts;
-	c->game = (struct score_game){ .team_count = facts->team_count,
-				       .challenges = facts->challenges,
-				       .challenge_count = facts->challenge_count,
-				       .solves = facts->solves,
-				       .solve_count = facts->solve_count,
-				       .charges = facts->charges,
-				       .charge_count = facts->charge_count,
-				       .first_blood = c->competition->first_blood,
-				       .first_blood_percent = c->competition->first_blood_percent,
-				       .until = last_instant(c->competition, frozen) };
-	return score_count(&c->game, c->arena, &c->score, e);
+	const struct score_game game = { .team_count = facts->team_count,
+					 .challenges = facts->challenges,
+					 .challenge_count = facts->challenge_count,
+					 .solves = facts->solves,
+					 .solve_count = facts->solve_count,
+					 .charges = facts->charges,
+					 .charge_count = facts->charge_count,
+					 .first_blood = c->competition->first_blood,
+					 .first_blood_percent = c->competition->first_blood_percent,
+					 .until = last_instant(c->competition, frozen) };
+
+	c->game = game;
+	return score_count(&game, c->arena, &c->score, e);
 }
 
 static void put_time(struct buf *b, int64_t at)
