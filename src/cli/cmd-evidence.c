@@ -220,8 +220,11 @@ static int fetch(struct cli *cli, const char *path, json_t **ret_manifest, struc
 	AUTO(char *, freep) route =
 		api_path(cli->api, "/admin/instances/%s/evidence", cli->argv[1]);
 	AUTO(char *, freep) beside = strf("%s.unverified", path);
-	int r = route && beside ? api_download(cli->api, route, beside, e) : err_memory(e);
+	int r;
 
+	if (!route || !beside)
+		return err_memory(e);
+	r = api_download(cli->api, route, beside, e);
 	if (r < 0)
 		return err_wrap(e, "instance '%s'", cli->argv[1]);
 	r = verify(beside, ret_manifest, e);
