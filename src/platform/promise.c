@@ -51,7 +51,9 @@ static void add_promises(struct node_load *load, const struct promise_count *pro
 {
 	const struct promise_count wanted = { .node_id = (char *)(uintptr_t)load->id };
 	const struct promise_count *found =
-		bsearch(&wanted, promises, promise_count, sizeof(*promises), by_node);
+		promise_count
+			? bsearch(&wanted, promises, promise_count, sizeof(*promises), by_node)
+			: NULL;
 
 	if (!found) {
 		load->healthy = false;
@@ -80,7 +82,8 @@ static int count_promises(struct db *db, struct arena *arena, const struct node_
 		     NULL, read_promise_count, sizeof(*promises), &promises, &promise_count, e);
 	if (r < 0)
 		return r;
-	qsort(promises, promise_count, sizeof(*promises), by_node);
+	if (promise_count > 0)
+		qsort(promises, promise_count, sizeof(*promises), by_node);
 	for (size_t i = 0; i < count; i++) {
 		loads[i] = nodes[i];
 		add_promises(&loads[i], promises, promise_count);
