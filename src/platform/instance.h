@@ -71,9 +71,9 @@ struct instance_wish {
 /*
  * Promises the team an instance on a node that has room for it, or finds the live one it has
  * (ret_is_new false). Counting, picking and promising are one transaction: nothing is promised
- * twice. Where all nodes are full, or others wait already, it waits for its turn. Fails with
- * UNAVAILABLE (no node, or INSTANCE_QUEUE_MAX wait), CONFLICT (still stopping) or RATE_LIMITED (the
- * team, the challenge or the competition has as many as it may).
+ * twice. Where all nodes are full or not heard of yet, or others wait already, it waits for its
+ * turn. Fails with UNAVAILABLE (no node, or INSTANCE_QUEUE_MAX wait), CONFLICT (still stopping) or
+ * RATE_LIMITED (the team, the challenge or the competition has as many as it may).
  */
 enum { INSTANCE_QUEUE_MAX = 1000 };
 

@@ -589,6 +589,7 @@ static void read_load(struct node *node, struct arena *arena, const char *challe
 	pthread_mutex_lock(&node->lock);
 	load->id = arena_strdup(arena, node->id);
 	load->healthy = report->state == NODE_HEALTHY;
+	load->joining = report->state == NODE_JOINING;
 	load->drained = node->drained;
 	load->running = report->running;
 	load->capacity = report->capacity;

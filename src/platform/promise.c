@@ -218,7 +218,7 @@ static int insert_instance(struct db *db, int64_t now, const struct instance_wis
 			   const char *id, const struct node_load *node, struct err *e)
 {
 	const char *detail =
-		node == &nowhere ? "all nodes are full: it starts when there is room" : NULL;
+		node == &nowhere ? "no node has room yet: it starts when one has" : NULL;
 	int r = db_run(db,
 		       "INSERT INTO instance (id, competition_id, challenge_id, team_id,"
 		       " account_id, node_id, status, live, detail, ttl, endpoints, created_at,"

@@ -33,6 +33,11 @@ static bool may_take(const struct node_load *node)
 	return node->healthy && !node->drained;
 }
 
+static bool may_come_to_take(const struct node_load *node)
+{
+	return (node->joining && !node->drained) || (may_take(node) && is_large_enough(node));
+}
+
 static double share_of(int64_t promised, int64_t most)
 {
 	return most > 0 ? (double)promised / (double)most : 0;
@@ -150,7 +155,7 @@ int scheduler_pick(const struct node_load *nodes, size_t count, const struct sch
 bool scheduler_may_wait(const struct node_load *nodes, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (may_take(&nodes[i]) && is_large_enough(&nodes[i]))
+		if (may_come_to_take(&nodes[i]))
 			return true;
 	return false;
 }

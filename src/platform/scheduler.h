@@ -20,6 +20,7 @@ struct supply {
 struct node_load {
 	const char *id;
 	bool healthy;
+	bool joining;    /* it was not heard of yet: what it can take isn't known */
 	bool drained;    /* it takes nothing new */
 	bool warm;       /* it has the challenge's images already */
 	int64_t running; /* instances it has, or is promised */
@@ -41,7 +42,10 @@ struct scheduler_want {
 int scheduler_pick(const struct node_load *nodes, size_t count, const struct scheduler_want *want,
 		   const struct node_load **ret_node, struct err *e);
 
-/* Whether there is a node that would take it, were it empty: then waiting helps. */
+/*
+ * Whether waiting helps: there is a node that would take it, were it empty, or one that was not
+ * heard of yet.
+ */
 bool scheduler_may_wait(const struct node_load *nodes, size_t count);
 
 #endif

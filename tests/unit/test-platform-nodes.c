@@ -283,7 +283,7 @@ TEST(where_all_are_full_a_start_waits_its_turn_and_knows_its_place)
 	EXPECT(call(&w, w.bob, "POST", "/challenges/web/instance", NULL, WAIT), 201);
 	reply = call(&w, w.alice, "POST", "/challenges/web/instance", NULL, NULL);
 	EXPECT(reply, 202);
-	CHECK(strstr(text(reply, "detail"), "full"));
+	CHECK(strstr(text(reply, "detail"), "room"));
 	wait_for_the_next_millisecond();
 	EXPECT(call(&w, carol, "POST", "/challenges/web/instance", NULL, NULL), 202);
 	reply = call(&w, carol, "GET", "/challenges/web/instance?check=true", NULL, NULL);

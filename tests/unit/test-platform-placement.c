@@ -70,6 +70,13 @@ static const struct placement {
 
 	{ "there is no node", { { .id = NULL } }, .why = "no node is registered yet" },
 	{ "no node is well", { { .id = "a", .capacity = 10 } }, .why = "none of 1 nodes is healthy" },
+	{ "the one that there is was not heard of yet", { { .id = "a", .joining = true } },
+	  .why = "none of 1 nodes is healthy", .may_wait = true },
+	{ "nor will it take anything", { { .id = "a", .joining = true, .drained = true } },
+	  .why = "none of 1 nodes is healthy" },
+	{ "one is too small, of the other nothing is known",
+	  { { NODE("small", 0, 10), MEMORY(0, 1024, 2048) }, { .id = "b", .joining = true } },
+	  .why = "no node is large enough", .may_wait = true },
 	{ "the only one is drained", { { NODE("a", 0, 10), .drained = true } },
 	  .why = "none of 1 nodes is healthy and takes new instances" },
 	{ "all places are taken", { { NODE("a", 10, 10) }, { NODE("b", 3, 3) } },
