@@ -30,7 +30,8 @@ def packets(pcap, expression=""):
 
 
 def handshakes(pcap, port):
-    return packets(pcap, f"dst port {port} and tcp[tcpflags] == tcp-syn")
+    """Who connected there: a first packet that a full backlog dropped is sent again, and counts once."""
+    return {line.split()[2] for line in packets(pcap, f"dst port {port} and tcp[tcpflags] == tcp-syn")}
 
 
 class Capture(NodeTest):
