@@ -80,6 +80,9 @@ export async function assertSteady(page) {
   assert.ok(shifted < SHIFT_MAX, `${page.url()} moved by ${shifted} while it was loaded`);
 }
 
+/** Until nothing on the page is still on its way. */
+export const waitLoaded = (page) => page.waitForFunction(() => !document.querySelector(".skeleton"));
+
 /** A browser of one person's own. What the page throws, or its policy refuses, is kept in faults. */
 export async function visit(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: "light", ...options });

@@ -5,6 +5,7 @@ import { request } from "node:http";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import {
   adminPassword, assertAccessible, assertFits, assertSteady, assertWell, base, loginApi, makeTeam, register, scene, shoot, visit,
+  waitLoaded,
 } from "./browser.mjs";
 
 const EVIL = `<img src=x onerror="window.hacked=true">${process.pid}`;
@@ -162,7 +163,7 @@ scene("nothing jumps while a page is loaded", async () => {
   for (const [path, text] of Object.entries(places)) {
     await page.goto(`${base}${path}`);
     await page.getByText(text).first().waitFor();
-    await page.locator(".skeleton").first().waitFor({ state: "detached" });
+    await waitLoaded(page);
     await assertSteady(page);
   }
   assertWell(page);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import {
   PATIENCE_MS, adminPassword, assertAccessible, assertFits, assertWell, base, login, makeTeam, register, scene, shoot, showFromHar, visit,
+  waitLoaded,
 } from "./browser.mjs";
 
 /* The first start ever that is recorded builds the recorders' images. */
@@ -116,7 +117,7 @@ async function seePlaces(organiser) {
   for (const place of places) {
     await organiser.getByRole("navigation", { name: "Organise" }).getByRole("link", { name: place }).click();
     await organiser.getByRole("heading", { name: place, level: 1 }).waitFor();
-    await organiser.locator(".skeleton").waitFor({ state: "detached" });
+    await waitLoaded(organiser);
     await assertAccessible(organiser);
     await shoot(organiser, `organise-${place.toLowerCase().replaceAll(" ", "-")}`, { fullPage: true });
   }
