@@ -1,7 +1,7 @@
 // The parts that pages are made of.
 
 import { Fragment, type ComponentChildren, type JSX } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ApiError } from "./api";
 import { createStore, useStore } from "./store";
 
@@ -16,8 +16,9 @@ export function Page(props: {
   useEffect(() => {
     document.title = `${props.title} · ctfy`;
   }, [props.title]);
-  // Who navigates by keyboard or ear begins at the new page's heading.
-  useEffect(() => heading.current?.focus({ preventScroll: true }), []);
+  // Who navigates by keyboard or ear begins at the new page's heading; before it is shown, or it takes the focus
+  // from who is quick to type.
+  useLayoutEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (
     <>
       <div class="page-head">

@@ -95,14 +95,15 @@ const findImageFaults = (images: NodeImages[]): (ImageRow & { node: string })[] 
       .map((row) => ({ ...row, node })),
   );
 
-/** What somebody should look at. */
+/** What somebody should look at. Some of it is learnt late: what moves then is little. */
 function Alerts({ nodes, live, last, reviews, images, now }: Known & { now: number }) {
   const unhealthy = useUnwell(live).slice(0, TROUBLES_SHOWN);
   const unwell = nodes.filter((node) => node.state !== "healthy");
   const troubles = findTrouble(last, now).slice(0, TROUBLES_SHOWN);
   const faults = findImageFaults(images).slice(0, TROUBLES_SHOWN);
   const found = [unwell, unhealthy, troubles, faults, reviews];
-  if (nodes.length > 0 && found.every((list) => list.length === 0)) return null;
+  if (nodes.length > 0 && found.every((list) => list.length === 0))
+    return <p class="muted">Nothing needs looking at.</p>;
   return (
     <div class="alerts">
       {nodes.length === 0 && <Alert tone="warn">No node is registered: nothing can be started.</Alert>}
@@ -165,17 +166,21 @@ function Glance(props: Known) {
   const now = useNow(serverNow, 5000);
   return (
     <>
-      <Alerts {...props} now={now} />
       <Tiles {...props} now={now} />
       <div class="halves loose">
-        <Card title="Nodes" aside={<a href="/admin/nodes">All of it</a>}>
-          {props.nodes.map((node) => (
-            <div key={node.id} class="node-line">
-              <NodeLoad node={node} tone={NODE_TONE[node.state]} />
-              <Warmth images={props.images.find(({ node_id }) => node_id === node.id)} />
-            </div>
-          ))}
-        </Card>
+        <div class="stack">
+          <Card title="Alerts">
+            <Alerts {...props} now={now} />
+          </Card>
+          <Card title="Nodes" aside={<a href="/admin/nodes">All of it</a>}>
+            {props.nodes.map((node) => (
+              <div key={node.id} class="node-line">
+                <NodeLoad node={node} tone={NODE_TONE[node.state]} />
+                <Warmth images={props.images.find(({ node_id }) => node_id === node.id)} />
+              </div>
+            ))}
+          </Card>
+        </div>
         <Card title="Submissions" aside={<a href="/admin/submissions">All of them</a>}>
           <Table
             label="Last submissions"
