@@ -143,6 +143,9 @@ function NodeCard(props: { node: Node; images: NodeImages | undefined; reload: (
   );
 }
 
+/* n2 before n10. */
+const byName = (a: Node, b: Node) => a.name.localeCompare(b.name, undefined, { numeric: true });
+
 export function NodesPage(_: { params: Params }) {
   const who = useStore(me);
   const list = useGet<{ nodes: Node[] }>("/admin/nodes", REFRESH_MS);
@@ -154,7 +157,7 @@ export function NodesPage(_: { params: Params }) {
           {({ nodes }) =>
             nodes.length > 0 ? (
               <div class="halves">
-                {nodes.map((node) => (
+                {[...nodes].sort(byName).map((node) => (
                   <NodeCard
                     key={node.id}
                     node={node}

@@ -162,6 +162,31 @@ function Warmth({ images }: { images: NodeImages | undefined }) {
   );
 }
 
+const NODES_SHOWN = 8;
+
+const share = ({ running, capacity }: Node) => running / (capacity || 1);
+
+/** Those that are not well first, then the fullest. */
+const byUrgency = (a: Node, b: Node) =>
+  Number(a.state === "healthy") - Number(b.state === "healthy") || share(b) - share(a);
+
+function Nodes({ nodes, images }: Known) {
+  const shown = [...nodes].sort(byUrgency).slice(0, NODES_SHOWN);
+  return (
+    <Card title="Nodes" aside={<a href="/admin/nodes">All of them</a>}>
+      {shown.map((node) => (
+        <div key={node.id} class="node-line">
+          <NodeLoad node={node} tone={NODE_TONE[node.state]} />
+          <Warmth images={images.find(({ node_id }) => node_id === node.id)} />
+        </div>
+      ))}
+      {nodes.length > shown.length && (
+        <p class="node-line muted small">{`and ${nodes.length - shown.length} more`}</p>
+      )}
+    </Card>
+  );
+}
+
 function Glance(props: Known) {
   const now = useNow(serverNow, 5000);
   return (
@@ -172,14 +197,7 @@ function Glance(props: Known) {
           <Card title="Alerts">
             <Alerts {...props} now={now} />
           </Card>
-          <Card title="Nodes" aside={<a href="/admin/nodes">All of it</a>}>
-            {props.nodes.map((node) => (
-              <div key={node.id} class="node-line">
-                <NodeLoad node={node} tone={NODE_TONE[node.state]} />
-                <Warmth images={props.images.find(({ node_id }) => node_id === node.id)} />
-              </div>
-            ))}
-          </Card>
+          <Nodes {...props} />
         </div>
         <Card title="Submissions" aside={<a href="/admin/submissions">All of them</a>}>
           <Table
