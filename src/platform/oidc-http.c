@@ -150,6 +150,22 @@ static const char *safe_path(const char *next)
 	return next;
 }
 
+/* What is linked may all that the account may: a token with less power opens no way to more. */
+static int check_whole(struct platform *platform, struct http_req *req, const struct principal *who,
+		       struct err *e)
+{
+	struct user user;
+	enum role role;
+	int r = user_find(platform->db, http_arena(req), who->user_id, &user, e);
+
+	if (r == 0 && role_parse(user.role, &role) && who->role < role)
+		return err_set(e, ERR_FORBIDDEN,
+			       "a token with the scope '%s' can't link a login to an account with "
+			       "the role '%s'",
+			       role_word(who->role), user.role);
+	return r;
+}
+
 /* Who asks to be linked; NULL: nobody, it is a login. */
 static int find_linker(struct platform *platform, struct http_req *req, const char **ret_user_id,
 		       struct err *e)
@@ -163,6 +179,8 @@ static int find_linker(struct platform *platform, struct http_req *req, const ch
 	r = door_identify(platform, req, &who, e);
 	if (r == 0)
 		r = access_check(&who, ACCESS_USER, NULL, e);
+	if (r == 0)
+		r = check_whole(platform, req, &who, e);
 	if (r == 0)
 		*ret_user_id = who.user_id;
 	return r;

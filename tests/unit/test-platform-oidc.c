@@ -465,6 +465,25 @@ TEST(where_accounts_are_not_made_a_login_is_linked_first)
 	EXPECT(come_back(&w, &visit), 409);
 }
 
+TEST(a_token_with_less_power_links_no_way_to_more)
+{
+	AUTO(struct provider, end_provider) provider;
+	AUTO(struct world, end_platform) w;
+	char token[SECRET_TOKEN_SIZE];
+	struct visit visit;
+
+	begin(&w, &provider);
+	make_people(&w);
+	snprintf(token, sizeof(token), "%s",
+		 text(call(&w, w.admin, "POST", "/me/tokens",
+			   "{\"name\":\"t\",\"scope\":\"organiser\"}", NULL),
+		      "token"));
+	EXPECT(call(&w, token, "GET", "/oidc/login?link=true", NULL, NULL), 403);
+	go_there(&w, &provider, w.admin, "?link=true", &visit);
+	EXPECT(come_back(&w, &visit), 302);
+	CHECK_STR(text(me(&w, &provider), "role"), "admin");
+}
+
 TEST(a_locked_account_stays_locked)
 {
 	AUTO(struct provider, end_provider) provider;
@@ -668,6 +687,7 @@ int main(void)
 		T(a_browser_is_sent_on_to_our_own_pages_only),
 		T(the_provider_gives_roles_and_takes_them_back),
 		T(where_accounts_are_not_made_a_login_is_linked_first),
+		T(a_token_with_less_power_links_no_way_to_more),
 		T(a_locked_account_stays_locked),
 		T(a_token_that_is_not_for_us_and_for_now_is_refused),
 		T(only_the_providers_own_keys_sign),
