@@ -4,6 +4,7 @@
 #include "platform/door.h"
 #include "platform/instance.h"
 #include "platform/limit.h"
+#include "platform/name.h"
 #include "platform/session.h"
 
 #include <string.h>
@@ -73,21 +74,25 @@ static int refuse_guesser(struct http_res *res, int64_t wait_ms, struct err *e)
 }
 
 /* Whoever is over the limit isn't even looked at: a guess costs us a hash. */
-static int check_password(struct platform *platform, struct http_req *req, struct http_res *res,
-			  const struct login *login, struct user *ret_user, struct err *e)
+int session_check_password(struct platform *platform, struct http_req *req, struct http_res *res,
+			   const char *name, const char *password, struct user *ret_user,
+			   struct err *e)
 {
-	const char *peer = door_peer(platform, req);
-	const char *both = arena_printf(http_arena(req), "%s %s", peer, login->name);
+	const char *peer = door_peer(platform, req), *both, *shown, *key;
 	int64_t now = door_now(platform), wait, wait_of_peer;
 	int r;
 
+	r = name_read(http_arena(req), "a name", name, &shown, &key, e);
+	if (r < 0)
+		return r;
+	both = arena_printf(http_arena(req), "%s %s", peer, key);
 	if (!both)
 		return err_memory(e);
 	wait = limiter_wait(platform->limiter, both, &guesses_at_one, now);
 	wait_of_peer = limiter_wait(platform->limiter, peer, &guesses_from_one, now);
 	if (wait > 0 || wait_of_peer > 0)
 		return refuse_guesser(res, wait > wait_of_peer ? wait : wait_of_peer, e);
-	r = user_login(platform->db, http_arena(req), login->name, login->password, ret_user, e);
+	r = user_login(platform->db, http_arena(req), name, password, ret_user, e);
 	if (r == -ERR_UNAUTHORIZED) {
 		limiter_count(platform->limiter, both, &guesses_at_one, now);
 		limiter_count(platform->limiter, peer, &guesses_from_one, now);
@@ -169,7 +174,8 @@ static int serve_login(void *ctx, struct http_req *req, struct http_res *res, st
 
 	r = http_read(req, login_fields, &login, e);
 	if (r == 0)
-		r = check_password(platform, req, res, &login, &user, e);
+		r = session_check_password(platform, req, res, login.name, login.password, &user,
+					   e);
 	if (r == 0)
 		r = send_session(platform, req, res, &login, &user, e);
 	fields_done(login_fields, &login);

@@ -1,5 +1,5 @@
 /*
- * A browser's session, however it came in.
+ * Coming in: passwords, and a browser's session, however it came in.
  */
 #ifndef PLATFORM_SESSION_H
 #define PLATFORM_SESSION_H
@@ -12,6 +12,15 @@ struct err;
 struct http_req;
 struct http_res;
 struct platform;
+struct user;
+
+/*
+ * The account of this name, to whoever knows its password. Who guesses has to wait: fails with
+ * RATE_LIMITED, and with UNAUTHORIZED alike for a wrong name and a wrong password.
+ */
+int session_check_password(struct platform *platform, struct http_req *req, struct http_res *res,
+			   const char *name, const char *password, struct user *ret_user,
+			   struct err *e);
 
 /*
  * Begins one: its cookie goes with the answer to come, and csrf is the word that the browser's

@@ -1,6 +1,7 @@
 #include "base/err.h"
 #include "platform/door.h"
 #include "platform/page.h"
+#include "platform/session.h"
 
 #include <string.h>
 
@@ -43,7 +44,7 @@ static const struct field password_change_fields[] = {
 	FIELDS_END,
 };
 
-static int change_password(struct platform *platform, struct http_req *req,
+static int change_password(struct platform *platform, struct http_req *req, struct http_res *res,
 			   const struct password_change *body, struct err *e)
 {
 	const struct principal *who = door_principal(req);
@@ -52,8 +53,8 @@ static int change_password(struct platform *platform, struct http_req *req,
 
 	r = user_find(platform->db, http_arena(req), who->user_id, &user, e);
 	if (r == 0)
-		r = user_login(platform->db, http_arena(req), user.name, body->old_password, &user,
-			       e);
+		r = session_check_password(platform, req, res, user.name, body->old_password, &user,
+					   e);
 	if (r == -ERR_UNAUTHORIZED)
 		return err_set(e, ERR_FORBIDDEN, "the old password is wrong");
 	if (r == 0)
@@ -68,7 +69,7 @@ static int serve_password(void *ctx, struct http_req *req, struct http_res *res,
 
 	r = http_read(req, password_change_fields, &body, e);
 	if (r == 0)
-		r = change_password(ctx, req, &body, e);
+		r = change_password(ctx, req, res, &body, e);
 	fields_done(password_change_fields, &body);
 	return r < 0 ? r : http_send_nothing(res, 204);
 }

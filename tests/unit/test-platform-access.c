@@ -183,11 +183,12 @@ TEST(a_cookie_alone_reads_and_changes_nothing)
 }
 
 /* However long the hashes take: the limit is reached at some time, and then the right one waits
- * too. */
+ * too, wherever it is asked for and however the name is written. */
 TEST(a_guesser_has_to_wait_and_delays_nobody_else)
 {
 	static const char wrong[] = "{\"name\":\"alice\",\"password\":\"guess-it\"}";
-	static const char right[] = "{\"name\":\"alice\",\"password\":\"password\"}";
+	static const char right[] = "{\"name\":\"ALICE\",\"password\":\"password\"}";
+	static const char guess[] = "{\"old_password\":\"guess-it\",\"password\":\"new-pass\"}";
 	AUTO(struct world, end_platform) w;
 	const struct reply *reply = NULL;
 	char after[16];
@@ -199,9 +200,15 @@ TEST(a_guesser_has_to_wait_and_delays_nobody_else)
 	}
 	EXPECT(reply, 429);
 	CHECK(reply_header(reply, "Retry-After", after, sizeof(after)));
+	EXPECT(call(&w, w.alice, "PUT", "/me/password", guess, NULL), 429);
 	EXPECT(call(&w, NULL, "POST", "/sessions", "{\"name\":\"bob\",\"password\":\"password\"}",
 		    NULL),
 	       201);
+	EXPECT(call(&w, w.bob, "PUT", "/me/password", guess, NULL), 403);
+	reply = NULL;
+	for (int i = 0; i < 100 && (!reply || reply->status != 429); i++)
+		reply = call(&w, w.bob, "PUT", "/me/password", guess, NULL);
+	EXPECT(reply, 429);
 }
 
 /* Limits */
