@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static char fault[512];
+static _Thread_local char fault[512];
 
 __attribute__((format(printf, 1, 2))) static bool fails(const char *format, ...)
 {
