@@ -52,7 +52,8 @@ struct websocket {
 	atomic_int_fast64_t heard_at, pinged_at; /* monotonic ms */
 
 	pthread_mutex_t sending; /* a frame is sent whole */
-	bool said_close, heard_close;
+	atomic_bool said_close;
+	bool heard_close;
 	bool relayed;                   /* pings are another server's to send */
 	atomic_int_fast64_t closing_at; /* when it was said; 0: not yet */
 	atomic_bool hung_up;
@@ -133,7 +134,7 @@ static int send_locked(struct websocket *ws, enum frame_opcode opcode, const voi
 		{ (void *)(uintptr_t)bytes, len },
 	};
 
-	if (ws->said_close)
+	if (atomic_load(&ws->said_close))
 		return err_set(e, ERR_ABORTED, "the WebSocket is being closed");
 	return send_parts(ws, parts, ARRAY_SIZE(parts), e);
 }
@@ -181,7 +182,7 @@ void websocket_say_close(struct websocket *ws, enum websocket_code code, const c
 	memcpy(payload + 2, reason, len);
 	pthread_mutex_lock(&ws->sending);
 	send_locked(ws, FRAME_CLOSE, payload, len + 2, &lost);
-	ws->said_close = true;
+	atomic_store(&ws->said_close, true);
 	pthread_mutex_unlock(&ws->sending);
 	atomic_store(&ws->closing_at, clock_monotonic_ms());
 }
@@ -300,7 +301,7 @@ static int end_control(struct websocket *ws, struct err *e)
 			code = (unsigned)(unsigned char)ws->control.data[0] << 8 |
 			       (unsigned char)ws->control.data[1];
 		ws->heard_close = true;
-		if (!ws->said_close)
+		if (!atomic_load(&ws->said_close))
 			websocket_say_close(ws, (enum websocket_code)code, "");
 		r = 1;
 		break;
@@ -535,7 +536,7 @@ void websocket_close(struct websocket *ws, enum websocket_code code, const char 
 	struct websocket_part part;
 	struct err over = ERR_INIT;
 
-	if (!ws->said_close)
+	if (!atomic_load(&ws->said_close))
 		websocket_say_close(ws, code, reason);
 	while (!ws->heard_close && websocket_receive(ws, &part, &over) == 0)
 		;
