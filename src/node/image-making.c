@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "base/work.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -30,7 +31,7 @@ int images_new(struct images **ret_images, struct err *e)
 	if (!images)
 		return err_memory(e);
 	pthread_mutex_init(&images->lock, NULL);
-	pthread_cond_init(&images->ended, NULL);
+	cond_init_monotonic(&images->ended);
 	*ret_images = images;
 	return 0;
 }
@@ -66,7 +67,7 @@ static void wait_a_moment(struct images *images)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += 250000000;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/work.h"
 #include "db/db.h"
 #include "platform/access.h"
 #include "platform/archive.h"
@@ -60,7 +61,7 @@ static bool wait_for_expiry(struct platform_daemon *daemon)
 	struct timespec until;
 	bool ending;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += EXPIRY_INTERVAL_S;
 	pthread_mutex_lock(&daemon->lock);
 	while (!daemon->ending && pthread_cond_timedwait(&daemon->wake, &daemon->lock, &until) == 0)
@@ -319,7 +320,7 @@ int platform_daemon_new(const struct platform_options *options, struct platform_
 	if (!daemon)
 		return err_memory(e);
 	pthread_mutex_init(&daemon->lock, NULL);
-	pthread_cond_init(&daemon->wake, NULL);
+	cond_init_monotonic(&daemon->wake);
 	daemon->platform.options = options;
 	daemon->platform.clock = &clock_real;
 	daemon->platform.state_claim = -1;
