@@ -274,11 +274,12 @@ int instances_renewed(struct db *db, const char *id, int64_t expires_at, bool *r
 }
 
 int instances_failed(struct db *db, const struct instance *instance,
-		     const struct instance_failure *failure, int64_t now, struct err *e)
+		     const struct instance_failure *failure, int64_t now, bool *ret_changed,
+		     struct err *e)
 {
-	bool changed = false;
 	int r;
 
+	*ret_changed = false;
 	r = db_begin(db, e);
 	if (r < 0)
 		return r;
@@ -287,8 +288,8 @@ int instances_failed(struct db *db, const struct instance *instance,
 		   " ended_at = ? WHERE id = ? AND status = 'starting'",
 		   DB_ARGS(db_text(failure->detail), db_text(failure->cause), db_int(now),
 			   db_text(instance->id)),
-		   &changed, e);
-	if (r == 0 && changed && failure->leftover)
+		   ret_changed, e);
+	if (r == 0 && *ret_changed && failure->leftover)
 		r = leftover_add(db, instance, e);
 	return rows_end(db, r, e);
 }

@@ -163,8 +163,10 @@ struct instance_failure {
 	bool leftover; /* the node may hold something of it */
 };
 
+/* ret_changed false: it was being stopped already, and goes on being that. */
 int instances_failed(struct db *db, const struct instance *instance,
-		     const struct instance_failure *failure, int64_t now, struct err *e);
+		     const struct instance_failure *failure, int64_t now, bool *ret_changed,
+		     struct err *e);
 
 /* A start goes to another node; fails with UNAVAILABLE where there is none. */
 int instances_move(struct db *db, struct arena *arena, const struct instance *instance,

@@ -278,12 +278,16 @@ static enum step fail_start(struct settling *s, const struct instance_failure *f
 {
 	struct settler *settler = s->settler;
 	struct err e = ERR_INIT;
+	bool changed;
 
+	if (instances_failed(settler->options.db, &s->instance, failure, now(settler), &changed,
+			     &e) < 0)
+		return store_failed(s, &e);
+	if (!changed)
+		return STEP_TAKEN; /* it was stopped meanwhile: that is no failure */
 	log_warn("instance '%s' of '%s' failed on node '%s': %s", s->instance.id,
 		 s->instance.challenge_id, s->node ? nodes_name(s->node) : s->instance.node_id,
 		 failure->cause);
-	if (instances_failed(settler->options.db, &s->instance, failure, now(settler), &e) < 0)
-		return store_failed(s, &e);
 	meter_count(settler->options.meter, METER_FAILED);
 	if (failure->leftover)
 		want_sweep(settler, s->instance.node_id);
@@ -761,8 +765,11 @@ static void retry_all(struct settler *settler, const char *node_id)
 	struct instances unsettled = { .rows = NULL };
 	struct err e = ERR_INIT;
 
-	if (!arena || instances_unsettled(settler->options.db, arena, node_id, &unsettled, &e) < 0)
-		log_error("node '%s': %s", node_id, arena ? e.msg : "out of memory");
+	if (!arena ||
+	    instances_unsettled(settler->options.db, arena, node_id, &unsettled, &e) < 0) {
+		log_error("node '%s': %s; trying again", node_id, arena ? e.msg : "out of memory");
+		want_retry(settler, node_id);
+	}
 	for (size_t i = 0; i < unsettled.count; i++)
 		settler_kick(settler, unsettled.rows[i].id, node_id);
 	instances_done(&unsettled);

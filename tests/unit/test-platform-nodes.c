@@ -1,7 +1,9 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/own.h"
+#include "db/db.h"
 #include "http/serve.h"
+#include "platform/schema.h"
 
 #include "platform-world.h"
 
@@ -258,6 +260,41 @@ TEST(what_a_lost_node_ran_goes_to_another_with_the_same_answers_and_its_copy_is_
 	CHECK_EQ(second.stops, 0);
 }
 
+static void in_store(struct world *w, const char *statement)
+{
+	char path[256];
+	struct db *db;
+	struct err e = ERR_INIT;
+
+	snprintf(path, sizeof(path), "%s/platform.db", w->state);
+	CHECK_EQ(schema_open(path, &db, &e), 0);
+	CHECK_EQ(db_run(db, statement, NULL, &e), 0);
+	db_close(db);
+}
+
+TEST(what_is_owed_to_a_node_is_not_forgotten_while_the_store_fails)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	int stops;
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT), 201);
+	tell(&node, &node.refuse_stops, true);
+	EXPECT(call(&w, w.alice, "DELETE", "/challenges/web/instance", NULL, NULL), 202);
+	wait_for_more(&node, &node.stops, 2);
+	in_store(&w, "ALTER TABLE instance RENAME TO away");
+	wait_for_more(&node, &node.beats, 5);
+	tell(&node, &node.refuse_stops, false);
+	stops = node.stops; /* nobody stops anything without the table */
+	in_store(&w, "ALTER TABLE away RENAME TO instance");
+	wait_for_count(&node, &node.stops, stops + 1);
+	CHECK_EQ(count_live(&node), 0);
+}
+
 /* Who comes within one millisecond has come at the same time. */
 static void wait_for_the_next_millisecond(void)
 {
@@ -338,6 +375,26 @@ TEST(metrics_tell_organisers_what_was_asked_and_what_came_of_it)
 			  "instance\",status=\"4xx\"} 1\n");
 }
 
+TEST(a_start_that_was_called_off_is_no_failure)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+
+	begin_node(&node);
+	node.hold_starts = true;
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL, NULL), 202);
+	wait_for_count(&node, &node.starts, 1);
+	EXPECT(call(&w, w.alice, "DELETE", "/challenges/web/instance", NULL, NULL), 202);
+	node.words = "the start was called off";
+	tell(&node, &node.hold_starts, false);
+	wait_for_status(&w, "stopped");
+	expect_row(call(&w, w.admin, "GET", "/metrics", NULL, NULL),
+		   "ctfy_instances_total{event=\"failed\"} 0\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +407,8 @@ int main(void)
 		T(what_is_wrong_with_challenges_is_told_by_the_node_that_is_named_else_a_healthy_one),
 		T(a_test_run_is_begun_and_followed_on_a_node_and_is_in_the_audit_log),
 		T(what_a_lost_node_ran_goes_to_another_with_the_same_answers_and_its_copy_is_stopped),
+		T(what_is_owed_to_a_node_is_not_forgotten_while_the_store_fails),
+		T(a_start_that_was_called_off_is_no_failure),
 	};
 
 	return cmocka_run_group_tests(tests, world_setup, world_teardown);
