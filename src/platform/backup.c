@@ -1,5 +1,6 @@
 #include "platform/main.h"
 
+#include "base/buf.h"
 #include "base/claim.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -9,7 +10,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
 
 /* `ctfy backup` and `ctfy restore`: the platform's database into a file, and back. */
 
@@ -43,49 +43,65 @@ static int back_up(const char *database, const char *file, const char *state, st
 	return r;
 }
 
-static int set_aside(const char *path, const char *suffix, struct err *e)
-{
-	char aside[PATH_MAX];
+#define ASIDE ".before-restore"
 
-	snprintf(aside, sizeof(aside), "%s%s", path, suffix);
+/* A file beside the database, by its suffix: "" is the database itself. */
+static int set_aside(const char *database, const char *suffix, struct err *e)
+{
+	AUTO(char *, freep) path = strf("%s%s", database, suffix);
+	AUTO(char *, freep) aside = strf("%s" ASIDE "%s", database, suffix);
+
+	if (!path || !aside)
+		return err_memory(e);
 	if (rename(path, aside) < 0 && errno != ENOENT)
 		return err_errno(e, ERR_STORE, "put '%s' aside", path);
 	return 0;
 }
 
-/* The log belongs to the database it is beside: they are put aside together, the log first. */
+static int remove_beside(const char *database, const char *suffix, struct err *e)
+{
+	AUTO(char *, freep) path = strf("%s%s", database, suffix);
+
+	if (!path)
+		return err_memory(e);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_errno(e, ERR_STORE, "remove '%s'", path);
+	return 0;
+}
+
+/*
+ * A platform that was killed has left a log, which SQLite finds by its name: it stays beside its
+ * database. One of an earlier restore is not to be taken for it; but where the database is gone, a
+ * restore was cut short, and the log that lies there is the right one.
+ */
 static int set_old_aside(const char *database, struct err *e)
 {
-	char log[PATH_MAX], index[PATH_MAX];
-	int r;
+	int r = 0;
 
-	if (snprintf(log, sizeof(log), "%s-wal", database) >= PATH_MAX ||
-	    snprintf(index, sizeof(index), "%s-shm", database) >= PATH_MAX)
-		return err_set(e, ERR_INVALID, "'%s' is too long a path", database);
-	r = set_aside(database, ".before-restore", e);
+	if (file_exists(database))
+		r = remove_beside(database, ASIDE "-wal", e);
 	if (r == 0)
-		r = set_aside(log, ".before-restore", e);
-	if (r == 0 && unlink(index) < 0 && errno != ENOENT)
-		r = err_errno(e, ERR_STORE, "remove '%s'", index);
-	return r;
+		r = set_aside(database, "", e);
+	if (r == 0)
+		r = set_aside(database, "-wal", e);
+	if (r == 0)
+		r = remove_beside(database, "-shm", e);
+	return r < 0 ? r : remove_beside(database, ASIDE "-shm", e);
 }
 
 static int restore(const char *database, const char *file, const char *state, struct err *e)
 {
-	AUTO(char *, freep) fresh = NULL;
+	AUTO(char *, freep) fresh = strf("%s.restored", database);
 	AUTO(int, closep) claim = -1;
-	size_t size = strlen(database) + sizeof(".restored");
 	int r;
 
+	if (!fresh)
+		return err_memory(e);
 	r = dir_make(state, 0700, e);
 	if (r == 0)
 		r = claim_dir(state, &claim, e);
 	if (r < 0)
 		return err_wrap(e, "the platform has to be stopped");
-	fresh = malloc(size);
-	if (!fresh)
-		return err_memory(e);
-	snprintf(fresh, size, "%s.restored", database);
 	unlink(fresh); /* of a restore that was cut short */
 	r = db_copy(file, fresh, e);
 	if (r == 0)
@@ -93,7 +109,7 @@ static int restore(const char *database, const char *file, const char *state, st
 	if (r == 0 && rename(fresh, database) < 0)
 		r = err_errno(e, ERR_STORE, "rename '%s'", fresh);
 	if (r == 0)
-		printf("Restored. What was there is in '%s.before-restore'.\n", database);
+		printf("Restored. What was there is in '%s" ASIDE "'.\n", database);
 	return r;
 }
 

@@ -155,6 +155,60 @@ TEST(a_backup_of_a_running_platform_is_restored_into_a_stopped_one)
 	CHECK(!file_has(file, "Oslo"));
 }
 
+/* As kill -9 leaves a database: what was written last is in the log beside it. */
+static void copy_as_killed(const struct world *w, const char *to)
+{
+	static const char *const files[] = { "platform.db", "platform.db-wal" };
+	char from_path[PATH_MAX], to_path[PATH_MAX];
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(dir_make(to, 0700, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(from_path, sizeof(from_path), "%s", in_state(w, files[i]));
+		snprintf(to_path, sizeof(to_path), "%s/%s", to, files[i]);
+		CHECK_EQ(tree_copy(from_path, to_path, &e), 0);
+	}
+}
+
+static bool has_submission(const char *path)
+{
+	AUTO(struct db_rows *, db_rows_closep) rows = NULL;
+	struct err e = ERR_INIT;
+	struct db *db;
+	bool has;
+
+	CHECK_EQ(schema_open(path, &db, &e), 0);
+	CHECK_EQ(db_query(db, "SELECT id FROM submission", NULL, &rows, &e), 0);
+	has = db_next(rows, &e) == 1;
+	db_rows_close(TAKE(rows));
+	db_close(db);
+	return has;
+}
+
+TEST(what_a_restore_puts_aside_is_whole)
+{
+	AUTO(struct world, end_platform) w;
+	struct world killed = { .daemon = NULL };
+	char file[PATH_MAX], aside[PATH_MAX];
+
+	begin_world(&w);
+	snprintf(file, sizeof(file), "%s", in_state(&w, "backup"));
+	CHECK_EQ(run(platform_backup_main, &w, file), 0);
+	EXPECT(answer(&w, w.alice, "quiz", "Rome"), 201);
+	snprintf(killed.state, sizeof(killed.state), "%.140s/killed", w.state);
+	snprintf(aside, sizeof(aside), "%s", in_state(&killed, "platform.db.before-restore"));
+	copy_as_killed(&w, killed.state);
+	CHECK_EQ(run(platform_restore_main, &killed, file), 0);
+	CHECK(has_submission(aside));
+	CHECK(!has_submission(in_state(&killed, "platform.db")));
+
+	/* The next one has no log, and an older one's is not its own. */
+	copy_as_killed(&w, killed.state);
+	CHECK_EQ(run(platform_restore_main, &killed, file), 0);
+	CHECK_EQ(run(platform_restore_main, &killed, file), 0);
+	CHECK(!has_submission(aside));
+}
+
 TEST(what_is_no_backup_is_not_restored)
 {
 	AUTO(struct world, end_platform) w;
@@ -177,6 +231,7 @@ int main(void)
 		T(what_was_kept_in_clear_is_sealed_at_the_next_start),
 		T(without_its_key_or_with_another_a_platform_does_not_start),
 		T(a_backup_of_a_running_platform_is_restored_into_a_stopped_one),
+		T(what_a_restore_puts_aside_is_whole),
 		T(what_is_no_backup_is_not_restored),
 	};
 
