@@ -55,10 +55,10 @@ const COLUMNS: Column<AuditEntry>[] = [
     name: "On what",
     kind: "wide",
     cell: (row) => (
-      <>
+      <div>
         {row.note && <div>{localTimes(row.note)}</div>}
         <span class="mono-cell muted">{withoutBase(row.object ?? "")}</span>
-      </>
+      </div>
     ),
   },
   { name: "Outcome", cell: (row) => outcome(row.status) },
