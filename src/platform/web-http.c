@@ -101,6 +101,7 @@ const struct http_route platform_web_routes[] = {
 	PAGE("/challenges/{challenge}"),
 	PAGE("/scoreboard"),
 	PAGE("/team"),
+	PAGE("/teams/{team}"),
 	PAGE("/account"),
 	PAGE("/news"),
 	PAGE("/admin"),
