@@ -316,8 +316,10 @@ static void put_escaped(struct buf *b, const char *text)
 static void put_cell(struct buf *b, const char *tag, const char *text)
 {
 	buf_puts(b, "<td>");
+	if (!text)
+		return;
 	buf_puts(b, tag);
-	put_escaped(b, text ? text : "");
+	put_escaped(b, text);
 }
 
 static const char page_head[] =
@@ -325,7 +327,10 @@ static const char page_head[] =
 	"<meta name=viewport content='width=device-width'><style>"
 	"body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
 	"table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;"
-	"padding:.3rem .6rem;border-bottom:1px solid #8884}code{font-size:.9em}"
+	"padding:.3rem .6rem;border-bottom:1px solid #8884}code{font-size:.9em;"
+	"overflow-wrap:anywhere}td:nth-child(5) code{overflow-wrap:normal}"
+	"@media(max-width:60rem){th,td:empty{display:none}tr{display:block;padding:.4rem 0;"
+	"border-bottom:1px solid #8884}td{display:block;border:0;padding:.1rem 0}}"
 	"@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}a{color:#8bf}}"
 	"</style><h1>The platform&rsquo;s API</h1>"
 	"<p>For programs: <a href=/openapi.json>/openapi.json</a> (OpenAPI 3.1). Paths are below "

@@ -37,6 +37,7 @@ scene("nothing that somebody typed acts", async () => {
   await page.goto(`${base}/scoreboard`);
   await page.getByRole("cell", { name: EVIL }).getByRole("link").click();
   await page.getByRole("heading", { name: EVIL, level: 1 }).waitFor();
+  await page.reload();
   await page.locator(".members").getByText(EVIL).waitFor();
   assert.ok(!(await isHacked(page)));
   // Where the description is taken apart, the policy says what it would have refused.
@@ -165,6 +166,16 @@ scene("nothing jumps while a page is loaded", async () => {
     await page.getByText(text).first().waitFor();
     await waitLoaded(page);
     await assertSteady(page);
+  }
+  assertWell(page);
+});
+
+scene("the API's page fits its window", async () => {
+  const page = await visit();
+  await page.goto(`${base}/docs`);
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 800 });
+    await assertFits(page);
   }
   assertWell(page);
 });
