@@ -92,10 +92,11 @@ static int set_old_aside(const char *database, struct err *e)
 static int restore(const char *database, const char *file, const char *state, struct err *e)
 {
 	AUTO(char *, freep) fresh = strf("%s.restored", database);
+	AUTO(char *, freep) aside = strf("%s" ASIDE, database);
 	AUTO(int, closep) claim = -1;
 	int r;
 
-	if (!fresh)
+	if (!fresh || !aside)
 		return err_memory(e);
 	r = dir_make(state, 0700, e);
 	if (r == 0)
@@ -108,8 +109,10 @@ static int restore(const char *database, const char *file, const char *state, st
 		r = set_old_aside(database, e);
 	if (r == 0 && rename(fresh, database) < 0)
 		r = err_errno(e, ERR_STORE, "rename '%s'", fresh);
-	if (r == 0)
-		printf("Restored. What was there is in '%s" ASIDE "'.\n", database);
+	if (r == 0 && file_exists(aside)) /* also of a restore that was cut short */
+		printf("Restored. What was there is in '%s'.\n", aside);
+	else if (r == 0)
+		puts("Restored.");
 	return r;
 }
 
