@@ -14,6 +14,7 @@
 #include "node/instance-http.h"
 #include "node/instance.h"
 #include "node/keeper.h"
+#include "node/lint.h"
 #include "node/node-http.h"
 #include "node/node.h"
 #include "node/pool.h"
@@ -179,6 +180,19 @@ static bool is_node_state(const char *dir)
 	return db && file_exists(db);
 }
 
+/* Challenges that don't even load are told as the node is made. */
+static int tell_unstartable(struct node *node, struct err *e)
+{
+	struct ctfy_rescan found = { 0 };
+	int r = node_lint_unstartable(node, &found, e);
+
+	for (size_t i = 0; i < found.unstartable_count; i++)
+		log_warn("challenge '%s' would not start: %s", found.unstartable[i].path,
+			 found.unstartable[i].detail);
+	fields_done(rescan_fields, &found);
+	return r;
+}
+
 /*
  * 0: fine; 1: something is at fault. A directory that is no node's state yet is looked at, and left
  * as it is: dir, which goes again, stands in for it.
@@ -203,7 +217,7 @@ static int check(const struct node_options *given, const char *dir)
 		free(node->state_dir);
 		node->state_dir = state;
 	}
-	if (doctor_examine(node, &diagnosis, &e) < 0) {
+	if (tell_unstartable(node, &e) < 0 || doctor_examine(node, &diagnosis, &e) < 0) {
 		fprintf(stderr, "ctfy: %s\n", e.msg);
 		return 1;
 	}

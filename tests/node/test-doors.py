@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import tempfile
 
 import harness
 from harness import Node, NodeTest, new_id
@@ -134,6 +135,16 @@ class Door(NodeTest):
             ran = subprocess.run([harness.CTFY, *words, "--state", state], stdout=subprocess.PIPE, check=False)
             self.assertIn(b"disk", ran.stdout)
             self.assertEqual(os.listdir(state), [])
+
+    def test_the_check_names_challenges_that_would_not_start(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "typo"))
+            with open(os.path.join(folder, "typo/compose.yml"), "w", encoding="ascii") as file:
+                file.write("services: {web: {image: x, prots: [80]}}\n")
+            ran = subprocess.run([harness.CTFY, "doctor", "--challenges", folder],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        self.assertRegex(ran.stderr, rb"typo.* would not start: .*prots")
+        self.assertIn(b"disk", ran.stdout)
 
     def test_an_instance_never_known_is_404_everywhere(self):
         for method, path, body in OF_AN_INSTANCE:
