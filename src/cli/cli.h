@@ -50,9 +50,14 @@ struct cli {
 	bool terminal; /* standard output is one */
 };
 
+/* Instead of an error code: the words fit none of the command's forms. */
+enum { CLI_MISUSED = -1000 };
+#define CLI_MISUSE(e, ...) (err_set((e), ERR_INVALID, __VA_ARGS__), CLI_MISUSED)
+
 /*
  * Runs to an exit status, or a negative error code with e filled, which main reports: an
- * UNAUTHORIZED as CLI_NOT_LOGGED_IN, a failed connection as CLI_UNREACHABLE, else CLI_FAILED.
+ * UNAUTHORIZED as CLI_NOT_LOGGED_IN, a failed connection as CLI_UNREACHABLE, CLI_MISUSED as
+ * CLI_USAGE, else CLI_FAILED.
  */
 typedef int cli_run(struct cli *cli, struct err *e);
 

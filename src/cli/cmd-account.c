@@ -153,10 +153,10 @@ static int run_register(struct cli *cli, struct err *e)
 	r = body ? api_do(cli->api, &call, e) : err_memory(e);
 	if (r == 0)
 		r = log_in(cli, cli->argv[0], password, &session, e);
-	if (r == 0 && (options->team || options->invite))
-		r = enter_team(cli, options, session, e);
 	if (r < 0)
 		return r;
+	if ((options->team || options->invite) && enter_team(cli, options, session, e) < 0)
+		return err_wrap(e, "you have an account now and are logged in, but are in no team");
 	if (cli->common->json)
 		print_json(json_object_get(session, "user"));
 	else
@@ -341,7 +341,7 @@ static int run_token(struct cli *cli, struct err *e)
 		return create_token(cli, cli->argv[1], e);
 	if (cli->argc == 2 && strcmp(cli->argv[0], "revoke") == 0)
 		return revoke_token(cli, cli->argv[1], e);
-	return err_set(e, ERR_INVALID, "either create NAME or revoke ID, or nothing for a list");
+	return CLI_MISUSE(e, "either create NAME or revoke ID, or nothing for a list");
 }
 
 const struct cli_command cmd_token = {

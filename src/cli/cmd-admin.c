@@ -292,7 +292,7 @@ static int extend_instance(struct cli *cli, char **argv, struct err *e)
 	int64_t ms;
 
 	if (!option_duration(argv[1], &ms) || ms < 1000)
-		return err_set(e, ERR_INVALID, "'%s' is no time: 30m and 2h are", argv[1]);
+		return CLI_MISUSE(e, "'%s' is no time: 30m and 2h are", argv[1]);
 	body = json_pack("{s:I}", "extend", (json_int_t)(ms / 1000));
 	return act(cli, &(struct api_call){ .method = "PATCH", .path = path, .body = body },
 		   "It has so much more time, and its team was told.", e);
@@ -321,9 +321,8 @@ static int save_of_instance(struct cli *cli, char **argv, struct err *e)
 			     : NULL;
 		return whole ? api_download(cli->api, whole, argv[2], e) : err_memory(e);
 	}
-	return err_set(e, ERR_INVALID,
-		       "'%s' is none of container-logs, traffic, pcap, evidence, timeline",
-		       argv[1]);
+	return CLI_MISUSE(e, "'%s' is none of container-logs, traffic, pcap, evidence, timeline",
+			  argv[1]);
 }
 
 static bool is_archive_filter(const char *word)
@@ -344,9 +343,8 @@ static int archives_route(const struct cli *cli, char **argv, struct buf *ret_ro
 	buf_puts(ret_route, "/admin/archives");
 	for (int i = 0; i < words; i += 2) {
 		if (i + 1 == words || !is_archive_filter(argv[i]))
-			return err_set(e, ERR_INVALID,
-				       "after 'archives' come pairs of 'team', 'challenge', "
-				       "'instance' or 'submission' and an id");
+			return CLI_MISUSE(e, "after 'archives' come pairs of 'team', 'challenge', "
+					     "'instance' or 'submission' and an id");
 		buf_printf(ret_route, "%c%s=", i ? '&' : '?', argv[i]);
 		http_escape(ret_route, argv[i + 1]);
 	}
@@ -612,10 +610,13 @@ static int run_admin(struct cli *cli, struct err *e)
 		if (used == 0)
 			continue;
 		if (rest < verbs[i].least || rest > verbs[i].most)
-			return err_set(e, ERR_INVALID, "it is: ctfy admin %s %s", verbs[i].words,
-				       verbs[i].arguments);
+			return CLI_MISUSE(e, "it is: ctfy admin %s %s", verbs[i].words,
+					  verbs[i].arguments);
 		return verbs[i].run(cli, cli->argv + used, e);
 	}
+	if (cli->argc > 0)
+		return CLI_MISUSE(e, "there is no verb '%s' of that form: see ctfy admin",
+				  cli->argv[0]);
 	return print_verbs();
 }
 

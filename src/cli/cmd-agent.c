@@ -146,8 +146,8 @@ static int run_agent(struct cli *cli, struct err *e)
 	int r;
 
 	if (strcmp(cli->argv[0], "run") != 0)
-		return err_set(e, ERR_INVALID,
-			       "there is no 'agent %s': agent run INSTANCE -- IMAGE", cli->argv[0]);
+		return CLI_MISUSE(e, "there is no 'agent %s': agent run INSTANCE -- IMAGE",
+				  cli->argv[0]);
 	r = make_body(cli, &body, e);
 	if (r < 0)
 		return r;

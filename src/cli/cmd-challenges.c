@@ -183,7 +183,8 @@ static void list_attachments(const json_t *list)
 		snprintf(size, sizeof(size), "%lld", (long long)number_of(file, "size"));
 		table_add(table, text_of(file, "filename"), size);
 	}
-	table_print(table, "It has no files.");
+	table_print(table, "It has no files; one that makes some for each instance has them when "
+			   "yours runs.");
 }
 
 static int run_attachments(struct cli *cli, struct err *e)

@@ -133,7 +133,7 @@ static int run_competition(struct cli *cli, struct err *e)
 	struct stat st;
 
 	if (strcmp(cli->argv[0], "apply") != 0)
-		return err_set(e, ERR_INVALID, "it is: ctfy competition apply FILE|DIR");
+		return CLI_MISUSE(e, "it is: ctfy competition apply FILE|DIR");
 	if (stat(cli->argv[1], &st) < 0)
 		return err_errno(e, ERR_NOT_FOUND, "'%s'", cli->argv[1]);
 	return S_ISDIR(st.st_mode) ? apply_directory(cli, cli->argv[1], options->dry_run, e)

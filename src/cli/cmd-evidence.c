@@ -291,8 +291,7 @@ static int run_evidence(struct cli *cli, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
 		if (strcmp(actions[i].name, cli->argv[0]) == 0)
 			return actions[i].run(cli, e);
-	return err_set(e, ERR_INVALID, "there is no 'evidence %s': get, timeline or verify",
-		       cli->argv[0]);
+	return CLI_MISUSE(e, "there is no 'evidence %s': get, timeline or verify", cli->argv[0]);
 }
 
 const struct cli_command cmd_evidence = {

@@ -44,8 +44,8 @@ static int run_join(struct cli *cli, struct err *e)
 	int r;
 
 	if (!options->join_secret_file || !options->node_token_file)
-		return err_set(e, ERR_INVALID,
-			       "--join-secret-file FILE and --node-token-file FILE are needed");
+		return CLI_MISUSE(e,
+				  "--join-secret-file FILE and --node-token-file FILE are needed");
 	r = secret_read_file(options->join_secret_file, &secret, e);
 	if (r < 0)
 		return r;

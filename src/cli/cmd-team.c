@@ -120,8 +120,7 @@ static int run_team(struct cli *cli, struct err *e)
 		return send(cli, "POST", "/team/members", "invite", cli->argv[1], e);
 	if (strcmp(what, "leave") == 0 && cli->argc == 1)
 		return send(cli, "DELETE", "/team/members/me", NULL, NULL, e);
-	return err_set(e, ERR_INVALID,
-		       "either show TEAM, create NAME, join INVITE or leave, or nothing");
+	return CLI_MISUSE(e, "either show TEAM, create NAME, join INVITE or leave, or nothing");
 }
 
 const struct cli_command cmd_team = {

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "platform/main.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,8 +107,11 @@ static struct option_row *all_rows(const struct cli_command *command)
 
 static void print_command_help(const struct cli_command *command, const struct option_row *rows)
 {
-	printf("Usage: ctfy %s %s%s[OPTION]...\n\n%s\n", command->name, command->arguments,
-	       *command->arguments ? " " : "", command->summary);
+	/* Where what comes last may be anything, they have a place before it. */
+	bool placed = strstr(command->arguments, "[OPTION]") != NULL;
+
+	printf("Usage: ctfy %s%s%s%s\n\n%s\n", command->name, *command->arguments ? " " : "",
+	       command->arguments, placed ? "" : " [OPTION]...", command->summary);
 	if (command->details)
 		printf("\n%s\n", command->details);
 	puts("\nOptions:");
@@ -127,6 +131,8 @@ static int check_words(const struct cli_command *command, int count, struct err 
 
 static enum cli_status status_of(int r)
 {
+	if (r == CLI_MISUSED)
+		return CLI_USAGE;
 	switch (-r) {
 	case ERR_UNAUTHORIZED: return CLI_NOT_LOGGED_IN;
 	case ERR_CONNECT:
@@ -213,6 +219,15 @@ static void raise_open_files(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* What could not be written was not done; who stops reading, as head does, has enough. */
+static int finish(int status)
+{
+	if (fflush(stdout) == 0 || errno == EPIPE)
+		return status;
+	fprintf(stderr, "ctfy: write to standard output: %s\n", strerrordesc_np(errno));
+	return status == CLI_OK ? CLI_FAILED : status;
+}
+
 int main(int argc, char **argv)
 {
 	char *help_of[] = { NULL, (char[]){ "--help" }, NULL };
@@ -224,13 +239,13 @@ int main(int argc, char **argv)
 		return CLI_USAGE;
 	}
 	if (strcmp(argv[1], "--version") == 0)
-		return print_version(argc, argv);
+		return finish(print_version(argc, argv));
 	if (!asks_for_help(argv[1]))
-		return dispatch(argc - 1, argv + 1);
+		return finish(dispatch(argc - 1, argv + 1));
 	if (argc == 2) {
 		print_overview(stdout);
-		return CLI_OK;
+		return finish(CLI_OK);
 	}
 	help_of[0] = argv[2];
-	return dispatch(2, help_of);
+	return finish(dispatch(2, help_of));
 }

@@ -93,6 +93,7 @@ static bool url_has(CURLU *url, CURLUPart part)
 
 static int check_url(const char *base_url, struct err *e)
 {
+	static const char must_begin[] = "must begin with http://, https:// or unix://";
 	AUTO(CURLU *, curl_url_freep) url = curl_url();
 	AUTO(char *, curl_string_freep) scheme = NULL;
 
@@ -100,9 +101,10 @@ static int check_url(const char *base_url, struct err *e)
 		return err_memory(e);
 	if (curl_url_set(url, CURLUPART_URL, base_url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
 	    curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
-		return refuse_url(base_url, "is not a URL", e);
+		return refuse_url(base_url, strstr(base_url, "://") ? "is not a URL" : must_begin,
+				  e);
 	if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
-		return refuse_url(base_url, "must begin with http://, https:// or unix://", e);
+		return refuse_url(base_url, must_begin, e);
 	if (url_has(url, CURLUPART_USER) || url_has(url, CURLUPART_PASSWORD))
 		return err_set(e, ERR_INVALID, "a URL must not carry a name or password");
 	if (url_has(url, CURLUPART_QUERY) || url_has(url, CURLUPART_FRAGMENT))
