@@ -44,18 +44,6 @@ static void problem(struct decoding *d, const struct place *place, const char *t
 		d->out_of_memory = true;
 }
 
-void field_problem_add(json_t **problems, const char *const *loc, const char *type, const char *msg)
-{
-	json_t *where = json_pack("[s]", "body");
-
-	for (; *loc; loc++)
-		json_array_append_new(where, json_string(*loc));
-	if (!*problems)
-		*problems = json_array();
-	json_array_append_new(*problems,
-			      json_pack("{s:o,s:s,s:s}", "loc", where, "msg", msg, "type", type));
-}
-
 static void *member(const void *obj, size_t offset)
 {
 	return (char *)(uintptr_t)obj + offset;
@@ -390,18 +378,4 @@ void fields_done(const struct field *fields, void *obj)
 		case FIELD_END: break;
 		}
 	}
-}
-
-int fields_copy(const struct field *fields, void *dst, const void *src, struct err *e)
-{
-	AUTO(json_t *, json_decrefp) json = fields_encode(fields, src);
-	AUTO(json_t *, json_decrefp) copy = json ? json_deep_copy(json) : NULL;
-	int r;
-
-	if (!copy)
-		return err_memory(e);
-	r = fields_decode(fields, copy, dst, NULL, e);
-	if (r < 0)
-		fields_done(fields, dst);
-	return r;
 }

@@ -80,11 +80,4 @@ json_t *fields_encode(const struct field *fields, const void *obj);
 /* Frees the members' memory, not obj, and zeroes them. */
 void fields_done(const struct field *fields, void *obj);
 
-/* Copies an encoded/decoded value deeply; dst is zeroed first. Fails with MEMORY. */
-int fields_copy(const struct field *fields, void *dst, const void *src, struct err *e);
-
-/* One more entry for a list of problems: loc is ["body", name...]. */
-void field_problem_add(json_t **problems, const char *const *loc, const char *type,
-		       const char *msg);
-
 #endif

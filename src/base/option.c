@@ -146,23 +146,6 @@ int options_parse(const struct option_row *rows, void *options, int argc, char *
 	return 0;
 }
 
-int options_parse_leading(const struct option_row *rows, void *options, int argc, char **argv,
-			  int *ret_used, struct err *e)
-{
-	int i, r;
-
-	r = set_defaults(rows, options, e);
-	if (r < 0)
-		return r;
-	for (i = 1; i < argc && is_option(argv[i]); i++) {
-		r = read_option(rows, options, argc, argv, &i, e);
-		if (r < 0)
-			return r;
-	}
-	*ret_used = i;
-	return 0;
-}
-
 void options_help(const struct option_row *rows, FILE *out)
 {
 	for (; rows->name; rows++) {

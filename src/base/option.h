@@ -60,10 +60,6 @@ struct option_row {
 int options_parse(const struct option_row *rows, void *options, int argc, char **argv,
 		  int *ret_rest, struct err *e);
 
-/* As options_parse(), but the first word that isn't an option ends the options: a command's own. */
-int options_parse_leading(const struct option_row *rows, void *options, int argc, char **argv,
-			  int *ret_used, struct err *e);
-
 /* A line per row. */
 void options_help(const struct option_row *rows, FILE *out);
 

@@ -17,10 +17,6 @@ void cond_init_monotonic(pthread_cond_t *cond);
 int work_new(struct work **ret_work, struct err *e);
 /* Waits for every job, then ends. */
 void work_free(struct work *work);
-static inline void work_freep(struct work **work)
-{
-	work_free(*work);
-}
 
 /* Runs run(cookie) soon. Fails with MEMORY or INTERNAL (no more threads), and then never runs it.
  */

@@ -88,11 +88,8 @@ static int bind(struct db *db, const struct connection *connection, sqlite3_stmt
 		switch (args->kind) {
 		case DB_NULL: r = sqlite3_bind_null(stmt, i); break;
 		case DB_INT: r = sqlite3_bind_int64(stmt, i, args->integer); break;
-		case DB_TEXT: r = sqlite3_bind_text(stmt, i, args->bytes, -1, SQLITE_STATIC); break;
-		case DB_SECRET: r = bind_secret(db, stmt, i, args->bytes); break;
-		case DB_BLOB:
-			r = sqlite3_bind_blob64(stmt, i, args->bytes, args->len, SQLITE_STATIC);
-			break;
+		case DB_TEXT: r = sqlite3_bind_text(stmt, i, args->text, -1, SQLITE_STATIC); break;
+		case DB_SECRET: r = bind_secret(db, stmt, i, args->text); break;
 		case DB_END: break;
 		}
 		if (r != SQLITE_OK)
@@ -229,14 +226,6 @@ const char *db_get_secret(const struct db_rows *rows, int column)
 	if (!text || !secret_is_sealed(text))
 		return text;
 	return rows->db->has_key ? keep_unsealed(rows, secret_unseal(rows->db->key, text)) : NULL;
-}
-
-const void *db_get_blob(const struct db_rows *rows, int column, size_t *ret_len)
-{
-	const void *bytes = sqlite3_column_blob(rows->stmt, column);
-
-	*ret_len = (size_t)sqlite3_column_bytes(rows->stmt, column);
-	return bytes;
 }
 
 bool db_is_null(const struct db_rows *rows, int column)

@@ -41,13 +41,12 @@ void db_use_key(struct db *db, const unsigned char key[32]);
  */
 int db_copy(const char *from, const char *to, struct err *e);
 
-enum db_kind { DB_END, DB_NULL, DB_INT, DB_TEXT, DB_BLOB, DB_SECRET };
+enum db_kind { DB_END, DB_NULL, DB_INT, DB_TEXT, DB_SECRET };
 
 struct db_value {
 	enum db_kind kind;
 	int64_t integer;
-	const void *bytes; /* borrowed for the call */
-	size_t len;
+	const char *text; /* borrowed for the call */
 };
 
 static inline struct db_value db_int(int64_t value)
@@ -58,17 +57,12 @@ static inline struct db_value db_int(int64_t value)
 /* NULL is SQL's NULL. */
 static inline struct db_value db_text(const char *text)
 {
-	return (struct db_value){ .kind = text ? DB_TEXT : DB_NULL, .bytes = text };
+	return (struct db_value){ .kind = text ? DB_TEXT : DB_NULL, .text = text };
 }
 
 static inline struct db_value db_secret(const char *text)
 {
-	return (struct db_value){ .kind = text ? DB_SECRET : DB_NULL, .bytes = text };
-}
-
-static inline struct db_value db_blob(const void *bytes, size_t len)
-{
-	return (struct db_value){ .kind = bytes ? DB_BLOB : DB_NULL, .bytes = bytes, .len = len };
+	return (struct db_value){ .kind = text ? DB_SECRET : DB_NULL, .text = text };
 }
 
 /* clang-format off */
@@ -104,7 +98,6 @@ int64_t db_get_int(const struct db_rows *rows, int column);
 const char *db_get_text(const struct db_rows *rows, int column); /* NULL for SQL's NULL */
 /* Of a db_secret(), or of a text from before there was a key. NULL too: sealed with another key. */
 const char *db_get_secret(const struct db_rows *rows, int column);
-const void *db_get_blob(const struct db_rows *rows, int column, size_t *ret_len);
 bool db_is_null(const struct db_rows *rows, int column);
 
 /*

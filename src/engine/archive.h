@@ -28,15 +28,6 @@ int engine_archive_read_file(struct engine *engine, const char *container, const
 			     struct buf *ret_bytes, struct err *e);
 
 /*
- * Unpacks the file or directory at path into the local directory dir, which exists, as dir/NAME.
- * The container is not trusted: names and links that lead out of dir and special files fail with
- * INVALID, more than max_bytes with TOO_LARGE; owners become ours and set-id bits are dropped. What
- * was unpacked until a failure is left there.
- */
-int engine_archive_extract(struct engine *engine, const char *container, const char *path,
-			   const char *dir, uint64_t max_bytes, struct err *e);
-
-/*
  * Unpacks a tar (see engine/tar.h) below the directory path of the container. Fails with NOT_FOUND
  * (no such directory) or with what source said.
  */

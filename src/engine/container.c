@@ -64,19 +64,6 @@ int engine_container_stop(struct engine *engine, const char *container, unsigned
 	return r < 0 ? err_wrap(e, "stop container '%s'", container) : 0;
 }
 
-int engine_container_kill(struct engine *engine, const char *container, const char *signal,
-			  struct err *e)
-{
-	AUTO(struct request, request_done) req;
-	int r;
-
-	request_begin(&req, engine, "POST", "/containers/%s/kill", container);
-	request_query(&req, "signal", signal);
-	request_is_slow(&req);
-	r = request_run(&req, NULL, e);
-	return r < 0 ? err_wrap(e, "kill container '%s'", container) : 0;
-}
-
 int engine_container_remove(struct engine *engine, const char *container, bool force, struct err *e)
 {
 	AUTO(struct request, request_done) req;

@@ -38,10 +38,6 @@ int engine_container_start(struct engine *engine, const char *container, struct 
 int engine_container_stop(struct engine *engine, const char *container, unsigned grace_seconds,
 			  struct err *e);
 
-/* Sends a signal by name ("KILL", "HUP"). Fails with CONFLICT when it doesn't run. */
-int engine_container_kill(struct engine *engine, const char *container, const char *signal,
-			  struct err *e);
-
 /*
  * Removes it with its anonymous volumes; force kills it first. Fails with NOT_FOUND or CONFLICT
  * (it runs, or another call is removing it).

@@ -115,8 +115,6 @@ int http_tunnel_write(struct http_tunnel *tunnel, const void *bytes, size_t len,
 int http_tunnel_end_write(struct http_tunnel *tunnel, struct err *e); /* half-close */
 /* From any thread: a read under way sees the end, a write fails. */
 void http_tunnel_stop(struct http_tunnel *tunnel);
-/* For polling; borrowed. Bytes that were read ahead or lie in TLS don't show: read first. */
-int http_tunnel_fd(const struct http_tunnel *tunnel);
 void http_tunnel_close(struct http_tunnel *tunnel);
 
 #endif

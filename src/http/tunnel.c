@@ -416,11 +416,6 @@ void http_tunnel_stop(struct http_tunnel *tunnel)
 	shutdown(tunnel->fd, SHUT_RDWR);
 }
 
-int http_tunnel_fd(const struct http_tunnel *tunnel)
-{
-	return tunnel->fd;
-}
-
 void http_tunnel_close(struct http_tunnel *tunnel)
 {
 	if (!tunnel)

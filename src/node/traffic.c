@@ -202,11 +202,6 @@ int traffic_next(struct traffic *traffic, const char **ret_line, size_t *ret_len
 	return 1;
 }
 
-int64_t traffic_at(const struct traffic *traffic)
-{
-	return traffic->at;
-}
-
 /* A place that we did not hand out may lie inside a line: the next one is the next that begins. */
 int traffic_seek(struct traffic *traffic, int64_t at, struct err *e)
 {

@@ -44,7 +44,6 @@ int traffic_next(struct traffic *traffic, const char **ret_line, size_t *ret_len
 
 /* Where in the file the next line begins, in bytes. */
 int traffic_seek(struct traffic *traffic, int64_t at, struct err *e);
-int64_t traffic_at(const struct traffic *traffic);
 
 /* Receives a part of an answer. A failure ends it with that error. */
 typedef int traffic_sink(void *cookie, const void *bytes, size_t len, struct err *e);

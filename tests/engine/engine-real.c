@@ -727,84 +727,6 @@ TEST(a_file_is_read_out_of_a_container)
 	remove_now(id);
 }
 
-static char *make_dir(void)
-{
-	char *dir = strdup("/tmp/ctfy-engine-XXXXXX");
-
-	assert_non_null(mkdtemp(dir));
-	return dir;
-}
-
-static void check_file(const char *dir, const char *name, const char *text)
-{
-	AUTO(char *, freep) path = strf("%s/%s", dir, name);
-	AUTO(char *, freep) got = NULL;
-	size_t len;
-
-	OK(file_read(path, 1 << 20, &got, &len, &e));
-	CHECK_STR(got, text);
-}
-
-static void wait_for_exit(const char *id)
-{
-	int exit_code;
-
-	OK(engine_container_wait(engine, id, 20000, &exit_code, &e));
-	CHECK_EQ(exit_code, 0);
-}
-
-TEST(a_directory_is_unpacked_and_stays_inside)
-{
-	AUTO(char *, freep) dir = make_dir();
-	AUTO(char *, freep) setuid = strf("%s/out/setuid", dir);
-	AUTO(char *, freep) link = strf("%s/out/sub/up", dir);
-	char target[64] = "";
-	struct stat st;
-	char *id =
-		start("unpack", shell_body("mkdir -p /out/sub; echo a >/out/a; echo b >/out/sub/b; "
-					   "ln /out/a /out/sub/hard; ln -s ../a /out/sub/up; "
-					   "echo s >/out/setuid; chmod 4755 /out/setuid; "
-					   "chown 1000 /out/setuid"));
-
-	wait_for_exit(id);
-	OK(engine_archive_extract(engine, id, "/out", dir, 1 << 20, &e));
-	check_file(dir, "out/a", "a\n");
-	check_file(dir, "out/sub/b", "b\n");
-	check_file(dir, "out/sub/hard", "a\n");
-	CHECK(readlink(link, target, sizeof(target) - 1) > 0);
-	CHECK_STR(target, "../a");
-	CHECK_EQ(stat(setuid, &st), 0);
-	CHECK_EQ(st.st_mode & 07777, 0755);
-	CHECK_EQ(st.st_uid, getuid());
-
-	FAILS(TOO_LARGE, engine_archive_extract(engine, id, "/out", dir, 2000, &e));
-	FAILS(NOT_FOUND, engine_archive_extract(engine, id, "/none", dir, 2000, &e));
-	FAILS(INVALID, engine_archive_extract(engine, id, "/out", "/no/such/dir", 2000, &e));
-	OK(tree_remove(dir, &e));
-	remove_now(id);
-}
-
-TEST(what_leads_out_of_a_directory_is_refused)
-{
-	static const char *const traps[] = {
-		"ln -s /etc/passwd /out/x", "ln -s ../.. /out/x",
-		"ln -s a/../../.. /out/x",  "mkfifo /out/x",
-		"mknod /out/x c 1 3",       "mkdir /out/d; ln -s d/../.. /out/x",
-	};
-	AUTO(char *, freep) dir = make_dir();
-
-	for (size_t i = 0; i < ARRAY_SIZE(traps); i++) {
-		AUTO(char *, freep) script = strf("mkdir /out; %s", traps[i]);
-		char *id = start("trap", shell_body(script));
-
-		wait_for_exit(id);
-		FAILS(INVALID, engine_archive_extract(engine, id, "/out", dir, 1 << 20, &e));
-		CHECK_HAS(e.msg, "out/x");
-		remove_now(id);
-	}
-	OK(tree_remove(dir, &e));
-}
-
 TEST(nothing_is_written_below_a_read_only_root)
 {
 	static const struct engine_file file = {
@@ -1198,8 +1120,6 @@ int main(void)
 		T(attaching_to_nothing_is_refused),
 		T(files_are_put_into_a_container_before_it_starts),
 		T(a_file_is_read_out_of_a_container),
-		T(a_directory_is_unpacked_and_stays_inside),
-		T(what_leads_out_of_a_directory_is_refused),
 		T(nothing_is_written_below_a_read_only_root),
 		T(an_image_is_built_from_a_tar),
 		T(buildkit_builds_too_and_its_output_is_text),
