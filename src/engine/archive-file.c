@@ -82,13 +82,22 @@ static int append_data(struct archive *archive, struct buf *bytes, struct err *e
 	return n < 0 ? archive_failure(archive, e) : 0;
 }
 
+/* The engine tells names in UTF-8; libarchive has none for what it can't put into our locale. */
+static int take_link(struct archive_entry *entry, struct one_file *file, struct err *e)
+{
+	const char *target = archive_entry_symlink(entry);
+
+	if (!target)
+		return err_set(e, ERR_INVALID, "a symlink whose target is not in ASCII");
+	file->link = strdup(target);
+	return file->link ? 0 : err_memory(e);
+}
+
 static int take_entry(struct archive *archive, struct archive_entry *entry, struct one_file *file,
 		      struct err *e)
 {
-	if (archive_entry_filetype(entry) == AE_IFLNK) {
-		file->link = strdup(archive_entry_symlink(entry));
-		return file->link ? 0 : err_memory(e);
-	}
+	if (archive_entry_filetype(entry) == AE_IFLNK)
+		return take_link(entry, file, e);
 	if (archive_entry_filetype(entry) != AE_IFREG)
 		return err_set(e, ERR_INVALID, "not a regular file");
 	return append_data(archive, file->bytes, e);

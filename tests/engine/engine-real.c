@@ -699,11 +699,13 @@ TEST(a_file_is_read_out_of_a_container)
 	AUTO(struct buf, buf_done) linked = BUF_INIT;
 	struct buf small = BUF_LIMITED(1000);
 	char *id =
-		start("read", shell_body("head -c 300000 /dev/zero | tr '\\0' x >/big; mkdir /d; "
-					 "echo hi >/d/real; ln -s real /d/one; "
-					 "ln -s d/one /two; "
-					 "for i in 1 2 3 4 5 6 7 8 9; do ln -s $((i+1)) /$i; done; "
-					 "echo hi >/10; echo done; sleep 60"));
+		start("read",
+		      shell_body("head -c 300000 /dev/zero | tr '\\0' x >/big; mkdir /d; "
+				 "echo hi >/d/real; ln -s real /d/one; "
+				 "ln -s d/one /two; "
+				 "for i in 1 2 3 4 5 6 7 8 9; do ln -s $((i+1)) /$i; done; "
+				 "echo hi >/10; ln -s \xc3\xa9 /e; ln -s $(printf '\\377') /raw; "
+				 "echo done; sleep 60"));
 	AUTO(struct log, log_done) log = LOG_INIT;
 	struct engine_log_options follow = { .follow = true };
 
@@ -724,6 +726,9 @@ TEST(a_file_is_read_out_of_a_container)
 	CHECK_HAS(e.msg, "not a regular file");
 	FAILS(INVALID, engine_archive_read_file(engine, id, "/1", &linked, &e));
 	CHECK_HAS(e.msg, "too many symlinks");
+	FAILS(INVALID, engine_archive_read_file(engine, id, "/e", &linked, &e));
+	CHECK_HAS(e.msg, "not in ASCII");
+	FAILS(INVALID, engine_archive_read_file(engine, id, "/raw", &linked, &e));
 	remove_now(id);
 }
 
