@@ -1,5 +1,5 @@
 """What tests of a platform with several nodes stand on: `ctfy platform` as a process, and the harness's
-nodes joined to it. All nodes share the one engine, each with subnets and ports of its own."""
+nodes joined to it. Those of one machine share its engine, each with subnets and ports of its own."""
 
 import json
 import os
@@ -89,7 +89,7 @@ class Platform:
         """Registers a node and gives it the token that it got."""
         secret = (self.state / "join-secret").read_text().strip()
         told = self.ask("POST", "/nodes/register", {"join_secret": secret, "name": name,
-                                                    "url": f"http://127.0.0.1:{node.port}"})
+                                                    "url": f"http://{node.listen}:{node.port}"})
         self.nodes[name] = told["node_id"]
         self.give_token(node, told["token"])
         if wait:

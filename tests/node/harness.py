@@ -389,7 +389,8 @@ class Node:
     """One node daemon with folders of its own: started here, killed at will, cleaned up by close()."""
 
     def __init__(self, listen="127.0.0.1", challenges=CHALLENGES, ports=None, subnets=None,
-                 engine_url=None, bind="127.0.0.1", public_host="127.0.0.1", start=True, **options):
+                 engine_url=None, bind="127.0.0.1", public_host="127.0.0.1", start=True, within=(),
+                 **options):
         self.dir = tempfile.mkdtemp(prefix="ctfy-node-test-")
         self.process = None
         self.challenges = os.path.join(self.dir, "challenges")
@@ -404,6 +405,7 @@ class Node:
             file.write(self.token + "\n")
         self.ports = ports or free_ports()
         self.listen = listen
+        self.within = within # a command that runs commands, in a namespace say
         self.port = 0
         self.public_host = public_host
         self.options = {
@@ -427,7 +429,7 @@ class Node:
     # Its life
 
     def start(self):
-        argv = [CTFY, "node", "--listen", f"{self.listen}:{self.port}"]
+        argv = [*self.within, CTFY, "node", "--listen", f"{self.listen}:{self.port}"]
         for name, value in self.options.items():
             argv += ["--" + name, value]
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -541,7 +543,7 @@ class Node:
 
     def request(self, method, path, body=None, headers=None, timeout=60, token=...):
         """The path is sent as it stands."""
-        conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        conn = http.client.HTTPConnection(self.listen, self.port, timeout=timeout)
         try:
             all_headers = {}
             if token is ...:

@@ -34,7 +34,8 @@ def enter_namespace(mounts=False):
 
 
 class OwnEngine:
-    def __init__(self, images=IMAGES, live_restore=False):
+    def __init__(self, images=IMAGES, live_restore=False, within=()):
+        self.within = within # a command that runs commands, in another namespace say
         self.images_from = harness.engine.socket
         self.dir = tempfile.mkdtemp(prefix="ctfy-engine-")
         self.socket = os.path.join(self.dir, "docker.sock")
@@ -52,7 +53,7 @@ class OwnEngine:
         harness.wait_for(self._answers, 120, self.log)
 
     def _argv(self):
-        return ["dockerd", "--data-root", os.path.join(self.dir, "data"),
+        return [*self.within, "dockerd", "--data-root", os.path.join(self.dir, "data"),
                 "--exec-root", os.path.join(self.dir, "exec"),
                 "--pidfile", os.path.join(self.dir, "pid"), "--host", "unix://" + self.socket,
                 f"--live-restore={str(self.live_restore).lower()}"]
