@@ -52,6 +52,10 @@ static void read_single_quoted(struct env_reader *in, struct buf *value)
 {
 	for (; *in->s && *in->s != '\''; in->s++) {
 		in->line += *in->s == '\n';
+		if (in->s[0] == '\\' && in->s[1] == '\\')
+			buf_putc(value, *in->s++);
+		else if (in->s[0] == '\\' && in->s[1] == '\'')
+			in->s++;
 		buf_putc(value, *in->s);
 	}
 }
@@ -108,7 +112,7 @@ static void read_unquoted(struct env_reader *in, struct buf *value)
 	skip_line(in);
 	end = in->s;
 	for (const char *s = start; s < end && !in->raw; s++)
-		if (*s == '#' && (s == start || strchr(blanks, s[-1])))
+		if (*s == '#' && s > start && strchr(blanks, s[-1]))
 			end = s;
 	while (end > start && strchr(blanks, end[-1]) && (!in->raw || end[-1] == '\r'))
 		end--;

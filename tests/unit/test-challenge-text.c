@@ -278,6 +278,8 @@ TEST(an_env_file_is_read_as_compose_does)
 				   "  SPACED = around  \n"
 				   "COMMENTED=value # not this\n"
 				   "HASH=a#b\n"
+				   "COLOUR= #fff # a comment\n"
+				   "QUOTE='it\\'s \\\\'\n"
 				   "SINGLE='$SET \\n # \"x\"'\n"
 				   "DOUBLE=\"$SET\\n\\\"\\$SET # x\" # rest\n"
 				   "LINES=\"one\n"
@@ -297,6 +299,8 @@ TEST(an_env_file_is_read_as_compose_does)
 		{ "SPACED", "around" },
 		{ "COMMENTED", "value" },
 		{ "HASH", "a#b" },
+		{ "COLOUR", "#fff" },
+		{ "QUOTE", "it's \\\\" },
 		{ "SINGLE", "$SET \\n # \"x\"" },
 		{ "DOUBLE", "outer\n\"$SET # x" },
 		{ "LINES", "one\ntwo" },
