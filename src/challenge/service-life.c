@@ -221,7 +221,7 @@ void service_restart(struct service *s, const struct yaml_node *value)
 	size_t len = text ? strcspn(text, ":") : 0;
 	int64_t retries = 0;
 
-	if (!text || value->kind == YAML_NULL)
+	if (!text || !*text)
 		return;
 	if (strcmp(text, "false") == 0) {
 		service_set_restart(s, "no", 0);

@@ -21,6 +21,12 @@ struct mount {
 	const char *propagation;
 };
 
+/* As Compose has it: "/data/" is "/data". What is no absolute path is left for check_target(). */
+static const char *clean_target(struct service *s, const char *target)
+{
+	return target && target[0] == '/' ? path_join(s->p->arena, "/", target) : target;
+}
+
 static bool check_target(struct service *s, const struct mount *m)
 {
 	if (m->target && m->target[0] == '/' && m->target[1])
@@ -221,7 +227,7 @@ static void mount_volume(struct service *s, const struct mount *m)
 		(struct plan_volume_use){ m->source, m->target, m->read_only, m->nocopy };
 }
 
-static bool read_mode(struct service *s, struct mount *m, const char *mode)
+static void read_mode(struct service *s, struct mount *m, const char *mode)
 {
 	/* Labels are SELinux's, the last three once meant something to Docker on a Mac. */
 	static const char *const ignored[] = {
@@ -232,34 +238,31 @@ static bool read_mode(struct service *s, struct mount *m, const char *mode)
 
 	if (strcmp(mode, "ro") == 0 || strcmp(mode, "readonly") == 0) {
 		m->read_only = true;
-		return true;
+		return;
 	}
 	if (strcmp(mode, "nocopy") == 0) {
 		m->nocopy = true;
-		return true;
+		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(propagations); i++) {
 		if (strcmp(propagations[i], mode) == 0) {
 			m->propagation = propagations[i];
-			return true;
+			return;
 		}
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		if (strcmp(ignored[i], mode) == 0)
-			return true;
-	service_fault(s, m->at, "'%s' is not a mode of a volume", mode);
-	return false;
+			return;
+	service_warn(s, m->at, "'%s' is not a mode of a volume, and has no effect", mode);
 }
 
-static bool read_modes(struct service *s, struct mount *m, const char *modes)
+static void read_modes(struct service *s, struct mount *m, const char *modes)
 {
 	char *copy = arena_strdup(s->p->arena, modes), *save = NULL;
 
 	for (char *mode = copy ? strtok_r(copy, ",", &save) : NULL; mode;
 	     mode = strtok_r(NULL, ",", &save))
-		if (!read_mode(s, m, mode))
-			return false;
-	return copy;
+		read_mode(s, m, mode);
 }
 
 static bool is_path(const char *source)
@@ -283,7 +286,7 @@ static void add_short(struct service *s, const struct yaml_node *at)
 	}
 	target = strchr(spec, ':');
 	if (!target) {
-		m.target = spec;
+		m.target = clean_target(s, spec);
 		mount_volume(s, &m);
 		return;
 	}
@@ -292,9 +295,9 @@ static void add_short(struct service *s, const struct yaml_node *at)
 	if (modes)
 		*modes++ = '\0';
 	m.source = spec;
-	m.target = target;
-	if (modes && !read_modes(s, &m, modes))
-		return;
+	m.target = clean_target(s, target);
+	if (modes)
+		read_modes(s, &m, modes);
 	if (is_path(spec))
 		mount_bind(s, &m);
 	else
@@ -347,7 +350,7 @@ static void add_long(struct service *s, const struct yaml_node *item)
 	const char *type = yaml_string(yaml_get(item, "type"));
 	struct mount m = { .at = item,
 			   .source = yaml_string(yaml_get(item, "source")),
-			   .target = yaml_string(yaml_get(item, "target")),
+			   .target = clean_target(s, yaml_string(yaml_get(item, "target"))),
 			   .propagation = yaml_string(yaml_get(bind, "propagation")),
 			   .must_exist = bind && !create };
 
@@ -395,7 +398,7 @@ static void add_tmpfs(struct service *s, const struct yaml_node *at, const char 
 	struct mount m = { .at = at };
 	size_t len = strcspn(text, ":");
 
-	m.target = arena_strndup(s->p->arena, text, len);
+	m.target = clean_target(s, arena_strndup(s->p->arena, text, len));
 	if (m.target && check_target(s, &m))
 		service_set_text(s, json_object_get(s->host, "Tmpfs"), m.target,
 				 text[len] ? text + len + 1 : "");

@@ -557,7 +557,7 @@ void service_plan(struct service *s)
 		return;
 	for (size_t i = 0; i < s->node->count; i++)
 		plan_key(s, &s->node->entries[i]);
-	if (!s->plan->image && !s->plan->build)
+	if (!s->plan->image && !s->plan->build && !yaml_string(yaml_get(s->node, "image")))
 		problem_at(s->p->problems, PROBLEM_ERROR, s->node, service_key_path(s),
 			   "has neither an image nor a build");
 	if (s->disabled)
