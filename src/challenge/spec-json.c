@@ -20,11 +20,15 @@ bool spec_is_nyu(const struct yaml_node *root)
 	return yaml_get(root, "name") && yaml_get(root, "flag");
 }
 
-/* {type: dynamic, content: flag{...}, path: /flag}: the content is written to the path. */
+/*
+ * {type: dynamic, content: flag{...}, path: /flag}: one like the content is written to the path.
+ * Where it is static or has no path, the content is the flag.
+ */
 static void read_nyu_flag(struct spec *spec, const struct yaml_node *value)
 {
 	const char *content = yaml_string(yaml_get(value, "content"));
 	const char *path = yaml_string(yaml_get(value, "path"));
+	const char *type = yaml_string(yaml_get(value, "type"));
 	struct placement *place;
 
 	if (value->kind != YAML_MAP) {
@@ -37,9 +41,11 @@ static void read_nyu_flag(struct spec *spec, const struct yaml_node *value)
 		spec_fault(spec, value, "flag", "needs its 'content'");
 		return;
 	}
-	spec_add_dynamic_flag(spec, content);
-	if (!path)
+	if (!path || !*path || (type && strcmp(type, "static") == 0)) {
+		spec_add_flag(spec, content, false);
 		return;
+	}
+	spec_add_dynamic_flag(spec, content);
 	if (path[0] != '/') {
 		spec_fault(spec, value, "flag", "'%s' is not an absolute path", path);
 		return;
