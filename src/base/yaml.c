@@ -26,6 +26,7 @@ struct builder {
 	yaml_parser_t parser;
 	struct anchor *anchors;
 	unsigned depth;
+	unsigned *second; /* for the line of a second document; NULL: there must be none */
 	struct yaml_fault *fault;
 	struct err *e;
 };
@@ -586,6 +587,21 @@ static int expect(struct builder *b, yaml_event_type_t type)
 	return r;
 }
 
+static int expect_no_more(struct builder *b)
+{
+	yaml_event_t event;
+	int r = next_event(b, &event);
+
+	if (r < 0)
+		return r;
+	if (event.type != YAML_STREAM_END_EVENT && b->second)
+		*b->second = (unsigned)event.start_mark.line + 1;
+	else if (event.type != YAML_STREAM_END_EVENT)
+		r = fail_at(b, &event.start_mark, "a second document");
+	yaml_event_delete(&event);
+	return r;
+}
+
 static int build_document(struct builder *b, struct yaml_node **ret_root)
 {
 	struct yaml_node *root = NULL;
@@ -612,7 +628,7 @@ static int build_document(struct builder *b, struct yaml_node **ret_root)
 	if (r == 0)
 		r = expect(b, YAML_DOCUMENT_END_EVENT);
 	if (r == 0)
-		r = expect(b, YAML_STREAM_END_EVENT);
+		r = expect_no_more(b);
 	if (r == 0)
 		*ret_root = root;
 	return r;
@@ -660,11 +676,12 @@ static size_t join_surrogates(char *text, size_t len)
 	return (size_t)(out - text);
 }
 
-int yaml_parse(struct arena *arena, const struct yaml_file *file, const char *text, size_t len,
-	       struct yaml_node **ret_root, struct yaml_fault *ret_fault, struct err *e)
+int yaml_parse_first(struct arena *arena, const struct yaml_file *file, const char *text,
+		     size_t len, struct yaml_node **ret_root, unsigned *ret_second,
+		     struct yaml_fault *ret_fault, struct err *e)
 {
 	struct yaml_fault fault = { 0 };
-	struct builder b = { .arena = arena, .file = file, .e = e };
+	struct builder b = { .arena = arena, .file = file, .second = ret_second, .e = e };
 	AUTO(char *, freep) joined = NULL;
 	int r;
 
@@ -684,6 +701,12 @@ int yaml_parse(struct arena *arena, const struct yaml_file *file, const char *te
 	r = build_document(&b, ret_root);
 	yaml_parser_delete(&b.parser);
 	return r;
+}
+
+int yaml_parse(struct arena *arena, const struct yaml_file *file, const char *text, size_t len,
+	       struct yaml_node **ret_root, struct yaml_fault *ret_fault, struct err *e)
+{
+	return yaml_parse_first(arena, file, text, len, ret_root, NULL, ret_fault, e);
 }
 
 /* --- readers ------------------------------------------------------------------------------- */

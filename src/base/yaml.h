@@ -77,6 +77,14 @@ struct yaml_fault {
 int yaml_parse(struct arena *arena, const struct yaml_file *file, const char *text, size_t len,
 	       struct yaml_node **ret_root, struct yaml_fault *ret_fault, struct err *e);
 
+/*
+ * The same of a text that may have more documents: the first one, and the line where a second
+ * begins. ret_second is left as it is where there is none.
+ */
+int yaml_parse_first(struct arena *arena, const struct yaml_file *file, const char *text,
+		     size_t len, struct yaml_node **ret_root, unsigned *ret_second,
+		     struct yaml_fault *ret_fault, struct err *e);
+
 /* The value under a map's key; NULL where there is none or the node (which may be NULL) is no map.
  */
 struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);

@@ -86,11 +86,27 @@ static int read_spec(struct loader *in, const struct dialect *dialect, const cha
 	return 0;
 }
 
+/* kCTF's resource may stand before others of the cluster's; a spec of any other kind is alone. */
+static int check_alone(struct loader *in, const char *path, const struct dialect *dialect,
+		       unsigned second)
+{
+	const char *name = path_relative(path, in->challenge->dir);
+	bool is_kctf = strcmp(dialect->name, "kctf") == 0;
+
+	if (!second)
+		return 0;
+	problem_add(in->problems, is_kctf ? PROBLEM_WARNING : PROBLEM_ERROR, name, second, 1, NULL,
+		    is_kctf ? "has no effect from here on: only the first document is read"
+			    : "a second document");
+	return is_kctf ? 0 : err_set(in->e, ERR_INVALID, "%s:%u: a second document", name, second);
+}
+
 /* Found: 1; no spec: 0. A spec file that can't be read is an error whatever dialect it may be. */
 static int find_spec(struct loader *in)
 {
 	const char *last_path = NULL;
 	struct yaml_node *root = NULL;
+	unsigned second = 0;
 
 	for (size_t i = 0; i < dialect_count; i++) {
 		for (const char *const *name = dialects[i].files; *name; name++) {
@@ -100,15 +116,19 @@ static int find_spec(struct loader *in)
 			if (!path || !path_exists(path) || path_is_dir(path))
 				continue;
 			if (!last_path || strcmp(last_path, path) != 0) {
-				r = compose_parse(in->arena, in->challenge->dir, path,
-						  in->challenge->dir, &root, in->problems, in->e);
+				second = 0;
+				r = compose_parse_first(in->arena, in->challenge->dir, path,
+							in->challenge->dir, &root, &second,
+							in->problems, in->e);
 				if (r < 0)
 					return r;
 			}
 			last_path = path;
 			if (!dialects[i].recognise(root))
 				continue;
-			r = read_spec(in, &dialects[i], path, root);
+			r = check_alone(in, path, &dialects[i], second);
+			if (r == 0)
+				r = read_spec(in, &dialects[i], path, root);
 			return r < 0 ? r : 1;
 		}
 	}

@@ -88,8 +88,9 @@ bool compose_is_in(const char *dir)
 	return false;
 }
 
-int compose_parse(struct arena *arena, const char *folder, const char *path, const char *dir,
-		  struct yaml_node **ret_root, struct problems *problems, struct err *e)
+int compose_parse_first(struct arena *arena, const char *folder, const char *path, const char *dir,
+			struct yaml_node **ret_root, unsigned *ret_second,
+			struct problems *problems, struct err *e)
 {
 	const char *name = path_relative(path, folder);
 	struct yaml_file *file = arena_alloc(arena, sizeof(*file));
@@ -109,11 +110,17 @@ int compose_parse(struct arena *arena, const char *folder, const char *path, con
 		problem_add(problems, PROBLEM_ERROR, name, 0, 0, NULL, "%s", e->msg);
 		return r;
 	}
-	r = yaml_parse(arena, file, text, len, ret_root, &fault, e);
+	r = yaml_parse_first(arena, file, text, len, ret_root, ret_second, &fault, e);
 	if (r < 0)
 		problem_add(problems, PROBLEM_ERROR, name, fault.line, fault.column, NULL, "%s",
 			    fault.line ? fault.reason : e->msg);
 	return r;
+}
+
+int compose_parse(struct arena *arena, const char *folder, const char *path, const char *dir,
+		  struct yaml_node **ret_root, struct problems *problems, struct err *e)
+{
+	return compose_parse_first(arena, folder, path, dir, ret_root, NULL, problems, e);
 }
 
 /* "dir/docker-compose.override.yml" beside "dir/docker-compose.yml", where there is one. */

@@ -40,6 +40,11 @@ bool compose_is_in(const char *dir);
 int compose_parse(struct arena *arena, const char *folder, const char *path, const char *dir,
 		  struct yaml_node **ret_root, struct problems *problems, struct err *e);
 
+/* The first of its documents, and the line where a second begins: see yaml_parse_first(). */
+int compose_parse_first(struct arena *arena, const char *folder, const char *path, const char *dir,
+			struct yaml_node **ret_root, unsigned *ret_second,
+			struct problems *problems, struct err *e);
+
 /*
  * The instance's model: a map of services, networks, volumes, configs, secrets and name. What is
  * wrong goes to the planner's problems. NULL where there is nothing to go on with.

@@ -130,13 +130,20 @@ static void read_flag_file(struct spec *spec)
 static void read_service(struct spec *spec, const struct yaml_node *body)
 {
 	const char *dockerfile = path_join(spec->arena, spec->dir, "challenge/Dockerfile");
-	struct yaml_node *service = spec_service(spec, "challenge", spec->root);
 	struct yaml_node *image = yaml_get(body, "image");
+	bool is_built = dockerfile && path_exists(dockerfile);
+	struct yaml_node *service;
 
-	if (dockerfile && path_exists(dockerfile))
+	if (!is_built && !yaml_string(image)) {
+		spec_warn(spec, spec->root, "spec",
+			  "nothing runs: there is neither 'challenge/Dockerfile' nor an 'image'");
+		return;
+	}
+	service = spec_service(spec, "challenge", spec->root);
+	if (is_built)
 		tree_set(spec->arena, service, "build",
 			 tree_string(spec->arena, "./challenge", spec->root));
-	else if (yaml_string(image))
+	else
 		tree_set(spec->arena, service, "image", image);
 	read_pod(spec, service, yaml_get(body, "podTemplate"));
 	read_network(spec, yaml_get(body, "network"));

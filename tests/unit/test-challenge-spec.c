@@ -541,6 +541,43 @@ TEST(a_kctf_resource_without_ports_is_at_1337)
 	folder_close(&f);
 }
 
+TEST(a_kctf_resource_may_stand_before_others)
+{
+	folder_open(&f);
+	folder_write(&f, "challenge/Dockerfile", "FROM x\n");
+	folder_write(&f, "challenge.yaml",
+		     "apiVersion: kctf.dev/v1\nmetadata: {name: k}\n---\nkind: Secret\n");
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_STR(f.challenge->dialect, "kctf");
+	folder_check_problem(&f, "challenge.yaml:3:1: warning: has no effect");
+	folder_write(&f, "challenge.yaml", "name: x\nflags: [f]\n---\nname: y\n");
+	CHECK_EQ(folder_load(&f), -ERR_INVALID);
+	folder_check_problem(&f, "challenge.yaml:3:1: error: a second document");
+	folder_close(&f);
+}
+
+TEST(a_kctf_resource_without_an_image_is_only_a_question)
+{
+	folder_open(&f);
+	folder_write(&f, "challenge.yaml", "apiVersion: kctf.dev/v1\nmetadata: {name: k}\n");
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK(!f.challenge->compose);
+	folder_close(&f);
+}
+
+TEST(an_nyu_flag_without_a_place_is_what_it_is)
+{
+	folder_open(&f);
+	folder_write(&f, "challenge.json",
+		     "{\"name\": \"n\", \"flag\": {\"type\": \"static\", \"content\": "
+		     "\"csaw{x}\", \"path\": \"\"}}");
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_EQ(f.challenge->questions[0].kind, ANSWER_STATIC);
+	CHECK_STR(f.challenge->questions[0].answer, "csaw{x}");
+	CHECK_EQ(f.challenge->placement_count, 0);
+	folder_close(&f);
+}
+
 TEST(an_nyu_spec_may_have_a_dynamic_flag)
 {
 	folder_open(&f);
@@ -944,7 +981,9 @@ RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(an_unknown_key_warns_wherever_it_sta
 	  T(a_built_attachment_names_its_service), T(an_attachment_may_be_a_hidden_file),
 	  T(an_attachment_may_come_from_a_stage_or_a_script),
 	  T(an_rcds_spec_brings_its_own_containers), T(a_kctf_resource_is_a_service),
-	  T(a_kctf_resource_without_ports_is_at_1337), T(an_nyu_spec_may_have_a_dynamic_flag),
+	  T(a_kctf_resource_without_ports_is_at_1337), T(a_kctf_resource_may_stand_before_others),
+	  T(a_kctf_resource_without_an_image_is_only_a_question),
+	  T(an_nyu_flag_without_a_place_is_what_it_is), T(an_nyu_spec_may_have_a_dynamic_flag),
 	  T(an_ecsc_spec_has_patterns), T(xbow_builds_get_the_flag_by_both_names),
 	  T(a_gzctf_container_gets_its_flag_by_environment),
 	  T(a_bare_compose_file_s_flags_are_its_questions),
