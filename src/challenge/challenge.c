@@ -135,11 +135,6 @@ static int find_spec(struct loader *in)
 	return 0;
 }
 
-/* Directories in which organisers keep what is to be run. */
-static const char *const service_dirs[] = { "src",        "chal",    "challenge", "deploy",
-					    "deployment", "service", "server",    "docker",
-					    "build",      "app",     "source",    "env" };
-
 static const char *find_compose(struct loader *in)
 {
 	const char *dir = in->challenge->dir;
@@ -147,7 +142,7 @@ static const char *find_compose(struct loader *in)
 
 	if (in->spec.compose)
 		return path_join(in->arena, dir, in->spec.compose);
-	for (size_t i = 0; !path && i < ARRAY_SIZE(service_dirs); i++) {
+	for (size_t i = 0; !path && i < service_dir_count; i++) {
 		const char *below = path_join(in->arena, dir, service_dirs[i]);
 
 		path = below ? compose_find(in->arena, below) : NULL;
@@ -175,7 +170,7 @@ static const char *find_dockerfile_dir(struct loader *in)
 		return NULL;
 	if (has_dockerfile(in, dir))
 		return dir;
-	for (size_t i = 0; i < ARRAY_SIZE(service_dirs); i++) {
+	for (size_t i = 0; i < service_dir_count; i++) {
 		const char *below = path_join(in->arena, dir, service_dirs[i]);
 
 		if (has_dockerfile(in, below))

@@ -39,6 +39,11 @@ struct resolver {
 static const char *const file_names[] = { "compose.yaml", "compose.yml", "docker-compose.yml",
 					  "docker-compose.yaml" };
 
+const char *const service_dirs[] = { "src",        "chal",    "challenge", "deploy",
+				     "deployment", "service", "server",    "docker",
+				     "build",      "app",     "source",    "env" };
+const size_t service_dir_count = ARRAY_SIZE(service_dirs);
+
 static void put_place(struct buf *b, const struct place *at)
 {
 	if (!at)

@@ -9,6 +9,7 @@
 #define CHALLENGE_COMPOSE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct arena;
 struct err;
@@ -35,6 +36,10 @@ int compose_load(struct arena *arena, const char *folder, const char *path,
 const char *compose_find(struct arena *arena, const char *dir);
 
 bool compose_is_in(const char *dir);
+
+/* Directories of a challenge's folder in which organisers keep what is to be run. */
+extern const char *const service_dirs[];
+extern const size_t service_dir_count;
 
 /* Parses any of a folder's YAML or JSON files the same way. */
 int compose_parse(struct arena *arena, const char *folder, const char *path, const char *dir,

@@ -1,9 +1,11 @@
 /* Finding challenges in a tree of folders. */
 #include "challenge/challenge.h"
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/own.h"
+#include "base/yaml.h"
 #include "challenge/compose.h"
 #include "challenge/dialect.h"
 #include "challenge/folder.h"
@@ -19,6 +21,7 @@ struct tree_walk {
 	int (*found)(void *cookie, const char *challenge_dir);
 	void *cookie;
 	size_t count; /* found so far */
+	bool inside;  /* what is found are parts of what may be one challenge */
 	struct err *e;
 };
 
@@ -56,6 +59,70 @@ static int walk_below(struct tree_walk *w, const char *dir, unsigned depth)
 	return r;
 }
 
+/* --- a compose file that is one level further down ---------------------------------------- */
+
+static bool is_comment(const char *text, const char *at)
+{
+	while (at > text && at[-1] != '\n')
+		at--;
+	return at[strspn(at, " \t")] == '#';
+}
+
+/* Whether a compose file speaks of "..", what is beside its directory. */
+static bool speaks_of_parent(const char *text)
+{
+	for (const char *at = text; (at = strstr(at, "..")); at += 2)
+		if (at > text && strchr(" \t\"'/:=[,", at[-1]) &&
+		    strchr("/ \t\r\n\"':,]}", at[2]) && !is_comment(text, at))
+			return true;
+	return false;
+}
+
+static bool needs_parent(const char *dir)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	const char *path = arena ? compose_find(arena, dir) : NULL, *text;
+	struct err e = ERR_INIT;
+	size_t len;
+
+	return path && folder_read(arena, dir, path, YAML_MAX_FILE, &text, &len, &e) == 0 &&
+	       speaks_of_parent(text);
+}
+
+struct others {
+	const char *known;
+	bool any;
+};
+
+static int note_other(void *cookie, const char *dir)
+{
+	struct others *others = cookie;
+
+	others->any = others->any || (strcmp(dir, others->known) != 0 &&
+				      (dialect_has_spec(dir) || compose_is_in(dir)));
+	return others->any;
+}
+
+/*
+ * "deploy/compose.yml" that builds from ".." has the folder above for its own: that one is the
+ * challenge, unless there is another challenge in it, which is none of the file's business.
+ */
+static bool is_folder_of_parts(const struct tree_walk *w, const char *dir, unsigned depth)
+{
+	for (size_t i = 0; i < service_dir_count; i++) {
+		AUTO(char *, freep) below = strf("%s/%s", dir, service_dirs[i]);
+		struct others others = { below, false };
+		struct tree_walk inner = {
+			.found = note_other, .cookie = &others, .inside = true, .e = w->e
+		};
+
+		if (below && compose_is_in(below))
+			return !dialect_has_spec(below) && needs_parent(below) &&
+			       walk_below(&inner, dir, depth) == 0 && !others.any;
+	}
+	return false;
+}
+
 /*
  * A Dockerfile alone makes a challenge only where nothing below is one: at the top of a repository
  * it is a tool of the organisers.
@@ -65,7 +132,8 @@ static int walk(struct tree_walk *w, const char *dir, unsigned depth)
 	size_t before = w->count;
 	int r;
 
-	if (dialect_has_spec(dir) || compose_is_in(dir)) {
+	if (dialect_has_spec(dir) || compose_is_in(dir) ||
+	    (!w->inside && is_folder_of_parts(w, dir, depth))) {
 		w->count++;
 		return w->found(w->cookie, dir);
 	}

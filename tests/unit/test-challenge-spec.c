@@ -877,6 +877,24 @@ TEST(a_tree_is_walked_in_order_and_not_into_what_was_found)
 	folder_close(&f);
 }
 
+TEST(a_folder_whose_parts_need_each_other_is_one_challenge)
+{
+	static const char above[] = "services: {s: {build: {context: .., dockerfile: x}}}\n";
+	struct found found = { BUF_INIT, 0 };
+
+	folder_open(&f);
+	folder_write(&f, "a/deploy/compose.yml", above);
+	folder_write(&f, "a/src/Dockerfile", "FROM x\n");
+	folder_write(&f, "b/deploy/compose.yml", "# ../up\nservices: {s: {image: i}}\n");
+	folder_write(&f, "c/app/compose.yml", above);
+	folder_write(&f, "c/other/compose.yml", bare);
+	folder_write(&f, "d/infra/compose.yml", above);
+	CHECK_EQ(challenge_walk(f.dir, collect, &found, &f.e), 0);
+	CHECK_STR(found.names.data, "a b/deploy c/app c/other d/infra ");
+	buf_done(&found.names);
+	folder_close(&f);
+}
+
 TEST(a_folder_is_known_by_its_name_or_without_spec_by_one_that_says_more)
 {
 	static const struct {
@@ -996,5 +1014,6 @@ RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(an_unknown_key_warns_wherever_it_sta
 	  T(an_imported_gzctf_challenge_keeps_its_placements),
 	  T(an_imported_nyu_challenge_keeps_its_file),
 	  T(a_tree_is_walked_in_order_and_not_into_what_was_found),
+	  T(a_folder_whose_parts_need_each_other_is_one_challenge),
 	  T(a_folder_is_known_by_its_name_or_without_spec_by_one_that_says_more),
 	  T(lint_judges_every_challenge_of_a_tree), T(lint_takes_a_compose_file_by_itself))
