@@ -25,6 +25,7 @@ struct plan;
 #define LABEL_ROLE	"ctfy.role"     /* "service", "sidecar" or "agent" */
 #define LABEL_ONE_SHOT	"ctfy.one-shot" /* "true": exiting with 0 is this container's healthy end */
 #define LABEL_PORTS	"ctfy.ports"    /* published TCP ports, "80,443": what a probe connects to */
+#define LABEL_RECORDED	"ctfy.recorded" /* "true": players come to it by the recorder's ports */
 #define LABEL_POOL	"ctfy.pool"     /* a network of the pool: no instance's own */
 #define LABEL_PROJECT	"com.docker.compose.project"
 #define LABEL_SERVICE	"com.docker.compose.service"

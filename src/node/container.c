@@ -177,6 +177,14 @@ static char *tcp_ports(const struct plan_service *service)
 	return buf_take(&b);
 }
 
+static bool is_recorded(const struct compose *compose, const struct plan_service *service)
+{
+	for (size_t i = 0; i < service->port_count; i++)
+		if (recorder_takes(compose->plan, service, &service->ports[i]))
+			return true;
+	return false;
+}
+
 static void add_labels(const struct compose *compose, const struct plan_service *service,
 		       uint32_t replica, json_t *body)
 {
@@ -194,6 +202,8 @@ static void add_labels(const struct compose *compose, const struct plan_service 
 	json_object_set_new(ours, LABEL_NUMBER, json_string(number));
 	json_object_set_new(ours, LABEL_ROLE, json_string("service"));
 	json_object_set_new(ours, LABEL_PORTS, json_string(ports ? ports : ""));
+	if (is_recorded(compose, service))
+		json_object_set_new(ours, LABEL_RECORDED, json_string("true"));
 	if (service->one_shot)
 		json_object_set_new(ours, LABEL_ONE_SHOT, json_string("true"));
 	json_object_update(labels, ours);

@@ -11,6 +11,7 @@
 #include "node/log-lines.h"
 #include "node/node.h"
 #include "node/sidecar.h"
+#include "node/traffic.h"
 #include "wire/instance.h"
 
 #include <arpa/inet.h>
@@ -25,8 +26,9 @@
 struct look {
 	struct node *node;
 	struct engine_container_list list;
-	json_t **inspected; /* one per item; NULL: gone meanwhile */
-	json_t *expected;   /* {service: containers that should be there} */
+	json_t **inspected;               /* one per item; NULL: gone meanwhile */
+	struct engine_container recorder; /* borrowed from the list; no id: there is none */
+	json_t *expected;                 /* {service: containers that should be there} */
 };
 
 static const char *label(const json_t *labels, const char *name)
@@ -66,6 +68,15 @@ static void leave_services(struct engine_container_list *list)
 	list->count = count;
 }
 
+static struct engine_container find_recorder(const struct engine_container_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (sidecar_is(list->items[i].labels) &&
+		    strcmp(label(list->items[i].labels, LABEL_SERVICE), RECORDER_SERVICE) == 0)
+			return list->items[i];
+	return (struct engine_container){ 0 };
+}
+
 enum look_whom { LOOK_SERVICES, LOOK_ALL };
 
 static int look_at(struct node *node, const char *instance_id, enum look_whom whom,
@@ -81,6 +92,7 @@ static int look_at(struct node *node, const char *instance_id, enum look_whom wh
 		r = engine_container_list(node->engine, filter.labels, &look->list, e);
 	if (r < 0)
 		return r;
+	look->recorder = find_recorder(&look->list);
 	if (whom == LOOK_SERVICES)
 		leave_services(&look->list);
 	look->inspected = calloc(look->list.count + 1, sizeof(*look->inspected));
@@ -224,10 +236,8 @@ static int probe(const char *address, uint16_t port)
 	return error;
 }
 
-static const char *address_of(const json_t *inspected)
+static const char *address_in(const json_t *networks)
 {
-	const json_t *networks =
-		json_object_get(json_object_get(inspected, "NetworkSettings"), "Networks");
 	const char *name, *address = NULL;
 	json_t *network;
 
@@ -240,11 +250,11 @@ static const char *address_of(const json_t *inspected)
 }
 
 /* Whether all published TCP ports of a container accept; ret_detail says which one doesn't. */
-static bool ports_accept(const struct engine_container *container, const json_t *inspected,
-			 char **ret_detail)
+static bool ports_accept(const struct engine_container *container, const json_t *networks,
+			 const char *whose, char **ret_detail)
 {
 	const char *ports = label(container->labels, LABEL_PORTS);
-	const char *address = address_of(inspected);
+	const char *address = address_in(networks);
 
 	while (*ports) {
 		char *end;
@@ -252,8 +262,8 @@ static bool ports_accept(const struct engine_container *container, const json_t 
 		int error = probe(address, (uint16_t)port);
 
 		if (error) {
-			*ret_detail = strf("port %lu does not accept a connection: %s", port,
-					   strerrordesc_np(error));
+			*ret_detail = strf("%sport %lu does not accept a connection: %s", whose,
+					   port, strerrordesc_np(error));
 			return false;
 		}
 		ports = *end == ',' ? end + 1 : end;
@@ -261,17 +271,36 @@ static bool ports_accept(const struct engine_container *container, const json_t 
 	return true;
 }
 
-static bool is_well(const struct engine_container *container, const json_t *inspected,
-		    struct ctfy_service *row)
+/* Where players come to a service by the recorder, it has to listen too. */
+static bool recorder_accepts(const struct look *look, const struct engine_container *container,
+			     char **ret_detail)
 {
+	const struct engine_container *recorder = &look->recorder;
+
+	if (strcmp(label(container->labels, LABEL_RECORDED), "true") != 0)
+		return true;
+	if (recorder->id && strcmp(recorder->state, "running") == 0)
+		return ports_accept(recorder, recorder->networks,
+				    "the recorder before it: ", ret_detail);
+	*ret_detail = strdup("the recorder before it does not run");
+	return false;
+}
+
+static bool is_well(const struct look *look, size_t i, struct ctfy_service *row)
+{
+	const struct engine_container *container = &look->list.items[i];
+	const json_t *inspected = look->inspected[i];
+	const json_t *networks =
+		json_object_get(json_object_get(inspected, "NetworkSettings"), "Networks");
 	struct engine_container_state state;
 
 	engine_container_state(inspected, &state);
-	if (row->detail)
+	if (row->detail || (state.health && strcmp(state.health, "healthy") != 0))
 		return false;
-	if (state.health)
-		return strcmp(state.health, "healthy") == 0;
-	return !state.running || ports_accept(container, inspected, &row->detail);
+	if (!state.running)
+		return true;
+	return (state.health || ports_accept(container, networks, "", &row->detail)) &&
+	       recorder_accepts(look, container, &row->detail);
 }
 
 int instance_health(struct node *node, const char *instance_id, struct ctfy_health *ret_health,
@@ -291,8 +320,7 @@ int instance_health(struct node *node, const char *instance_id, struct ctfy_heal
 		ret_health->is_healthy = r == 0;
 	}
 	for (size_t i = 0; r == 0 && i < look.list.count; i++)
-		if (look.inspected[i] &&
-		    !is_well(&look.list.items[i], look.inspected[i], &ret_health->services[row++]))
+		if (look.inspected[i] && !is_well(&look, i, &ret_health->services[row++]))
 			ret_health->is_healthy = false;
 	if (row < ret_health->service_count) /* the rest are services without their container */
 		ret_health->is_healthy = false;

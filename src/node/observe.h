@@ -18,7 +18,7 @@ int instance_status(struct node *node, const char *instance_id, struct ctfy_inst
 /*
  * Healthy is: every service that should run does, its healthcheck passes, and where it has none,
  * its published TCP ports accept a connection (on the container's own address: the engine's proxy
- * in front of it accepts always).
+ * in front of it accepts always). So does the recorder, where players come in by it.
  */
 int instance_health(struct node *node, const char *instance_id, struct ctfy_health *ret_health,
 		    struct err *e);

@@ -45,13 +45,15 @@ json_t *sidecar_mount(const char *host_path, const char *path)
 	return json_pack("{s:s,s:s,s:s}", "Type", "bind", "Source", host_path, "Target", path);
 }
 
-static json_t *sidecar_labels(const struct compose *compose, const char *service)
+static json_t *sidecar_labels(const struct compose *compose, const struct sidecar *sidecar)
 {
 	json_t *labels = instance_labels(compose);
 
-	json_object_set_new(labels, LABEL_SERVICE, json_string(service));
+	json_object_set_new(labels, LABEL_SERVICE, json_string(sidecar->service));
 	json_object_set_new(labels, LABEL_ROLE, json_string("sidecar"));
 	json_object_set_new(labels, LABEL_NUMBER, json_string("1"));
+	if (sidecar->ports)
+		json_object_set_new(labels, LABEL_PORTS, json_string(sidecar->ports));
 	return labels;
 }
 
@@ -63,7 +65,7 @@ int sidecar_start(const struct compose *compose, struct sidecar *sidecar, struct
 	int r;
 
 	if (!body || !name || json_object_set_new(body, "Image", json_string(sidecar->image)) < 0 ||
-	    json_object_set_new(body, "Labels", sidecar_labels(compose, sidecar->service)) < 0)
+	    json_object_set_new(body, "Labels", sidecar_labels(compose, sidecar)) < 0)
 		return err_memory(e);
 	r = engine_container_create(compose->node->engine, name, body, &id, e);
 	if (r == 0)

@@ -29,7 +29,8 @@ json_t *sidecar_limits(int64_t memory, int64_t pids);
 struct sidecar {
 	const char *service; /* its name among the instance's containers: "ctfy-capture" */
 	const char *image;
-	json_t *body; /* of the engine's create call, but for image and labels; its own */
+	const char *ports; /* "9000,9001": TCP ports that players are to reach; NULL: none */
+	json_t *body;      /* of the engine's create call, but for image and labels; its own */
 };
 
 /* Creates and starts one; ends what the struct owns. */

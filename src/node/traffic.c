@@ -60,6 +60,7 @@ bool recorder_takes(const struct plan *plan, const struct plan_service *service,
 /* The recorder's side of players' ports. */
 struct players {
 	struct buf targets; /* "9000=web:80 ..." */
+	struct buf ports;   /* "9000,..." */
 	json_t *exposed, *bindings;
 	unsigned next;
 };
@@ -75,6 +76,7 @@ static void add_port(const struct compose *compose, struct players *players,
 	snprintf(published, sizeof(published), "%u", host_port);
 	buf_printf(&players->targets, "%s%u=%s:%u", players->targets.len ? " " : "", players->next,
 		   name ? name : "", port);
+	buf_printf(&players->ports, "%s%u", players->ports.len ? "," : "", players->next);
 	json_object_set_new(players->exposed, key, json_object());
 	json_object_set_new(players->bindings, key,
 			    json_pack("[{s:s,s:s}]", "HostIp", compose->node->options->bind,
@@ -103,12 +105,13 @@ static void add_ports(const struct compose *compose, struct players *players)
 }
 
 static json_t *recorder_body(const struct compose *compose, const char *dir,
-			     const struct plan_network *network)
+			     const struct plan_network *network, char **ret_ports)
 {
 	AUTO(char *, freep) network_name = instance_network(compose, network->name);
 	AUTO(char *, freep) ports = NULL;
 	json_t *host = sidecar_limits(RECORDER_MEMORY, RECORDER_PIDS);
 	struct players players = { .targets = BUF_INIT,
+				   .ports = BUF_INIT,
 				   .exposed = json_object(),
 				   .bindings = json_object(),
 				   .next = FIRST_PLAYERS_PORT };
@@ -116,6 +119,7 @@ static json_t *recorder_body(const struct compose *compose, const char *dir,
 	add_ports(compose, &players);
 	ports = strf("CTFY_PORTS=%s", players.targets.data);
 	buf_done(&players.targets);
+	*ret_ports = buf_take(&players.ports);
 	json_object_set_new(host, "NetworkMode", json_string(network_name));
 	container_close_names(compose->node, network, host);
 	json_object_set_new(host, "CapAdd", json_pack("[s]", "DAC_OVERRIDE"));
@@ -132,6 +136,7 @@ int recorder_start(const struct compose *compose, struct err *e)
 {
 	const struct plan_network *network = sidecar_network(compose->plan);
 	AUTO(char *, freep) dir = NULL;
+	AUTO(char *, freep) ports = NULL;
 	struct sidecar sidecar = { .service = RECORDER_SERVICE, .image = IMAGE_RECORDER };
 	int r;
 
@@ -142,7 +147,8 @@ int recorder_start(const struct compose *compose, struct err *e)
 		r = dir_make(dir, 0700, e);
 	if (r < 0)
 		return r;
-	sidecar.body = recorder_body(compose, dir, network);
+	sidecar.body = recorder_body(compose, dir, network, &ports);
+	sidecar.ports = ports;
 	return sidecar_start(compose, &sidecar, e);
 }
 

@@ -23,14 +23,24 @@ from websocket import TEXT, WebSocket
 node = None
 row = None
 flag = None
+at_once = None
 
 
 def setUpModule():
-    global node, row, flag
+    global node, row, flag, at_once
     node = new_node()
     row, spec = begin_first(node, "recorded")
     flag = spec["answers"]["flag"]
+    wait_for(lambda: node.health(row["instance_id"])["is_healthy"], 60, "the instance's health")
+    at_once = player_gets("/flag?at-once")
     fetch_soon("127.0.0.1", port(), "/flag", seconds=60)
+
+
+def player_gets(path):
+    try:
+        return fetch("127.0.0.1", port(), path)
+    except OSError as e:
+        return e
 
 
 def port():
@@ -80,6 +90,9 @@ def flows_of(part, count=1):
 
 
 class Recorded(NodeTest):
+    def test_what_is_healthy_players_reach(self):
+        self.assertEqual(at_once, flag)
+
     def test_what_a_player_says_is_recorded_and_arrives_unchanged(self):
         self.assertEqual(fetch("127.0.0.1", port(), "/flag?who=player"), flag)
         flow, = flows_of("who=player")
