@@ -439,7 +439,10 @@ static int run_start(struct node *node, struct instance *inst, struct err *e)
 	if (r == 0)
 		err_set(e, ERR_ABORTED, "the start was called off");
 	called_off = e->code == ERR_ABORTED;
-	if (called_off) /* by a stop: to whoever waits for the start, that is a conflict */
+	if (called_off && atomic_load(&inst->cancelled)) /* whatever it was at just then */
+		err_set(e, ERR_CONFLICT, "instance '%s' was stopped while it was starting",
+			inst->id);
+	else if (called_off)
 		e->code = ERR_CONFLICT;
 	else
 		log_warn("instance '%s' of '%s' did not start: %s", inst->id, inst->challenge_id,

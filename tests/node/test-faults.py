@@ -288,7 +288,10 @@ class Crossing(NodeTest):
                 self.assertGone(node, spec["instance_id"])
                 self.assertIn(node.state_of(spec["instance_id"]), ["stopped", "failed"])
                 # Whether the start is told as done or as ended: it was both. That it is told counts.
-                self.assertLess(start.result(60).status, 600)
+                told = start.result(60)
+                self.assertLess(told.status, 600)
+                if told.status == 409:
+                    self.assertIn("was stopped while it was starting", told.json["detail"])
                 time.sleep(0.3)
                 self.assertGone(node, spec["instance_id"])
 
