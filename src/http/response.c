@@ -394,6 +394,8 @@ static void set_error_headers(struct http_res *res, const struct err *e)
 	res->header_lost = false;
 	if (e->code == ERR_UNAUTHORIZED)
 		http_set_header(res, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+	if (e->code == ERR_UPGRADE) /* RFC 6455, 4.4: which one it may try instead */
+		http_set_header(res, "Sec-WebSocket-Version", "13");
 	if (e->code == ERR_METHOD && res->req->match.allow)
 		http_set_header(res, MHD_HTTP_HEADER_ALLOW, res->req->match.allow);
 }

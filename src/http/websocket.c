@@ -471,7 +471,7 @@ static int check_request(const struct http_req *req, struct err *e)
 	    strcmp(req->method, "GET") != 0)
 		return err_set(e, ERR_INVALID, "'%s' is a WebSocket", req->path);
 	if (!version || strcmp(version, "13") != 0)
-		return err_set(e, ERR_INVALID, "version %s of WebSockets is not spoken here: 13 is",
+		return err_set(e, ERR_UPGRADE, "version %s of WebSockets is not spoken here: 13 is",
 			       version ? version : "(none)");
 	if (strlen(key) != FRAME_KEY_LEN)
 		return err_set(e, ERR_INVALID, "the WebSocket key is not 16 bytes in base64");

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The shell: a terminal in a container, over a WebSocket that a test can see every frame of."""
 
+import http.client
 import json
 import struct
 import threading
@@ -191,6 +192,16 @@ class Refusals(NodeTest):
         with self.assertRaises(Refused) as refused:
             Shell(headers={})
         self.assertEqual(refused.exception.status, 401)
+
+    def test_another_version_is_told_which_one_there_is(self):
+        conn = http.client.HTTPConnection("127.0.0.1", node.port, timeout=20)
+        conn.request("GET", path(row["instance_id"], node.containers(row["instance_id"])["web"]["Id"]), headers={
+            "Authorization": f"Bearer {node.token}", "Connection": "Upgrade", "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "8", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+        with conn.getresponse() as reply:
+            self.assertEqual((reply.status, reply.getheader("Sec-WebSocket-Version")), (426, "13"))
+            self.assertIn("13", json.load(reply)["detail"])
+        conn.close()
 
     def test_anothers_container_is_none_of_ours(self):
         begun, _ = node.begin("watched")
