@@ -43,6 +43,8 @@ static void subject_done(struct subject *subject)
 
 static int find_node(struct platform *platform, struct subject *subject, struct err *e)
 {
+	if (instances_is_queued(&subject->instance))
+		return err_set(e, ERR_CONFLICT, "this instance waits for a node that has room");
 	subject->node = nodes_take(platform->nodes, subject->instance.node_id);
 	return subject->node ? 0 : err_set(e, ERR_NODE, "the node of this instance is gone");
 }

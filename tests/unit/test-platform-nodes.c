@@ -308,7 +308,7 @@ TEST(where_all_are_full_a_start_waits_its_turn_and_knows_its_place)
 {
 	AUTO(struct fake_node, end_node) node;
 	AUTO(struct world, end_platform) w;
-	char carol[SECRET_TOKEN_SIZE];
+	char carol[SECRET_TOKEN_SIZE], path[128];
 	const struct reply *reply;
 
 	begin_node(&node);
@@ -321,6 +321,8 @@ TEST(where_all_are_full_a_start_waits_its_turn_and_knows_its_place)
 	reply = call(&w, w.alice, "POST", "/challenges/web/instance", NULL, NULL);
 	EXPECT(reply, 202);
 	CHECK(strstr(text(reply, "detail"), "room"));
+	snprintf(path, sizeof(path), "/admin/instances/%s/containers", text(reply, "id"));
+	EXPECT(call(&w, w.admin, "GET", path, NULL, NULL), 409);
 	wait_for_the_next_millisecond();
 	EXPECT(call(&w, carol, "POST", "/challenges/web/instance", NULL, NULL), 202);
 	reply = call(&w, carol, "GET", "/challenges/web/instance?check=true", NULL, NULL);
