@@ -6,6 +6,7 @@
 #include "cli/listing.h"
 #include "cli/print.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -18,20 +19,38 @@ static void chomp(char *line)
 	line[strcspn(line, "\r\n")] = '\0';
 }
 
+static struct termios shown; /* the terminal as it was before we hid what is typed */
+
+/* Once: the signal's own end comes when this returns. */
+static void show_and_end(int signal_number)
+{
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+	raise(signal_number);
+}
+
+static void hide_typing(void)
+{
+	static const int ends[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
+	const struct sigaction action = { .sa_handler = show_and_end, .sa_flags = SA_RESETHAND };
+	struct termios hidden = shown;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		sigaction(ends[i], &action, NULL);
+	hidden.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+}
+
 /* From the terminal, without showing it; where there is none, a line of standard input. */
 static int ask_secret(const char *prompt, char **ret_secret, struct err *e)
 {
 	AUTO(char *, freep) line = NULL;
-	struct termios shown, hidden;
 	bool terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
 	size_t room = 0;
 	ssize_t len;
 
 	if (terminal) {
 		fputs(prompt, stderr);
-		hidden = shown;
-		hidden.c_lflag &= ~(tcflag_t)ECHO;
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+		hide_typing();
 	}
 	len = getline(&line, &room, stdin);
 	if (terminal) {
