@@ -12,6 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { MAX_RANGE = 1024 };
+
 struct reader {
 	struct arena *arena;
 	const char *s;
@@ -21,6 +23,7 @@ struct reader {
 	const char **stages; /* "" for one without a name */
 	const char **bases;  /* what each stage stands on */
 	size_t stage_count, base_count;
+	struct variables values; /* of ARG and ENV, for EXPOSE */
 	bool failed;
 };
 
@@ -182,26 +185,60 @@ static void skip_heredoc(struct reader *in, const char *end)
 	}
 }
 
-static void add_port(struct reader *in, const char *word, size_t len)
+static void append_port(struct reader *in, uint16_t port, const char *protocol)
 {
-	char *text = arena_strndup(in->arena, word, len);
-	char *slash = text ? strchr(text, '/') : NULL;
-	struct dockerfile_port *rows;
-	int64_t port;
+	struct dockerfile_port *rows =
+		arena_array(in->arena, in->file->port_count + 1, sizeof(*rows));
 
-	if (slash)
-		*slash++ = '\0';
-	if (!text || !unit_integer(text, 1, 65535, &port))
-		return;
-	rows = arena_array(in->arena, in->file->port_count + 1, sizeof(*rows));
 	if (!rows)
 		return;
 	if (in->file->port_count)
 		memcpy(rows, in->file->ports, in->file->port_count * sizeof(*rows));
-	rows[in->file->port_count++] =
-		(struct dockerfile_port){ (uint16_t)port,
-					  slash && strcasecmp(slash, "udp") == 0 ? "udp" : "tcp" };
+	rows[in->file->port_count++] = (struct dockerfile_port){ port, protocol };
 	in->file->ports = rows;
+}
+
+/* "80", "53/udp", "3000-3005" */
+static void add_port(struct reader *in, const char *word, size_t len)
+{
+	char *text = arena_strndup(in->arena, word, len);
+	char *slash = text ? strchr(text, '/') : NULL;
+	char *dash = text ? strchr(text, '-') : NULL;
+	int64_t first, last;
+
+	if (slash)
+		*slash++ = '\0';
+	if (dash)
+		*dash++ = '\0';
+	if (!text || !unit_integer(text, 1, 65535, &first) ||
+	    !unit_integer(dash ? dash : text, first, 65535, &last) || last - first >= MAX_RANGE)
+		return;
+	for (int64_t port = first; port <= last; port++)
+		append_port(in, (uint16_t)port,
+			    slash && strcasecmp(slash, "udp") == 0 ? "udp" : "tcp");
+}
+
+static void add_value(struct reader *in, const char *name, size_t len, const char *value,
+		      size_t value_len)
+{
+	char *key = arena_strndup(in->arena, name, len);
+	char *text;
+
+	if (value_len > 1 && (*value == '"' || *value == '\'') && value[value_len - 1] == *value)
+		value++, value_len -= 2;
+	text = arena_strndup(in->arena, value, value_len);
+	if (key && text)
+		variables_set(&in->values, key, text);
+}
+
+/* "NAME=value" of ARG or ENV */
+static void add_assignment(struct reader *in, const char *word, size_t len)
+{
+	const char *equals = memchr(word, '=', len);
+
+	if (equals)
+		add_value(in, word, (size_t)(equals - word), equals + 1,
+			  len - (size_t)(equals + 1 - word));
 }
 
 static void add_text(struct arena *arena, const char ***texts, size_t *count, const char *text,
@@ -349,6 +386,27 @@ static void each_word(struct reader *in, const char *s,
 	}
 }
 
+/* "NAME=value ...", or "NAME value" as it once was */
+static void read_env(struct reader *in, const char *s)
+{
+	size_t len = strcspn(s, blanks);
+	const char *value = s + len + strspn(s + len, blanks);
+
+	if (memchr(s, '=', len))
+		each_word(in, s, add_assignment);
+	else
+		add_value(in, s, len, value, strcspn(value, blanks));
+}
+
+static void read_expose(struct reader *in, const char *s)
+{
+	AUTO(struct buf, buf_done) text = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	if (interpolate(s, &in->values, &text, NULL, NULL, &e) == 0)
+		each_word(in, text.data, add_port);
+}
+
 static void read_flags(struct reader *in, const char *s, unsigned line)
 {
 	static const struct {
@@ -386,9 +444,12 @@ static void read_one(struct reader *in, const char *s, unsigned line)
 	if (is_word(s, len, "FROM")) {
 		read_from(in, rest);
 	} else if (is_word(s, len, "EXPOSE")) {
-		each_word(in, rest, add_port);
+		read_expose(in, rest);
+	} else if (is_word(s, len, "ENV")) {
+		read_env(in, rest);
 	} else if (is_word(s, len, "ARG")) {
 		each_word(in, rest, add_arg);
+		each_word(in, rest, add_assignment);
 	} else if (is_word(s, len, "HEALTHCHECK")) {
 		in->file->has_healthcheck = strncasecmp(rest, "NONE", 4) != 0;
 	} else if (is_word(s, len, "COPY") || is_word(s, len, "ADD") || is_word(s, len, "RUN")) {
@@ -409,7 +470,9 @@ static void read_one(struct reader *in, const char *s, unsigned line)
 
 bool dockerfile_read(struct arena *arena, const char *text, struct dockerfile *ret_file)
 {
-	struct reader in = { .arena = arena, .s = text, .escape = '\\', .file = ret_file };
+	struct reader in = {
+		.arena = arena, .s = text, .escape = '\\', .file = ret_file, .values.arena = arena
+	};
 	struct buf instruction = BUF_INIT;
 	unsigned line = 0;
 

@@ -569,14 +569,19 @@ TEST(a_dockerfile_tells_its_ports_and_arguments)
 	AUTO(struct arena *, arena_freep) arena = arena_new();
 	struct dockerfile file = read_dockerfile(arena, "ARG BASE=debian\nFROM $BASE AS a\n"
 							"EXPOSE 1\nFROM b\nARG FLAG\n"
-							"EXPOSE 80 53/udp $PORT 8000-8010\n"
+							"ARG PORT=22\nENV A=1 WEB=\"81\"\n"
+							"EXPOSE 80 53/udp $PORT ${WEB}-82/tcp\n"
+							"EXPOSE $UNKNOWN 9-8\n"
 							"HEALTHCHECK CMD true\n");
 
-	CHECK_EQ(file.port_count, 2);
+	CHECK_EQ(file.port_count, 5);
 	CHECK_EQ(file.ports[0].port, 80);
 	CHECK_STR(file.ports[0].protocol, "tcp");
 	CHECK_EQ(file.ports[1].port, 53);
 	CHECK_STR(file.ports[1].protocol, "udp");
+	CHECK_EQ(file.ports[2].port, 22);
+	CHECK_EQ(file.ports[3].port, 81);
+	CHECK_EQ(file.ports[4].port, 82);
 	CHECK(dockerfile_has_arg(&file, "FLAG"));
 	CHECK(dockerfile_has_arg(&file, "BASE"));
 	CHECK(!dockerfile_has_arg(&file, "flag"));
