@@ -128,6 +128,26 @@ int compose_parse(struct arena *arena, const char *folder, const char *path, con
 	return compose_parse_first(arena, folder, path, dir, ret_root, NULL, problems, e);
 }
 
+/* Compose takes an override by any of its names beside a file by any of its names. */
+static const char *find_override_in(struct arena *arena, const char *path)
+{
+	static const char *const names[] = { "../compose.override.yml", "../compose.override.yaml",
+					     "../docker-compose.override.yml",
+					     "../docker-compose.override.yaml" };
+	const char *slash = strrchr(path, '/');
+	bool is_usual = false;
+
+	for (size_t i = 0; slash && i < ARRAY_SIZE(file_names); i++)
+		is_usual = is_usual || strcmp(slash + 1, file_names[i]) == 0;
+	for (size_t i = 0; is_usual && i < ARRAY_SIZE(names); i++) {
+		const char *override = path_join(arena, path, names[i]);
+
+		if (override && path_exists(override))
+			return override;
+	}
+	return NULL;
+}
+
 /* "dir/docker-compose.override.yml" beside "dir/docker-compose.yml", where there is one. */
 static const char *find_override(struct arena *arena, const char *path)
 {
@@ -140,7 +160,7 @@ static const char *find_override(struct arena *arena, const char *path)
 		if (override && path_exists(override))
 			return override;
 	}
-	return NULL;
+	return find_override_in(arena, path);
 }
 
 static const char *parent_dir(struct arena *arena, const char *path)

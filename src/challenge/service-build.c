@@ -195,6 +195,7 @@ static const struct {
 	{ "labels", set_labels },
 	{ "network", set_network },
 	{ "no_cache", ignore },
+	{ "no_cache_filter", ignore },
 	{ "platforms", set_platforms },
 	{ "privileged", refuse_rights },
 	{ "provenance", ignore },

@@ -365,7 +365,8 @@ static void plan_container_name(struct service *s, const struct yaml_node *value
 static void plan_profiles(struct service *s, const struct yaml_node *value)
 {
 	const char *active = variables_get(&s->p->variables, "COMPOSE_PROFILES");
-	bool on = value->kind != YAML_LIST || value->count == 0;
+	bool on = value->kind != YAML_LIST || value->count == 0 ||
+		  (active && strcmp(active, "*") == 0);
 
 	for (size_t i = 0; active && value->kind == YAML_LIST && i < value->count; i++) {
 		const char *profile = service_text(s, value->items[i]);
@@ -497,11 +498,13 @@ static const struct key_row keys[] = {
 	{ "platform", plan_platform },
 	{ "ports", service_ports },
 	{ "post_start", unsupported },
+	{ "pre_start", unsupported },
 	{ "pre_stop", no_effect },
 	{ "privileged", service_privileged },
 	{ "profiles", read_elsewhere },
 	{ "provider", unsupported },
 	{ "pull_policy", plan_pull_policy },
+	{ "pull_refresh_after", only_compose },
 	{ "read_only", plan_read_only },
 	{ "restart", service_restart },
 	{ "runtime", service_runtime },

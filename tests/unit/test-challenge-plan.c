@@ -518,6 +518,8 @@ TEST(what_has_no_effect_is_a_warning)
 		"isolation: default",
 		"mac_address: 02:42:ac:11:00:02",
 		"pre_stop: []",
+		"pull_refresh_after: 1d",
+		"build: {dockerfile_inline: FROM x, no_cache_filter: [y]}",
 		"label_file: x",
 		"storage_opt: {size: 1G}",
 		"deploy: {mode: global}",
@@ -543,6 +545,16 @@ TEST(what_has_no_effect_is_a_warning)
 			fail_msg("%s", keys[i]);
 		}
 	}
+	folder_close(&f);
+}
+
+TEST(an_override_may_have_another_of_its_names_and_all_profiles_be_on)
+{
+	folder_open(&f);
+	folder_write(&f, "docker-compose.override.yaml", "services: {s: {hostname: h}}\n");
+	folder_write(&f, ".env", "COMPOSE_PROFILES=*\n");
+	plan_compose("services: {s: {image: i, profiles: [p]}}\n");
+	folder_check(f.json, "services/0/container/Hostname", "\"h\"");
 	folder_close(&f);
 }
 
@@ -1158,7 +1170,9 @@ RUN_TESTS(T(every_service_key_becomes_what_the_engine_calls_it), T(ports_are_rea
 	  T(what_a_service_does_not_ask_for_has_a_default),
 	  T(what_endangers_the_host_is_refused_by_name), T(an_opt_in_lets_it_through),
 	  T(a_fault_of_the_file_is_named), T(a_fault_of_the_whole_file_is_named),
-	  T(what_has_no_effect_is_a_warning), T(extensions_and_version_are_passed_over),
+	  T(what_has_no_effect_is_a_warning),
+	  T(an_override_may_have_another_of_its_names_and_all_profiles_be_on),
+	  T(extensions_and_version_are_passed_over),
 	  T(services_come_in_the_order_of_their_dependencies),
 	  T(a_link_does_not_weaken_a_dependency), T(a_service_off_by_its_profile_is_left_out),
 	  T(a_container_s_fixed_name_is_only_an_alias), T(no_two_instances_have_one_project_s_name),
