@@ -35,6 +35,8 @@ enum {
 #define RING_FILES   "4"
 #define RING_FILE_MB "64"
 #define KERNEL_KIB   "16384"
+#define HEADER_SIZE  "24" /* of a file: one that has no more is not worth a place */
+#define KEPT_FROM    "5"  /* of earlier starts, the fifth newest is the first to go */
 /* Of each packet: Ethernet's, IP's and TCP's headers with their usual options. */
 #define HEADERS_SIZE "68"
 #define WHOLE_SIZE   "0"
@@ -59,19 +61,35 @@ static int find_bridge(const struct compose *compose, const char *network, char 
 	return *ret_bridge ? 0 : err_memory(e);
 }
 
+/*
+ * tcpdump writes over what it finds. When the engine was restarted, or it was killed, what was
+ * captured before is put aside: of earlier starts the newest files are kept, as many as a ring has.
+ */
+static const char capture_script[] =
+	"dir=/capture number=$0 now=$(date +%s%N)\n"
+	"for file in $dir/$number.pcap[0-9]; do\n"
+	"  [ -f $file ] && [ $(stat -c %s $file) -gt " HEADER_SIZE " ] || continue\n"
+	"  mv $file $dir/$number-$now.pcap${file##*.pcap}\n"
+	"done\n"
+	"ls -t $dir/$number-*.pcap* 2>/dev/null | tail -n +" KEPT_FROM " | xargs -r rm -f\n"
+	"exec tcpdump -n -U --immediate-mode -Z root -w $dir/$number.pcap \"$@\"\n";
+
 static json_t *capture_body(enum capture_mode mode, const char *dir, const char *bridge,
 			    size_t number)
 {
-	AUTO(char *, freep) file = strf("/capture/%zu.pcap", number);
 	json_t *host = sidecar_limits(CAPTURE_MEMORY, CAPTURE_PIDS);
+	char name[24];
 
+	snprintf(name, sizeof(name), "%zu", number);
 	json_object_set_new(host, "NetworkMode", json_string("host"));
 	json_object_set_new(host, "CapAdd",
 			    json_pack("[s,s,s,s]", "NET_RAW", "SETUID", "SETGID", "DAC_OVERRIDE"));
 	json_object_set_new(host, "Mounts", json_pack("[o]", sidecar_mount(dir, "/capture")));
-	return json_pack("{s:o,s:[s,s,s,s,s,s,s,s,s,s,s,s]}", "HostConfig", host, "Cmd", "-i",
-			 bridge, "-s", mode == CAPTURE_HEADERS ? HEADERS_SIZE : WHOLE_SIZE, "-B",
-			 KERNEL_KIB, "-C", RING_FILE_MB, "-W", RING_FILES, "-w", file);
+	json_object_set_new(host, "RestartPolicy", json_pack("{s:s}", "Name", "on-failure"));
+	return json_pack("{s:o,s:[s,s,s,s],s:[s,s,s,s,s,s,s,s,s,s]}", "HostConfig", host,
+			 "Entrypoint", "sh", "-c", capture_script, name, "Cmd", "-i", bridge, "-s",
+			 mode == CAPTURE_HEADERS ? HEADERS_SIZE : WHOLE_SIZE, "-B", KERNEL_KIB,
+			 "-C", RING_FILE_MB, "-W", RING_FILES);
 }
 
 static int start_on(void *cookie, size_t i, struct err *e)

@@ -93,6 +93,24 @@ class Capture(NodeTest):
         self.assertNotIn(spec["answers"]["flag"].encode(), pcap)
         self.assertNotIn(b"Content-", pcap)
 
+    def test_what_was_captured_outlives_the_end_of_tcpdump(self):
+        row, _ = node.begin("watched")
+        instance_id, port = row["instance_id"], row["endpoints"][0]["port"]
+        fetch_soon("127.0.0.1", port)
+        wait_for(lambda: handshakes(capture(instance_id).body, 8080), 60, "the first connection")
+        before = handshakes(capture(instance_id).body, 8080)
+        sidecar = node.containers(instance_id)["ctfy-capture"]
+        os.kill(sidecar["State"]["Pid"], 9)
+        def again():
+            state = engine.inspect(sidecar["Id"])["State"]
+            return state["Running"] and state["Pid"] != sidecar["State"]["Pid"]
+        wait_for(again, 30, "a capture that runs again")
+        def goes_on():
+            fetch("127.0.0.1", port)
+            return len(handshakes(capture(instance_id).body, 8080)) > len(before)
+        wait_for(goes_on, 30, "another connection")
+        self.assertLessEqual(before, handshakes(capture(instance_id).body, 8080))
+
     def test_sidecars_are_containers_but_no_services(self):
         row, _ = node.begin("watched")
         containers = node.call("GET", f"/instances/{row['instance_id']}/containers").json
