@@ -54,7 +54,8 @@ void ports_free(struct ports *ports)
 	free(ports);
 }
 
-static bool can_bind(struct in_addr address, uint16_t port, int type)
+/* 1: it is free; 0: it isn't. */
+static int can_bind(struct in_addr address, uint16_t port, int type, struct err *e)
 {
 	AUTO(int, closep) fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
 	struct sockaddr_in in = { .sin_family = AF_INET,
@@ -62,8 +63,17 @@ static bool can_bind(struct in_addr address, uint16_t port, int type)
 				  .sin_addr = address };
 	int on = 1;
 
+	if (fd < 0)
+		return err_errno(e, ERR_UNAVAILABLE, "look whether port %u is free", port);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	return bind(fd, (const struct sockaddr *)&in, sizeof(in)) == 0;
+}
+
+static int is_free(struct in_addr address, uint16_t port, struct err *e)
+{
+	int r = can_bind(address, port, SOCK_STREAM, e);
+
+	return r > 0 ? can_bind(address, port, SOCK_DGRAM, e) : r;
 }
 
 int ports_take(struct ports *ports, uint16_t *ret_port, struct err *e)
@@ -76,9 +86,14 @@ int ports_take(struct ports *ports, uint16_t *ret_port, struct err *e)
 		uint32_t at = (ports->next + tries) % ports->count;
 		uint16_t port = (uint16_t)(ports->first + at);
 
-		if (ports->taken[at] || !can_bind(ports->bind, port, SOCK_STREAM) ||
-		    !can_bind(ports->bind, port, SOCK_DGRAM))
+		int found = ports->taken[at] ? 0 : is_free(ports->bind, port, e);
+
+		if (found == 0)
 			continue;
+		if (found < 0) { /* nor will there be a socket for the next one */
+			r = found;
+			break;
+		}
 		ports->taken[at] = true;
 		ports->in_use++;
 		ports->next = at + 1;

@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 TEST(subnets_are_taken_once_and_rest_before_they_return)
@@ -89,6 +90,7 @@ TEST(a_port_that_is_in_use_is_passed_over)
 	socklen_t size = sizeof(in);
 	struct ports *ports = NULL;
 	struct err e = ERR_INIT;
+	struct rlimit limit;
 	char range[32];
 	uint16_t port, busy;
 
@@ -100,6 +102,11 @@ TEST(a_port_that_is_in_use_is_passed_over)
 	CHECK_EQ(ports_new(range, "127.0.0.1", &ports, &e), 0);
 	CHECK_EQ(ports_take(ports, &port, &e), -ERR_UNAVAILABLE);
 	close(fd);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 0, limit.rlim_max });
+	CHECK_EQ(ports_take(ports, &port, &e), -ERR_UNAVAILABLE);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	CHECK_HAS(e.msg, "Too many open files");
 	CHECK_EQ(ports_take(ports, &port, &e), 0);
 	CHECK_EQ(port, busy);
 	CHECK_EQ(ports_take(ports, &port, &e), -ERR_UNAVAILABLE);
