@@ -32,6 +32,14 @@ static const struct engine_container *find_recorder(const struct engine_containe
 	return NULL;
 }
 
+static bool is_recorded(const struct engine_container_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (*label(&list->items[i], LABEL_RECORDED))
+			return true;
+	return false;
+}
+
 /* The container whose network an agent joins: the recorder, or one that players reach, or any. */
 static const struct engine_container *find_host(const struct engine_container_list *list)
 {
@@ -151,6 +159,8 @@ static int describe(struct node *node, const char *instance_id,
 
 	if (recorder)
 		r = describe_recorder(node, recorder, runtime, e);
+	else if (is_recorded(list)) /* nobody goes past it unseen */
+		r = err_set(e, ERR_UNAVAILABLE, "the recorder does not run");
 	if (r == 0 && host)
 		r = engine_container_inspect(node->engine, host->id, &inspected, e);
 	if (r < 0)

@@ -130,6 +130,11 @@ static const char *complaint(const struct engine_container *container, const jso
 
 	if (state->running && state->health && strcmp(state->health, "unhealthy") == 0)
 		return output && *output ? output : "unhealthy";
+	/* The engine calls both of these running. */
+	if (strcmp(state->status, "paused") == 0)
+		return "paused";
+	if (strcmp(state->status, "restarting") == 0)
+		return "it ended, and is to be started again";
 	if (state->running)
 		return NULL;
 	if (one_shot && strcmp(state->status, "exited") == 0 && state->exit_code == 0)
@@ -256,6 +261,10 @@ static bool ports_accept(const struct engine_container *container, const json_t 
 	const char *ports = label(container->labels, LABEL_PORTS);
 	const char *address = address_in(networks);
 
+	if (*ports && !*address) {
+		*ret_detail = strf("%sit is in no network", whose);
+		return false;
+	}
 	while (*ports) {
 		char *end;
 		unsigned long port = strtoul(ports, &end, 10);

@@ -299,6 +299,24 @@ class Place(NodeTest):
         self.assertIn("/here", traffic(begun["instance_id"]).json["flows"][0]["request"]["url"])
 
 
+class Lost(NodeTest):
+    def test_players_whose_way_is_the_recorder_have_none_without_it(self):
+        begun, _ = node.begin("recorded")
+        path = f"/instances/{begun['instance_id']}"
+        wait_for(lambda: node.health(begun["instance_id"])["is_healthy"], 30, "healthy")
+        recorder = node.containers(begun["instance_id"])["ctfy-recorder"]["Id"]
+        engine.call("POST", f"/containers/{recorder}/kill")
+        for _ in ("exited", "removed"):
+            health = node.health(begun["instance_id"])
+            self.assertIs(health["is_healthy"], False)
+            self.assertIn("recorder", health["services"][0]["detail"])
+            reply = self.assertError(node.call("GET", path + "/agent-runtime"), 503)
+            self.assertIn("does not run", reply.detail)
+            engine.call("DELETE", f"/containers/{recorder}?force=1")
+        self.assertStatus(node.stop(begun["instance_id"]), 204)
+        self.assertGone(node, begun["instance_id"])
+
+
 class Inside(NodeTest):
     """What a service tries that wants to read the recording, or to end it. It is root in there."""
 

@@ -110,6 +110,22 @@ class Health(NodeTest):
         engine.call("DELETE", f"/containers/{back}?force=1")
         self.assertIs(node.health(row["instance_id"])["is_healthy"], False)
 
+    def test_what_the_engine_calls_running_may_not_be(self):
+        row, _ = node.begin("leaves")
+        containers = node.containers(row["instance_id"])
+        def look(service, state):
+            found = node.health(row["instance_id"])
+            return {s["service"]: s["state"] for s in found["services"]}[service] == state and found
+        wait_for(lambda: look("goes", "exited"), 15, "its end")
+        goes, stays = (f"/containers/{containers[name]['Id']}" for name in ("goes", "stays"))
+        engine.call("POST", goes + "/update", {"RestartPolicy": {"Name": "always"}})
+        engine.call("POST", goes + "/start")
+        found = wait_for(lambda: look("goes", "restarting"), 15, "a restart")
+        self.assertIs(found["is_healthy"], False)
+        engine.call("POST", stays + "/pause")
+        paused = next(s for s in look("stays", "paused")["services"] if s["service"] == "stays")
+        self.assertEqual(paused["detail"], "paused")
+
     def test_what_has_been_stopped_is_not_healthy(self):
         row, _ = node.begin("plain")
         self.assertStatus(node.stop(row["instance_id"]), 204)
