@@ -133,7 +133,8 @@ class Killed(NodeTest):
 
     def test_what_was_written_down_before_the_end_stays_whole(self):
         containers = self.node.containers(self.id)
-        self.proxy.hold(rf"DELETE /[^/]*/containers/{containers['web']['Id']}")
+        last = min(containers.values(), key=lambda container: container["Created"]) # the newest go first
+        self.proxy.hold(rf"DELETE /[^/]*/containers/{last['Id']}")
         self.kill_while_held(lambda: self.node.stop(self.id), lambda: len(self.node.made(self.id)["container"]) == 1)
         self.node.start()
         wait_for(lambda: self.node.state_of(self.id) == "stopped", 60, lambda: self.node.status(self.id))

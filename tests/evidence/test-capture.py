@@ -85,6 +85,7 @@ class Capture(NodeTest):
         row, spec = node.begin("headers")
         port = row["endpoints"][0]["port"]
         self.assertEqual(fetch_soon("127.0.0.1", port), spec["answers"]["flag"])
+        wait_for(lambda: handshakes(capture(row["instance_id"]).body, 8080), 60, "the first connection")
         before = len(handshakes(capture(row["instance_id"]).body, 8080))
         fetch("127.0.0.1", port)
         wait_for(lambda: len(handshakes(capture(row["instance_id"]).body, 8080)) == before + 1, 20, "the connection")
