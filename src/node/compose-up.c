@@ -49,6 +49,24 @@ static int check_cancelled(const struct compose *compose, struct err *e)
 	return is_cancelled(compose) ? err_set(e, ERR_ABORTED, "the start was called off") : 0;
 }
 
+/*
+ * A call that a killed node had sent may take effect after its successor has cleaned up: whether
+ * that is what has the name, and is gone now.
+ */
+static bool remove_late_network(const struct compose *compose, const char *name)
+{
+	AUTO(json_t *, json_decrefp) inspected = NULL;
+	const char *node = "", *instance = "";
+
+	if (engine_network_inspect(compose->node->engine, name, &inspected, NULL) < 0)
+		return false;
+	json_unpack(inspected, "{s:{s:s,s:s}}", "Labels", LABEL_NODE, &node, LABEL_INSTANCE,
+		    &instance);
+	return strcmp(node, compose->node->id) == 0 &&
+	       strcmp(instance, compose->instance_id) == 0 &&
+	       engine_network_remove(compose->node->engine, name, NULL) == 0;
+}
+
 enum { SUBNETS_TRIED = 8 };
 
 static int make_network(void *cookie, size_t i, struct err *e)
@@ -84,6 +102,8 @@ static int make_network(void *cookie, size_t i, struct err *e)
 		r = engine_network_create(compose->node->engine, &options, &id, e);
 		if (r != -ERR_CONFLICT || tries == SUBNETS_TRIED)
 			return r;
+		if (remove_late_network(compose, name))
+			continue;
 		/* Something else on this host has it: it stays reserved, so that nobody tries it
 		 * again. */
 		r = subnets_take(compose->node->subnets, network->prefix, held->subnet, e);

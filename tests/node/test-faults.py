@@ -69,6 +69,18 @@ class FailingStart(NodeTest):
                     proxy.refusals.clear()
         node.begin("disks")
 
+    def test_a_network_that_a_killed_node_had_asked_for_comes_late(self):
+        row, _ = node.begin("plain")
+        spec = node.spec("plain")
+        labels = {**next(iter(node.made(row["instance_id"])["network"].values())),
+                  harness.LABEL_INSTANCE: spec["instance_id"]}
+        engine.json("POST", "/networks/create", {"Name": f"ctfy-{spec['instance_id']}_default", "Labels": labels,
+                                                 "CheckDuplicate": True})
+        self.assertStatus(node.post(spec), 201)
+        self.assertEqual(len(node.made(spec["instance_id"])["network"]), 1)
+        self.assertStatus(node.stop(spec["instance_id"]), 204)
+        self.assertGone(node, spec["instance_id"])
+
     def test_asynchronously_the_status_tells(self):
         spec = node.spec("no-entrypoint")
         self.assertStatus(node.post(spec, respond_async=True), 202)
