@@ -277,8 +277,12 @@ static int unlock(struct platform *platform, struct http_req *req, const struct 
 	int64_t cost = entry->challenge->hints[hint].cost;
 	AUTO(const struct board *, board_dropp) board = NULL;
 	const struct board_line *line;
+	struct progress progress;
 	int r;
 
+	r = progress_read(platform->db, http_arena(req), entry->team.id, &progress, e);
+	if (r < 0 || progress_has_hint(&progress, entry->challenge, hint))
+		return r;
 	r = scoreboards_take(platform->boards, &entry->competition, true, &board, e);
 	if (r < 0)
 		return r;

@@ -258,6 +258,19 @@ TEST(a_hint_is_told_to_those_who_pay_and_can)
 	CHECK(!strstr(call(&w, w.bob, "GET", "/challenges/quiz", NULL, NULL)->body.data, "tower"));
 }
 
+TEST(a_hint_that_was_paid_for_is_told_again_however_few_points_are_left)
+{
+	AUTO(struct world, end_platform) w;
+
+	begin_world(&w);
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	EXPECT(call(&w, w.alice, "POST", "/challenges/quiz/hints/0", NULL, NULL), 200);
+	apply(&w, "id: ctf\nchallenges: [{id: quiz, value: 30}]\n");
+	CHECK_EQ(score_of(&w, "Red"), 10);
+	EXPECT(call(&w, w.alice, "POST", "/challenges/quiz/hints/0", NULL, NULL), 200);
+	CHECK_EQ(score_of(&w, "Red"), 10);
+}
+
 TEST(attempts_end_and_come_at_a_rate)
 {
 	AUTO(struct world, end_platform) w;
@@ -593,6 +606,7 @@ int main(void)
 		T(what_has_to_be_solved_before_is_named),
 		T(a_competition_has_its_own_values),
 		T(a_hint_is_told_to_those_who_pay_and_can),
+		T(a_hint_that_was_paid_for_is_told_again_however_few_points_are_left),
 		T(attempts_end_and_come_at_a_rate),
 		T(answers_come_in_pages_the_newest_first),
 		T(after_the_end_practice_counts_for_nothing),
