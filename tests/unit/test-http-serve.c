@@ -283,6 +283,7 @@ static const struct http_route slow_routes[] = {
 	{ "POST", "/echo", serve_echo, 0, 0 },
 	{ "POST", "/rows", serve_row, 0, 0 },
 	{ "GET", "/blocked", serve_blocked, 0, 0 },
+	{ "GET", "/listener-blocked", serve_blocked, HTTP_QUICK, 0 },
 	{ "GET", "/failures/{how}", serve_failure, 0, 0 },
 	{ "GET", "/headers", serve_headers, 0, 0 },
 	{ "GET", "/lines", serve_lines, 0, 0 },
@@ -744,6 +745,53 @@ TEST(blocked_handlers_never_delay_a_quick_route)
 		raw_read(fds[i], &b, "went on");
 		CHECK_HAS(b.data, "went on");
 		close(fds[i]);
+	}
+	world_end(&w);
+}
+
+#define QUICK "GET /quick HTTP/1.1\r\n" HOST TOKEN "\r\n"
+
+static void read_quick(int fd)
+{
+	AUTO(struct buf, buf_done) b = BUF_INIT;
+
+	raw_read(fd, &b, "quick");
+	CHECK_HAS(b.data, "quick");
+}
+
+static void ask_quick(int fd)
+{
+	raw_put(fd, QUICK);
+	read_quick(fd);
+}
+
+TEST(a_crowd_of_any_number_is_answered)
+{
+	enum { MOST = 257 };
+	static int fds[MOST];
+	struct world w;
+	int blocked;
+
+	world_start_with(&w, &(struct http_server_options){ .listen = "127.0.0.1:0",
+							    .tables = tables,
+							    .authorize = authorize,
+							    .listeners = 1 });
+	for (int count = 126; count <= MOST; count += count == 130 ? 124 : 1) {
+		blocked = raw_open(&w);
+		for (int i = 0; i < count; i++)
+			fds[i] = raw_open(&w);
+		ask_quick(fds[count - 1]); /* the last: all have come in */
+		gate_set(false);
+		raw_put(blocked, "GET /listener-blocked HTTP/1.1\r\n" HOST TOKEN "\r\n");
+		gate_await(1);
+		for (int i = 0; i < count; i++)
+			raw_put(fds[i], QUICK);
+		gate_set(true);
+		for (int i = 0; i < count; i++) {
+			read_quick(fds[i]);
+			close(fds[i]);
+		}
+		close(blocked);
 	}
 	world_end(&w);
 }
@@ -1331,8 +1379,8 @@ RUN_TESTS(T(a_path_finds_its_most_literal_route),
 	  T(a_json_body_fills_a_struct_or_tells_what_is_wrong),
 	  T(a_query_is_decoded_and_its_numbers_checked), T(an_error_becomes_a_status_and_a_detail),
 	  T(a_request_carries_its_id_through), T(a_handler_sees_headers_peer_and_user),
-	  T(blocked_handlers_never_delay_a_quick_route), T(a_body_is_sent_while_it_is_made),
-	  T(a_body_that_fails_half_way_has_no_proper_end),
+	  T(blocked_handlers_never_delay_a_quick_route), T(a_crowd_of_any_number_is_answered),
+	  T(a_body_is_sent_while_it_is_made), T(a_body_that_fails_half_way_has_no_proper_end),
 	  T(a_writer_whose_client_went_away_is_told), T(a_file_is_sent_whole_or_in_part),
 	  T(a_file_the_client_has_is_not_sent_again),
 	  T(malformed_requests_are_refused_and_the_server_goes_on),
