@@ -12,8 +12,8 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <strings.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -202,10 +202,17 @@ static int authorize(struct http_req *req, struct err *e)
 	return options->authorize(options->ctx, req, route, e);
 }
 
+/* The most that its body may be, when its route is known. */
+static size_t max_body(const struct http_req *req)
+{
+	const struct http_route *route = req->match.route;
+
+	return route && route->flags & HTTP_LARGE ? HTTP_LARGE_MAX : req->server->options.max_body;
+}
+
 static int refuse_body(const struct http_req *req, struct err *e)
 {
-	return err_set(e, ERR_TOO_LARGE, "the body is larger than %zu bytes",
-		       req->server->options.max_body);
+	return err_set(e, ERR_TOO_LARGE, "the body is larger than %zu bytes", max_body(req));
 }
 
 /* All that can be said of a request before its body is read. */
@@ -225,7 +232,7 @@ static int admit(struct http_req *req, uint64_t body_len, struct err *e)
 		return err_set(e, lost.code, "%s", lost.msg);
 	if (!request_query_valid(req))
 		return err_set(e, ERR_INVALID, "the query has a malformed escape");
-	if (body_len != UINT64_MAX && body_len > req->server->options.max_body)
+	if (body_len != UINT64_MAX && body_len > max_body(req))
 		return refuse_body(req, e);
 	return 0;
 }
@@ -249,12 +256,12 @@ static enum MHD_Result begin(struct http_req *req, struct MHD_Connection *connec
 	bool clear = true;
 	int r = 0;
 
-	req->body.limit = req->server->options.max_body;
 	if (has_body)
 		r = check_framing(req, &e);
 	clear = r == 0;
 	if (r == 0)
 		r = admit(req, body_len, &e);
+	req->body.limit = max_body(req);
 	if (has_body)
 		visit_await(visit_of(connection));
 	if (r == 0) {
