@@ -265,13 +265,18 @@ int api_do(struct api *api, const struct api_call *call, struct err *e)
 	char prefer[64];
 	const char *headers[] = { NULL, NULL };
 	const char *text = body ? body : call->text;
+	const struct buf *parcel = call->parcel;
 	struct http_call request = {
 		.method = call->method,
 		.path = path,
 		.headers = headers,
-		.content_type = body ? NULL : "text/plain",
-		.body = text,
-		.body_len = text ? strlen(text) : 0,
+		.content_type = body     ? NULL
+				: parcel ? "application/gzip"
+					 : "text/plain",
+		.body = parcel ? parcel->data : text,
+		.body_len = parcel ? parcel->len
+			    : text ? strlen(text)
+				   : 0,
 		.timeout_ms = 1000 * (CALL_TIMEOUT_S + call->wait_s),
 	};
 	int r;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 struct api;
+struct buf;
 struct cli_common;
 struct err;
 
@@ -24,12 +25,13 @@ bool api_has_token(const struct api *api);
 /* What one call wants besides method, path and body. */
 struct api_call {
 	const char *method;
-	const char *path;   /* below /api/v1, with its query */
-	const json_t *body; /* NULL: none */
-	const char *text;   /* a body that is no JSON; NULL: none */
-	int wait_s;         /* how long the platform may wait for the end of it */
-	int *ret_status;    /* NULL: not asked */
-	json_t **ret_json;  /* the caller's; NULL: not asked; JSON null for no body */
+	const char *path;         /* below /api/v1, with its query */
+	const json_t *body;       /* NULL: none */
+	const char *text;         /* a body that is no JSON; NULL: none */
+	const struct buf *parcel; /* a body of bytes, a tar by gzip; NULL: none */
+	int wait_s;               /* how long the platform may wait for the end of it */
+	int *ret_status;          /* NULL: not asked */
+	json_t **ret_json;        /* the caller's; NULL: not asked; JSON null for no body */
 };
 
 /*

@@ -74,6 +74,9 @@ struct cli_command {
 	int (*main)(int argc, char **argv); /* instead of all that: it parses for itself */
 };
 
+/* Parses, runs and reports what came of it: the exit status. */
+int cli_main(const struct cli_command *command, int argc, char **argv);
+
 /* A row of a command's own options, given its struct. */
 #define CLI_ROWS_END         \
 	{                    \

@@ -1,4 +1,4 @@
-/* ctfy challenge: what an author does with a folder, without a platform. */
+/* ctfy challenge: what an author does with a folder. */
 #include "cli/cmd-challenge.h"
 
 #include "base/err.h"
@@ -10,6 +10,7 @@
 #include "challenge/plan.h"
 #include "challenge/policy.h"
 #include "challenge/problem.h"
+#include "cli/challenge-sync.h"
 #include "cli/challenge-test.h"
 #include "cli/cli.h"
 #include "cli/problem-print.h"
@@ -197,6 +198,10 @@ static const struct command {
 	  .arguments = "PATH...",
 	  .summary = "Start challenges on a node, solve and stop them. Its options: test --help",
 	  .main = challenge_test_main },
+	{ .name = "sync",
+	  .arguments = "PATH...",
+	  .summary = "Bring challenges to the platform and its nodes. Its options: sync --help",
+	  .main = challenge_sync_main },
 	{ .name = "import",
 	  .arguments = "PATH",
 	  .summary = "Print a challenge.yml for a challenge of another dialect.",

@@ -35,7 +35,7 @@ RAW("restore", "--state DIR FILE", "Put a backup in its place.", platform_restor
 RAW("node", "[OPTION]...", "Run a node for a platform.", node_main);
 RAW("doctor", "[OPTION]...", "Say what this host can hold, and what limits it.", node_doctor_main);
 RAW("clean", "[--all | NODE...]", "Remove what nodes left on this engine.", node_clean_main);
-RAW("challenge", "lint|plan|test PATH...", "Check challenge folders; show what they would start; try them.", cmd_challenge);
+RAW("challenge", "lint|plan|test|sync PATH...", "Check challenge folders; show what they would start; try them; upload them.", cmd_challenge);
 RAW("version", "", "Print the version.", print_version);
 /* clang-format on */
 
@@ -161,7 +161,7 @@ static int run(const struct cli_command *command, struct cli *cli, struct err *e
 	return status_of(r);
 }
 
-static int run_command(const struct cli_command *command, int argc, char **argv)
+int cli_main(const struct cli_command *command, int argc, char **argv)
 {
 	size_t size = command->options ? command->options_size : sizeof(struct cli_common);
 	AUTO(struct option_row *, freep) rows = all_rows(command);
@@ -199,7 +199,7 @@ static int dispatch(int argc, char **argv)
 		fprintf(stderr, "ctfy: there is no command '%s': see ctfy help\n", argv[0]);
 		return CLI_USAGE;
 	}
-	return command->main ? command->main(argc, argv) : run_command(command, argc, argv);
+	return command->main ? command->main(argc, argv) : cli_main(command, argc, argv);
 }
 
 static bool asks_for_help(const char *word)

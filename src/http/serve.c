@@ -483,6 +483,7 @@ static int server_new(const struct http_server_options *options, struct http_ser
  * so many got no answer. So it gets one less than it asks for. This has the C library's name, and
  * stands before it.
  */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): theirs are reserved */
 __attribute__((visibility("default"))) int epoll_wait(int fd, struct epoll_event *events, int max,
 						      int timeout)
 {

@@ -3,6 +3,8 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "challenge/challenge.h"
+#include "challenge/folder.h"
+#include "challenge/parcel.h"
 #include "challenge/problem.h"
 #include "node/folder-stamp.h"
 #include "wire/node.h"
@@ -240,6 +242,31 @@ int catalogue_rescan(struct catalogue *catalogue, struct ctfy_rescan *ret_rescan
 
 	pthread_mutex_lock(&catalogue->scan_lock);
 	r = rescan_locked(catalogue, ret_rescan, e);
+	pthread_mutex_unlock(&catalogue->scan_lock);
+	return r;
+}
+
+static int put_locked(struct catalogue *catalogue, const char *challenge_id, const void *parcel,
+		      size_t len, struct err *e)
+{
+	AUTO(struct challenge_ref *, challenge_unrefp) known = NULL;
+	const char *at = NULL;
+
+	if (catalogue_get(catalogue, challenge_id, &known, NULL) == 0 &&
+	    path_is_dir(challenge_of(known)->dir))
+		at = challenge_of(known)->dir;
+	return parcel_put(catalogue->dir, challenge_id, at, parcel, len, e);
+}
+
+int catalogue_put(struct catalogue *catalogue, const char *challenge_id, const void *parcel,
+		  size_t len, struct ctfy_rescan *ret_rescan, struct err *e)
+{
+	int r;
+
+	pthread_mutex_lock(&catalogue->scan_lock);
+	r = put_locked(catalogue, challenge_id, parcel, len, e);
+	if (r == 0)
+		r = rescan_locked(catalogue, ret_rescan, e);
 	pthread_mutex_unlock(&catalogue->scan_lock);
 	return r;
 }

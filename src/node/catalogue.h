@@ -25,6 +25,10 @@ void catalogue_free(struct catalogue *catalogue);
 /* Scans again. What doesn't load is in ret_rescan->errors, and isn't known any more. */
 int catalogue_rescan(struct catalogue *catalogue, struct ctfy_rescan *ret_rescan, struct err *e);
 
+/* Puts a challenge's folder into its place, which see parcel_put(); then scans again. */
+int catalogue_put(struct catalogue *catalogue, const char *challenge_id, const void *parcel,
+		  size_t len, struct ctfy_rescan *ret_rescan, struct err *e);
+
 /* Fails with NOT_FOUND. End the use with challenge_unref(). */
 int catalogue_get(struct catalogue *catalogue, const char *challenge_id,
 		  struct challenge_ref **ret_ref, struct err *e);

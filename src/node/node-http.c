@@ -3,13 +3,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/secret.h"
-#include "node/catalogue.h"
 #include "node/instance.h"
-#include "node/lint.h"
 #include "node/metrics.h"
 #include "node/node.h"
 #include "node/roster.h"
-#include "node/warm.h"
 #include "wire/node.h"
 
 int node_authorize(void *ctx, struct http_req *req, const struct http_route *route, struct err *e)
@@ -63,24 +60,6 @@ static int serve_stop_all(void *ctx, struct http_req *req, struct http_res *res,
 	return r;
 }
 
-static int serve_rescan(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
-{
-	struct node *node = ctx;
-	struct ctfy_rescan rescan = { 0 };
-	int r;
-
-	(void)req;
-	r = catalogue_rescan(node->catalogue, &rescan, e);
-	if (r == 0)
-		warm_review(node->warm);
-	if (r == 0)
-		r = node_lint_unstartable(node, &rescan, e);
-	if (r == 0)
-		r = http_send(res, 200, rescan_fields, &rescan);
-	fields_done(rescan_fields, &rescan);
-	return r;
-}
-
 static int serve_metrics(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct buf text = BUF_INIT;
@@ -103,6 +82,5 @@ const struct http_route node_routes[] = {
 	  .flags = HTTP_QUICK },
 	{ .method = "GET", .path = "/metrics", .serve = serve_metrics },
 	{ .method = "POST", .path = "/api/v1/admin/stop-all", .serve = serve_stop_all },
-	{ .method = "POST", .path = "/api/v1/admin/rescan-challenges", .serve = serve_rescan },
 	{ .method = NULL },
 };

@@ -2,6 +2,8 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "challenge/folder.h"
+#include "challenge/parcel.h"
 #include "challenge/problem.h"
 
 #include <pthread.h>
@@ -226,24 +228,51 @@ static struct counted_shelf *exchange(struct challenges *challenges, struct coun
 	return old;
 }
 
-int challenges_rescan(struct challenges *challenges, json_t **ret_report, struct err *e)
+static int rescan_locked(struct challenges *challenges, json_t **ret_report, struct err *e)
 {
 	AUTO(struct counted_shelf *, counted_dropp) old = NULL;
 	struct counted_shelf *fresh;
+	int r = scan(challenges->dir, &fresh, e);
+
+	if (r < 0)
+		return err_wrap(e, "challenges in '%s'", challenges->dir);
+	old = exchange(challenges, fresh);
+	*ret_report =
+		json_pack("{s:I, s:o, s:o, s:O}", "total", (json_int_t)fresh->shelf.count, "added",
+			  ids_only_on(&fresh->shelf, &old->shelf), "removed",
+			  ids_only_on(&old->shelf, &fresh->shelf), "errors", fresh->shelf.errors);
+	return *ret_report ? 0 : err_memory(e);
+}
+
+int challenges_rescan(struct challenges *challenges, json_t **ret_report, struct err *e)
+{
 	int r;
 
 	pthread_mutex_lock(&challenges->scan);
-	r = scan(challenges->dir, &fresh, e);
-	if (r == 0) {
-		old = exchange(challenges, fresh);
-		*ret_report =
-			json_pack("{s:I, s:o, s:o, s:O}", "total", (json_int_t)fresh->shelf.count,
-				  "added", ids_only_on(&fresh->shelf, &old->shelf), "removed",
-				  ids_only_on(&old->shelf, &fresh->shelf), "errors",
-				  fresh->shelf.errors);
-		if (!*ret_report)
-			r = err_memory(e);
-	}
+	r = rescan_locked(challenges, ret_report, e);
 	pthread_mutex_unlock(&challenges->scan);
-	return r < 0 ? err_wrap(e, "challenges in '%s'", challenges->dir) : 0;
+	return r;
+}
+
+static int put_locked(struct challenges *challenges, const char *id, const void *parcel, size_t len,
+		      struct err *e)
+{
+	AUTO(const struct shelf *, shelf_dropp) shelf = challenges_take(challenges);
+	const struct challenge *known = shelf_find(shelf, id);
+
+	return parcel_put(challenges->dir, id, known && path_is_dir(known->dir) ? known->dir : NULL,
+			  parcel, len, e);
+}
+
+int challenges_put(struct challenges *challenges, const char *id, const void *parcel, size_t len,
+		   json_t **ret_report, struct err *e)
+{
+	int r;
+
+	pthread_mutex_lock(&challenges->scan);
+	r = put_locked(challenges, id, parcel, len, e);
+	if (r == 0)
+		r = rescan_locked(challenges, ret_report, e);
+	pthread_mutex_unlock(&challenges->scan);
+	return r;
 }

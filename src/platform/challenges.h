@@ -42,4 +42,8 @@ const struct challenge *shelf_find(const struct shelf *shelf, const char *id);
  */
 int challenges_rescan(struct challenges *challenges, json_t **ret_report, struct err *e);
 
+/* Puts a challenge's folder into its place, which see parcel_put(); then scans again. */
+int challenges_put(struct challenges *challenges, const char *id, const void *parcel, size_t len,
+		   json_t **ret_report, struct err *e);
+
 #endif

@@ -2,9 +2,12 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/id.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/work.h"
+#include "http/call.h"
 #include "platform/door.h"
 #include "platform/join-secret.h"
 #include "platform/programme.h"
@@ -298,7 +301,7 @@ static int find_scope(struct platform *platform, struct http_req *req, struct sc
 	return 0;
 }
 
-enum { NODES_AT_ONCE = 64, IMAGES_TIMEOUT_S = 10 };
+enum { NODES_AT_ONCE = 64, IMAGES_TIMEOUT_S = 10, PUT_TIMEOUT_MS = 120000 };
 
 /* A call to every node at once, and what each said. */
 struct each_node {
@@ -306,6 +309,14 @@ struct each_node {
 	json_t **reports;       /* one per node */
 	const char *const *ids; /* of challenges; NULL: all */
 	size_t id_count;
+	const struct parcel *parcel; /* on its way to them; NULL: none is */
+};
+
+/* A challenge's folder, and where nodes take it. */
+struct parcel {
+	const char *path;
+	const void *bytes;
+	size_t len;
 };
 
 static json_t *failed_report(const struct node *node, struct ctfy_error *error)
@@ -422,11 +433,42 @@ static int images_of_node(void *cookie, size_t i, struct err *e)
 	return r;
 }
 
-static int ask_each_node(struct platform *platform, struct http_req *req, const struct scope *scope,
-			 int (*ask)(void *cookie, size_t i, struct err *e), json_t **ret_reports,
-			 struct err *e)
+static int put_on_node(void *cookie, size_t i, struct err *e)
 {
-	struct each_node each = { .ids = scope->ids, .id_count = scope->count };
+	struct each_node *each = cookie;
+	struct node *node = each->all.nodes[i];
+	AUTO(struct http_reply, http_reply_done) reply = HTTP_REPLY_INIT;
+	AUTO(json_t *, json_decrefp) rescan = NULL;
+	const struct http_call call = { .method = "PUT",
+					.path = each->parcel->path,
+					.content_type = "application/gzip",
+					.body = each->parcel->bytes,
+					.body_len = each->parcel->len,
+					.timeout_ms = PUT_TIMEOUT_MS };
+	struct err failed = ERR_INIT, why = ERR_INIT;
+
+	if (http_call(nodes_wire(node), &call, &reply, &failed) < 0)
+		return report_answer(each, i, "detail", json_string(failed.msg), e);
+	if (reply.status >= 300)
+		nodes_refused(&reply, &why);
+	else if (json_parse(reply.body.data, reply.body.len, &rescan, &why) == 0)
+		return report_answer(each, i, "rescan", TAKE(rescan), e);
+	return report_answer(each, i, "detail", json_string(why.msg), e);
+}
+
+/* What every node is asked. */
+struct call_to_all {
+	const struct scope *scope;
+	const struct parcel *parcel;
+	int (*ask)(void *cookie, size_t i, struct err *e);
+};
+
+static int ask_each_node(struct platform *platform, struct http_req *req,
+			 const struct call_to_all *question, json_t **ret_reports, struct err *e)
+{
+	struct each_node each = { .ids = question->scope->ids,
+				  .id_count = question->scope->count,
+				  .parcel = question->parcel };
 	AUTO(json_t *, json_decrefp) list = json_array();
 	int r;
 
@@ -434,7 +476,7 @@ static int ask_each_node(struct platform *platform, struct http_req *req, const 
 	if (r < 0)
 		return r;
 	each.reports = arena_array(http_arena(req), each.all.count + 1, sizeof(json_t *));
-	r = each.reports ? work_each_always(each.all.count, NODES_AT_ONCE, ask, &each, e)
+	r = each.reports ? work_each_always(each.all.count, NODES_AT_ONCE, question->ask, &each, e)
 			 : err_memory(e);
 	for (size_t i = 0; each.reports && i < each.all.count; i++)
 		json_array_append_new(list, each.reports[i]);
@@ -445,18 +487,15 @@ static int ask_each_node(struct platform *platform, struct http_req *req, const 
 	return 0;
 }
 
-static int serve_rescan(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+/* What the platform found, and each node; takes the platform's. */
+static int send_reports(struct platform *platform, struct http_req *req, struct http_res *res,
+			const struct call_to_all *question, json_t *report, struct err *e)
 {
-	const struct scope everything = { .ids = NULL };
-	struct platform *platform = ctx;
-	json_t *report, *nodes;
+	json_t *nodes = NULL;
 	int r;
 
-	r = challenges_rescan(platform->challenges, &report, e);
-	if (r < 0)
-		return r;
 	scoreboards_touch(platform->boards);
-	r = ask_each_node(platform, req, &everything, rescan_node, &nodes, e);
+	r = ask_each_node(platform, req, question, &nodes, e);
 	if (r < 0) {
 		json_decref(report);
 		return r;
@@ -465,16 +504,50 @@ static int serve_rescan(void *ctx, struct http_req *req, struct http_res *res, s
 			      json_pack("{s:o, s:o}", "platform", report, "nodes", nodes));
 }
 
+static const struct scope everything = { .ids = NULL };
+
+static int serve_rescan(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	const struct call_to_all question = { .scope = &everything, .ask = rescan_node };
+	struct platform *platform = ctx;
+	json_t *report;
+	int r = challenges_rescan(platform->challenges, &report, e);
+
+	return r < 0 ? r : send_reports(platform, req, res, &question, report, e);
+}
+
+static int serve_put(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	const char *id = http_param(req, "id");
+	struct platform *platform = ctx;
+	struct parcel parcel;
+	const struct call_to_all question = { .scope = &everything,
+					      .parcel = &parcel,
+					      .ask = put_on_node };
+	json_t *report;
+	int r;
+
+	if (!id_valid(id))
+		return err_set(e, ERR_VALIDATION, "'%s' is no id of a challenge", id);
+	parcel.bytes = http_body(req, &parcel.len);
+	parcel.path = arena_printf(http_arena(req), "/api/v1/admin/challenges/%s", id);
+	if (!parcel.path)
+		return err_memory(e);
+	r = challenges_put(platform->challenges, id, parcel.bytes, parcel.len, &report, e);
+	return r < 0 ? r : send_reports(platform, req, res, &question, report, e);
+}
+
 static int serve_on_each(struct platform *platform, struct http_req *req, struct http_res *res,
 			 int (*ask)(void *cookie, size_t i, struct err *e), int status,
 			 struct err *e)
 {
 	struct scope scope;
+	const struct call_to_all question = { .scope = &scope, .ask = ask };
 	json_t *nodes = NULL;
 	int r = find_scope(platform, req, &scope, e);
 
 	if (r == 0)
-		r = ask_each_node(platform, req, &scope, ask, &nodes, e);
+		r = ask_each_node(platform, req, &question, &nodes, e);
 	return r < 0 ? r : http_send_json(res, status, json_pack("{s:o}", "nodes", nodes));
 }
 
@@ -507,6 +580,7 @@ const struct http_route platform_node_routes[] = {
 	{ "POST", "/api/v1/admin/join-secrets", serve_make_secret, 0, ACCESS_ADMIN },
 	{ "DELETE", "/api/v1/admin/join-secrets/{secret}", serve_remove_secret, 0, ACCESS_ADMIN },
 	{ "POST", "/api/v1/admin/challenges/rescan", serve_rescan, 0, ACCESS_ORGANISER },
+	{ "PUT", "/api/v1/admin/challenges/{id}", serve_put, HTTP_LARGE, ACCESS_ADMIN },
 	{ "POST", "/api/v1/admin/challenges/build", serve_build, 0, ACCESS_ORGANISER },
 	{ "POST", "/api/v1/admin/challenges/pull", serve_pull, 0, ACCESS_ORGANISER },
 	{ "GET", "/api/v1/admin/challenges/images", serve_images, 0, ACCESS_ORGANISER },

@@ -232,6 +232,7 @@ const struct openapi_route openapi_routes[] = {
 	{ "GET", "/admin/challenges/{id}/lint", "What is wrong with one.", "node:s", NULL, "200:NodeLint" },
 	{ "POST", "/admin/challenges/{id}/trial", "Have a node try a challenge with its own solver.", "node:s", NULL, "202:NodeTrial" },
 	{ "GET", "/admin/challenges/{id}/trial", "How that goes, or how it went the last time.", "node:s", NULL, "200:NodeTrial" },
+	{ "PUT", "/admin/challenges/{id}", "Put a challenge's folder, a tar by gzip, into its place, here and on every node.", NULL, "application/gzip", "200:application/json" },
 	{ "POST", "/admin/challenges/rescan", "Read the challenge folders again, here and on every node.", NULL, NULL, "200:application/json" },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };

@@ -806,6 +806,7 @@ static const struct expectation {
 	{ "GET", "/admin/join-secrets", AS_ADMIN },
 	{ "POST", "/admin/join-secrets", AS_ADMIN },
 	{ "DELETE", "/admin/join-secrets/{secret}", AS_ADMIN },
+	{ "PUT", "/admin/challenges/{id}", AS_ADMIN },
 	{ "POST", "/admin/challenges/rescan", AS_ORGANISER },
 	{ "POST", "/admin/challenges/build", AS_ORGANISER },
 	{ "POST", "/admin/challenges/pull", AS_ORGANISER },

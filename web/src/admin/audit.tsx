@@ -28,6 +28,7 @@ const ACTS: Record<string, string> = {
   "DELETE /admin/join-secrets/{secret}": "ended a join secret",
   "POST /admin/challenges/build": "had images built",
   "POST /admin/challenges/pull": "had images pulled",
+  "PUT /admin/challenges/{id}": "put a challenge into its place",
   "POST /admin/challenges/rescan": "had the challenges read again",
   "POST /admin/challenges/{id}/trial": "had a challenge tried",
   "POST /admin/competitions": "applied a competition's file",
