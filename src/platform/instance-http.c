@@ -427,6 +427,15 @@ void platform_instance_replaced(void *cookie, const struct instance *instance)
 		  "its node does not answer: it is started on another");
 }
 
+void platform_instance_nearing_end(void *cookie, const struct instance *instance)
+{
+	char end[CLOCK_TEXT_SIZE], detail[CLOCK_TEXT_SIZE + 64];
+
+	clock_format(instance->expires_at, end);
+	snprintf(detail, sizeof(detail), "it ends at %s, unless it is renewed", end);
+	tell_team(cookie, instance, "running", detail);
+}
+
 /* For organisers */
 
 /* The live ones; with ?all=true also those that have ended. */

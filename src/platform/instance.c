@@ -169,6 +169,17 @@ int instances_overdue(struct db *db, struct arena *arena, int64_t now,
 		    DB_ARGS(db_int(now)), ret_instances, e);
 }
 
+int instances_nearing_end(struct db *db, struct arena *arena, int64_t after, int64_t until,
+			  struct instances *ret_instances, struct err *e)
+{
+#define NEAR_END "i.expires_at - CASE WHEN i.ttl < 1200 THEN i.ttl * 250 ELSE 300000 END"
+	return list(db, arena,
+		    INSTANCE_SELECT " WHERE i.live = 1 AND i.status = 'running' AND " NEAR_END
+				    " > ? AND " NEAR_END " <= ?",
+		    DB_ARGS(db_int(after), db_int(until)), ret_instances, e);
+#undef NEAR_END
+}
+
 int instances_running_on(struct db *db, struct arena *arena, const char *node_id,
 			 struct instances *ret_instances, struct err *e)
 {

@@ -141,6 +141,13 @@ int instances_running_on(struct db *db, struct arena *arena, const char *node_id
 int instances_overdue(struct db *db, struct arena *arena, int64_t now,
 		      struct instances *ret_instances, struct err *e);
 
+/*
+ * The running ones that come near their end between two moments: five minutes before it, or when a
+ * quarter of a shorter life is left. Each comes near once, and once more after it was renewed.
+ */
+int instances_nearing_end(struct db *db, struct arena *arena, int64_t after, int64_t until,
+			  struct instances *ret_instances, struct err *e);
+
 int instances_answers(struct db *db, struct arena *arena, const char *id,
 		      struct ctfy_answer **ret_answers, size_t *ret_count, struct err *e);
 

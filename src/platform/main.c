@@ -79,6 +79,8 @@ static void *run_expiry(void *cookie)
 	while (wait_for_expiry(daemon)) {
 		if (settler_expire(daemon->platform.settler, &e) < 0)
 			log_error("%s; trying again", e.msg);
+		if (settler_warn(daemon->platform.settler, &e) < 0)
+			log_error("instances near their end: %s; trying again", e.msg);
 		if (archives_expire(daemon->platform.archives, &e) < 0)
 			log_error("archives that are old enough: %s; trying again", e.msg);
 	}
@@ -229,6 +231,7 @@ static int open_parts(struct platform *platform, struct err *e)
 					   .clock = platform->clock,
 					   .call_timeout_ms = options->call_timeout,
 					   .replaced = platform_instance_replaced,
+					   .nearing_end = platform_instance_nearing_end,
 					   .cookie = platform };
 	struct nodes_options nodes = { .db = platform->db,
 				       .clock = platform->clock,

@@ -70,6 +70,7 @@ void platform_board_changed(void *cookie, const struct competition *competition,
 
 /* For settler_options: tells the team. cookie is the platform. */
 void platform_instance_replaced(void *cookie, const struct instance *instance);
+void platform_instance_nearing_end(void *cookie, const struct instance *instance);
 
 extern const struct http_route platform_archive_routes[];
 extern const struct http_route platform_audit_routes[];

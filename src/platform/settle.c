@@ -44,6 +44,8 @@ struct settler {
 	struct settler_options options;
 	struct nodes *nodes;
 	struct work *work;
+	int64_t told_until; /* who came near their end until then was told; its thread's that tells
+			     */
 	pthread_mutex_t lock; /* of all that follows */
 	struct item *items[BUCKETS];
 	struct lane *lanes[BUCKETS];
@@ -936,6 +938,26 @@ void settler_node_beaten(void *cookie, const char *node_id, enum node_state stat
 		settler_place(settler);
 	if (lane && state == NODE_LOST)
 		replace_all(settler, node_id);
+}
+
+int settler_warn(struct settler *settler, struct err *e)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	struct instances near = { .rows = NULL };
+	int64_t until = now(settler);
+	int r = 0;
+
+	if (!arena)
+		return err_memory(e);
+	if (settler->told_until)
+		r = instances_nearing_end(settler->options.db, arena, settler->told_until, until,
+					  &near, e);
+	for (size_t i = 0; r == 0 && i < near.count; i++)
+		settler->options.nearing_end(settler->options.cookie, &near.rows[i]);
+	if (r == 0)
+		settler->told_until = until;
+	instances_done(&near);
+	return r;
 }
 
 int settler_expire(struct settler *settler, struct err *e)

@@ -34,6 +34,8 @@ struct settler_options {
 	int64_t call_timeout_ms; /* of one start or stop; it is asked again after that */
 	/* An instance leaves a node that is lost, for another; NULL: nobody wants to know. */
 	void (*replaced)(void *cookie, const struct instance *instance);
+	/* One that runs comes near its end: see instances_nearing_end(). */
+	void (*nearing_end)(void *cookie, const struct instance *instance);
 	void *cookie;
 };
 
@@ -63,6 +65,9 @@ void settler_place(struct settler *settler);
 
 /* Begins to stop the running instances whose time is over. */
 int settler_expire(struct settler *settler, struct err *e);
+
+/* Tells of those that have come near their end since the last call. By one thread. */
+int settler_warn(struct settler *settler, struct err *e);
 
 /* Waits, at most so long, until nothing of the instance is at work. */
 void settler_wait(struct settler *settler, const char *instance_id, int64_t timeout_ms);

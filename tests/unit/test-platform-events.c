@@ -213,6 +213,22 @@ TEST(a_team_is_told_when_an_organiser_sets_its_instances_end)
 	until_heard(&red, "an organiser has set its end: ");
 }
 
+TEST(a_team_is_told_when_an_instances_end_is_near)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	AUTO(struct ear, end_ear) red;
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	begin_ear(&red, &w, w.alice);
+	node.lifetime = 5 * 60 * 1000 + 2500;
+	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT), 201);
+	until_heard(&red, "unless it is renewed");
+}
+
 TEST(many_listen_and_take_no_thread_and_a_stop_ends_them)
 {
 	enum { EARS = 40 };
@@ -319,6 +335,7 @@ int main(void)
 		T(a_notice_reaches_players_and_stays_readable),
 		T(a_scoreboard_for_organisers_is_pushed_to_no_player),
 		T(what_is_for_a_team_reaches_that_team),
+		T(a_team_is_told_when_an_instances_end_is_near),
 		T(a_team_is_told_when_an_organiser_sets_its_instances_end),
 		T(many_listen_and_take_no_thread_and_a_stop_ends_them),
 		T(hundreds_hear_and_one_who_never_reads_is_cut_off_and_keeps_nobody),
