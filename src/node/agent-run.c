@@ -12,6 +12,7 @@
 #include "engine/container.h"
 #include "node/agent.h"
 #include "node/compose.h"
+#include "node/containment.h"
 #include "node/image.h"
 #include "node/node.h"
 #include "node/own-image.h"
@@ -182,7 +183,10 @@ static int start_container(struct agent_run *run, const struct agent_run_spec *s
 
 	if (!body || !name)
 		return err_memory(e);
-	r = engine_container_create(engine, name, body, &run->container, e);
+	r = container_create(run->node,
+			     &(struct container_order){
+				     .kind = CONTAINER_FOREIGN, .name = name, .body = body },
+			     &run->container, e);
 	if (r == 0)
 		r = put_authority(run, runtime->ca_pem, e);
 	if (r == 0)

@@ -10,6 +10,7 @@
 #include "engine/container.h"
 #include "node/compose.h"
 #include "node/container.h"
+#include "node/containment.h"
 #include "node/instance.h"
 #include "node/node.h"
 #include "wire/instance.h"
@@ -100,7 +101,12 @@ static int read_from_image(const struct compose *compose, const struct plan_atta
 	if (!body)
 		return err_memory(e);
 	id_random(name + strlen(name), 16);
-	r = engine_container_create(engine, name, body, &container, e);
+	r = container_create(compose->node,
+			     &(struct container_order){ .kind = CONTAINER_FOREIGN,
+							.challenge_id = compose->plan->challenge_id,
+							.name = name,
+							.body = body },
+			     &container, e);
 	if (r < 0)
 		return r;
 	if (attachment->command)

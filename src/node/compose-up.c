@@ -11,6 +11,7 @@
 #include "engine/volume.h"
 #include "node/capture.h"
 #include "node/container.h"
+#include "node/containment.h"
 #include "node/evidence.h"
 #include "node/firewall.h"
 #include "node/node.h"
@@ -359,6 +360,8 @@ static int create_container(struct up *up, size_t i, uint32_t replica, const cha
 	struct container_facts facts = { .replica = replica, .network_mode = network_mode };
 	size_t published = 0;
 	char **id = &up->services[i].containers[replica];
+	struct container_order order = { .kind = CONTAINER_FOREIGN,
+					 .challenge_id = compose->plan->challenge_id };
 	int r;
 
 	for (size_t j = 0; j < service->port_count; j++)
@@ -367,9 +370,11 @@ static int create_container(struct up *up, size_t i, uint32_t replica, const cha
 	body = container_body(compose, service, &facts);
 	if (!name || !body)
 		return err_memory(e);
+	order.name = name;
+	order.body = body;
 	r = check_cancelled(compose, e);
 	if (r == 0)
-		r = engine_container_create(compose->node->engine, name, body, id, e);
+		r = container_create(compose->node, &order, id, e);
 	if (r == 0)
 		r = join_networks(up, service, *id, e);
 	if (r == 0)

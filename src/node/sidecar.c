@@ -7,6 +7,7 @@
 #include "engine/container.h"
 #include "node/compose.h"
 #include "node/container.h"
+#include "node/containment.h"
 #include "node/image.h"
 #include "node/node.h"
 #include "node/own-image.h"
@@ -67,7 +68,10 @@ int sidecar_start(const struct compose *compose, struct sidecar *sidecar, struct
 	if (!body || !name || json_object_set_new(body, "Image", json_string(sidecar->image)) < 0 ||
 	    json_object_set_new(body, "Labels", sidecar_labels(compose, sidecar)) < 0)
 		return err_memory(e);
-	r = engine_container_create(compose->node->engine, name, body, &id, e);
+	r = container_create(compose->node,
+			     &(struct container_order){
+				     .kind = CONTAINER_OURS, .name = name, .body = body },
+			     &id, e);
 	if (r == 0)
 		r = engine_container_start(compose->node->engine, id, e);
 	return r < 0 ? err_wrap(e, "sidecar '%s'", sidecar->service) : 0;

@@ -12,6 +12,7 @@
 #include "engine/tar.h"
 #include "node/attachment.h"
 #include "node/compose.h"
+#include "node/containment.h"
 #include "node/image.h"
 #include "node/node.h"
 #include "node/own-image.h"
@@ -254,7 +255,12 @@ static int make_container(struct solving *solving, struct err *e)
 
 	if (!body || !name)
 		return err_memory(e);
-	r = engine_container_create(solving->node->engine, name, body, &solving->container, e);
+	r = container_create(solving->node,
+			     &(struct container_order){ .kind = CONTAINER_FOREIGN,
+							.challenge_id = solving->challenge->id,
+							.name = name,
+							.body = body },
+			     &solving->container, e);
 	if (r == 0)
 		r = join_networks(solving, e);
 	if (r == 0)

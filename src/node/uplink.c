@@ -10,6 +10,7 @@
 #include "http/call.h"
 #include "http/serve.h"
 #include "node/compose.h"
+#include "node/containment.h"
 #include "node/image.h"
 #include "node/node.h"
 #include "node/own-image.h"
@@ -162,8 +163,10 @@ static int start_sidecar(struct uplink *uplink, const char *network, struct err 
 	int r = body ? own_image_ensure(&job, IMAGE_UPLINK, e) : err_memory(e);
 
 	if (r == 0)
-		r = engine_container_create(uplink->node->engine, name, body, &uplink->container,
-					    e);
+		r = container_create(uplink->node,
+				     &(struct container_order){
+					     .kind = CONTAINER_OURS, .name = name, .body = body },
+				     &uplink->container, e);
 	return r == 0 ? engine_container_start(uplink->node->engine, uplink->container, e) : r;
 }
 

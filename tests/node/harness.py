@@ -431,7 +431,7 @@ class Node:
     def start(self):
         argv = [*self.within, CTFY, "node", "--listen", f"{self.listen}:{self.port}"]
         for name, value in self.options.items():
-            argv += ["--" + name, value]
+            argv += ["--" + name] if value is None else ["--" + name, value] # None: a flag
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         stdout=self.log_file)
         self._sign()

@@ -1,0 +1,54 @@
+#include "node/containment.h"
+
+#include "base/err.h"
+#include "base/own.h"
+#include "challenge/seccomp.h"
+#include "engine/container.h"
+#include "node/node.h"
+
+#include <string.h>
+
+static json_t *host_config_of(json_t *body)
+{
+	json_t *host = json_object_get(body, "HostConfig");
+
+	if (host)
+		return host;
+	json_object_set_new(body, "HostConfig", json_object());
+	return json_object_get(body, "HostConfig");
+}
+
+static bool has_filter(const json_t *options)
+{
+	const json_t *option;
+	size_t i;
+
+	json_array_foreach (options, i, option)
+		if (strncmp(json_string_value(option), "seccomp=", 8) == 0)
+			return true;
+	return false;
+}
+
+static int add_filter(const struct node *node, json_t *host, struct err *e)
+{
+	json_t *options = json_object_get(host, "SecurityOpt");
+	unsigned flags = node->options->native_only ? SECCOMP_NATIVE : 0;
+
+	if (json_is_true(json_object_get(host, "Privileged")) || has_filter(options))
+		return 0;
+	if (!options) {
+		options = json_array();
+		json_object_set_new(host, "SecurityOpt", options);
+	}
+	return json_array_append_new(options, seccomp_option(flags)) < 0 ? err_memory(e) : 0;
+}
+
+int container_create(struct node *node, const struct container_order *order, char **ret_id,
+		     struct err *e)
+{
+	json_t *host = host_config_of(order->body);
+	int r = host ? add_filter(node, host, e) : err_memory(e);
+
+	return r < 0 ? r
+		     : engine_container_create(node->engine, order->name, order->body, ret_id, e);
+}

@@ -1,0 +1,97 @@
+#!/usr/bin/python3
+"""What holds every container that a node makes: tried by a program inside of them."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import harness
+from harness import HERE, Node, NodeTest, engine
+
+probe = None
+
+
+def make_challenge(node, name, **service):
+    """A challenge of one service that sleeps and has the probe; extra keys of it as YAML."""
+    folder = os.path.join(node.challenges, name)
+    os.mkdir(folder)
+    shutil.copy(probe, os.path.join(folder, "system-calls"))
+    extra = "".join(f"    {key}: {value}\n" for key, value in service.items())
+    with open(os.path.join(folder, "compose.yml"), "w") as file:
+        file.write("services:\n  app:\n    image: ctfy/busybox\n    init: true\n"
+                   "    command: [busybox, sleep, '3600']\n"
+                   "    volumes: ['./system-calls:/system-calls:ro']\n" + extra)
+    with open(os.path.join(folder, "challenge.yml"), "w") as file:
+        file.write(f"name: {name}\n")
+
+
+def outcomes(text):
+    """{what was called: how it went}"""
+    return dict(line.split(" ", 1) for line in text.splitlines())
+
+
+class SystemCalls(NodeTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.node = Node(start=False)
+        make_challenge(cls.node, "calls")
+        make_challenge(cls.node, "unconfined", security_opt="['seccomp:builtin']")
+        cls.node.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.node.close()
+
+    def run_probe(self, node, challenge, what):
+        """By exec, which has the container's own filter; (exit code, what was written)."""
+        row, spec = node.begin(challenge)
+        container = node.containers(spec["instance_id"])["app"]["Id"]
+        code, text = engine.exec(container, ["/system-calls", what])
+        self.assertStatus(node.stop(row["instance_id"]), 200, 204)
+        return code, text
+
+    def test_no_container_speaks_to_a_hypervisor(self):
+        code, text = self.run_probe(self.node, "calls", "vsock")
+        self.assertEqual(code, 0, text)
+        self.assertEqual(outcomes(text)["socket"], "Operation not permitted")
+        self.assertNotEqual(outcomes(text).get("socket-32"), "open")
+
+    def test_an_author_has_no_other_filter_by_another_name(self):
+        _, text = self.run_probe(self.node, "unconfined", "vsock")
+        self.assertEqual(outcomes(text)["socket"], "Operation not permitted")
+
+    def test_32_bit_programs_can_be_kept_out(self):
+        node = Node(start=False)
+        self.addCleanup(node.close)
+        make_challenge(node, "calls")
+        node.options["native-only"] = None
+        node.start()
+        code, text = self.run_probe(node, "calls", "vsock")
+        self.assertNotEqual(code, 0, text) # it was killed
+        self.assertEqual(list(outcomes(text)), ["socket"])
+
+    def test_whatever_else_the_engines_own_filter_lets_through_is_let_through(self):
+        name = harness.new_id("own-filter")
+        own = engine.json("POST", f"/containers/create?name={name}",
+                          {"Image": "ctfy/busybox", "Cmd": ["busybox", "sleep", "3600"],
+                           "HostConfig": {"Init": True, "Binds": [f"{probe}:/system-calls:ro"]}})["Id"]
+        self.addCleanup(engine.call, "DELETE", f"/containers/{own}?force=1")
+        engine.json("POST", f"/containers/{own}/start")
+        _, theirs = engine.exec(own, ["/system-calls", "all"])
+        code, ours = self.run_probe(self.node, "calls", "all")
+        self.assertEqual(code, 0, ours)
+        self.assertIn("246", outcomes(ours)) # kexec_load(2): the probe tells what is refused
+        more = set(outcomes(ours)) - set(outcomes(theirs))
+        # io_uring_setup(2), _enter and _register, which Docker from 25 on refuses as well
+        self.assertEqual(more - {"425", "426", "427"}, set())
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="ctfy-probe-") as directory:
+        os.chmod(directory, 0o755)
+        probe = os.path.join(directory, "system-calls")
+        subprocess.run(["gcc", "-std=c17", "-D_GNU_SOURCE", "-O1", "-static", "-o", probe,
+                        os.path.join(HERE, "system-calls.c")], check=True)
+        harness.main()
