@@ -64,6 +64,20 @@ int engine_container_stop(struct engine *engine, const char *container, unsigned
 	return r < 0 ? err_wrap(e, "stop container '%s'", container) : 0;
 }
 
+int engine_container_kill(struct engine *engine, const char *container, const char *signal,
+			  struct err *e)
+{
+	AUTO(struct request, request_done) req;
+	struct err why = ERR_INIT;
+
+	request_begin(&req, engine, "POST", "/containers/%s/kill", container);
+	request_query(&req, "signal", signal);
+	request_is_slow(&req);
+	if (request_run(&req, NULL, &why) == 0 || why.code == ERR_CONFLICT)
+		return 0;
+	return err_set(e, why.code, "kill container '%s': %s", container, why.msg);
+}
+
 int engine_container_remove(struct engine *engine, const char *container, bool force, struct err *e)
 {
 	AUTO(struct request, request_done) req;

@@ -39,6 +39,13 @@ int engine_container_stop(struct engine *engine, const char *container, unsigned
 			  struct err *e);
 
 /*
+ * Sends a signal: "KILL" waits until it has ended, and keeps it from being started again by its
+ * policy. Fine when it doesn't run.
+ */
+int engine_container_kill(struct engine *engine, const char *container, const char *signal,
+			  struct err *e);
+
+/*
  * Removes it with its anonymous volumes; force kills it first. Fails with NOT_FOUND or CONFLICT
  * (it runs, or another call is removing it).
  */

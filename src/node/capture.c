@@ -7,6 +7,7 @@
 #include "base/work.h"
 #include "challenge/plan.h"
 #include "engine/network.h"
+#include "node/capture-count.h"
 #include "node/compose.h"
 #include "node/container.h"
 #include "node/evidence.h"
@@ -25,18 +26,22 @@
 
 enum {
 	CAPTURE_MEMORY = 64 << 20,
-	CAPTURE_PIDS = 8,
+	CAPTURE_PIDS = 32,
 	/* A packet is never longer: tcpdump's own snapshot length. */
 	PACKET_MAX = 262144,
 	PART_SIZE = 64 << 10,
 };
 
-/* Of a network: 4 files of 64 MB, and 16 MiB in the kernel for bursts. */
-#define RING_FILES   "4"
-#define RING_FILE_MB "64"
-#define KERNEL_KIB   "16384"
-#define HEADER_SIZE  "24" /* of a file: one that has no more is not worth a place */
-#define KEPT_FROM    "5"  /* of earlier starts, the fifth newest is the first to go */
+/*
+ * Of a network: files of 64 MB (tcpdump's: 64,000,000 bytes and a packet); the first one and the
+ * newest three stay, together 256 MB. 16 MiB in the kernel for bursts.
+ */
+#define FILE_MB     "64"
+#define FIRST_BYTES "65000000"
+#define FULL_BYTES  "192000000" /* without the one that is begun */
+#define FILES_MAX   "64"        /* of starts that wrote little each */
+#define KERNEL_KIB  "16384"
+#define HEADER_SIZE "24" /* of a file: one that has no more is not worth a place */
 /* Of each packet: Ethernet's, IP's and TCP's headers with their usual options. */
 #define HEADERS_SIZE "68"
 #define WHOLE_SIZE   "0"
@@ -62,17 +67,41 @@ static int find_bridge(const struct compose *compose, const char *network, char 
 }
 
 /*
- * tcpdump writes over what it finds. When the engine was restarted, or it was killed, what was
- * captured before is put aside: of earlier starts the newest files are kept, as many as a ring has.
+ * What there is no room for goes, and is counted: neither what was first nor what is newest, so
+ * that noise can't push out what was before it. `prune` is run whenever a file is full, and at a
+ * start; each start of tcpdump has files of its own, NUMBER-START.pcap, NUMBER-START.pcap1 and so
+ * on.
  */
 static const char capture_script[] =
-	"dir=/capture number=$0 now=$(date +%s%N)\n"
-	"for file in $dir/$number.pcap[0-9]; do\n"
-	"  [ -f $file ] && [ $(stat -c %s $file) -gt " HEADER_SIZE " ] || continue\n"
-	"  mv $file $dir/$number-$now.pcap${file##*.pcap}\n"
+	"cd /capture && number=$0\n"
+	"cat > /tmp/prune <<'END'\n"
+	"#!/bin/sh\n"
+	"cd /capture && exec 9>/tmp/lock && flock 9\n"
+	"[ $# -gt 0 ] || for file in $(ls | grep ^NUMBER-.*pcap); do\n"
+	"  [ $(stat -c %s $file) -gt " HEADER_SIZE " ] || rm -f $file\n"
 	"done\n"
-	"ls -t $dir/$number-*.pcap* 2>/dev/null | tail -n +" KEPT_FROM " | xargs -r rm -f\n"
-	"exec tcpdump -n -U --immediate-mode -Z root -w $dir/$number.pcap \"$@\"\n";
+	"files=$(ls -v | grep ^NUMBER-.*pcap) total=0 count=0 first=0\n"
+	"for file in $files; do\n"
+	"  total=$((total + $(stat -c %s $file))) count=$((count + 1)) last=$file\n"
+	"done\n"
+	"for file in $files; do\n"
+	"  [ $total -gt " FULL_BYTES " ] || [ $count -gt " FILES_MAX " ] || break\n"
+	"  [ $file != $last ] || break\n"
+	"  size=$(stat -c %s $file)\n"
+	"  first=$((first + size))\n"
+	"  [ $first -gt " FIRST_BYTES " ] || continue\n"
+	"  packets=$(tcpdump -r $file --count 2>/dev/null) packets=${packets%% *}\n"
+	"  echo \"${packets:-0} $size\" >> NUMBER.left-out\n"
+	"  rm -f $file\n"
+	"  total=$((total - size)) count=$((count - 1))\n"
+	"done\n"
+	"END\n"
+	"sed -i s/NUMBER/$number/g /tmp/prune && chmod +x /tmp/prune && /tmp/prune\n"
+	"start=$(ls -v | grep ^$number-.*pcap | tail -n 1)\n"
+	"start=${start#$number-} start=$((${start%%.*} + 1))\n"
+	"echo '" CAPTURE_BEGINS "' >&2\n"
+	"exec tcpdump -n -U --immediate-mode -Z root -z /tmp/prune -w $number-$start.pcap"
+	" \"$@\"\n";
 
 static json_t *capture_body(enum capture_mode mode, const char *dir, const char *bridge,
 			    size_t number)
@@ -86,17 +115,18 @@ static json_t *capture_body(enum capture_mode mode, const char *dir, const char 
 			    json_pack("[s,s,s,s]", "NET_RAW", "SETUID", "SETGID", "DAC_OVERRIDE"));
 	json_object_set_new(host, "Mounts", json_pack("[o]", sidecar_mount(dir, "/capture")));
 	json_object_set_new(host, "RestartPolicy", json_pack("{s:s}", "Name", "on-failure"));
-	return json_pack("{s:o,s:[s,s,s,s],s:[s,s,s,s,s,s,s,s,s,s]}", "HostConfig", host,
-			 "Entrypoint", "sh", "-c", capture_script, name, "Cmd", "-i", bridge, "-s",
+	return json_pack("{s:o,s:[s,s,s,s],s:[s,s,s,s,s,s,s,s]}", "HostConfig", host, "Entrypoint",
+			 "sh", "-c", capture_script, name, "Cmd", "-i", bridge, "-s",
 			 mode == CAPTURE_HEADERS ? HEADERS_SIZE : WHOLE_SIZE, "-B", KERNEL_KIB,
-			 "-C", RING_FILE_MB, "-W", RING_FILES);
+			 "-C", FILE_MB);
 }
 
 static int start_on(void *cookie, size_t i, struct err *e)
 {
 	const struct compose *compose = cookie;
 	AUTO(char *, freep) dir = evidence_path(compose->node, compose->instance_id, "capture");
-	AUTO(char *, freep) name = i ? strf("ctfy-capture-%zu", i + 1) : strdup("ctfy-capture");
+	AUTO(char *, freep) name =
+		i ? strf(CAPTURE_SERVICE "-%zu", i + 1) : strdup(CAPTURE_SERVICE);
 	AUTO(char *, freep) bridge = NULL;
 	struct sidecar sidecar = { .service = name, .image = IMAGE_CAPTURE };
 	int r;
@@ -112,7 +142,7 @@ static int start_on(void *cookie, size_t i, struct err *e)
 
 static bool hears(const char *dir, size_t number)
 {
-	AUTO(char *, freep) path = strf("%s/%zu.pcap0", dir, number);
+	AUTO(char *, freep) path = strf("%s/%zu-1.pcap", dir, number);
 	struct stat st;
 
 	return path && stat(path, &st) == 0 && st.st_size > 0;

@@ -2,8 +2,8 @@
  * Packets of an instance: one tcpdump for each of its networks, on the bridge itself, where it sees
  * all that services, players, agents and the VPN say to each other, whatever restarts meanwhile.
  *
- * Each writes a ring of files, so that a capture is bounded; the oldest packets go first. They are
- * read merged in the order of time, at any moment.
+ * A capture is bounded: of each network the first 64 MB and the newest 192 MB stay, and what went
+ * from between is counted. It is read merged in the order of time, at any moment.
  */
 #ifndef NODE_CAPTURE_H
 #define NODE_CAPTURE_H

@@ -4,10 +4,12 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "base/work.h"
 #include "engine/container.h"
 #include "node/agent-run.h"
+#include "node/capture-count.h"
 #include "node/capture.h"
 #include "node/compose.h"
 #include "node/instance.h"
@@ -98,6 +100,26 @@ static int list_containers(struct node *node, const char *instance_id,
 	return engine_container_list(node->engine, filter.labels, ret_list, e);
 }
 
+/*
+ * Nobody is served any more. One after another, as teardowns go:
+ * see node/labelled.c.
+ */
+static int end_services(struct node *node, const struct engine_container_list *list, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < list->count; i++) {
+		const struct engine_container *container = &list->items[i];
+
+		if (agent_is(container->labels) || sidecar_is(container->labels))
+			continue;
+		r = engine_container_kill(node->engine, container->id, "KILL", e);
+		if (r == -ERR_NOT_FOUND)
+			r = 0;
+	}
+	return r;
+}
+
 struct ending {
 	struct node *node;
 	const struct engine_container_list *list;
@@ -126,6 +148,29 @@ static int end_sidecar(void *cookie, size_t i, struct err *e)
 	const struct engine_container *container = &ending->list->items[i];
 
 	return sidecar_is(container->labels) ? end_one(ending, container, SIDECAR_GRACE_S, e) : 0;
+}
+
+/* What a capture has not written down yet it is given the time for. */
+static void settle(struct node *node, const struct engine_container_list *list)
+{
+	struct err e = ERR_INIT;
+
+	if (capture_settle(node, list, &e) < 0)
+		log_warn("the end of a capture may be missing: %s", e.msg);
+}
+
+/* All that is worth a record has been said when its recorders end. */
+static int end_all(struct node *node, const struct engine_container_list *list, struct err *e)
+{
+	struct ending ending = { .node = node, .list = list };
+	int r = end_services(node, list, e);
+
+	if (r == 0)
+		r = work_each_always(list->count, list->count, end_agent, &ending, e);
+	settle(node, list);
+	if (r == 0)
+		r = work_each_always(list->count, list->count, end_sidecar, &ending, e);
+	return r;
 }
 
 static int write_json(const char *path, const json_t *json, struct err *e)
@@ -182,31 +227,22 @@ static int finish_closing(struct node *node, const char *instance_id, struct err
 	return rename(partial, whole) == 0 ? 0 : err_errno(e, ERR_INTERNAL, "make '%s'", whole);
 }
 
-static int end_and_write(struct node *node, const char *instance_id, struct err *e)
-{
-	struct engine_container_list list = { 0 };
-	struct ending ending = { .node = node, .list = &list };
-	int r = list_containers(node, instance_id, &list, e);
-
-	if (r == 0)
-		r = work_each_always(list.count, list.count, end_agent, &ending, e);
-	if (r == 0)
-		r = work_each_always(list.count, list.count, end_sidecar, &ending, e);
-	if (r == 0 && list.count > 0)
-		r = write_closing(node, instance_id, &list, e);
-	if (r == 0 && list.count > 0)
-		r = finish_closing(node, instance_id, e);
-	engine_container_list_done(&list);
-	return r;
-}
-
 int evidence_close(struct node *node, const char *instance_id, struct err *e)
 {
 	AUTO(char *, freep) closing = evidence_path(node, instance_id, CLOSING);
+	struct engine_container_list list = { 0 };
+	int r = closing ? list_containers(node, instance_id, &list, e) : err_memory(e);
 
-	if (!closing)
-		return err_memory(e);
-	return file_exists(closing) ? 0 : end_and_write(node, instance_id, e);
+	/* Again where it was done: an engine that was restarted may have started some again. */
+	if (r == 0)
+		r = end_all(node, &list, e);
+	if (r == 0 && list.count > 0 && !file_exists(closing)) {
+		r = write_closing(node, instance_id, &list, e);
+		if (r == 0)
+			r = finish_closing(node, instance_id, e);
+	}
+	engine_container_list_done(&list);
+	return r;
 }
 
 int evidence_begin(struct node *node, const char *instance_id, struct err *e)

@@ -28,9 +28,9 @@ int evidence_spec(struct node *node, const char *instance_id, json_t **ret_spec,
 int evidence_begin(struct node *node, const char *instance_id, struct err *e);
 
 /*
- * The instance is about to go: ends its recordings, so that nothing of them is lost, and writes
- * down its containers, logs and agents' transcripts. Fine when it has none, and when that is done
- * already.
+ * The instance is about to go: ends its services, then its agents, then what records them, and
+ * writes down its containers, logs and agents' transcripts. Fine when it has none, and when that is
+ * done already.
  */
 int evidence_close(struct node *node, const char *instance_id, struct err *e);
 

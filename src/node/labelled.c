@@ -7,7 +7,9 @@
 #include "engine/network.h"
 #include "engine/volume.h"
 #include "node/evict.h"
+#include "node/sidecar.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -23,7 +25,7 @@ static int found_one(json_t *found, const char *name, const json_t *labels, stru
 	return json_object_set_new(found, name, copy) < 0 ? err_memory(e) : 0;
 }
 
-/* The engine room's four lists differ in their types alone. */
+/* The engine room's other lists differ in their types alone. */
 #define LIST_OBJECTS(kind, name_member)                                                            \
 	static int list_##kind##s(struct engine *engine, const char *const *labels, json_t *found, \
 				  struct err *e)                                                   \
@@ -37,7 +39,21 @@ static int found_one(json_t *found, const char *name, const json_t *labels, stru
 		return r;                                                                          \
 	}
 
-LIST_OBJECTS(container, id)
+/* What records comes last, so that nothing goes on unrecorded. */
+static int list_containers(struct engine *engine, const char *const *labels, json_t *found,
+			   struct err *e)
+{
+	struct engine_container_list list = { 0 };
+	int r = engine_container_list(engine, labels, &list, e);
+
+	for (int sidecars = 0; sidecars <= 1; sidecars++)
+		for (size_t i = 0; r == 0 && i < list.count; i++)
+			if (sidecar_is(list.items[i].labels) == (bool)sidecars)
+				r = found_one(found, list.items[i].id, list.items[i].labels, e);
+	engine_container_list_done(&list);
+	return r;
+}
+
 LIST_OBJECTS(network, id)
 LIST_OBJECTS(volume, name)
 LIST_OBJECTS(image, id)

@@ -1,5 +1,6 @@
 #include "base/err.h"
 #include "base/own.h"
+#include "node/capture-count.h"
 #include "node/firewall.h"
 #include "node/gate.h"
 #include "node/log-lines.h"
@@ -302,6 +303,32 @@ TEST(secrets_are_marked_where_they_stand_and_nothing_else)
 	json_decref(answers);
 }
 
+TEST(what_tcpdump_says_is_counted_by_start)
+{
+	struct capture_count count;
+
+	capture_count_read(CAPTURE_BEGINS "\ntcpdump: listening on cfyc1, link-type EN10MB\n"
+					  "tcpdump: 5 packets captured, 9 packets received by "
+					  "filter, 1 packet dropped by kernel\n"
+					  "9 packets captured\n10 packets received by filter\n"
+					  "1 packet dropped by kernel\n" CAPTURE_BEGINS
+					  "\nkilled\n" CAPTURE_BEGINS
+					  "\ntcpdump: 3 packets captured, 7 packets received by "
+					  "filter, 2 packets dropped by kernel\n",
+			   &count);
+	CHECK_EQ(count.starts, 3);
+	CHECK_EQ(count.silent, 1);
+	CHECK_EQ(count.captured, 12);
+	CHECK_EQ(count.dropped, 3);
+	CHECK_EQ(count.behind, 2);
+	capture_count_read("", &count);
+	CHECK_EQ(count.starts, 0);
+	CHECK_EQ(count.silent, 0);
+	capture_count_read(
+		"packets packet  packets captured 99999999999999999999999 packets dropped", &count);
+	CHECK_EQ(count.captured, 0);
+}
+
 RUN_TESTS(T(subnets_are_taken_once_and_rest_before_they_return),
 	  T(a_large_subnet_is_aligned_and_a_full_space_says_so),
 	  T(a_claimed_subnet_is_not_given_again), T(a_space_that_is_none_is_refused),
@@ -310,4 +337,5 @@ RUN_TESTS(T(subnets_are_taken_once_and_rest_before_they_return),
 	  T(a_roster_has_each_id_once_and_keeps_to_its_capacity),
 	  T(bridge_names_fit_and_tell_open_from_closed),
 	  T(log_lines_are_printed_in_the_order_of_time),
-	  T(secrets_are_marked_where_they_stand_and_nothing_else))
+	  T(secrets_are_marked_where_they_stand_and_nothing_else),
+	  T(what_tcpdump_says_is_counted_by_start))
