@@ -12,6 +12,7 @@
 #include "node/capture.h"
 #include "node/container.h"
 #include "node/containment.h"
+#include "node/early-check.h"
 #include "node/evidence.h"
 #include "node/firewall.h"
 #include "node/node.h"
@@ -198,9 +199,12 @@ static const char *health_output(const json_t *inspected)
 	return output ? output : "";
 }
 
-/* 1: the condition holds; 0: not yet; negative: it never will. */
+/*
+ * 1: the condition holds; 0: not yet; negative: it never will. ret_words: what a check of our own
+ * said that failed, the caller's.
+ */
 static int check_condition(struct up *up, const char *container, const char *service,
-			   enum plan_condition condition, struct err *e)
+			   enum plan_condition condition, char **ret_words, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) inspected = NULL;
 	struct engine_container_state state;
@@ -223,6 +227,9 @@ static int check_condition(struct up *up, const char *container, const char *ser
 	if (!state.health)
 		return err_set(e, ERR_ENGINE, "service '%s' has no healthcheck to wait for",
 			       service);
+	if (early_check_passed(up->compose->node, up->compose->instance_id, inspected, true,
+			       ret_words))
+		return 1;
 	if (strcmp(state.health, "unhealthy") == 0)
 		return err_set(e, ERR_ENGINE, "service '%s' is unhealthy: %s", service,
 			       health_output(inspected));
@@ -238,8 +245,9 @@ static int wait_condition(struct up *up, size_t service, enum plan_condition con
 	int64_t pause_ms = 20;
 
 	for (uint32_t i = 0; i < plan->services[service].replicas;) {
+		AUTO(char *, freep) words = NULL;
 		int r = check_condition(up, up->services[service].containers[i], name, condition,
-					e);
+					&words, e);
 
 		if (r < 0)
 			return r;
@@ -250,9 +258,10 @@ static int wait_condition(struct up *up, size_t service, enum plan_condition con
 		if (another_failed(up) || is_cancelled(up->compose))
 			return err_set(e, ERR_ABORTED, "the start was called off");
 		if (clock_monotonic_ms() > deadline)
-			return err_set(e, ERR_ENGINE, "service '%s' is not %s after %lld s", name,
-				       condition == PLAN_COMPLETED ? "done" : "healthy",
-				       (long long)plan->health_deadline_ms / 1000);
+			return err_set(e, ERR_ENGINE, "service '%s' is not %s after %lld s%s%s",
+				       name, condition == PLAN_COMPLETED ? "done" : "healthy",
+				       (long long)plan->health_deadline_ms / 1000,
+				       words ? ": " : "", words ? words : "");
 		sleep_ms(pause_ms);
 		pause_ms = pause_ms < 250 ? pause_ms * 2 : 500;
 	}

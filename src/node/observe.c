@@ -7,10 +7,12 @@
 #include "engine/container.h"
 #include "node/agent-run.h"
 #include "node/compose.h"
+#include "node/early-check.h"
 #include "node/instance.h"
 #include "node/log-lines.h"
 #include "node/node.h"
 #include "node/sidecar.h"
+#include "node/socket-table.h"
 #include "node/traffic.h"
 #include "wire/instance.h"
 
@@ -22,9 +24,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* One container of the instance, as the engine inspects it. */
+/* The containers of an instance, as the engine inspects them. */
 struct look {
 	struct node *node;
+	const char *instance_id;
+	bool check; /* healthchecks are run where the engine is slow to */
 	struct engine_container_list list;
 	json_t **inspected;               /* one per item; NULL: gone meanwhile */
 	struct engine_container recorder; /* borrowed from the list; no id: there is none */
@@ -85,7 +89,7 @@ static int look_at(struct node *node, const char *instance_id, enum look_whom wh
 	struct label_filter filter;
 	int r;
 
-	*look = (struct look){ .node = node };
+	*look = (struct look){ .node = node, .instance_id = instance_id };
 	label_filter(node, instance_id, &filter);
 	r = instance_services(node, instance_id, &look->expected, e);
 	if (r == 0)
@@ -121,11 +125,37 @@ static const char *last_health_output(const json_t *inspected)
 		json_object_get(json_array_get(log, json_array_size(log) - 1), "Output"));
 }
 
+/* A container that a player reaches has to be there for them. */
+static bool is_published(const struct engine_container *container, const json_t *inspected)
+{
+	const json_t *bindings =
+		json_object_get(json_object_get(inspected, "HostConfig"), "PortBindings");
+
+	return json_object_size(bindings) > 0 || *label(container->labels, LABEL_PORTS);
+}
+
+/* Whether ending with 0 was all there was to do: nobody starts it again, and nobody comes to it. */
+static bool has_done_its_work(const struct engine_container *container, const json_t *inspected,
+			      const struct engine_container_state *state)
+{
+	const char *restart = json_string_value(
+		json_object_get(json_object_get(json_object_get(inspected, "HostConfig"),
+						"RestartPolicy"),
+				"Name"));
+
+	if (strcmp(state->status, "exited") != 0 || state->exit_code != 0)
+		return false;
+	if (strcmp(label(container->labels, LABEL_ONE_SHOT), "true") == 0)
+		return true;
+	return !is_published(container, inspected) &&
+	       (!restart || !*restart || strcmp(restart, "no") == 0 ||
+		strcmp(restart, "on-failure") == 0);
+}
+
 /* Why a container is not well; NULL: it is, as far as its state tells. */
 static const char *complaint(const struct engine_container *container, const json_t *inspected,
 			     const struct engine_container_state *state)
 {
-	bool one_shot = strcmp(label(container->labels, LABEL_ONE_SHOT), "true") == 0;
 	const char *output = last_health_output(inspected);
 
 	if (state->running && state->health && strcmp(state->health, "unhealthy") == 0)
@@ -137,7 +167,7 @@ static const char *complaint(const struct engine_container *container, const jso
 		return "it ended, and is to be started again";
 	if (state->running)
 		return NULL;
-	if (one_shot && strcmp(state->status, "exited") == 0 && state->exit_code == 0)
+	if (has_done_its_work(container, inspected, state))
 		return NULL;
 	if (state->oom_killed)
 		return "out of memory: the container reached its limit";
@@ -146,12 +176,21 @@ static const char *complaint(const struct engine_container *container, const jso
 	return "not running";
 }
 
+/* The engine's word on it, or a newer one of our own. */
+static void state_of(const struct look *look, size_t i, struct engine_container_state *ret_state)
+{
+	engine_container_state(look->inspected[i], ret_state);
+	if (early_check_passed(look->node, look->instance_id, look->inspected[i], look->check,
+			       NULL))
+		ret_state->health = "healthy";
+}
+
 static int describe(const struct look *look, size_t i, struct ctfy_service *ret, struct err *e)
 {
 	const struct engine_container *container = &look->list.items[i];
 	struct engine_container_state state;
 
-	engine_container_state(look->inspected[i], &state);
+	state_of(look, i, &state);
 	ret->exit_code = state.exit_code;
 	ret->oom_killed = state.oom_killed;
 	return service_set(ret, label(container->labels, LABEL_SERVICE), state.status,
@@ -254,6 +293,51 @@ static const char *address_in(const json_t *networks)
 	return address ? address : "";
 }
 
+/*
+ * A published port that is open inside the container alone: its own healthcheck may pass, and no
+ * player comes there. What the container's own firewall makes of a connection is seen by trying.
+ */
+static bool is_open_to_itself(const struct engine_container *container, int pid,
+			      const char *protocol, uint16_t port)
+{
+	return socket_table_listens(pid, protocol, port) == LISTENS_LOOPBACK &&
+	       (strcmp(protocol, "tcp") != 0 || probe(address_in(container->networks), port) != 0);
+}
+
+static char *describe_loopback(const char *protocol, unsigned long port)
+{
+	return strf("port %lu/%s is open on 127.0.0.1 alone, where no player reaches it: let it "
+		    "listen on 0.0.0.0",
+		    port, protocol);
+}
+
+/* Of each published port, whether somebody outside of the container may come there. */
+static bool ports_are_open(const struct engine_container *container, const json_t *inspected,
+			   int pid, char **ret_detail)
+{
+	json_t *bindings =
+		       json_object_get(json_object_get(inspected, "HostConfig"), "PortBindings"),
+	       *unused;
+	const char *ports = label(container->labels, LABEL_PORTS), *key;
+
+	while (*ports && !*ret_detail) { /* recorded ones, which are not bound, are among these */
+		char *end;
+		unsigned long port = strtoul(ports, &end, 10);
+
+		if (is_open_to_itself(container, pid, "tcp", (uint16_t)port))
+			*ret_detail = describe_loopback("tcp", port);
+		ports = *end == ',' ? end + 1 : end;
+	}
+	json_object_foreach (bindings, key, unused) {
+		unsigned long port = strtoul(key, NULL, 10);
+
+		if (!*ret_detail && strstr(key, "/udp") &&
+		    is_open_to_itself(container, pid, "udp", (uint16_t)port))
+			*ret_detail = describe_loopback("udp", port);
+	}
+	return !*ret_detail;
+}
+
 /* Whether all published TCP ports of a container accept; ret_detail says which one doesn't. */
 static bool ports_accept(const struct engine_container *container, const json_t *networks,
 			 const char *whose, char **ret_detail)
@@ -304,12 +388,22 @@ static bool is_well(const struct look *look, size_t i, struct ctfy_service *row)
 	struct engine_container_state state;
 
 	engine_container_state(inspected, &state);
-	if (row->detail || (state.health && strcmp(state.health, "healthy") != 0))
+	if (row->detail || (state.health && strcmp(row->health, "healthy") != 0))
 		return false;
 	if (!state.running)
 		return true;
-	return (state.health || ports_accept(container, networks, "", &row->detail)) &&
+	return ports_are_open(container, inspected, state.pid, &row->detail) &&
+	       (state.health || ports_accept(container, networks, "", &row->detail)) &&
 	       recorder_accepts(look, container, &row->detail);
+}
+
+/* What has done its work is well; but of an instance where all have, nothing is left. */
+static bool any_runs(const struct ctfy_health *health)
+{
+	for (size_t i = 0; i < health->service_count; i++)
+		if (strcmp(health->services[i].state, "exited") != 0)
+			return true;
+	return false;
 }
 
 int instance_health(struct node *node, const char *instance_id, struct ctfy_health *ret_health,
@@ -323,10 +417,11 @@ int instance_health(struct node *node, const char *instance_id, struct ctfy_heal
 	r = instance_row(node, instance_id, &inst, e);
 	if (r == 0 && strcmp(inst.status, "running") == 0) {
 		r = look_at(node, instance_id, LOOK_SERVICES, &look, e);
+		look.check = true;
 		if (r == 0)
 			r = describe_all(&look, &ret_health->services, &ret_health->service_count,
 					 e);
-		ret_health->is_healthy = r == 0;
+		ret_health->is_healthy = r == 0 && any_runs(ret_health);
 	}
 	for (size_t i = 0; r == 0 && i < look.list.count; i++)
 		if (look.inspected[i] && !is_well(&look, i, &ret_health->services[row++]))
@@ -374,7 +469,7 @@ int instance_containers(struct node *node, const char *instance_id,
 
 		if (!look.inspected[i])
 			continue;
-		engine_container_state(look.inspected[i], &state);
+		state_of(&look, i, &state);
 		r = container_row(&look.list.items[i], state.health ? state.health : "none",
 				  &ret_containers->rows[ret_containers->row_count++], e);
 	}

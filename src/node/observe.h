@@ -18,7 +18,9 @@ int instance_status(struct node *node, const char *instance_id, struct ctfy_inst
 /*
  * Healthy is: every service that should run does, its healthcheck passes, and where it has none,
  * its published TCP ports accept a connection (on the container's own address: the engine's proxy
- * in front of it accepts always). So does the recorder, where players come in by it.
+ * in front of it accepts always). So does the recorder, where players come in by it. No published
+ * port is open on the container's loopback alone. What ended with 0, and has neither a restart
+ * policy nor a published port, has done its work.
  */
 int instance_health(struct node *node, const char *instance_id, struct ctfy_health *ret_health,
 		    struct err *e);

@@ -1,6 +1,7 @@
 #include "node/roster.h"
 
 #include "base/own.h"
+#include "node/early-check.h"
 #include "node/node.h"
 
 #include <search.h>
@@ -39,6 +40,7 @@ static void instance_free(void *item)
 	resources_done(&inst->resources);
 	json_decref(inst->endpoints);
 	json_decref(inst->services);
+	early_checks_free(inst->checks);
 	free(inst->challenge_id);
 	free(inst->spec);
 	free(inst);

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct early_check;
 struct node;
 struct roster;
 
@@ -48,6 +49,7 @@ struct instance {
 	enum instance_status end; /* STOPPING: what it will be then */
 	int64_t retry_at;         /* STOPPING and not busy: when the teardown is tried again */
 	int64_t retry_pause;
+	struct early_check *checks; /* of its containers, run by ourselves */
 };
 
 /* In use by the roster and by the maker. NULL: out of memory. */

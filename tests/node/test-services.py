@@ -13,7 +13,7 @@ import harness
 from harness import Node, NodeTest, engine, fetch_soon, new_id, parallel, sha256, wait_for
 
 SHARED = ["healthy", "sick", "silent", "late", "leaves", "hungry", "prepared", "patient", "udp",
-          "chatter", "disks", "pair"]
+          "chatter", "disks", "pair", "seeded", "spent", "relapse", "inward"]
 
 node = None
 rows = {} # of the instances that tests only look at
@@ -92,6 +92,59 @@ class Health(NodeTest):
     def test_a_job_that_is_done_is_healthy(self):
         self.assertBecomes("prepared", True)
         self.assertEqual(self.services("prepared")["prepare"]["state"], "exited")
+
+    def test_a_helper_that_ended_with_0_has_done_its_work(self):
+        """Nobody waited for it to complete; it has no policy to be started again, or one after failures alone."""
+        self.assertBecomes("seeded", True)
+        services = self.services("seeded")
+        for name in ["seed", "retried"]:
+            self.assertEqual(services[name]["state"], "exited")
+            self.assertFalse(services[name].get("detail"), services[name])
+
+    def test_a_service_that_players_come_to_has_not(self):
+        wait_for(lambda: self.services("spent")["web"]["state"] == "exited", 15, "its end")
+        self.assertIs(node.health(id_of("spent"))["is_healthy"], False)
+        self.assertEqual(self.services("spent")["web"]["detail"], "not running")
+
+    def test_an_instance_of_which_nothing_runs_is_not_healthy(self):
+        row, _ = node.begin("over")
+        def ended():
+            found = node.health(row["instance_id"])
+            return found["services"][0]["state"] == "exited" and found
+        self.assertIs(wait_for(ended, 15, "its end")["is_healthy"], False)
+
+    def test_a_check_with_a_long_interval_is_made_early(self):
+        """The engine itself makes its first one after 150 s, which is longer than a start may take."""
+        row, _ = node.begin("slow-check")
+        database = node.containers(row["instance_id"])["db"]["Id"]
+        def healthy():
+            found = node.health(row["instance_id"])
+            return found["is_healthy"] and found
+        found = wait_for(healthy, 30, lambda: f"healthy: {node.health(row['instance_id'])}")
+        self.assertEqual({s["service"]: s["health"] for s in found["services"]}["db"], "healthy")
+        self.assertEqual(engine.inspect(database)["State"]["Health"]["Status"], "starting")
+        containers = node.call("GET", f"/instances/{row['instance_id']}/containers").json
+        self.assertEqual({c["service"]: c["health"] for c in containers}["db"], "healthy")
+
+    def test_a_check_that_failed_is_made_again_early(self):
+        container = node.containers(id_of("relapse"))["web"]["Id"]
+        engines_word = lambda: engine.inspect(container)["State"]["Health"]["Status"]
+        self.assertIs(node.health(id_of("relapse"))["is_healthy"], False)
+        wait_for(lambda: engines_word() == "unhealthy", 60, "the engine's first check")
+        self.assertIs(node.health(id_of("relapse"))["is_healthy"], False)
+        self.assertEqual(engine.exec(container, ["touch", "/tmp/well"])[0], 0)
+        self.assertBecomes("relapse", True)
+        self.assertEqual(engines_word(), "unhealthy") # its next check is 20 s after the last
+
+    def test_a_port_that_is_open_inside_alone_is_told_whatever_the_check_says(self):
+        def told():
+            services = self.services("inward")
+            return services["checked"]["health"] == services["open"]["health"] == "healthy" and services
+        services = wait_for(told, 15, "checks that pass")
+        for name, port in [("checked", "8001/tcp"), ("unchecked", "8002/tcp"), ("udp", "5000/udp")]:
+            self.assertIn(f"port {port} is open on 127.0.0.1 alone", services[name].get("detail") or "")
+        self.assertFalse(services["open"].get("detail"), services["open"])
+        self.assertIs(node.health(id_of("inward"))["is_healthy"], False)
 
     def test_without_tcp_ports_or_check_running_is_enough(self):
         self.assertBecomes("udp", True, 5)

@@ -1,6 +1,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "node/capture-count.h"
+#include "node/early-check.h"
 #include "node/firewall.h"
 #include "node/gate.h"
 #include "node/log-lines.h"
@@ -8,6 +9,7 @@
 #include "node/port.h"
 #include "node/redact.h"
 #include "node/roster.h"
+#include "node/socket-table.h"
 #include "node/subnet.h"
 #include "node/timing.h"
 
@@ -329,6 +331,107 @@ TEST(what_tcpdump_says_is_counted_by_start)
 	CHECK_EQ(count.captured, 0);
 }
 
+#define HEADINGS \
+	"  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
+#define REST " 00000000:00000000 00:00000000 00000000     0        0 4711 1 0000000000000000 100\n"
+
+static enum listens read_table(const char *rows, bool tcp, uint16_t port)
+{
+	char text[2048];
+	enum listens found;
+	FILE *table;
+
+	snprintf(text, sizeof(text), HEADINGS "%s", rows);
+	table = fmemopen(text, strlen(text), "r");
+	found = socket_table_read(table, tcp, port);
+	fclose(table);
+	return found;
+}
+
+TEST(a_port_is_told_by_whether_it_is_open_to_others)
+{
+	static const char inside[] = "   0: 0100007F:1F41 00000000:0000 0A" REST;
+	static const char both[] = "   0: 0100007F:1F41 00000000:0000 0A" REST
+				   "   1: 050011AC:1F41 00000000:0000 0A" REST;
+	static const char any6[] =
+		"   0: 00000000000000000000000000000000:1F41 00000000000000000000000000000000:0000 "
+		"0A" REST;
+	static const char inside6[] =
+		"   0: 00000000000000000000000001000000:1F41 00000000000000000000000000000000:0000 "
+		"0A" REST;
+	static const char mapped[] =
+		"   0: 0000000000000000FFFF00000100007F:1F41 00000000000000000000000000000000:0000 "
+		"0A" REST;
+	static const char connected[] = "   0: 0100007F:1F41 0100007F:9C40 01" REST
+					"   1: 00000000:1F41 00000000:0000 0A" REST;
+	static const char datagrams[] = " 1234: 0100007F:1388 00000000:0000 07" REST
+					" 1235: 00000000:1389 00000000:0000 07" REST
+					" 1236: 00000000:138A 0100007F:9C40 01" REST;
+
+	CHECK_EQ(read_table(inside, true, 8001), LISTENS_LOOPBACK);
+	CHECK_EQ(read_table(inside, true, 8002), LISTENS_NOT);
+	CHECK_EQ(read_table(both, true, 8001), LISTENS_OUTSIDE);
+	CHECK_EQ(read_table(any6, true, 8001), LISTENS_OUTSIDE);
+	CHECK_EQ(read_table(inside6, true, 8001), LISTENS_LOOPBACK);
+	CHECK_EQ(read_table(mapped, true, 8001), LISTENS_LOOPBACK);
+	CHECK_EQ(read_table(connected, true, 8001), LISTENS_NOT);
+	CHECK_EQ(read_table(datagrams, false, 5000), LISTENS_LOOPBACK);
+	CHECK_EQ(read_table(datagrams, false, 5001), LISTENS_OUTSIDE);
+	CHECK_EQ(read_table(datagrams, false, 5002), LISTENS_NOT);
+	CHECK_EQ(read_table("", true, 8001), LISTENS_NOT);
+	CHECK_EQ(socket_table_listens(0, "tcp", 8001), LISTENS_UNKNOWN);
+}
+
+static json_t *with_check(const char *health, json_int_t interval, json_t *test)
+{
+	return json_pack("{s:s,s:{s:{s:I,s:o}},s:{s:s,s:b,s:{s:s}}}", "Id", "c", "Config",
+			 "Healthcheck", "Interval", interval, "Test", test, "State", "Status",
+			 "running", "Running", 1, "Health", "Status", health);
+}
+
+static void check_due(const char *health, json_int_t interval, bool due)
+{
+	json_t *inspected = with_check(health, interval, json_pack("[s,s]", "CMD", "true"));
+
+	CHECK_EQ(early_check_is_due(inspected), due);
+	json_decref(inspected);
+}
+
+TEST(a_check_is_made_early_where_the_engine_is_slow)
+{
+	const json_int_t second = 1000000000;
+
+	check_due("starting", 150 * second, true);
+	check_due("unhealthy", 150 * second, true);
+	check_due("starting", 0, true); /* the engine's default: 30 s */
+	check_due("healthy", 150 * second, false);
+	check_due("starting", second, false);
+	check_due("none", 0, false);
+}
+
+static void check_command(json_t *test, const char *expected)
+{
+	json_t *inspected = with_check("starting", 0, test);
+	json_t *command = early_check_command(inspected);
+	char *text = command ? json_dumps(command, JSON_COMPACT) : NULL;
+
+	if (expected)
+		CHECK_STR(text, expected);
+	else
+		CHECK(!text);
+	free(text);
+	json_decref(command);
+	json_decref(inspected);
+}
+
+TEST(an_early_check_is_the_engines_command)
+{
+	check_command(json_pack("[s,s,s]", "CMD", "test", "-e"), "[\"test\",\"-e\"]");
+	check_command(json_pack("[s,s]", "CMD-SHELL", "a && b"), "[\"/bin/sh\",\"-c\",\"a && b\"]");
+	check_command(json_pack("[s]", "NONE"), NULL);
+	check_command(json_pack("[]"), NULL);
+}
+
 RUN_TESTS(T(subnets_are_taken_once_and_rest_before_they_return),
 	  T(a_large_subnet_is_aligned_and_a_full_space_says_so),
 	  T(a_claimed_subnet_is_not_given_again), T(a_space_that_is_none_is_refused),
@@ -338,4 +441,7 @@ RUN_TESTS(T(subnets_are_taken_once_and_rest_before_they_return),
 	  T(bridge_names_fit_and_tell_open_from_closed),
 	  T(log_lines_are_printed_in_the_order_of_time),
 	  T(secrets_are_marked_where_they_stand_and_nothing_else),
-	  T(what_tcpdump_says_is_counted_by_start))
+	  T(what_tcpdump_says_is_counted_by_start),
+	  T(a_port_is_told_by_whether_it_is_open_to_others),
+	  T(a_check_is_made_early_where_the_engine_is_slow),
+	  T(an_early_check_is_the_engines_command))
