@@ -71,6 +71,7 @@ struct ctfy_node_health {
 	int64_t memory_promised;
 	int64_t nano_cpus; /* 1e9 is one processor; 0: no limit */
 	int64_t nano_cpus_promised;
+	char *warning; /* what an organiser should know, though it works; NULL: nothing */
 };
 
 struct ctfy_challenge_error {

@@ -32,6 +32,7 @@
 	ROW(capacity, COUNT, "N", NULL, "Most instances at once; unset: the node's default.") \
 	ROW(policy, STRING, "FILE", NULL, "Operator's policy: what challenges may do beyond the defaults.") \
 	ROW(isolation, STRING, "MODE", NULL, "\"firewall\": instances reach neither host, LAN nor each other; \"none\": only Docker's own rules.") \
+	ROW(accept_clock, FLAG, NULL, NULL, "Believe the machine's clock, though it has jumped.") \
 	ROW(keep, FLAG, NULL, NULL, "Leave instances running at the end, for the next start to take up.") \
 	ROW(log_format, STRING, "FORMAT", "auto", "\"text\", \"json\", or \"auto\": text on a terminal.") \
 	ROW(help, FLAG, NULL, NULL, "Show this help.")
@@ -92,6 +93,7 @@ static int set_node_options(struct up *up, const struct up_options *options, int
 	if (options->capacity > 0)
 		node->capacity = options->capacity;
 	node->token_file = up->token_file;
+	node->accept_clock = options->accept_clock;
 	set(&node->engine, options->engine);
 	set(&node->public_host, options->public_host);
 	set(&node->bind, options->bind);
@@ -115,6 +117,7 @@ static int set_platform_options(struct up *up, const struct up_options *options,
 	platform->state = up->platform_state;
 	platform->competition = options->competition;
 	platform->registration = options->registration;
+	platform->accept_clock = options->accept_clock;
 #define ROW(name, ...) platform->name = options->name;
 	PLATFORM_ARCHIVE_OPTIONS(ROW)
 	PLATFORM_OIDC_OPTIONS(ROW)

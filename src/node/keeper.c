@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/steady-clock.h"
 #include "base/work.h"
 #include "engine/engine.h"
 #include "node/compose.h"
@@ -45,11 +46,23 @@ static bool claim_due(struct instance *inst, int64_t now)
 	bool due;
 
 	pthread_mutex_lock(&inst->lock);
-	due = !inst->busy && !inst->reaping && instance_is_due(inst, now);
+	due = !inst->busy && !inst->reaping && instance_is_due(inst, now) &&
+	      (inst->status == STOPPING || !steady_clock_doubts(inst->node->steady));
 	if (due)
 		inst->reaping = true;
 	pthread_mutex_unlock(&inst->lock);
 	return due;
+}
+
+static void tick(struct node *node)
+{
+	char words[STEADY_CLOCK_WORDS];
+	struct err e = ERR_INIT;
+
+	if (steady_clock_tick(node->steady, &e) < 0)
+		log_warn("remember the time: %s", e.msg);
+	if (steady_clock_news(node->steady, words))
+		log_error("%s", words);
 }
 
 static void reap(struct node *node)
@@ -99,9 +112,22 @@ static void remove_orphan(struct node *node, const char *id)
 	instance_unref(stand_in);
 }
 
-static void sweep(struct node *node)
+/* Not while the clock is doubted: the evidence of a whole competition may look old then. */
+static void forget_old(struct node *node)
 {
 	int64_t keep_since = clock_now_ms(node->clock) - node->options->retention;
+	struct err e = ERR_INIT;
+
+	if (!steady_clock_is_sure(node->steady))
+		return;
+	if (store_forget(node->db, keep_since, &e) < 0)
+		log_warn("forget ended instances: %s", e.msg);
+	if (evidence_sweep(node, keep_since, &e) < 0)
+		log_warn("remove old evidence: %s", e.msg);
+}
+
+static void sweep(struct node *node)
+{
 	AUTO(json_t *, json_decrefp) ids = NULL;
 	struct err e = ERR_INIT;
 	const char *id;
@@ -115,10 +141,7 @@ static void sweep(struct node *node)
 		log_warn("look for orphaned networks: %s", e.msg);
 	if (node_isolates(node) && firewall_install(engine_is_podman(node->engine), &e) < 0)
 		log_error("%s", e.msg); /* somebody may have flushed it */
-	if (store_forget(node->db, keep_since, &e) < 0)
-		log_warn("forget ended instances: %s", e.msg);
-	if (evidence_sweep(node, keep_since, &e) < 0)
-		log_warn("remove old evidence: %s", e.msg);
+	forget_old(node);
 }
 
 static void revive_all(struct node *node)
@@ -189,6 +212,7 @@ static void watch_round(struct keeper *keeper)
 {
 	int64_t now = clock_monotonic_ms();
 
+	tick(keeper->node);
 	reap(keeper->node);
 	if (is_ping_due(keeper, now))
 		ping(keeper, now);

@@ -85,7 +85,7 @@ int node_daemon_start(const struct node_options *options, const char *token,
 
 	if (!daemon)
 		return err_memory(e);
-	r = node_new(options, &clock_real, &daemon->node, e);
+	r = node_new(options, &daemon->node, e);
 	if (r < 0)
 		return r;
 	if (token) {
@@ -208,7 +208,7 @@ static int check(const struct node_options *given, const char *dir)
 
 	if (stands_in)
 		options.state = dir;
-	if (node_new(&options, &clock_real, &node, &e) < 0) {
+	if (node_new(&options, &node, &e) < 0) {
 		free(state);
 		fprintf(stderr, "ctfy: %s\n", e.msg);
 		return 1;

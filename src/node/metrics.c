@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/own.h"
+#include "base/steady-clock.h"
 #include "node/node.h"
 #include "node/pool.h"
 #include "node/port.h"
@@ -214,6 +215,9 @@ void metrics_print(struct node *node, struct buf *text)
 		    atomic_load(&node->quarantined));
 	print_gauge(text, "ctfy_engine_up", "Whether the engine answered the last ping.",
 		    !atomic_load(&node->engine_lost));
+	print_gauge(text, "ctfy_clock_jump_seconds",
+		    "How far the machine's clock has jumped ahead, or back.",
+		    steady_clock_jump(node->steady) / 1000);
 	print_starts(node->metrics, text);
 	print_calls(node->metrics, text);
 }

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "base/steady-clock.h"
 #include "node/instance.h"
 #include "node/metrics.h"
 #include "node/node.h"
@@ -30,6 +31,7 @@ static int serve_node_health(void *ctx, struct http_req *req, struct http_res *r
 {
 	struct node *node = ctx;
 	bool lost = atomic_load(&node->engine_lost);
+	char words[STEADY_CLOCK_WORDS];
 	struct ctfy_node_health health = {
 		.status = lost ? (char[]){ "the engine does not answer" } : (char[]){ "ok" },
 		.running = (int64_t)roster_count(node->roster),
@@ -43,6 +45,7 @@ static int serve_node_health(void *ctx, struct http_req *req, struct http_res *r
 
 	(void)req;
 	(void)e;
+	health.warning = *steady_clock_words(node->steady, words) ? words : NULL;
 	promises_read(&node->promises, &health.memory_promised, &health.nano_cpus_promised);
 	return http_send(res, 200, node_health_fields, &health);
 }

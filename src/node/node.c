@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/secret.h"
+#include "base/steady-clock.h"
 #include "base/work.h"
 #include "challenge/policy.h"
 #include "challenge/problem.h"
@@ -72,6 +73,21 @@ static int claim_state(struct node *node, struct err *e)
 		return 0;
 	r = claim_dir(node->state_dir, &node->state_claim, e);
 	return r < 0 ? r : uplinks_sweep(node, e);
+}
+
+/* For a look around, which changes nothing, the machine's own will do. */
+static int open_clock(struct node *node, struct err *e)
+{
+	AUTO(char *, freep) path = strf("%s/clock", node->state_dir);
+	int r;
+
+	if (node->options->check)
+		return 0;
+	r = path ? steady_clock_open(path, node->options->accept_clock, &node->steady, e)
+		 : err_memory(e);
+	if (r == 0)
+		node->clock = steady_clock_of(node->steady);
+	return r;
 }
 
 static int claim_id(struct node *node, struct err *e)
@@ -185,6 +201,8 @@ static int node_open(struct node *node, struct err *e)
 	if (r == 0)
 		r = claim_state(node, e);
 	if (r == 0)
+		r = open_clock(node, e);
+	if (r == 0)
 		r = load_policy(node->options, &node->policy, e);
 	if (r == 0)
 		r = open_engine(node, e);
@@ -199,8 +217,7 @@ static int node_open(struct node *node, struct err *e)
 	return r;
 }
 
-int node_new(const struct node_options *options, const struct clock *clock, struct node **ret_node,
-	     struct err *e)
+int node_new(const struct node_options *options, struct node **ret_node, struct err *e)
 {
 	AUTO(struct node *, node_freep) node = calloc(1, sizeof(*node));
 	int r;
@@ -208,7 +225,7 @@ int node_new(const struct node_options *options, const struct clock *clock, stru
 	if (!node)
 		return err_memory(e);
 	node->options = options;
-	node->clock = clock;
+	node->clock = &clock_real;
 	node->state_claim = node->id_claim = -1;
 	promises_init(&node->promises);
 	pthread_rwlock_init(&node->config, NULL);
@@ -282,6 +299,7 @@ void node_free(struct node *node)
 	engine_close(node->engine);
 	db_close(node->db);
 	metrics_free(node->metrics);
+	steady_clock_free(node->steady);
 	closep(&node->id_claim);
 	closep(&node->state_claim);
 	free(node->engine_dir);

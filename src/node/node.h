@@ -23,6 +23,7 @@ struct roster;
 struct policy;
 struct pool;
 struct ports;
+struct steady_clock;
 struct subnets;
 struct timings;
 struct trials;
@@ -31,7 +32,8 @@ struct work;
 
 struct node {
 	const struct node_options *options;
-	const struct clock *clock;
+	const struct clock *clock; /* of the steady one */
+	struct steady_clock *steady;
 	char *token;
 	char *state_dir;           /* absolute */
 	char *evidence_dir;        /* absolute: what is recorded lies below it */
@@ -67,8 +69,7 @@ struct node {
 };
 
 /* Opens the store, the engine and the firewall, and scans the challenges. */
-int node_new(const struct node_options *options, const struct clock *clock, struct node **ret_node,
-	     struct err *e);
+int node_new(const struct node_options *options, struct node **ret_node, struct err *e);
 /* The engine doesn't answer, or its events have ended: it may have been restarted. */
 void node_miss_engine(struct node *node);
 /* Whether instances reach neither host, LAN nor each other: what --isolation says. */

@@ -29,6 +29,7 @@
 	ROW(policy, STRING, "FILE", NULL, "Operator's policy: what challenges may do beyond the defaults.") \
 	ROW(evidence, STRING, "DIR", NULL, "Root of what is recorded; unset: below --state.") \
 	ROW(retention, DURATION, "TIME", "7d", "How long an instance that has ended, and its evidence, are kept.") \
+	ROW(accept_clock, FLAG, NULL, NULL, "Believe the machine's clock, though it has jumped.") \
 	ROW(images, STRING, "DIR", NULL, "Dockerfiles of ctfy's own images; unset: where ctfy was installed or built from.") \
 	ROW(solver_image, STRING, "IMAGE", "ctfy/solver", "Image that challenges' solvers run in when an organiser tries one.") \
 	ROW(isolation, STRING, "MODE", "firewall", "\"firewall\": instances reach neither host, LAN nor each other; \"none\": only Docker's own rules.") \

@@ -123,12 +123,31 @@ static void record(struct node *node, const struct engine_event *event)
 		log_error("timeline of '%s': %s", instance_id, e.msg);
 }
 
+/*
+ * A reconnection tells the last millisecond again. An event of long before that is a new one, after
+ * the machine's clock was set back.
+ */
+static bool is_told(const struct watch *watch, const struct engine_event *event)
+{
+	const int64_t second = 1000000000;
+
+	return event->time_ns <= watch->last_ns && event->time_ns > watch->last_ns - second;
+}
+
+/* What is to come is no time to ask from. */
+static int64_t since_ms(const struct watch *watch)
+{
+	int64_t now = clock_now_ms(&clock_real), last = watch->last_ns / 1000000;
+
+	return last < now ? last : now;
+}
+
 static int happened(void *cookie, const struct engine_event *event, struct err *e)
 {
 	struct watch *watch = cookie;
 
 	(void)e;
-	if (event->time_ns > watch->last_ns) { /* a reconnection tells the last millisecond again */
+	if (!is_told(watch, event)) {
 		watch->last_ns = event->time_ns;
 		record(watch->node, event);
 	}
@@ -157,7 +176,7 @@ static void *follow(void *cookie)
 	while (filters && !atomic_load(&watch->stopping)) {
 		struct engine_event_options options = {
 			.filters = filters,
-			.since_ms = watch->last_ns / 1000000,
+			.since_ms = since_ms(watch),
 			.cancelled = &watch->stopping,
 		};
 

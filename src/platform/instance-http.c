@@ -331,7 +331,7 @@ static int set_ttl(struct platform *platform, struct http_req *req, struct insta
 	if (ctfy_node_set_ttl(nodes_client(node), instance->copy_id, ttl, &told, &ask_call,
 			      &error) < 0)
 		r = nodes_failed(node, &error, e);
-	expires_at = told.expires_at ? told.expires_at : door_now(platform) + 1000 * ttl;
+	expires_at = instances_by_our_clock(told.expires_at, door_now(platform) + 1000 * ttl);
 	ctfy_instance_done(&told);
 	if (r == -ERR_NOT_FOUND)
 		return lose(platform, req, instance, e);

@@ -242,22 +242,34 @@ static char *endpoints_text(const struct ctfy_instance *told)
 	return json_dumps(list, JSON_COMPACT);
 }
 
+enum { CLOCKS_APART_MS = 60 * 1000 };
+
+int64_t instances_by_our_clock(int64_t told, int64_t ours)
+{
+	return told < ours - CLOCKS_APART_MS || told > ours + CLOCKS_APART_MS ? ours : told;
+}
+
+/* Neither before it was asked for nor later than now. */
+#define STARTED_AT "CASE WHEN ?2 BETWEEN created_at - 60000 AND ?3 + 60000 THEN ?2 ELSE ?3 END"
+
 int instances_now_running(struct db *db, const char *id, const struct ctfy_instance *told,
 			  int64_t now, bool *ret_changed, struct err *e)
 {
 	AUTO(char *, freep) endpoints = endpoints_text(told);
 	int64_t started_at = told->started_at ? told->started_at : now;
+	int64_t span = told->expires_at > started_at ? told->expires_at - started_at : 0;
 
 	if (!endpoints)
 		return err_memory(e);
-	return change(db,
-		      "UPDATE instance SET status = 'running', endpoints = ?, started_at = ?,"
-		      " expires_at = CASE WHEN ? > 0 THEN ?"
-		      " ELSE ? + 1000 * (CASE WHEN remaining > 0 THEN remaining ELSE ttl END) END,"
-		      " detail = NULL WHERE id = ? AND status = 'starting'",
-		      DB_ARGS(db_text(endpoints), db_int(started_at), db_int(told->expires_at),
-			      db_int(told->expires_at), db_int(started_at), db_text(id)),
-		      ret_changed, e);
+	return change(
+		db,
+		"UPDATE instance SET status = 'running', endpoints = ?1, started_at = " STARTED_AT
+		", expires_at = " STARTED_AT " + CASE WHEN ?4 > 0 THEN ?4"
+		" ELSE 1000 * (CASE WHEN remaining > 0 THEN remaining ELSE ttl END) END,"
+		" detail = NULL WHERE id = ?5 AND status = 'starting'",
+		DB_ARGS(db_text(endpoints), db_int(started_at), db_int(now), db_int(span),
+			db_text(id)),
+		ret_changed, e);
 }
 
 int instances_begin_stop(struct db *db, const char *id, const char *ends_as, const char *detail,

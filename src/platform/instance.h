@@ -155,6 +155,10 @@ int instances_answers(struct db *db, struct arena *arena, const char *id,
  * Changes of state. Each happens only from the state it may happen in; ret_changed, which may be
  * NULL, tells whether it did.
  */
+/* What a node says, unless its clock is more than a minute from ours. told: 0: it didn't say. */
+int64_t instances_by_our_clock(int64_t told, int64_t ours);
+
+/* now: ours. What the node says of times is believed as far as its clock goes by ours. */
 int instances_now_running(struct db *db, const char *id, const struct ctfy_instance *told,
 			  int64_t now, bool *ret_changed, struct err *e);
 int instances_begin_stop(struct db *db, const char *id, const char *ends_as, const char *detail,

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/steady-clock.h"
 #include "base/work.h"
 #include "db/db.h"
 #include "platform/access.h"
@@ -71,17 +72,33 @@ static bool wait_for_expiry(struct platform_daemon *daemon)
 	return !ending;
 }
 
+static void tick(struct steady_clock *clock)
+{
+	char words[STEADY_CLOCK_WORDS];
+	struct err e = ERR_INIT;
+
+	if (steady_clock_tick(clock, &e) < 0)
+		log_warn("remember the time: %s", e.msg);
+	if (steady_clock_news(clock, words))
+		log_error("%s", words);
+}
+
 static void *run_expiry(void *cookie)
 {
 	struct platform_daemon *daemon = cookie;
+	const struct steady_clock *clock = daemon->platform.steady;
 	struct err e = ERR_INIT;
 
 	while (wait_for_expiry(daemon)) {
+		tick(daemon->platform.steady);
+		if (steady_clock_doubts(clock))
+			continue;
 		if (settler_expire(daemon->platform.settler, &e) < 0)
 			log_error("%s; trying again", e.msg);
 		if (settler_warn(daemon->platform.settler, &e) < 0)
 			log_error("instances near their end: %s; trying again", e.msg);
-		if (archives_expire(daemon->platform.archives, &e) < 0)
+		if (steady_clock_is_sure(clock) &&
+		    archives_expire(daemon->platform.archives, &e) < 0)
 			log_error("archives that are old enough: %s; trying again", e.msg);
 	}
 	return NULL;
@@ -137,6 +154,20 @@ static int open_vault(struct platform *platform, struct err *e)
 	return vault_open(platform->db, path ? path : own, e);
 }
 
+static int open_clock(struct platform *platform, struct err *e)
+{
+	const struct platform_options *options = platform->options;
+	char path[PATH_MAX];
+	int r;
+
+	if (snprintf(path, sizeof(path), "%s/clock", options->state) >= PATH_MAX)
+		return err_set(e, ERR_INVALID, "'%s' is too long a path", options->state);
+	r = steady_clock_open(path, options->accept_clock, &platform->steady, e);
+	if (r == 0)
+		platform->clock = steady_clock_of(platform->steady);
+	return r;
+}
+
 static int open_store(struct platform *platform, struct err *e)
 {
 	char path[PATH_MAX];
@@ -145,6 +176,8 @@ static int open_store(struct platform *platform, struct err *e)
 	r = dir_make(platform->options->state, 0700, e);
 	if (r == 0)
 		r = claim_dir(platform->options->state, &platform->state_claim, e);
+	if (r == 0)
+		r = open_clock(platform, e);
 	if (r < 0)
 		return r;
 	if (snprintf(path, sizeof(path), "%s/platform.db", platform->options->state) >= PATH_MAX)
@@ -458,6 +491,7 @@ void platform_daemon_free(struct platform_daemon *daemon)
 	keyring_free(platform->keyring);
 	challenges_free(platform->challenges);
 	db_close(platform->db);
+	steady_clock_free(platform->steady);
 	closep(&platform->state_claim);
 	pthread_cond_destroy(&daemon->wake);
 	pthread_mutex_destroy(&daemon->lock);

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/metric.h"
 #include "base/own.h"
+#include "base/steady-clock.h"
 #include "platform/archive.h"
 #include "platform/door.h"
 #include "platform/events.h"
@@ -175,6 +176,9 @@ static int print_live(struct platform *platform, struct buf *text, struct err *e
 	r = instances_waiting(platform->db, &count, e);
 	if (r < 0)
 		return r;
+	metric_head(text, "ctfy_clock_jump_seconds", "gauge",
+		    "How far the machine's clock has jumped ahead, or back.");
+	metric_row(text, "ctfy_clock_jump_seconds", "", steady_clock_jump(platform->steady) / 1000);
 	metric_head(text, "ctfy_queue", "gauge", "Instances that wait for a node with room.");
 	metric_row(text, "ctfy_queue", "", count);
 	metric_head(text, "ctfy_archives_owed", "gauge", "Archives that nodes still owe.");

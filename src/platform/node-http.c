@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/steady-clock.h"
 #include "base/work.h"
 #include "http/call.h"
 #include "platform/door.h"
@@ -118,6 +119,7 @@ static int serve_nodes(void *ctx, struct http_req *req, struct http_res *res, st
 {
 	AUTO(struct all_nodes, all_nodes_done) all = { .nodes = NULL };
 	AUTO(json_t *, json_decrefp) list = json_array();
+	char words[STEADY_CLOCK_WORDS];
 	struct platform *platform = ctx;
 	int r;
 
@@ -127,7 +129,10 @@ static int serve_nodes(void *ctx, struct http_req *req, struct http_res *res, st
 	for (size_t i = 0; i < all.count; i++)
 		if (json_array_append_new(list, nodes_json(all.nodes[i])) < 0)
 			return err_memory(e);
-	return http_send_json(res, 200, json_pack("{s:O}", "nodes", list));
+	steady_clock_words(platform->steady, words);
+	return http_send_json(res, 200,
+			      json_pack("{s:O, s:s?}", "nodes", list, "warning",
+					*words ? words : NULL));
 }
 
 static int serve_remove(void *ctx, struct http_req *req, struct http_res *res, struct err *e)

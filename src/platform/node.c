@@ -32,7 +32,7 @@ struct report {
 	int64_t seen_at;
 	int64_t running, capacity;
 	struct supply memory, nano_cpus; /* without `need`: that is the challenge's */
-	char *status, *version, *engine;
+	char *status, *version, *engine, *warning;
 	char *detail; /* why it isn't healthy; NULL when it is */
 	struct stock stock;
 };
@@ -86,6 +86,7 @@ static void report_done(struct report *report)
 	free(report->status);
 	free(report->version);
 	free(report->engine);
+	free(report->warning);
 	free(report->detail);
 	stock_done(&report->stock);
 }
@@ -171,7 +172,9 @@ static void take_report(struct report *report, struct ctfy_node_health *health, 
 	free(report->status);
 	free(report->version);
 	free(report->engine);
+	free(report->warning);
 	free(report->detail);
+	report->warning = TAKE(health->warning);
 	report->status = TAKE(health->status);
 	report->version = TAKE(health->version);
 	report->engine = TAKE(health->engine);
@@ -568,14 +571,16 @@ json_t *nodes_json(struct node *node)
 	json_t *json;
 
 	pthread_mutex_lock(&node->lock);
-	json = json_pack("{s:b, s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:o, s:o, s:s?, s:s?, s:s?}",
+	json = json_pack("{s:b, s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:o, s:o, s:s?, s:s?, s:s?,"
+			 "s:s?}",
 			 "drained", node->drained, "id", node->id, "name", node->name, "url",
 			 node->url, "state", state_words[report->state], "detail", report->detail,
 			 "running", (json_int_t)report->running, "capacity",
 			 (json_int_t)report->capacity, "memory", supply_json(&report->memory),
 			 "nano_cpus", supply_json(&report->nano_cpus), "version", report->version,
 			 "engine", report->engine, "seen_at",
-			 report->seen_at ? clock_format(report->seen_at, seen) : NULL);
+			 report->seen_at ? clock_format(report->seen_at, seen) : NULL, "warning",
+			 report->warning);
 	pthread_mutex_unlock(&node->lock);
 	return json;
 }

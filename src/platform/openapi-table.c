@@ -116,8 +116,8 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "Registered", "node_id:s token:s" },
 	{ "Supply", "promised:i most:i" },
 	{ "Node", "id:s name:s url:s state:s detail:s? running:i capacity:i memory:Supply"
-		  " nano_cpus:Supply version:s? engine:s? seen_at:t? ~drained:b" },
-	{ "Nodes", "nodes:[Node]" },
+		  " nano_cpus:Supply version:s? engine:s? seen_at:t? ~drained:b ~warning:s?" },
+	{ "Nodes", "nodes:[Node] ~warning:s?" },
 	{ "JoinSecret", "id:s name:s single_use:b created_at:t expires_at:t? used_at:t? used_by:s?" },
 	{ "JoinSecrets", "join_secrets:[JoinSecret]" },
 	{ "NewJoinSecret", "~name:s ~single_use:b ~days:i" },

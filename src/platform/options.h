@@ -45,6 +45,7 @@
 	ROW(node_ca, STRING, "FILE", NULL, "Authorities accepted for nodes with https (PEM); unset: the system's.") \
 	ROW(cert, STRING, "FILE", NULL, "TLS certificate chain (PEM); with --key the API is https.") \
 	ROW(key, STRING, "FILE", NULL, "TLS private key (PEM).") \
+	ROW(accept_clock, FLAG, NULL, NULL, "Believe the machine's clock, though it has jumped.") \
 	ROW(behind_proxy, FLAG, NULL, NULL, "Believe X-Forwarded-For and X-Forwarded-Proto: only where a proxy of your own sets them.") \
 	ROW(log_format, STRING, "FORMAT", "auto", "\"text\", \"json\", or \"auto\": text on a terminal.") \
 	ROW(help, FLAG, NULL, NULL, "Show this help.")

@@ -16,6 +16,7 @@ struct archives;
 struct board;
 struct challenges;
 struct clock;
+struct steady_clock;
 struct competition;
 struct db;
 struct events;
@@ -33,7 +34,8 @@ struct settler;
 
 struct platform {
 	const struct platform_options *options;
-	const struct clock *clock;
+	const struct clock *clock; /* of the steady one */
+	struct steady_clock *steady;
 	int state_claim; /* base/claim.h; -1: none */
 	struct db *db;
 	struct keyring *keyring;

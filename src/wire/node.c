@@ -14,6 +14,7 @@ const struct field node_health_fields[] = {
 	HEALTH(INT, memory_promised, FIELD_LOOSE),
 	HEALTH(INT, nano_cpus, FIELD_LOOSE | FIELD_OPTIONAL),
 	HEALTH(INT, nano_cpus_promised, FIELD_LOOSE),
+	HEALTH(STRING, warning, FIELD_LOOSE),
 	FIELDS_END,
 };
 

@@ -22,9 +22,10 @@ import harness  # noqa: E402
 class Platform:
     """`ctfy platform` with a state directory of its own; killed and started again at will."""
 
-    def __init__(self, challenges, **options):
+    def __init__(self, challenges, within=(), **options):
         self.dir = tempfile.TemporaryDirectory(prefix="ctfy-cluster-")
         self.state = Path(self.dir.name) / "state"
+        self.within = within # a command that runs commands
         self.port = 0
         self.options = {"challenges": challenges, "state": self.state, "heartbeat": "1s",
                         "heartbeat-timeout": "2s", **options}
@@ -34,7 +35,7 @@ class Platform:
 
     def start(self):
         self.log = open(Path(self.dir.name) / "log", "a")
-        argv = [harness.CTFY, "platform", "--listen", f"127.0.0.1:{self.port}", "--log-format", "text"]
+        argv = [*self.within, harness.CTFY, "platform", "--listen", f"127.0.0.1:{self.port}", "--log-format", "text"]
         for name, value in self.options.items():
             argv += ["--" + name, str(value)]
         lines = len(self.lines())

@@ -271,6 +271,8 @@ export interface Node {
   version: string | null;
   engine: string | null;
   seen_at: string | null;
+  /** What an organiser should know, though it works. */
+  warning?: string | null;
 }
 
 export interface JoinSecret {

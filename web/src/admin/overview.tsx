@@ -26,6 +26,7 @@ function medianStart(instances: AdminInstance[]): string {
 
 interface Known {
   nodes: Node[];
+  warning?: string | null;
   live: AdminInstance[];
   last: AdminInstance[];
   submissions: AdminSubmission[];
@@ -96,17 +97,24 @@ const findImageFaults = (images: NodeImages[]): (ImageRow & { node: string })[] 
   );
 
 /** What somebody should look at. Some of it is learnt late: what moves then is little. */
-function Alerts({ nodes, live, last, reviews, images, now }: Known & { now: number }) {
+function Alerts({ nodes, warning, live, last, reviews, images, now }: Known & { now: number }) {
   const unhealthy = useUnwell(live).slice(0, TROUBLES_SHOWN);
   const unwell = nodes.filter((node) => node.state !== "healthy");
   const troubles = findTrouble(last, now).slice(0, TROUBLES_SHOWN);
   const faults = findImageFaults(images).slice(0, TROUBLES_SHOWN);
-  const found = [unwell, unhealthy, troubles, faults, reviews];
+  const warned = nodes.filter((node) => node.warning);
+  const found = [unwell, warned, warning ? [warning] : [], unhealthy, troubles, faults, reviews];
   if (nodes.length > 0 && found.every((list) => list.length === 0))
     return <p class="muted">Nothing needs looking at.</p>;
   return (
     <div class="alerts">
       {nodes.length === 0 && <Alert tone="warn">No node is registered: nothing can be started.</Alert>}
+      {warning && <Alert tone="bad">The platform: {warning}</Alert>}
+      {warned.map((node) => (
+        <Alert key={`${node.id} warns`} tone="bad">
+          <a href="/admin/nodes">Node {node.name}</a>: {node.warning}
+        </Alert>
+      ))}
       {unwell.map((node) => (
         <Alert key={node.id} tone="bad">
           <a href="/admin/nodes">Node {node.name}</a> is {node.state}
@@ -214,7 +222,7 @@ function Glance(props: Known) {
 }
 
 export function OverviewPage(_: { params: Params }) {
-  const nodes = useGet<{ nodes: Node[] }>("/admin/nodes", REFRESH_MS);
+  const nodes = useGet<{ nodes: Node[]; warning?: string | null }>("/admin/nodes", REFRESH_MS);
   const live = useGet<{ instances: AdminInstance[] }>("/admin/instances", REFRESH_MS);
   const last = useGet<{ instances: AdminInstance[] }>("/admin/instances?all=true&limit=200", REFRESH_MS);
   const submissions = useGet<{ submissions: AdminSubmission[] }>("/admin/submissions?limit=100", REFRESH_MS);
@@ -224,6 +232,7 @@ export function OverviewPage(_: { params: Params }) {
   const known = all.every((resource) => resource.data !== undefined);
   const data: Known | undefined = !known ? undefined : {
     nodes: nodes.data!.nodes,
+    warning: nodes.data!.warning,
     live: live.data!.instances,
     last: last.data!.instances,
     submissions: submissions.data!.submissions,
