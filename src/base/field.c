@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 
 #include <string.h>
@@ -277,7 +278,7 @@ static json_t *encode_list(const struct field *field, const void *obj)
 	for (size_t i = 0; i < n; i++) {
 		json_t *item = field->kind == FIELD_LIST
 				       ? fields_encode(field->of, items + i * field->of_size)
-				       : json_string(((const char *const *)(const void *)items)[i]);
+				       : json_text(((const char *const *)(const void *)items)[i]);
 
 		if (json_array_append_new(list, item) < 0) {
 			json_decref(list);
@@ -296,7 +297,7 @@ static json_t *encode_member(const struct field *field, const void *obj)
 	switch (field->kind) {
 	case FIELD_STRING:
 		text = *(char *const *)value;
-		return text ? json_string(text) : json_null();
+		return text ? json_text(text) : json_null();
 	case FIELD_INT: return json_integer(*(const int64_t *)value);
 	case FIELD_REAL: return json_real(*(const double *)value);
 	case FIELD_BOOL: return json_boolean(*(const bool *)value);

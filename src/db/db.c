@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/secret.h"
+#include "base/utf8.h"
 #include "db/connection.h"
 #include "db/readers.h"
 
@@ -18,7 +19,7 @@
 enum { BATCH_MAX = 256 };
 
 struct batch;
-struct unsealed;
+struct kept;
 
 struct db {
 	struct readers *readers; /* for queries outside a transaction */
@@ -54,12 +55,12 @@ struct db_rows {
 	struct connection *connection;
 	struct statement *statement;
 	sqlite3_stmt *stmt;
-	struct unsealed *unsealed; /* of the present row */
+	struct kept *kept; /* of the present row */
 };
 
-/* The texts that were asked for, until the next row. */
-struct unsealed {
-	struct unsealed *next;
+/* Texts that were asked for and aren't the store's own, until the next row. */
+struct kept {
+	struct kept *next;
 	char *text;
 };
 
@@ -69,12 +70,32 @@ void db_use_key(struct db *db, const unsigned char key[SECRET_KEY_SIZE])
 	db->has_key = true;
 }
 
+/* No text of the store is anything but UTF-8, whoever wrote it: no list fails for one of its rows.
+ */
+static char *valid_text(const char *text)
+{
+	AUTO(struct buf, buf_done) valid = BUF_INIT;
+
+	utf8_put_valid(&valid, text, strlen(text));
+	return buf_take(&valid);
+}
+
+static int bind_text(sqlite3_stmt *stmt, int i, const char *text)
+{
+	char *valid;
+
+	if (utf8_is_valid(text, strlen(text)))
+		return sqlite3_bind_text(stmt, i, text, -1, SQLITE_STATIC);
+	valid = valid_text(text);
+	return valid ? sqlite3_bind_text(stmt, i, valid, -1, free) : SQLITE_NOMEM;
+}
+
 static int bind_secret(struct db *db, sqlite3_stmt *stmt, int i, const char *text)
 {
 	char *sealed;
 
 	if (!db->has_key)
-		return sqlite3_bind_text(stmt, i, text, -1, SQLITE_STATIC);
+		return bind_text(stmt, i, text);
 	sealed = secret_seal(db->key, text);
 	return sealed ? sqlite3_bind_text(stmt, i, sealed, -1, free) : SQLITE_NOMEM;
 }
@@ -88,7 +109,7 @@ static int bind(struct db *db, const struct connection *connection, sqlite3_stmt
 		switch (args->kind) {
 		case DB_NULL: r = sqlite3_bind_null(stmt, i); break;
 		case DB_INT: r = sqlite3_bind_int64(stmt, i, args->integer); break;
-		case DB_TEXT: r = sqlite3_bind_text(stmt, i, args->text, -1, SQLITE_STATIC); break;
+		case DB_TEXT: r = bind_text(stmt, i, args->text); break;
 		case DB_SECRET: r = bind_secret(db, stmt, i, args->text); break;
 		case DB_END: break;
 		}
@@ -163,12 +184,12 @@ int db_query(struct db *db, const char *sql, const struct db_value *args, struct
 	return r < 0 ? r : query_on(db, connection, sql, args, ret_rows, e);
 }
 
-static void forget_unsealed(struct db_rows *rows)
+static void forget_kept(struct db_rows *rows)
 {
-	while (rows->unsealed) {
-		struct unsealed *one = rows->unsealed;
+	while (rows->kept) {
+		struct kept *one = rows->kept;
 
-		rows->unsealed = one->next;
+		rows->kept = one->next;
 		free(one->text);
 		free(one);
 	}
@@ -176,7 +197,7 @@ static void forget_unsealed(struct db_rows *rows)
 
 int db_next(struct db_rows *rows, struct err *e)
 {
-	forget_unsealed(rows);
+	forget_kept(rows);
 	switch (sqlite3_step(rows->stmt)) {
 	case SQLITE_ROW: return 1;
 	case SQLITE_DONE: return 0;
@@ -189,7 +210,7 @@ void db_rows_close(struct db_rows *rows)
 	if (!rows)
 		return;
 	statement_put(rows->statement, rows->stmt);
-	forget_unsealed(rows);
+	forget_kept(rows);
 	put_connection(rows->db, rows->connection);
 	free(rows);
 }
@@ -199,24 +220,29 @@ int64_t db_get_int(const struct db_rows *rows, int column)
 	return sqlite3_column_int64(rows->stmt, column);
 }
 
-const char *db_get_text(const struct db_rows *rows, int column)
-{
-	return (const char *)sqlite3_column_text(rows->stmt, column);
-}
-
 /* Kept with the rows, so that it lives as long as other columns do. */
-static const char *keep_unsealed(const struct db_rows *rows, char *text)
+static const char *keep(const struct db_rows *rows, char *text)
 {
 	struct db_rows *mine = (struct db_rows *)(uintptr_t)rows;
-	struct unsealed *one = text ? malloc(sizeof(*one)) : NULL;
+	struct kept *one = text ? malloc(sizeof(*one)) : NULL;
 
 	if (!one) {
 		free(text);
 		return NULL;
 	}
-	*one = (struct unsealed){ .next = mine->unsealed, .text = text };
-	mine->unsealed = one;
+	*one = (struct kept){ .next = mine->kept, .text = text };
+	mine->kept = one;
 	return text;
+}
+
+/* What was stored before texts were checked may be anything. */
+const char *db_get_text(const struct db_rows *rows, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(rows->stmt, column);
+
+	if (!text || utf8_is_valid(text, strlen(text)))
+		return text;
+	return keep(rows, valid_text(text));
 }
 
 const char *db_get_secret(const struct db_rows *rows, int column)
@@ -225,7 +251,7 @@ const char *db_get_secret(const struct db_rows *rows, int column)
 
 	if (!text || !secret_is_sealed(text))
 		return text;
-	return rows->db->has_key ? keep_unsealed(rows, secret_unseal(rows->db->key, text)) : NULL;
+	return rows->db->has_key ? keep(rows, secret_unseal(rows->db->key, text)) : NULL;
 }
 
 bool db_is_null(const struct db_rows *rows, int column)

@@ -5,6 +5,7 @@
  * reads waits for no disk, and sees what is on disk already: nothing that may yet be rolled back.
  * What was committed is on disk: db_commit() returns after the log is synced. Writers who commit
  * at the same time share one sync (group commit), so durability costs a crowd little.
+ * Texts are UTF-8 in either direction: a byte that belongs to no character becomes U+FFFD.
  * SQL is kept portable (no SQLite-only functions), because a database server comes next.
  */
 #ifndef DB_DB_H

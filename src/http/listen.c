@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "http/patience.h"
+#include "http/peer.h"
+#include "http/proxy.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -23,6 +25,18 @@ enum {
 	STACK_SIZE = 64 * 1024,
 	PAUSE_MS = 50, /* where accepting fails, hope for better times */
 	COMPLAIN_EVERY_MS = 1000,
+	/* A proxy says whose a connection is at once. */
+	UNTOLD_MAX = 256,
+	UNTOLD_MS = 5000,
+};
+
+/* A connection whose proxy has yet to say whose it is. */
+struct untold {
+	int fd;
+	struct sockaddr_storage peer;
+	socklen_t len;
+	int64_t since;
+	struct proxy_header header;
 };
 
 struct listener {
@@ -34,6 +48,9 @@ struct listener {
 	bool started;
 	atomic_bool stopping;
 	int64_t complained_at;
+	const struct networks *proxies; /* that begin with a PROXY header; NULL: nobody does */
+	struct untold *untold;
+	size_t untold_count;
 };
 
 static void listener_freep(struct listener **l)
@@ -188,15 +205,81 @@ static bool is_client_gone(int error)
 	return error == ECONNABORTED || error == EPROTO || error == EINTR || error == EAGAIN;
 }
 
+static void hand_over(struct listener *l, int fd, const struct sockaddr_storage *peer,
+		      socklen_t len)
+{
+	if (MHD_add_connection(l->daemon, fd, (const struct sockaddr *)peer, len) == MHD_NO)
+		complain(l, "too many are open");
+}
+
+static bool is_proxy(const struct listener *l, const struct sockaddr_storage *peer)
+{
+	struct in6_addr address;
+
+	return peer_of_socket((const struct sockaddr *)peer, &address) &&
+	       networks_have(l->proxies, &address);
+}
+
+static void await_header(struct listener *l, int fd, const struct sockaddr_storage *peer,
+			 socklen_t len)
+{
+	struct untold *untold = &l->untold[l->untold_count];
+
+	if (!is_proxy(l, peer) || l->untold_count == UNTOLD_MAX) {
+		complain(l, l->untold_count == UNTOLD_MAX
+				    ? "too many have yet to say whose they are"
+				    : "it comes from no proxy of --proxies");
+		close(fd);
+		return;
+	}
+	untold->fd = fd;
+	untold->peer = *peer;
+	untold->len = len;
+	untold->since = clock_monotonic_ms();
+	untold->header.len = 0;
+	l->untold_count++;
+}
+
+/* False: it still has to be waited for. */
+static bool settle(struct listener *l, struct untold *untold, int64_t now)
+{
+	switch (proxy_read(untold->fd, &untold->header)) {
+	case PROXY_MORE:
+		if (now - untold->since < UNTOLD_MS)
+			return false;
+		complain(l, "its proxy sent no PROXY header");
+		break;
+	case PROXY_INVALID: complain(l, "its PROXY header (version 2) is malformed"); break;
+	case PROXY_WHOLE:
+		proxy_address(&untold->header, &untold->peer, &untold->len);
+		hand_over(l, untold->fd, &untold->peer, untold->len);
+		return true;
+	}
+	close(untold->fd);
+	return true;
+}
+
+static void settle_all(struct listener *l)
+{
+	int64_t now = clock_monotonic_ms();
+
+	for (size_t i = 0; i < l->untold_count;)
+		if (settle(l, &l->untold[i], now))
+			l->untold[i] = l->untold[--l->untold_count];
+		else
+			i++;
+}
+
 static void accept_one(struct listener *l)
 {
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
 	int fd = accept4(l->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd >= 0) {
-		if (MHD_add_connection(l->daemon, fd, (struct sockaddr *)&peer, len) == MHD_NO)
-			complain(l, "too many are open");
+	if (fd >= 0 && l->proxies) {
+		await_header(l, fd, &peer, len);
+	} else if (fd >= 0) {
+		hand_over(l, fd, &peer, len);
 	} else if (!atomic_load(&l->stopping) && !is_client_gone(errno)) {
 		complain(l, strerrordesc_np(errno));
 		poll(NULL, 0, PAUSE_MS);
@@ -206,21 +289,30 @@ static void accept_one(struct listener *l)
 static void *accept_all(void *cookie)
 {
 	struct listener *l = cookie;
-	struct pollfd pollfd = { .fd = l->fd, .events = POLLIN };
+	struct pollfd fds[1 + UNTOLD_MAX] = { { .fd = l->fd, .events = POLLIN } };
 
 	while (!atomic_load(&l->stopping)) {
-		if (poll(&pollfd, 1, PATIENCE_CHECK_MS) > 0)
+		for (size_t i = 0; i < l->untold_count; i++)
+			fds[1 + i] = (struct pollfd){ .fd = l->untold[i].fd, .events = POLLIN };
+		if (poll(fds, 1 + l->untold_count, PATIENCE_CHECK_MS) > 0 && fds[0].revents)
 			accept_one(l);
+		settle_all(l);
 		patience_check(l->patience);
 	}
+	while (l->untold_count > 0)
+		close(l->untold[--l->untold_count].fd);
 	return NULL;
 }
 
 int listener_start(struct listener *l, struct MHD_Daemon *daemon, struct patience *patience,
-		   struct err *e)
+		   const struct networks *proxies, struct err *e)
 {
 	pthread_attr_t attr;
 	int error;
+
+	l->proxies = proxies;
+	if (proxies && !(l->untold = calloc(UNTOLD_MAX, sizeof(*l->untold))))
+		return err_memory(e);
 
 	l->daemon = daemon;
 	l->patience = patience;
@@ -255,5 +347,6 @@ void listener_free(struct listener *l)
 	listener_stop(l);
 	if (l->fd >= 0)
 		close(l->fd);
+	free(l->untold);
 	free(l);
 }

@@ -13,6 +13,7 @@
 
 struct err;
 struct listener;
+struct networks;
 struct patience;
 
 /* Binds "host:port", or "unix:///path", which must not exist. Fails with INVALID (the address) or
@@ -21,9 +22,12 @@ int listener_new(const char *address, struct listener **ret_listener, struct err
 void listener_free(struct listener *listener); /* stops first */
 uint16_t listener_port(const struct listener *listener);
 
-/* Until it is stopped, borrows both. */
+/*
+ * Until it is stopped, borrows them. With `proxies`, connections are accepted from these alone, and
+ * have to begin with a PROXY header, which says whose they are; NULL: they are anybody's.
+ */
 int listener_start(struct listener *listener, struct MHD_Daemon *daemon, struct patience *patience,
-		   struct err *e);
+		   const struct networks *proxies, struct err *e);
 /* No connection is accepted after it. */
 void listener_stop(struct listener *listener);
 

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/own.h"
+#include "base/utf8.h"
 #include "http/stream.h"
 
 #include <arpa/inet.h>
@@ -158,16 +159,27 @@ const char *http_query(const struct http_req *req, const char *name)
 	return NULL;
 }
 
+bool request_path_valid(const struct http_req *req)
+{
+	for (unsigned i = 0; i < req->match.count; i++)
+		if (!utf8_is_valid(req->match.params[i], strlen(req->match.params[i])))
+			return false;
+	return utf8_is_valid(req->path, strlen(req->path));
+}
+
+/* Decoded whole: no character begins in one part and ends in the next. */
 bool request_query_valid(const struct http_req *req)
 {
-	for (const char *c = strchr(req->query, '%'); c; c = strchr(c + 1, '%')) {
-		char out[4];
-		size_t len = strnlen(c, 3);
+	size_t len = strlen(req->query);
+	struct arena *arena;
+	char *decoded;
 
-		if (!percent_decode(c, len, out, &len))
-			return false;
-	}
-	return true;
+	if (!memchr(req->query, '%', len))
+		return utf8_is_valid(req->query, len);
+	arena = http_arena(req->res.req);
+	decoded = arena ? arena_strndup(arena, req->query, len) : NULL;
+	return decoded && percent_decode(decoded, len, decoded, &len) &&
+	       utf8_is_valid(decoded, len);
 }
 
 const char *http_header(const struct http_req *req, const char *name)
@@ -232,29 +244,56 @@ const char *http_req_id(const struct http_req *req)
 	return req->id;
 }
 
-/* An IPv4 client of a socket for both kinds is told as what it is. */
-static void format_address(const struct sockaddr *address, char *text, size_t size)
-{
-	const struct sockaddr_in *v4 = (const void *)address;
-	const struct sockaddr_in6 *v6 = (const void *)address;
+struct forwarded {
+	const char *line; /* the last one */
+};
 
-	if (address->sa_family == AF_INET)
-		inet_ntop(AF_INET, &v4->sin_addr, text, (socklen_t)size);
-	else if (address->sa_family != AF_INET6)
-		snprintf(text, size, "local");
-	else if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
-		inet_ntop(AF_INET, &v6->sin6_addr.s6_addr[12], text, (socklen_t)size);
-	else
-		inet_ntop(AF_INET6, &v6->sin6_addr, text, (socklen_t)size);
+static enum MHD_Result keep_last(void *cookie, enum MHD_ValueKind kind, const char *name,
+				 const char *value)
+{
+	struct forwarded *forwarded = cookie;
+
+	(void)kind;
+	if (value && strcasecmp(name, "X-Forwarded-For") == 0)
+		forwarded->line = value;
+	return MHD_YES;
+}
+
+/* Each proxy adds whom it heard: the last is what our own one says, in a line of its own or not. */
+static bool read_forwarded(const struct http_req *req, struct in6_addr *ret)
+{
+	struct forwarded forwarded = { .line = NULL };
+	const char *last, *comma;
+	size_t len;
+
+	MHD_get_connection_values(req->connection, MHD_HEADER_KIND, keep_last, &forwarded);
+	if (!forwarded.line)
+		return false;
+	comma = strrchr(forwarded.line, ',');
+	last = comma ? comma + 1 : forwarded.line;
+	last += strspn(last, " \t");
+	for (len = strlen(last); len > 0 && strchr(" \t", last[len - 1]); len--)
+		continue;
+	return peer_parse(last, len, ret);
 }
 
 static void set_peer(struct http_req *req)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct in6_addr peer, forwarded;
 
-	if (info && info->client_addr)
-		format_address(info->client_addr, req->peer, sizeof(req->peer));
+	if (!info || !info->client_addr || !peer_of_socket(info->client_addr, &peer)) {
+		snprintf(req->peer, sizeof(req->peer), "local");
+		snprintf(req->source, sizeof(req->source), "local");
+		return;
+	}
+	req->proxied = !server_options(req->server)->proxy_protocol &&
+		       networks_have(server_proxies(req->server), &peer);
+	if (req->proxied && read_forwarded(req, &forwarded))
+		peer = forwarded;
+	peer_format(&peer, req->peer);
+	peer_source(&peer, req->source);
 }
 
 const char *http_peer(const struct http_req *req)
@@ -262,6 +301,34 @@ const char *http_peer(const struct http_req *req)
 	if (!req->peer[0] && req->connection)
 		set_peer(req->res.req);
 	return req->peer;
+}
+
+const char *http_peer_key(const struct http_req *req)
+{
+	http_peer(req);
+	return req->source;
+}
+
+static bool is_proxied(const struct http_req *req)
+{
+	http_peer(req);
+	return req->proxied;
+}
+
+bool http_is_https(const struct http_req *req)
+{
+	const char *scheme = http_header(req, "X-Forwarded-Proto");
+
+	if (is_proxied(req) && scheme)
+		return strcmp(scheme, "https") == 0;
+	return server_options(req->server)->cert_file != NULL;
+}
+
+const char *http_host(const struct http_req *req)
+{
+	const char *host = http_header(req, "X-Forwarded-Host");
+
+	return is_proxied(req) && host ? host : http_header(req, MHD_HTTP_HEADER_HOST);
 }
 
 struct arena *http_arena(struct http_req *req)

@@ -10,11 +10,11 @@
 #define HTTP_REQUEST_H
 
 #include "base/buf.h"
+#include "http/peer.h"
 #include "http/route.h"
 #include "http/serve.h"
 #include "http/worker.h"
 
-#include <arpa/inet.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
 
@@ -68,9 +68,11 @@ struct http_req {
 	uint64_t discarded;
 	json_t *problems; /* found in the body or query */
 	struct http_res res;
-	char id[REQUEST_ID_SIZE];    /* made when it is asked for, */
-	char peer[INET6_ADDRSTRLEN]; /* and so is this */
-	char text[];                 /* of path, query and decoded */
+	char id[REQUEST_ID_SIZE];  /* made when it is asked for, */
+	char peer[PEER_TEXT_SIZE]; /* and so are these */
+	char source[PEER_TEXT_SIZE];
+	bool proxied; /* by one of ours; known with peer */
+	char text[];  /* of path, query and decoded */
 };
 
 /* target is what stands in the request line. NULL when out of memory. */
@@ -81,7 +83,8 @@ void request_drop(struct http_req *req); /* by one of its holders */
 /* Copies what lookups find, for the time when connection is NULL. Fails with MEMORY. */
 int request_keep(struct http_req *req, struct err *e);
 
-/* Whether the query can be decoded. */
+/* Whether the path and the query are UTF-8, and the query can be decoded. */
+bool request_path_valid(const struct http_req *req);
 bool request_query_valid(const struct http_req *req);
 
 /* Takes the response, NULL where making it failed: the answer is 101. */
@@ -95,6 +98,8 @@ void websocket_free(struct websocket *ws);
 void respond_error(struct http_req *req, const struct err *e);
 
 /* What the server is asked by its requests. */
+const struct http_server_options *server_options(const struct http_server *server);
+const struct networks *server_proxies(const struct http_server *server);
 const atomic_bool *server_aborting(const struct http_server *server);
 bool server_stopping(const struct http_server *server);
 void server_request_over(struct http_server *server);

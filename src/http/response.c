@@ -29,6 +29,37 @@ static bool add_retry_after(struct MHD_Response *response, unsigned seconds)
 	return MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, text);
 }
 
+static bool has_header(const struct http_res *res, const char *name)
+{
+	const struct header *h = res->headers;
+
+	while (h && strcasecmp(h->name, name) != 0)
+		h = h->next;
+	return h != NULL;
+}
+
+/* Nobody but who asked is to see an answer, and none is to be taken for a page of ours. */
+static bool add_defaults(const struct http_res *res, struct MHD_Response *response)
+{
+	static const char *const defaults[][2] = {
+		{ MHD_HTTP_HEADER_CACHE_CONTROL, "no-store" },
+		{ "X-Content-Type-Options", "nosniff" },
+		{ "Content-Security-Policy",
+		  "sandbox; default-src 'none'; frame-ancestors 'none'" },
+	};
+	unsigned hsts_days = server_options(res->req->server)->hsts_days;
+	bool added = true;
+	char age[64];
+
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+		if (!has_header(res, defaults[i][0]))
+			added &= MHD_add_response_header(response, defaults[i][0], defaults[i][1]);
+	if (hsts_days == 0 || !res->req->connection || !http_is_https(res->req))
+		return added;
+	snprintf(age, sizeof(age), "max-age=%u", hsts_days * 24 * 60 * 60);
+	return added & MHD_add_response_header(response, "Strict-Transport-Security", age);
+}
+
 static bool add_headers(struct http_res *res, struct MHD_Response *response, const char *type)
 {
 	bool added = MHD_add_response_header(response, "X-Request-Id", http_req_id(res->req));
@@ -36,6 +67,7 @@ static bool add_headers(struct http_res *res, struct MHD_Response *response, con
 	if (type)
 		added &= MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	added &= !res->header_lost;
+	added &= add_defaults(res, response);
 	for (const struct header *h = res->headers; h; h = h->next)
 		added &= MHD_add_response_header(response, h->name, h->value);
 	if (res->retry_after)

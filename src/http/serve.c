@@ -9,6 +9,7 @@
 #include "http/patience.h"
 #include "http/request.h"
 #include "http/stream.h"
+#include "http/strict.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -43,6 +44,7 @@ struct http_server {
 	struct patience *patience;
 	struct MHD_Daemon *daemon;
 	char *cert, *key;
+	struct networks proxies;
 	char id_prefix[ID_PREFIX_LEN + 2];
 	atomic_uint_fast64_t ids;
 	atomic_uint requests; /* read to their end, and not yet over */
@@ -52,6 +54,16 @@ struct http_server {
 	pthread_cond_t over; /* the last request, while we stop */
 	char words[256];     /* libmicrohttpd's last ones */
 };
+
+const struct http_server_options *server_options(const struct http_server *server)
+{
+	return &server->options;
+}
+
+const struct networks *server_proxies(const struct http_server *server)
+{
+	return &server->proxies;
+}
 
 const atomic_bool *server_aborting(const struct http_server *server)
 {
@@ -230,8 +242,10 @@ static int admit(struct http_req *req, uint64_t body_len, struct err *e)
 		return r;
 	if (found < 0)
 		return err_set(e, lost.code, "%s", lost.msg);
+	if (!request_path_valid(req))
+		return err_set(e, ERR_INVALID, "the path is not UTF-8");
 	if (!request_query_valid(req))
-		return err_set(e, ERR_INVALID, "the query has a malformed escape");
+		return err_set(e, ERR_INVALID, "the query has a malformed escape, or is not UTF-8");
 	if (body_len != UINT64_MAX && body_len > max_body(req))
 		return refuse_body(req, e);
 	return 0;
@@ -247,7 +261,8 @@ static struct visit *visit_of(struct MHD_Connection *connection)
  * Its headers are known. What is refused now is told at the end of its body, which is thrown away:
  * a client that is still sending would not hear us, and an early answer ends the connection.
  */
-static enum MHD_Result begin(struct http_req *req, struct MHD_Connection *connection)
+static enum MHD_Result begin(struct http_req *req, struct MHD_Connection *connection,
+			     const char *version)
 {
 	struct err e = ERR_INIT;
 	uint64_t body_len;
@@ -256,7 +271,8 @@ static enum MHD_Result begin(struct http_req *req, struct MHD_Connection *connec
 	bool clear = true;
 	int r = 0;
 
-	if (has_body)
+	r = strict_check(connection, version, &e);
+	if (r == 0 && has_body)
 		r = check_framing(req, &e);
 	clear = r == 0;
 	if (r == 0)
@@ -309,12 +325,11 @@ static enum MHD_Result on_request(void *cookie, struct MHD_Connection *connectio
 
 	(void)cookie;
 	(void)url;
-	(void)version;
 	if (!req)
 		return MHD_NO; /* out of memory */
 	if (req->stage == REQUEST_NEW) {
 		req->method = method;
-		return begin(req, connection);
+		return begin(req, connection, version);
 	}
 	if (*body_len > 0) {
 		result = read_body(req, body, *body_len);
@@ -404,6 +419,7 @@ unsigned http_connection_limit(void)
 
 static int start_daemon(struct http_server *server, struct err *e)
 {
+	static char tls_versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 	const struct http_server_options *options = &server->options;
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
 			 MHD_ALLOW_UPGRADE | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
@@ -412,9 +428,11 @@ static int start_daemon(struct http_server *server, struct err *e)
 		{ MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
 		{ MHD_OPTION_THREAD_POOL_SIZE, options->listeners, NULL },
+		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
 		{ options->cert_file ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0,
 		  server->cert },
 		{ MHD_OPTION_HTTPS_MEM_KEY, 0, server->key },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, tls_versions },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
@@ -498,12 +516,14 @@ int http_serve(const struct http_server_options *options, struct http_server **r
 
 	if ((r = server_new(options, &server, e)) < 0 ||
 	    (r = router_new(options->tables, &server->router, e)) < 0 ||
+	    (r = networks_parse(options->proxies, &server->proxies, e)) < 0 ||
 	    (r = read_tls(server, e)) < 0 ||
 	    (r = workers_new(server->options.workers, &server->workers, e)) < 0 ||
 	    (r = patience_new(server->options.patience_ms, &server->patience, e)) < 0 ||
 	    (r = listener_new(options->listen, &server->listener, e)) < 0 ||
 	    (r = start_daemon(server, e)) < 0 ||
-	    (r = listener_start(server->listener, server->daemon, server->patience, e)) < 0)
+	    (r = listener_start(server->listener, server->daemon, server->patience,
+				options->proxy_protocol ? &server->proxies : NULL, e)) < 0)
 		return r;
 	*ret_server = TAKE(server);
 	return 0;

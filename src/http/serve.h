@@ -60,7 +60,15 @@ struct http_server_options {
 	size_t max_body;    /* bytes of a request body; 0: 1 MiB; more is 413 */
 	/* Longest wait for a whole request, body and all, on an open connection; 0: 75 s. */
 	int64_t patience_ms;
-	const char *cert_file, *key_file; /* PEM, for https; NULL: http */
+	const char *cert_file, *key_file; /* PEM, for https (TLS 1.2 and later); NULL: http */
+	/*
+	 * Networks of proxies of ours, as in http/peer.h: what these say of a client is believed
+	 * (X-Forwarded-For, -Proto, -Host); NULL: nobody is.
+	 */
+	const char *proxies;
+	/* Connections begin with a PROXY header (version 2), and come from proxies alone. */
+	bool proxy_protocol;
+	unsigned hsts_days; /* told to browsers that came by https; 0: not told */
 };
 
 /*
@@ -90,8 +98,17 @@ const char *http_query(const struct http_req *req, const char *name); /* decoded
 const char *http_header(const struct http_req *req, const char *name);
 const char *http_bearer(const struct http_req *req); /* NULL: no Authorization: Bearer */
 const void *http_body(const struct http_req *req, size_t *ret_len);
-const char *http_req_id(const struct http_req *req);  /* X-Request-Id as sent, or made */
-const char *http_peer(const struct http_req *req);    /* the client's address */
+const char *http_req_id(const struct http_req *req); /* X-Request-Id as sent, or made */
+/*
+ * The client's address; behind a proxy of ours the last one of all X-Forwarded-For lines, which is
+ * what that proxy has heard. "local" for a socket without one.
+ */
+const char *http_peer(const struct http_req *req);
+/* What counts as one client's address: of IPv6 it is the /64. */
+const char *http_peer_key(const struct http_req *req);
+/* Whether the client came by https, to us or to a proxy of ours; the host it asked for. */
+bool http_is_https(const struct http_req *req);
+const char *http_host(const struct http_req *req);    /* NULL: it didn't say */
 struct arena *http_arena(struct http_req *req);       /* ends with the request */
 void http_set_user(struct http_req *req, void *user); /* what authorize() found; borrowed */
 void *http_user(const struct http_req *req);
@@ -133,7 +150,11 @@ int http_send_file(struct http_res *res, int fd, const char *content_type, const
 /* The status of the answer that is ready or on its way; 0: there is none yet. */
 int http_sent_status(const struct http_res *res);
 
-/* One more header of the answer to come; copies. An answer that says an error goes without. */
+/*
+ * One more header of the answer to come; copies. An answer that says an error goes without. What no
+ * handler sets itself: Cache-Control is no-store, X-Content-Type-Options is nosniff, and
+ * Content-Security-Policy keeps an answer that a browser opens from running anything.
+ */
 void http_set_header(struct http_res *res, const char *name, const char *value);
 /* For 503 and 429, errors or not. */
 void http_set_retry_after(struct http_res *res, unsigned seconds);

@@ -153,7 +153,11 @@ static int send_list_of_node(struct http_res *res, const struct node *node, cons
 static int send_of_node(struct http_res *res, const struct node *node, const char *instance_id,
 			const char *filename, struct err *e)
 {
-	struct relay relay = { .res = res, .filename = filename, .may_be_empty = true, .e = e };
+	struct relay relay = { .res = res,
+			       .type = "application/octet-stream",
+			       .filename = filename,
+			       .may_be_empty = true,
+			       .e = e };
 	const struct ctfy_sink sink = relay_sink(&relay);
 	const struct ctfy_call call = RELAY_CALL;
 	struct ctfy_error error = CTFY_ERROR_INIT;

@@ -4,11 +4,15 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "platform/door.h"
 #include "platform/meter.h"
 #include "platform/page.h"
 
 #include <stdarg.h>
+#include <string.h>
+
+enum { NOTE_MAX = 511, OBJECT_MAX = 511 };
 
 /* Who may do it is more than a player, and it changes something. */
 static bool is_an_organisers_act(const struct http_route *route)
@@ -20,17 +24,19 @@ static bool is_an_organisers_act(const struct http_route *route)
 static int begin_entry(struct platform *platform, const struct http_route *route,
 		       struct http_req *req, char **ret_id, struct err *e)
 {
+	const char *path = http_path(req);
 	const struct audit_entry entry = {
 		.user_id = door_principal(req)->user_id,
 		.action = arena_printf(http_arena(req), "%s %s", route->method, route->path),
-		.object = http_path(req),
-		.peer = door_peer(platform, req),
+		.object = arena_strndup(http_arena(req), path,
+					utf8_cut(path, strlen(path), OBJECT_MAX)),
+		.peer = http_peer(req),
 		.request_id = http_req_id(req),
 	};
 
-	return entry.action ? audit_record(platform->db, http_arena(req), door_now(platform),
-					   &entry, ret_id, e)
-			    : err_memory(e);
+	return entry.action && entry.object ? audit_record(platform->db, http_arena(req),
+							   door_now(platform), &entry, ret_id, e)
+					    : err_memory(e);
 }
 
 /* The act is done, or refused: that its end is not on paper changes nothing of it. */
@@ -77,13 +83,15 @@ int platform_run(void *ctx, const struct http_route *route, struct http_req *req
 void door_note(struct http_req *req, const char *format, ...)
 {
 	struct principal *who = http_user(req);
-	char words[512];
+	char words[NOTE_MAX + sizeof("....")];
 	va_list ap;
+	int len;
 
 	va_start(ap, format);
-	vsnprintf(words, sizeof(words), format, ap);
+	len = vsnprintf(words, sizeof(words), format, ap);
 	va_end(ap);
-	who->note = arena_strdup(http_arena(req), words);
+	len = len < 0 ? 0 : (int)utf8_cut(words, (size_t)len, NOTE_MAX);
+	who->note = arena_strndup(http_arena(req), words, (size_t)len);
 }
 
 static int serve_audit(void *ctx, struct http_req *req, struct http_res *res, struct err *e)

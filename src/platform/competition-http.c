@@ -116,7 +116,7 @@ static int send_part(struct http_req *req, struct http_res *res, const struct bo
 	const char *known = http_header(req, "If-None-Match");
 
 	http_set_header(res, "ETag", etag);
-	http_set_header(res, "Cache-Control", "no-cache");
+	http_set_header(res, "Cache-Control", "private, no-cache");
 	if (known && strcmp(known, etag) == 0)
 		return http_send_nothing(res, 304);
 	board_hold(board);

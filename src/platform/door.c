@@ -55,21 +55,28 @@ bool door_has_token(struct http_req *req)
 	return find_token(req, &by_cookie) != NULL;
 }
 
-/*
- * What a WebSocket tells is read by whichever page opened it, and the cookie goes along from pages
- * of every port of this host: it has to be one of ours.
- */
-static int check_origin(const struct platform *platform, const struct http_req *req, struct err *e)
+static bool is_own_origin(const struct http_req *req, const char *origin)
 {
-	const char *origin = http_header(req, "Origin");
-	const char *host = http_header(req, "X-Forwarded-Host");
-	const char *origin_host = origin ? strstr(origin, "://") : NULL;
+	const char *host = strstr(origin, "://"), *own = http_host(req);
 
-	if (!platform->options->behind_proxy || !host)
-		host = http_header(req, "Host");
-	if (!origin || (origin_host && host && strcasecmp(origin_host + strlen("://"), host) == 0))
-		return 0;
-	return err_set(e, ERR_FORBIDDEN, "pages of '%s' may open no WebSocket here", origin);
+	return host && own && strcasecmp(host + strlen("://"), own) == 0;
+}
+
+/*
+ * The cookie goes along from pages of every port of this host, challenges included. What such a
+ * page opens, as an image or a WebSocket, is none of ours: browsers say so.
+ */
+static int check_origin(const struct http_req *req, struct err *e)
+{
+	const char *origin = http_header(req, "Origin"), *site = http_header(req, "Sec-Fetch-Site");
+
+	if (origin && !is_own_origin(req, origin))
+		return err_set(e, ERR_FORBIDDEN, "pages of '%s' may not call with a session cookie",
+			       origin);
+	if (site && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)
+		return err_set(e, ERR_FORBIDDEN,
+			       "pages of another origin may not call with a session cookie");
+	return 0;
 }
 
 /*
@@ -105,9 +112,9 @@ int door_identify(struct platform *platform, struct http_req *req, struct princi
 	r = keyring_find(platform->keyring, http_arena(req), token, door_now(platform),
 			 ret_principal, e);
 	if (r == 0 && by_cookie)
+		r = check_origin(req, e);
+	if (r == 0 && by_cookie)
 		r = check_csrf(req, ret_principal, e);
-	if (r == 0 && by_cookie && http_header(req, "Upgrade"))
-		r = check_origin(platform, req, e);
 	return r;
 }
 
@@ -152,31 +159,9 @@ const char *door_cookie(struct http_req *req, const char *name)
 	return NULL;
 }
 
-bool door_is_https(const struct platform *platform, const struct http_req *req)
-{
-	const char *scheme = http_header(req, "X-Forwarded-Proto");
-
-	if (platform->options->behind_proxy && scheme)
-		return strcmp(scheme, "https") == 0;
-	return platform->options->cert != NULL;
-}
-
 int64_t door_now(const struct platform *platform)
 {
 	return clock_now_ms(platform->clock);
-}
-
-/* Each proxy adds whom it heard: the last is what our own one says. */
-const char *door_peer(const struct platform *platform, const struct http_req *req)
-{
-	const char *chain = http_header(req, "X-Forwarded-For");
-	const char *last;
-
-	if (!platform->options->behind_proxy || !chain || !*chain)
-		return http_peer(req);
-	last = strrchr(chain, ',');
-	last = last ? last + 1 : chain;
-	return last + strspn(last, " ");
 }
 
 const struct principal *door_principal(const struct http_req *req)

@@ -24,12 +24,6 @@ int64_t door_now(const struct platform *platform);
 bool door_is_reading(const char *method);
 /* The request's; NULL: it isn't sent. */
 const char *door_cookie(struct http_req *req, const char *name);
-/* Whether the client came by https, to us or to a proxy of ours. */
-bool door_is_https(const struct platform *platform, const struct http_req *req);
-
-/* The client's address; behind a proxy of ours, what that says it is. The request's. */
-const char *door_peer(const struct platform *platform, const struct http_req *req);
-
 /* What the audit log tells of an organiser's act besides its path; at most 511 bytes. */
 __attribute__((format(printf, 2, 3))) void door_note(struct http_req *req, const char *format, ...);
 

@@ -331,6 +331,9 @@ static int serve(struct platform_daemon *daemon, struct err *e)
 		.ctx = &daemon->platform,
 		.authorize = platform_authorize,
 		.run = platform_run,
+		.proxies =
+			options->behind_proxy || options->proxy_protocol ? options->proxies : NULL,
+		.proxy_protocol = options->proxy_protocol,
 		.cert_file = options->cert,
 		.key_file = options->key,
 	};

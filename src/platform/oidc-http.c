@@ -97,27 +97,24 @@ static int check_enabled(const struct platform *platform, struct err *e)
 static const char *callback_address(const struct platform *platform, struct http_req *req)
 {
 	const char *url = platform->options->oidc_url;
-	const char *host = http_header(req, "X-Forwarded-Host");
+	const char *host = http_host(req);
 	size_t len = url ? strlen(url) : 0;
 
 	while (len > 0 && url[len - 1] == '/')
 		len--;
 	if (url)
 		return arena_printf(http_arena(req), "%.*s" CALLBACK_PATH, (int)len, url);
-	if (!platform->options->behind_proxy || !host)
-		host = http_header(req, "Host");
 	return arena_printf(http_arena(req), "%s://%s" CALLBACK_PATH,
-			    door_is_https(platform, req) ? "https" : "http", host ? host : "");
+			    http_is_https(req) ? "https" : "http", host ? host : "");
 }
 
-static int set_state_cookie(struct platform *platform, struct http_req *req, struct http_res *res,
-			    const char *state, int seconds, struct err *e)
+static int set_state_cookie(struct http_req *req, struct http_res *res, const char *state,
+			    int seconds, struct err *e)
 {
-	const char *cookie =
-		arena_printf(http_arena(req),
-			     STATE_COOKIE "=%s; Path=/api/v1/oidc; Max-Age=%d;"
-					  " HttpOnly; SameSite=Lax%s",
-			     state, seconds, door_is_https(platform, req) ? "; Secure" : "");
+	const char *cookie = arena_printf(http_arena(req),
+					  STATE_COOKIE "=%s; Path=/api/v1/oidc; Max-Age=%d;"
+						       " HttpOnly; SameSite=Lax%s",
+					  state, seconds, http_is_https(req) ? "; Secure" : "");
 
 	if (!cookie)
 		return err_memory(e);
@@ -189,7 +186,7 @@ static int find_linker(struct platform *platform, struct http_req *req, const ch
 static int limit(struct platform *platform, struct http_req *req, struct http_res *res,
 		 struct err *e)
 {
-	const char *key = arena_printf(http_arena(req), "oidc %s", door_peer(platform, req));
+	const char *key = arena_printf(http_arena(req), "oidc %s", http_peer_key(req));
 	int64_t wait;
 
 	if (!key)
@@ -229,7 +226,7 @@ static int begin_login(struct platform *platform, struct http_req *req, struct h
 	attempt.user_id = arena_strdup(http_arena(req), linker);
 	r = attempt_begin(platform->db, door_now(platform), state, &attempt, e);
 	if (r == 0)
-		r = set_state_cookie(platform, req, res, state, ATTEMPT_S, e);
+		r = set_state_cookie(req, res, state, ATTEMPT_S, e);
 	return r < 0 ? r : redirect(res, &address, e);
 }
 
@@ -349,7 +346,7 @@ static int end_login(struct platform *platform, struct http_req *req, struct htt
 	login.verifier = attempt.verifier;
 	r = oidc_claims(platform->oidc, &login, http_query(req, "code"), &claims, e);
 	if (r == 0)
-		r = set_state_cookie(platform, req, res, "", 0, e);
+		r = set_state_cookie(req, res, "", 0, e);
 	if (r < 0)
 		return r;
 	return attempt.user_id ? go_on_linked(platform, req, res, &attempt, claims, e)

@@ -46,7 +46,9 @@
 	ROW(cert, STRING, "FILE", NULL, "TLS certificate chain (PEM); with --key the API is https.") \
 	ROW(key, STRING, "FILE", NULL, "TLS private key (PEM).") \
 	ROW(accept_clock, FLAG, NULL, NULL, "Believe the machine's clock, though it has jumped.") \
-	ROW(behind_proxy, FLAG, NULL, NULL, "Believe X-Forwarded-For and X-Forwarded-Proto: only where a proxy of your own sets them.") \
+	ROW(behind_proxy, FLAG, NULL, NULL, "Believe X-Forwarded-For, -Proto and -Host as sent by the proxies at --proxies.") \
+	ROW(proxy_protocol, FLAG, NULL, NULL, "Connections come from the proxies at --proxies, and begin with a PROXY header, version 2.") \
+	ROW(proxies, STRING, "NETWORKS", "127.0.0.0/8,::1", "Addresses of proxies of your own, with commas between.") \
 	ROW(log_format, STRING, "FORMAT", "auto", "\"text\", \"json\", or \"auto\": text on a terminal.") \
 	ROW(help, FLAG, NULL, NULL, "Show this help.")
 /* clang-format on */

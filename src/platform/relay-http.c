@@ -173,7 +173,9 @@ static const char *filename(struct http_req *req, const struct subject *subject,
 static int serve_logs(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct subject, subject_done) subject = { .node = NULL };
-	struct relay relay = { .res = res, .may_be_empty = true, .e = e };
+	struct relay relay = {
+		.res = res, .type = "text/plain; charset=utf-8", .may_be_empty = true, .e = e
+	};
 	const struct ctfy_call call = RELAY_CALL;
 	struct ctfy_sink sink = relay_sink(&relay);
 	struct ctfy_log_query query = { .service = http_query(req, "service") };
@@ -193,7 +195,9 @@ static int serve_logs(void *ctx, struct http_req *req, struct http_res *res, str
 static int serve_traffic(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct subject, subject_done) subject = { .node = NULL };
-	struct relay relay = { .res = res, .may_be_empty = true, .e = e };
+	struct relay relay = {
+		.res = res, .type = "application/json", .may_be_empty = true, .e = e
+	};
 	const struct ctfy_call call = RELAY_CALL;
 	struct ctfy_sink sink = relay_sink(&relay);
 	struct ctfy_traffic_query query = { .since = http_query(req, "since") };
@@ -218,7 +222,7 @@ static int serve_traffic(void *ctx, struct http_req *req, struct http_res *res, 
 static int serve_pcap(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	AUTO(struct subject, subject_done) subject = { .node = NULL };
-	struct relay relay = { .res = res, .e = e };
+	struct relay relay = { .res = res, .type = "application/vnd.tcpdump.pcap", .e = e };
 	const struct ctfy_call call = RELAY_CALL;
 	struct ctfy_sink sink = relay_sink(&relay);
 	struct ctfy_error error = CTFY_ERROR_INIT;
@@ -324,7 +328,7 @@ static int record_shell(struct platform *platform, struct http_req *req,
 		.action = "shell",
 		.object = subject->instance.id,
 		.note = note,
-		.peer = door_peer(platform, req),
+		.peer = http_peer(req),
 		.request_id = http_req_id(req),
 	};
 

@@ -6,8 +6,6 @@
 #include "http/serve.h"
 #include "platform/node.h"
 
-#include <stdio.h>
-
 void relay_name(struct http_res *res, const char *filename)
 {
 	struct buf value = BUF_INIT;
@@ -30,9 +28,8 @@ static int begin(struct relay *relay)
 	return relay->failure;
 }
 
-int relay_begin(struct relay *relay, const char *content_type)
+int relay_begin(struct relay *relay)
 {
-	snprintf(relay->type, sizeof(relay->type), "%s", content_type);
 	return relay->may_be_empty ? begin(relay) : 0;
 }
 
@@ -47,8 +44,9 @@ int relay_write(struct relay *relay, const void *bytes, size_t size)
 
 static int sink_begin(void *cookie, const char *content_type, int64_t size)
 {
+	(void)content_type;
 	(void)size;
-	return relay_begin(cookie, content_type);
+	return relay_begin(cookie);
 }
 
 static int sink_write(void *cookie, const void *bytes, size_t size)

@@ -17,13 +17,14 @@ struct err;
 struct http_res;
 struct node;
 
-enum { RELAY_TYPE_SIZE = 128, RELAY_TIMEOUT_S = 3600 };
+enum { RELAY_TIMEOUT_S = 3600 };
 
 struct relay {
 	struct http_res *res;
 	const char *filename; /* browsers save it under this name; NULL: they may show it */
 	bool may_be_empty;    /* it is an answer too when there is nothing of it */
-	char type[RELAY_TYPE_SIZE];
+	/* What the route gives, whatever the node says that it is: no page comes from a node. */
+	const char *type;
 	bool begun;
 	int failure; /* of our client's side */
 	struct err *e;
@@ -38,7 +39,7 @@ struct relay {
 struct ctfy_sink relay_sink(struct relay *relay);
 
 /* For a body that comes by other ways; fails as http_write() does. */
-int relay_begin(struct relay *relay, const char *content_type);
+int relay_begin(struct relay *relay);
 int relay_write(struct relay *relay, const void *bytes, size_t size);
 
 /*

@@ -78,7 +78,7 @@ int session_check_password(struct platform *platform, struct http_req *req, stru
 			   const char *name, const char *password, struct user *ret_user,
 			   struct err *e)
 {
-	const char *peer = door_peer(platform, req), *both, *shown, *key;
+	const char *peer = http_peer(req), *both, *shown, *key;
 	int64_t now = door_now(platform), wait, wait_of_peer;
 	int r;
 
@@ -100,14 +100,14 @@ int session_check_password(struct platform *platform, struct http_req *req, stru
 	return r;
 }
 
-static int set_cookie(struct platform *platform, struct http_req *req, struct http_res *res,
-		      const char *value, int64_t seconds, struct err *e)
+static int set_cookie(struct http_req *req, struct http_res *res, const char *value,
+		      int64_t seconds, struct err *e)
 {
-	const char *cookie = arena_printf(http_arena(req),
-					  SESSION_COOKIE "=%s; Path=/api; Max-Age=%lld; HttpOnly;"
-							 " SameSite=Strict%s",
-					  value, (long long)seconds,
-					  door_is_https(platform, req) ? "; Secure" : "");
+	const char *cookie =
+		arena_printf(http_arena(req),
+			     SESSION_COOKIE "=%s; Path=/api; Max-Age=%lld; HttpOnly;"
+					    " SameSite=Strict%s",
+			     value, (long long)seconds, http_is_https(req) ? "; Secure" : "");
 
 	if (!cookie)
 		return err_memory(e);
@@ -141,7 +141,7 @@ int session_begin(struct platform *platform, struct http_req *req, struct http_r
 	secret_token(csrf);
 	r = make_session(platform, req, user_id, csrf, text, &json, e);
 	if (r == 0)
-		r = set_cookie(platform, req, res, text, days(SESSION_DAYS) / 1000, e);
+		r = set_cookie(req, res, text, days(SESSION_DAYS) / 1000, e);
 	if (r < 0)
 		return r;
 	*ret_json = TAKE(json);
@@ -196,7 +196,7 @@ static int serve_logout(void *ctx, struct http_req *req, struct http_res *res, s
 	int r = end_token(ctx, who->user_id, who->token_id, e);
 
 	if (r == 0 && who->csrf_hash)
-		r = set_cookie(ctx, req, res, "", 0, e);
+		r = set_cookie(req, res, "", 0, e);
 	return r < 0 ? r : http_send_nothing(res, 204);
 }
 

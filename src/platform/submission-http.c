@@ -84,7 +84,7 @@ static int hand_in(struct platform *platform, struct http_req *req, const struct
 		.team_id = entry->team.id,
 		.user_id = door_principal(req)->user_id,
 		.answer = body->answer,
-		.peer = door_peer(platform, req),
+		.peer = http_peer(req),
 		.only_live = entry->competition.strict_answers,
 		.practice = competition_is_practice(&entry->competition, now),
 	};

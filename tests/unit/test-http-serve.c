@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "http/call.h"
+#include "http/peer.h"
 #include "http/serve.h"
 
 #include "check.h"
@@ -1352,8 +1353,10 @@ TEST(tls_serves_who_trusts_it)
 	snprintf(cert, sizeof(cert), "%s", file_path);
 	options.cert_file = cert;
 	options.key_file = cert;
+	options.hsts_days = 2;
 	world_start_with(&w, &options);
 	CHECK_EQ(get(&w, "/quick"), 200);
+	CHECK_STR(header(&w, "Strict-Transport-Security"), "max-age=172800");
 	CHECK_EQ(get(&w, "/lines?n=1000"), 200);
 	CHECK_EQ(w.reply.body.len, 1000 * 1024);
 	snprintf(url, sizeof(url), "https://127.0.0.1:%u", http_server_port(w.server));
@@ -1369,6 +1372,214 @@ TEST(tls_serves_who_trusts_it)
 	CHECK_EQ(http_serve(&options, &server, &w.e), -ERR_INVALID);
 	unlink(file_path);
 	CHECK_EQ(http_serve(&options, &server, &w.e), -ERR_INVALID);
+}
+
+/* Reading strictly */
+
+TEST(a_request_that_two_readers_may_read_otherwise_is_refused)
+{
+	static const char *const malformed[] = {
+		"GET /quick HTTP/1.1\r\nHost: a\r\nHost: b\r\n" TOKEN "\r\n",
+		"POST /echo HTTP/1.1\r\n" HOST TOKEN "Content-Length : 1\r\n\r\nx",
+		"POST /echo HTTP/1.1\r\n" HOST TOKEN "Content-Length\t: 1\r\n\r\nx",
+		"GET /quick HTTP/1.1\r\n" HOST "X-A: b\r\n c\r\n" TOKEN "\r\n",
+		"GET /quick HTTP/1.1\r\n" HOST TOKEN "X-A: b\r\n\tc\r\n\r\n",
+		"GET /quick HTTP/1.1\r\n" HOST "X-A: b\n" TOKEN "\r\n",
+		"GET /quick HTTP/1.1\n" HOST TOKEN "\r\n",
+		"GET /quick HTTP/1.1\r\n" HOST TOKEN "X-A: b\n\n",
+		"GET /quick HTTP/1.1\r\n" HOST TOKEN "X A: b\r\n\r\n",
+		"GET /quick HTTP/1.1\r\n" HOST TOKEN ": b\r\n\r\n",
+		"GET /quick HTTP/1.1\r\n" HOST TOKEN "X-A: b\x01\r\n\r\n",
+		"GET /quick HTTP/1.1\r\n" TOKEN "\r\n", /* whose? */
+	};
+	struct world w;
+
+	world_start(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(malformed); i++) {
+		int status = raw_status(&w, malformed[i]);
+
+		if (status != 400)
+			fail_msg("%d to %s", status, malformed[i]);
+	}
+	CHECK_EQ(raw_status(&w, "GET /quick HTTP/1.1\r\nHost:x\r\n" TOKEN
+				"X-A:  \tb c \r\nX-Empty:\r\n\r\n"),
+		 200);
+	CHECK_EQ(raw_status(&w, "GET /open HTTP/1.0\r\n\r\n"), 200);
+	world_end(&w);
+}
+
+TEST(a_nul_in_a_request_is_refused)
+{
+	static const char request[] = "GET /quick HTTP/1.1\r\n" HOST TOKEN "X-A: b\0c\r\n\r\n";
+	static const char named[] = "GET /quick HTTP/1.1\r\n" HOST TOKEN "X\0A: b\r\n\r\n";
+	AUTO(struct buf, buf_done) b = BUF_INIT;
+	struct world w;
+	int fd;
+
+	world_start(&w);
+	fd = raw_open(&w);
+	CHECK_EQ(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL), sizeof(request) - 1);
+	raw_read(fd, &b, "\r\n");
+	CHECK_HAS(b.data, "HTTP/1.1 400 ");
+	close(fd);
+	buf_clear(&b);
+	fd = raw_open(&w);
+	CHECK_EQ(send(fd, named, sizeof(named) - 1, MSG_NOSIGNAL), sizeof(named) - 1);
+	raw_read(fd, &b, "\r\n");
+	CHECK_HAS(b.data, "HTTP/1.1 400 ");
+	close(fd);
+	world_end(&w);
+}
+
+TEST(a_path_and_a_query_are_utf8)
+{
+	static const char *const broken[] = { "/items/%ff", "/items/a%c3", "/files/x/%ed%a0%80",
+					      "/query?n=1&x=%e2%82", "/query?%fe=1" };
+	struct world w;
+
+	world_start(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(broken); i++)
+		CHECK_EQ(get(&w, broken[i]), 400);
+	CHECK_EQ(raw_status(&w, "GET /items/\xff HTTP/1.1\r\n" HOST TOKEN "\r\n"), 400);
+	CHECK_EQ(get(&w, "/items/%e2%82%ac"), 200);
+	CHECK_STR(w.reply.body.data, "GET \xe2\x82\xac");
+	world_end(&w);
+}
+
+TEST(an_answer_is_nobody_elses_and_no_page)
+{
+	static const char *const paths[] = { "/quick", "/lines", "/nowhere", "/file" };
+	struct world w;
+
+	world_start(&w);
+	file_make("text");
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		get(&w, paths[i]);
+		CHECK_STR(header(&w, "Cache-Control"), "no-store");
+		CHECK_STR(header(&w, "X-Content-Type-Options"), "nosniff");
+		CHECK_HAS(header(&w, "Content-Security-Policy"), "sandbox;");
+		CHECK(!header(&w, "Strict-Transport-Security"));
+	}
+	world_end(&w);
+	unlink(file_path);
+}
+
+/* Proxies */
+
+static void check_peer(struct world *w, const char *forwarded, const char *peer)
+{
+	const char *const headers[] = { "X-Agent: 47", forwarded, NULL };
+
+	CHECK_EQ(send_call(w, "GET", "/headers", NULL, headers), 204);
+	CHECK_STR(header(w, "X-Peer"), peer);
+}
+
+TEST(a_proxy_is_believed_by_its_address_and_by_its_last_word)
+{
+	struct http_server_options options = { .listen = "127.0.0.1:0",
+					       .tables = tables,
+					       .authorize = authorize,
+					       .proxies = "127.0.0.0/8, ::1" };
+	struct world w;
+
+	world_start_with(&w, &options);
+	check_peer(&w, "X-Forwarded-For: 192.0.2.7", "192.0.2.7");
+	check_peer(&w, "X-Forwarded-For: 198.51.100.1, 192.0.2.8 ", "192.0.2.8");
+	check_peer(&w, "X-Forwarded-For: [2001:db8::1]:443", "2001:db8::1");
+	check_peer(&w, "X-Forwarded-For: 192.0.2.9:1234", "192.0.2.9");
+	check_peer(&w, "X-Forwarded-For: ::ffff:192.0.2.10", "192.0.2.10");
+	check_peer(&w, "X-Forwarded-For: \xff\xfe", "127.0.0.1");
+	check_peer(&w, "X-Forwarded-For: unknown", "127.0.0.1");
+	check_peer(&w, "X-Forwarded-For: 192.0.2.11,", "127.0.0.1");
+	CHECK_EQ(send_call(&w, "GET", "/headers", NULL,
+			   (const char *const[]){ "X-Agent: 47", "X-Forwarded-For: 203.0.113.1",
+						  "X-Forwarded-For: 192.0.2.12", NULL }),
+		 204);
+	CHECK_STR(header(&w, "X-Peer"), "192.0.2.12");
+	world_end(&w);
+
+	options.proxies = "192.0.2.0/24";
+	world_start_with(&w, &options);
+	check_peer(&w, "X-Forwarded-For: 192.0.2.7", "127.0.0.1");
+	world_end(&w);
+	options.proxies = NULL;
+	world_start_with(&w, &options);
+	check_peer(&w, "X-Forwarded-For: 192.0.2.7", "127.0.0.1");
+	world_end(&w);
+}
+
+TEST(networks_are_read_or_refused)
+{
+	static const char *const malformed[] = { "x",       "192.0.2.0/33", "192.0.2.0/",
+						 "::1/129", "192.0.2.0/8x", "10.0.0.0/8,y" };
+	struct networks networks;
+	struct in6_addr peer;
+	char text[PEER_TEXT_SIZE];
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(malformed); i++)
+		CHECK_EQ(networks_parse(malformed[i], &networks, &e), -ERR_INVALID);
+	CHECK_EQ(networks_parse("10.1.0.0/15,2001:db8::/33", &networks, &e), 0);
+	CHECK(peer_parse("10.0.255.255", 12, &peer) && networks_have(&networks, &peer));
+	CHECK(peer_parse("10.2.0.0", 8, &peer) && !networks_have(&networks, &peer));
+	CHECK(peer_parse("2001:db8:7fff::1", 16, &peer) && networks_have(&networks, &peer));
+	peer_source(&peer, text);
+	CHECK_STR(text, "2001:db8:7fff::/64");
+	CHECK(peer_parse("2001:db8:8000::", 15, &peer) && !networks_have(&networks, &peer));
+}
+
+/* Sends the header in two parts, then the request; the answer. */
+static void ask_through_proxy(const struct world *w, const void *head, size_t len, struct buf *b)
+{
+	int fd = raw_open(w);
+
+	CHECK_EQ(send(fd, head, len / 2, MSG_NOSIGNAL), len / 2);
+	CHECK_EQ(send(fd, (const char *)head + len / 2, len - len / 2, MSG_NOSIGNAL),
+		 len - len / 2);
+	raw_put(fd, "GET /headers HTTP/1.1\r\n" HOST TOKEN
+		    "X-Agent: 47\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n");
+	raw_read(fd, b, "\r\n\r\n");
+	close(fd);
+}
+
+#define PROXY_SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
+
+TEST(a_proxy_header_says_whose_a_connection_is)
+{
+	static const char v4[] = PROXY_SIGNATURE "\x21\x11\0\x0c\xc0\0\2\7\x7f\0\0\1\0\1\0\2";
+	static const char local[] = PROXY_SIGNATURE "\x20\0\0\0";
+	static const char v6[] =
+		PROXY_SIGNATURE "\x21\x21\0\x27\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"
+				"\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2\0\1\0\2\4\0\0";
+	static const char *const refused[] = { "PROXY TCP4 192.0.2.7 127.0.0.1 1 2\r\n",
+					       "GET /quick HTTP/1.1\r\n" HOST TOKEN "\r\n" };
+	struct http_server_options options = { .listen = "127.0.0.1:0",
+					       .tables = tables,
+					       .authorize = authorize,
+					       .proxies = "127.0.0.0/8",
+					       .proxy_protocol = true };
+	AUTO(struct buf, buf_done) b = BUF_INIT;
+	struct world w;
+
+	world_start_with(&w, &options);
+	ask_through_proxy(&w, v4, sizeof(v4) - 1, &b);
+	CHECK_HAS(b.data, "X-Peer: 192.0.2.7\r\n");
+	buf_clear(&b);
+	ask_through_proxy(&w, v6, sizeof(v6) - 1, &b);
+	CHECK_HAS(b.data, "X-Peer: 2001:db8::1\r\n");
+	buf_clear(&b);
+	ask_through_proxy(&w, local, sizeof(local) - 1, &b);
+	CHECK_HAS(b.data, "X-Peer: 127.0.0.1\r\n");
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		CHECK_EQ(raw_status(&w, refused[i]), 0);
+	world_end(&w);
+
+	options.proxies = "192.0.2.0/24"; /* we are none */
+	world_start_with(&w, &options);
+	buf_clear(&b);
+	ask_through_proxy(&w, v4, sizeof(v4) - 1, &b);
+	CHECK_STR(b.data, "");
+	world_end(&w);
 }
 
 RUN_TESTS(T(a_path_finds_its_most_literal_route),
@@ -1391,4 +1602,9 @@ RUN_TESTS(T(a_path_finds_its_most_literal_route),
 	  T(a_stopping_server_lets_handlers_finish),
 	  T(a_stopping_server_does_not_wait_for_who_never_reads),
 	  T(a_server_that_cannot_be_had_says_why), T(any_address_serves_both_kinds_of_ip),
-	  T(a_socket_in_the_file_system_serves_as_well), T(tls_serves_who_trusts_it))
+	  T(a_socket_in_the_file_system_serves_as_well), T(tls_serves_who_trusts_it),
+	  T(a_request_that_two_readers_may_read_otherwise_is_refused),
+	  T(a_nul_in_a_request_is_refused), T(a_path_and_a_query_are_utf8),
+	  T(an_answer_is_nobody_elses_and_no_page),
+	  T(a_proxy_is_believed_by_its_address_and_by_its_last_word),
+	  T(networks_are_read_or_refused), T(a_proxy_header_says_whose_a_connection_is))

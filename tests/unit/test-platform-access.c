@@ -25,6 +25,53 @@ static const char *entry_text(const struct reply *reply, size_t i, const char *n
 
 /* The audit log */
 
+TEST(no_byte_of_a_player_or_an_organiser_breaks_the_audit_log)
+{
+	AUTO(struct world, end_platform) w;
+	struct buf note = BUF_INIT;
+	const struct reply *reply;
+	char path[128];
+
+	begin_world(&w);
+	EXPECT(call(&w, w.admin, "DELETE", "/admin/nodes/%ff%c3", NULL, NULL), 400);
+	EXPECT(call(&w, w.admin, "GET", "/admin/instances/x/containers/%ff/shell", NULL, NULL),
+	       400);
+	snprintf(path, sizeof(path), "/admin/teams/%s",
+		 text(call(&w, w.alice, "GET", "/team", NULL, NULL), "id"));
+	buf_puts(&note, "{\"division\":\"");
+	for (int i = 0; i < 400; i++)
+		buf_puts(&note, i ? "\xc3\xa9" : "x"); /* 511 bytes end inside one */
+	buf_puts(&note, "\"}");
+	call(&w, w.admin, "PATCH", path, note.data, "X-Forwarded-For: \xff\xfe");
+	buf_done(&note);
+	reply = call(&w, w.admin, "GET", "/admin/audit", NULL, NULL);
+	EXPECT(reply, 200);
+	CHECK(json_array_size(json_object_get(reply->json, "entries")) > 0);
+}
+
+TEST(a_page_of_another_origin_does_nothing_with_a_cookie)
+{
+	static const char *const others[] = { "Sec-Fetch-Site: same-site",
+					      "Sec-Fetch-Site: cross-site",
+					      "Origin: http://127.0.0.1:1", "Origin: null" };
+	AUTO(struct world, end_platform) w;
+	char cookie[256], header[512];
+	const struct reply *reply;
+
+	begin_world(&w);
+	reply = call(&w, NULL, "POST", "/sessions",
+		     "{\"name\":\"alice\",\"password\":\"password\",\"cookie\":true}", NULL);
+	EXPECT(reply, 201);
+	CHECK(reply_header(reply, "Set-Cookie", cookie, sizeof(cookie)));
+	cookie[strcspn(cookie, ";")] = '\0';
+	snprintf(header, sizeof(header), "Cookie: %s\nSec-Fetch-Site: same-origin", cookie);
+	EXPECT(call(&w, NULL, "GET", "/me", NULL, header), 200);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		snprintf(header, sizeof(header), "Cookie: %s\n%s", cookie, others[i]);
+		EXPECT(call(&w, NULL, "GET", "/me", NULL, header), 403);
+	}
+}
+
 TEST(what_organisers_change_is_written_down_with_how_it_ended)
 {
 	AUTO(struct world, end_platform) w;
@@ -240,6 +287,8 @@ TEST(a_limit_lets_a_burst_through_and_then_one_per_period)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(no_byte_of_a_player_or_an_organiser_breaks_the_audit_log),
+		T(a_page_of_another_origin_does_nothing_with_a_cookie),
 		T(a_token_may_no_more_than_its_scope_and_makes_none_that_may),
 		T(an_agents_token_reads_and_answers_its_instance_and_nothing_else),
 		T(a_cookie_alone_reads_and_changes_nothing),

@@ -548,7 +548,7 @@ TEST(files_come_from_the_instances_node_or_from_the_folder)
 	reply = call(&w, w.alice, "GET", "/challenges/web/attachments/gate", NULL, NULL);
 	EXPECT(reply, 200);
 	CHECK_STR(reply->body.data, "bytes");
-	CHECK_HAS(reply->headers.data, "text/x-gate");
+	CHECK_HAS(reply->headers.data, "Content-Type: application/octet-stream");
 	CHECK_HAS(reply->headers.data, "attachment; filename*=UTF-8''gate");
 	EXPECT(call(&w, w.alice, "GET", "/challenges/web/attachments/no", NULL, NULL), 404);
 	EXPECT(call(&w, w.alice, "GET", "/challenges/web/attachments/..%2f..", NULL, NULL), 404);
