@@ -54,36 +54,86 @@ char *clock_format(int64_t ms, char *text)
 	return text;
 }
 
+/* Exactly so many digits, not above most. */
+static bool read_digits(const char **at, int count, int most, int *ret_number)
+{
+	*ret_number = 0;
+	for (int i = 0; i < count; i++, (*at)++) {
+		if (**at < '0' || **at > '9')
+			return false;
+		*ret_number = *ret_number * 10 + **at - '0';
+	}
+	return *ret_number <= most;
+}
+
+static bool read_char(const char **at, const char *one_of)
+{
+	return **at && strchr(one_of, *(*at)++);
+}
+
+static int days_in_month(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
+static bool read_date(const char **at, struct tm *tm)
+{
+	return read_digits(at, 4, 9999, &tm->tm_year) && read_char(at, "-") &&
+	       read_digits(at, 2, 12, &tm->tm_mon) && tm->tm_mon >= 1 && read_char(at, "-") &&
+	       read_digits(at, 2, days_in_month(tm->tm_year, tm->tm_mon), &tm->tm_mday) &&
+	       tm->tm_mday >= 1;
+}
+
+/* A leap second is the next minute's first. */
+static bool read_time_of_day(const char **at, struct tm *tm)
+{
+	return read_digits(at, 2, 23, &tm->tm_hour) && read_char(at, ":") &&
+	       read_digits(at, 2, 59, &tm->tm_min) && read_char(at, ":") &&
+	       read_digits(at, 2, 60, &tm->tm_sec);
+}
+
+static bool read_fraction(const char **at, int64_t *ret_ms)
+{
+	int64_t unit = 100;
+
+	*ret_ms = 0;
+	if (**at != '.')
+		return true;
+	if (*++*at < '0' || **at > '9')
+		return false;
+	for (; **at >= '0' && **at <= '9'; (*at)++, unit /= 10)
+		*ret_ms += (**at - '0') * unit;
+	return true;
+}
+
+static bool read_offset(const char **at, int64_t *ret_ms)
+{
+	int hours, minutes;
+	char sign = **at;
+
+	*ret_ms = 0;
+	if (!read_char(at, "+-Zz"))
+		return false;
+	if (sign == 'Z' || sign == 'z')
+		return true;
+	if (!read_digits(at, 2, 23, &hours) || !read_char(at, ":") ||
+	    !read_digits(at, 2, 59, &minutes))
+		return false;
+	*ret_ms = ((int64_t)hours * 60 + minutes) * 60000 * (sign == '-' ? -1 : 1);
+	return true;
+}
+
 bool clock_parse(const char *text, int64_t *ret_ms)
 {
 	struct tm tm = { 0 };
-	int used = 0, hours, minutes;
-	int64_t millis = 0, offset_ms = 0;
-	char sign;
+	int64_t millis, offset_ms;
 
-	if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &used) != 6 ||
-	    used == 0)
+	if (!read_date(&text, &tm) || !read_char(&text, "Tt ") || !read_time_of_day(&text, &tm) ||
+	    !read_fraction(&text, &millis) || !read_offset(&text, &offset_ms) || *text)
 		return false;
-	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
-	    tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
-		return false;
-	text += used;
-	if (*text == '.') {
-		int64_t unit = 100;
-
-		for (text++; *text >= '0' && *text <= '9'; text++, unit /= 10)
-			millis += (*text - '0') * unit;
-	}
-	if (*text == '+' || *text == '-') {
-		sign = *text;
-		if (sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &used) != 2 ||
-		    text[1 + used] != '\0')
-			return false;
-		offset_ms = ((int64_t)hours * 60 + minutes) * 60000 * (sign == '-' ? -1 : 1);
-	} else if (strcmp(text, "Z") != 0 && strcmp(text, "z") != 0) {
-		return false;
-	}
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
 	*ret_ms = (int64_t)timegm(&tm) * 1000 + millis - offset_ms;

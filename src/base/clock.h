@@ -29,7 +29,7 @@ enum { CLOCK_TEXT_SIZE = sizeof("9999-12-31T23:59:59.999Z") };
 /* "2026-11-23T01:16:56.123Z" into text[CLOCK_TEXT_SIZE]. Returns text. */
 char *clock_format(int64_t ms, char *text);
 
-/* Reads RFC 3339 (any offset, any number of decimals). */
+/* Reads RFC 3339 (any offset, any number of decimals); false where there is no such instant. */
 bool clock_parse(const char *text, int64_t *ret_ms);
 
 #endif

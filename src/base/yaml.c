@@ -726,6 +726,11 @@ const char *yaml_string(const struct yaml_node *node)
 	return node && node->kind == YAML_STRING ? node->text : NULL;
 }
 
+const char *yaml_text(const struct yaml_node *node)
+{
+	return node && node->kind != YAML_NULL && yaml_is_scalar(node) ? node->text : NULL;
+}
+
 /* The fewest digits that read back as the same number, without an exponent where Go has none. */
 static const char *float_text(struct arena *arena, double value)
 {

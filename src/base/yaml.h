@@ -92,6 +92,9 @@ struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
 /* A scalar's text where it is a string, else NULL; NULL too for a NULL node. */
 const char *yaml_string(const struct yaml_node *node);
 
+/* A scalar as it was written; NULL for null, lists, maps, and for a NULL node. */
+const char *yaml_text(const struct yaml_node *node);
+
 static inline bool yaml_is_scalar(const struct yaml_node *node)
 {
 	return node->kind <= YAML_STRING;

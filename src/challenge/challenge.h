@@ -26,14 +26,21 @@ enum answer_kind {
 	ANSWER_REGEX,     /* a pattern that the submission must match */
 };
 
+/* A further answer that is accepted. */
+struct accepted {
+	const char *text; /* the answer, or the pattern */
+	bool is_pattern;
+	bool case_insensitive;
+};
+
 struct question {
 	const char *id; /* "flag" where the author named none */
 	const char *text;
 	enum answer_kind kind;
 	const char *answer; /* the answer, the template, or the pattern */
 	bool case_insensitive;
-	int64_t value;     /* share of the challenge's value; 0: an equal share */
-	const char **also; /* further answers that are accepted */
+	int64_t value; /* share of the challenge's value; 0: an equal share */
+	struct accepted *also;
 	size_t also_count;
 };
 

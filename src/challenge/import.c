@@ -224,6 +224,22 @@ static void put_answer(struct buf *out, const struct question *q)
 	}
 }
 
+static void put_also(struct buf *out, const struct question *q)
+{
+	if (q->also_count) {
+		put_indent(out, 2);
+		buf_puts(out, "also:\n");
+	}
+	for (size_t i = 0; i < q->also_count; i++) {
+		put_indent(out, 3);
+		buf_puts(out, q->also[i].is_pattern ? "- regex: " : "- static: ");
+		put_text(out, 5, q->also[i].text);
+		put_indent(out, 4);
+		buf_printf(out, "case_insensitive: %s\n",
+			   q->also[i].case_insensitive ? "true" : "false");
+	}
+}
+
 static void put_questions(struct buf *out, const struct challenge *c)
 {
 	if (c->question_count)
@@ -236,7 +252,7 @@ static void put_questions(struct buf *out, const struct challenge *c)
 		put_text(out, 3, q->id);
 		put_pair(out, 2, "text", q->text);
 		put_answer(out, q);
-		put_texts(out, 2, "also", q->also, q->also_count);
+		put_also(out, q);
 		put_number(out, 2, "value", q->value);
 		put_places(out, c, q->id);
 	}

@@ -91,7 +91,7 @@ static void find_in_text(struct finder *in, const char *text)
 
 static void find_anywhere(struct finder *in, const struct yaml_node *node)
 {
-	if (yaml_string(node))
+	if (yaml_text(node))
 		find_in_text(in, node->text);
 	for (size_t i = 0; i < node->count; i++)
 		find_anywhere(in, node->kind == YAML_MAP ? node->entries[i].value : node->items[i]);

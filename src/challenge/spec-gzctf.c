@@ -21,7 +21,7 @@ static bool is_type(const char *type)
 bool spec_is_gzctf(const struct yaml_node *root)
 {
 	return yaml_get(yaml_get(root, "container"), "containerImage") ||
-	       is_type(yaml_string(yaml_get(root, "type")));
+	       is_type(yaml_text(yaml_get(root, "type")));
 }
 
 /*
@@ -72,7 +72,7 @@ static void read_type(struct spec *spec, const struct yaml_node *value)
 
 static void read_container(struct spec *spec, const struct yaml_node *value)
 {
-	const char *template = yaml_string(yaml_get(value, "flagTemplate"));
+	const char *template = yaml_text(yaml_get(value, "flagTemplate"));
 	const struct yaml_node *capture = yaml_get(value, "enableTrafficCapture");
 	const struct yaml_node *port = yaml_get(value, "containerExposePort");
 

@@ -26,15 +26,15 @@ bool spec_is_nyu(const struct yaml_node *root)
  */
 static void read_nyu_flag(struct spec *spec, const struct yaml_node *value)
 {
-	const char *content = yaml_string(yaml_get(value, "content"));
-	const char *path = yaml_string(yaml_get(value, "path"));
-	const char *type = yaml_string(yaml_get(value, "type"));
+	const char *content = yaml_text(yaml_get(value, "content"));
+	const char *path = yaml_text(yaml_get(value, "path"));
+	const char *type = yaml_text(yaml_get(value, "type"));
 	struct placement *place;
 
 	if (value->kind != YAML_MAP) {
 		content = spec_text(spec, value, "flag");
 		if (content)
-			spec_add_flag(spec, content, false);
+			spec_add_flag(spec, value, content, false);
 		return;
 	}
 	if (!content) {
@@ -42,7 +42,7 @@ static void read_nyu_flag(struct spec *spec, const struct yaml_node *value)
 		return;
 	}
 	if (!path || !*path || (type && strcmp(type, "static") == 0)) {
-		spec_add_flag(spec, content, false);
+		spec_add_flag(spec, value, content, false);
 		return;
 	}
 	spec_add_dynamic_flag(spec, content);
@@ -133,7 +133,7 @@ static void read_ecsc_flags(struct spec *spec, const struct yaml_node *value)
 
 	spec_texts(spec, value, "flags", &patterns, &count);
 	for (size_t i = 0; i < count; i++)
-		spec_add_flag_pattern(spec, patterns[i], false);
+		spec_add_flag_pattern(spec, value, patterns[i], false);
 }
 
 static void read_ecsc_scoring(struct spec *spec, const struct yaml_node *value)
@@ -141,7 +141,7 @@ static void read_ecsc_scoring(struct spec *spec, const struct yaml_node *value)
 	const struct yaml_node *start = yaml_get(value, "start");
 	const struct yaml_node *stop = yaml_get(value, "stop");
 	const struct yaml_node *score = yaml_get(value, "score");
-	const char *type = yaml_string(yaml_get(value, "type"));
+	const char *type = yaml_text(yaml_get(value, "type"));
 	struct challenge *c = spec->challenge;
 
 	c->type = type && strcmp(type, "dynamic") == 0 ? "dynamic" : "standard";
@@ -153,8 +153,8 @@ static void read_ecsc_scoring(struct spec *spec, const struct yaml_node *value)
 
 static void read_ecsc_file(struct spec *spec, const struct yaml_node *item)
 {
-	const char *path = yaml_string(yaml_get(item, "path"));
-	const char *name = yaml_string(yaml_get(item, "name"));
+	const char *path = yaml_text(yaml_get(item, "path"));
+	const char *name = yaml_text(yaml_get(item, "name"));
 	size_t before = spec->challenge->attachment_count;
 
 	if (!path) {
@@ -174,7 +174,7 @@ static void read_ecsc_files(struct spec *spec, const struct yaml_node *value)
 
 static void read_ecsc_endpoint(struct spec *spec, const struct yaml_node *value)
 {
-	const char *type = yaml_string(yaml_get(value, "type"));
+	const char *type = yaml_text(yaml_get(value, "type"));
 
 	spec->wants_instance = true;
 	spec->challenge->protocol = type && strcmp(type, "http") == 0 ? "http" : "tcp";

@@ -15,7 +15,7 @@ enum { DEFAULT_PORT = 1337 }; /* kCTF's own */
 
 bool spec_is_kctf(const struct yaml_node *root)
 {
-	const char *version = yaml_string(yaml_get(root, "apiVersion"));
+	const char *version = yaml_text(yaml_get(root, "apiVersion"));
 
 	return version && strncmp(version, "kctf.dev/", 9) == 0;
 }
@@ -44,7 +44,7 @@ static void read_network(struct spec *spec, const struct yaml_node *network)
 	for (size_t i = 0; ports && ports->kind == YAML_LIST && i < ports->count; i++) {
 		const struct yaml_node *item = ports->items[i];
 		const struct yaml_node *target = yaml_get(item, "targetPort");
-		const char *protocol = yaml_string(yaml_get(item, "protocol"));
+		const char *protocol = yaml_text(yaml_get(item, "protocol"));
 
 		if (!target)
 			target = yaml_get(item, "port");
@@ -66,7 +66,7 @@ static void read_pod(struct spec *spec, struct yaml_node *service, const struct 
 	for (size_t i = 0; containers && containers->kind == YAML_LIST && i < containers->count;
 	     i++) {
 		const struct yaml_node *container = containers->items[i];
-		const char *name = yaml_string(yaml_get(container, "name"));
+		const char *name = yaml_text(yaml_get(container, "name"));
 
 		if (!name || strcmp(name, "challenge") != 0)
 			continue;
@@ -104,14 +104,14 @@ static void read_metadata(struct spec *spec)
 	if (!path || !path_exists(path) ||
 	    compose_parse(spec->arena, c->dir, path, c->dir, &root, spec->problems, &e) < 0)
 		return;
-	flag = yaml_string(yaml_get(root, "flag"));
-	name = yaml_string(yaml_get(root, "name"));
+	flag = yaml_text(yaml_get(root, "flag"));
+	name = yaml_text(yaml_get(root, "name"));
 	if (flag && *flag)
-		spec_add_flag(spec, flag, false);
+		spec_add_flag(spec, yaml_get(root, "flag"), flag, false);
 	if (name)
 		c->name = name;
-	c->category = yaml_string(yaml_get(root, "category"));
-	c->description = yaml_string(yaml_get(root, "description"));
+	c->category = yaml_text(yaml_get(root, "category"));
+	c->description = yaml_text(yaml_get(root, "description"));
 }
 
 static void read_flag_file(struct spec *spec)
@@ -134,7 +134,7 @@ static void read_service(struct spec *spec, const struct yaml_node *body)
 	bool is_built = dockerfile && path_exists(dockerfile);
 	struct yaml_node *service;
 
-	if (!is_built && !yaml_string(image)) {
+	if (!is_built && !yaml_text(image)) {
 		spec_warn(spec, spec->root, "spec",
 			  "nothing runs: there is neither 'challenge/Dockerfile' nor an 'image'");
 		return;
@@ -155,7 +155,7 @@ void spec_read_kctf(struct spec *spec)
 	const struct yaml_node *body = yaml_get(spec->root, "spec");
 	const char *compose = compose_find(spec->arena, spec->dir);
 
-	spec->challenge->name = yaml_string(yaml_get(yaml_get(spec->root, "metadata"), "name"));
+	spec->challenge->name = yaml_text(yaml_get(yaml_get(spec->root, "metadata"), "name"));
 	read_metadata(spec);
 	read_flag_file(spec);
 	if (!compose)

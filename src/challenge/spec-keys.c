@@ -57,8 +57,8 @@ static void read_flag(struct spec *spec, const struct yaml_node *item)
 {
 	const struct yaml_node *content = yaml_get(item, "content");
 	const struct yaml_node *data = yaml_get(item, "data");
-	const char *type = yaml_string(yaml_get(item, "type"));
-	const char *flavour = yaml_string(data);
+	const char *type = yaml_text(yaml_get(item, "type"));
+	const char *flavour = yaml_text(data);
 	bool any_case = flavour && strcmp(flavour, "case_insensitive") == 0;
 	static const char *const known[] = { "type", "content", "flag", "data", "id", NULL };
 	const char *text;
@@ -72,9 +72,9 @@ static void read_flag(struct spec *spec, const struct yaml_node *item)
 	}
 	text = spec_text(spec, content ? content : item, "flags");
 	if (text && type && strcmp(type, "regex") == 0)
-		spec_add_flag_pattern(spec, text, any_case);
+		spec_add_flag_pattern(spec, item, text, any_case);
 	else if (text)
-		spec_add_flag(spec, text, any_case);
+		spec_add_flag(spec, item, text, any_case);
 }
 
 void spec_read_flags(struct spec *spec, const struct yaml_node *value)
@@ -93,7 +93,7 @@ static void read_file(struct spec *spec, const struct yaml_node *item)
 	const char *path = yaml_is_scalar(item) ? yaml_scalar_text(spec->arena, item) : NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names) && !path; i++)
-		path = yaml_string(yaml_get(item, names[i]));
+		path = yaml_text(yaml_get(item, names[i]));
 	if (!path)
 		spec_warn(spec, item, "files", "is not offered: it names no file");
 	else if (*path)

@@ -49,10 +49,50 @@ static void read_answer(struct spec *spec, const struct yaml_node *value, struct
 	q->answer = spec_text(spec, chosen, "questions");
 	if (any_case)
 		q->case_insensitive = spec_bool(spec, any_case, "questions");
+	if (!q->answer) {
+		spec_fault(spec, chosen, "questions", "the answer is empty");
+		return;
+	}
 	if (pattern && !fixed)
 		q->kind = ANSWER_REGEX;
-	else if (!fixed && q->answer && strstr(q->answer, "..."))
+	else if (!fixed && strstr(q->answer, "..."))
 		q->kind = ANSWER_GENERATED;
+	if (q->kind == ANSWER_REGEX)
+		spec_check_pattern(spec, chosen, "questions", q->answer);
+	else
+		spec_check_answer(spec, chosen, "questions", q->answer);
+}
+
+/* An answer as it is, or a map of what `answer` may be, but for a template. */
+static void read_also(struct spec *spec, const struct yaml_node *item, struct question *q)
+{
+	static const char *const known[] = { "static", "regex", "case_insensitive", NULL };
+	const struct yaml_node *pattern = yaml_get(item, "regex");
+	const struct yaml_node *any_case = yaml_get(item, "case_insensitive");
+	const struct yaml_node *chosen = pattern                  ? pattern
+					 : item->kind == YAML_MAP ? yaml_get(item, "static")
+								  : item;
+	struct accepted row = { .is_pattern = pattern != NULL,
+				.case_insensitive = q->case_insensitive };
+	struct accepted *added;
+
+	spec_check_keys(spec, item, "questions", known);
+	row.text = chosen ? spec_text(spec, chosen, "questions") : NULL;
+	if (!row.text) {
+		spec_fault(spec, item, "questions",
+			   "a further answer is a text, or a map with "
+			   "static or regex");
+		return;
+	}
+	if (any_case)
+		row.case_insensitive = spec_bool(spec, any_case, "questions");
+	if (pattern)
+		spec_check_pattern(spec, chosen, "questions", row.text);
+	else
+		spec_check_answer(spec, chosen, "questions", row.text);
+	added = spec_add_accepted(spec, q);
+	if (added)
+		*added = row;
 }
 
 static uint32_t read_owner(struct spec *spec, const struct yaml_node *at, const char *key)
@@ -67,7 +107,7 @@ static void read_place_file(struct spec *spec, const struct yaml_node *at, struc
 	const struct yaml_node *mode = yaml_get(at, "mode");
 
 	place->way = PLACE_FILE;
-	place->template_ = yaml_string(yaml_get(at, "template"));
+	place->template_ = yaml_text(yaml_get(at, "template"));
 	place->uid = read_owner(spec, at, "uid");
 	place->gid = read_owner(spec, at, "gid");
 	place->mode = 0444;
@@ -79,9 +119,9 @@ static void read_place_file(struct spec *spec, const struct yaml_node *at, struc
 
 static void read_place(struct spec *spec, const struct yaml_node *at, const char *question)
 {
-	const char *file = yaml_string(yaml_get(at, "file"));
-	const char *variable = yaml_string(yaml_get(at, "environment"));
-	const char *arg = yaml_string(yaml_get(at, "build_arg"));
+	const char *file = yaml_text(yaml_get(at, "file"));
+	const char *variable = yaml_text(yaml_get(at, "environment"));
+	const char *arg = yaml_text(yaml_get(at, "build_arg"));
 	static const char *const known[] = { "file",    "environment", "build_arg",
 					     "service", "template",    "mode",
 					     "uid",     "gid",         NULL };
@@ -97,7 +137,7 @@ static void read_place(struct spec *spec, const struct yaml_node *at, const char
 		return;
 	*place = (struct placement){ .question = question,
 				     .way = variable ? PLACE_ENVIRONMENT : PLACE_BUILD_ARG,
-				     .service = yaml_string(yaml_get(at, "service")),
+				     .service = yaml_text(yaml_get(at, "service")),
 				     .where = file       ? file
 					      : variable ? variable
 							 : arg,
@@ -116,7 +156,7 @@ static void read_question(struct spec *spec, const struct yaml_node *item)
 	const struct yaml_node *value = yaml_get(item, "value");
 	const struct yaml_node *also = yaml_get(item, "also");
 	const struct yaml_node *places = yaml_get(item, "place");
-	const char *id = checked_id(spec, item, yaml_string(yaml_get(item, "id")));
+	const char *id = checked_id(spec, item, yaml_text(yaml_get(item, "id")));
 	struct question *q = id ? spec_add_question(spec, id) : NULL;
 
 	if (!q)
@@ -130,8 +170,10 @@ static void read_question(struct spec *spec, const struct yaml_node *item)
 		q->text = spec_text(spec, text, "questions");
 	if (value)
 		q->value = spec_integer(spec, value, "questions");
-	if (also)
-		spec_texts(spec, also, "questions", &q->also, &q->also_count);
+	if (also && also->kind != YAML_LIST && also->kind != YAML_NULL)
+		read_also(spec, also, q);
+	for (size_t i = 0; also && also->kind == YAML_LIST && i < also->count; i++)
+		read_also(spec, also->items[i], q);
 	if (places && places->kind == YAML_MAP)
 		read_place(spec, places, id);
 	for (size_t i = 0; places && places->kind == YAML_LIST && i < places->count; i++)
@@ -150,10 +192,10 @@ void spec_read_questions(struct spec *spec, const struct yaml_node *value)
 static void read_attachment(struct spec *spec, const struct yaml_node *item)
 {
 	const struct yaml_node *template = yaml_get(item, "template");
-	const char *source = yaml_string(yaml_get(item, "source"));
-	const char *filename = yaml_string(yaml_get(item, "filename"));
-	const char *service = yaml_string(yaml_get(item, "service"));
-	const char *path = yaml_string(yaml_get(item, "path"));
+	const char *source = yaml_text(yaml_get(item, "source"));
+	const char *filename = yaml_text(yaml_get(item, "filename"));
+	const char *service = yaml_text(yaml_get(item, "service"));
+	const char *path = yaml_text(yaml_get(item, "path"));
 	const char *slash = source ? strrchr(source, '/') : path ? strrchr(path, '/') : NULL;
 	size_t before = spec->challenge->attachment_count;
 	static const char *const known[] = { "filename", "source", "template", "service",
@@ -179,7 +221,7 @@ static void read_attachment(struct spec *spec, const struct yaml_node *item)
 			*row = (struct attachment){ .filename = filename,
 						    .service = service,
 						    .container_path = path,
-						    .stage = yaml_string(yaml_get(item, "stage")),
+						    .stage = yaml_text(yaml_get(item, "stage")),
 						    .command = yaml_get(item, "command"),
 						    .node = item };
 	} else {
@@ -201,7 +243,7 @@ static void read_endpoint(struct spec *spec, const struct yaml_node *item)
 {
 	static const char *const protocols[] = { "tcp", "udp", "http", "https" };
 	const struct yaml_node *port = item->kind == YAML_MAP ? yaml_get(item, "port") : item;
-	const char *protocol = yaml_string(yaml_get(item, "protocol"));
+	const char *protocol = yaml_text(yaml_get(item, "protocol"));
 	int64_t number = port ? spec_integer(spec, port, "endpoints") : 0;
 	static const char *const keys[] = { "service", "port", "protocol", NULL };
 	struct endpoint *row;
@@ -217,7 +259,7 @@ static void read_endpoint(struct spec *spec, const struct yaml_node *item)
 		spec_fault(spec, item, "endpoints", "'%s' is not tcp, udp, http or https",
 			   protocol);
 	else if ((row = spec_add_endpoint(spec)))
-		*row = (struct endpoint){ .service = yaml_string(yaml_get(item, "service")),
+		*row = (struct endpoint){ .service = yaml_text(yaml_get(item, "service")),
 					  .port = (uint16_t)number,
 					  .protocol = protocol ? protocol : "tcp",
 					  .node = item };

@@ -45,13 +45,13 @@ void spec_add_flag_file(struct spec *spec, const struct yaml_node *at, const cha
 		spec_fault(spec, at, "flag", "%s", e.msg);
 		return;
 	}
-	spec_add_flag(spec, arena_strndup(spec->arena, text, strcspn(text, "\r\n")), false);
+	spec_add_flag(spec, at, arena_strndup(spec->arena, text, strcspn(text, "\r\n")), false);
 }
 
 static void read_flag(struct spec *spec, const struct yaml_node *value)
 {
-	const char *file = yaml_string(yaml_get(value, "file"));
-	const char *pattern = yaml_string(yaml_get(value, "regex"));
+	const char *file = yaml_text(yaml_get(value, "file"));
+	const char *pattern = yaml_text(yaml_get(value, "regex"));
 	const char *text;
 
 	if (value->kind == YAML_LIST) {
@@ -60,20 +60,20 @@ static void read_flag(struct spec *spec, const struct yaml_node *value)
 	} else if (file) {
 		spec_add_flag_file(spec, value, file);
 	} else if (pattern) {
-		spec_add_flag_pattern(spec, pattern, false);
+		spec_add_flag_pattern(spec, value, pattern, false);
 	} else if (value->kind == YAML_MAP) {
 		spec_fault(spec, value, "flag", "must be a string, {file: ...} or {regex: ...}");
 	} else {
 		text = spec_text(spec, value, "flag");
 		if (text)
-			spec_add_flag(spec, text, false);
+			spec_add_flag(spec, value, text, false);
 	}
 }
 
 static void read_provided(struct spec *spec, const struct yaml_node *item)
 {
-	const char *file = yaml_string(yaml_get(item, "file"));
-	const char *as = yaml_string(yaml_get(item, "as"));
+	const char *file = yaml_text(yaml_get(item, "file"));
+	const char *as = yaml_text(yaml_get(item, "as"));
 	size_t before = spec->challenge->attachment_count;
 	const char *path;
 

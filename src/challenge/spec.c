@@ -2,7 +2,10 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/err.h"
+#include "challenge/answer-match.h"
 #include "challenge/folder.h"
+#include "challenge/pattern.h"
 #include "challenge/tree.h"
 #include "challenge/unit.h"
 
@@ -81,12 +84,16 @@ void spec_check_keys(struct spec *spec, const struct yaml_node *map, const char 
 
 const char *spec_text(struct spec *spec, const struct yaml_node *value, const char *key)
 {
-	const char *text = yaml_scalar_text(spec->arena, value);
-
-	if (!text)
+	if (!yaml_is_scalar(value))
 		spec_fault(spec, value, key, "must be a string, not %s",
 			   yaml_kind_name(value->kind));
-	return value->kind == YAML_NULL ? NULL : text;
+	return value->kind == YAML_NULL ? NULL : value->text;
+}
+
+/* The same of a number or a boolean: 0x10 is "16", TRUE is "true". */
+static const char *read_value(struct spec *spec, const struct yaml_node *value, const char *key)
+{
+	return spec_text(spec, value, key) ? yaml_scalar_text(spec->arena, value) : NULL;
 }
 
 const char *spec_prose(struct spec *spec, const struct yaml_node *value, const char *key)
@@ -96,7 +103,7 @@ const char *spec_prose(struct spec *spec, const struct yaml_node *value, const c
 	if (yaml_is_scalar(value))
 		return spec_text(spec, value, key);
 	for (size_t i = 0; value->kind == YAML_LIST && i < value->count; i++) {
-		const char *text = yaml_scalar_text(spec->arena, value->items[i]);
+		const char *text = value->items[i]->text;
 
 		if (text && *text)
 			all = all ? arena_printf(spec->arena, "%s, %s", all, text) : text;
@@ -108,7 +115,7 @@ const char *spec_prose(struct spec *spec, const struct yaml_node *value, const c
 
 int64_t spec_integer(struct spec *spec, const struct yaml_node *value, const char *key)
 {
-	const char *text = spec_text(spec, value, key);
+	const char *text = read_value(spec, value, key);
 	int64_t number = 0;
 
 	if (text && !unit_integer(text, 0, INT32_MAX, &number))
@@ -118,7 +125,7 @@ int64_t spec_integer(struct spec *spec, const struct yaml_node *value, const cha
 
 bool spec_bool(struct spec *spec, const struct yaml_node *value, const char *key)
 {
-	const char *text = spec_text(spec, value, key);
+	const char *text = read_value(spec, value, key);
 	bool yes = false;
 
 	if (text && !unit_bool(text, &yes))
@@ -128,7 +135,7 @@ bool spec_bool(struct spec *spec, const struct yaml_node *value, const char *key
 
 int64_t spec_duration(struct spec *spec, const struct yaml_node *value, const char *key)
 {
-	const char *text = spec_text(spec, value, key);
+	const char *text = read_value(spec, value, key);
 	int64_t amount = 0;
 
 	if (!text)
@@ -243,20 +250,29 @@ struct endpoint *spec_add_endpoint(struct spec *spec)
 
 /* --- flags -------------------------------------------------------------------------------- */
 
-/* Letters, digits and the rest of a flag stand for themselves in an extended regular expression. */
-static char *quoted_pattern(struct arena *arena, const char *text)
+void spec_check_answer(struct spec *spec, const struct yaml_node *at, const char *key,
+		       const char *answer)
 {
-	struct buf b = BUF_INIT;
-	char *pattern;
+	size_t len;
+	const char *start = answer_trim(answer, &len);
 
-	for (; *text; text++) {
-		if (strchr(".[]{}()*+?^$|\\", *text))
-			buf_putc(&b, '\\');
-		buf_putc(&b, *text);
-	}
-	pattern = arena_strdup(arena, b.data);
-	buf_done(&b);
-	return pattern;
+	if (len == 0)
+		spec_fault(spec, at, key, "nobody can give an answer of nothing but white space");
+	else if (len > ANSWER_MAX)
+		spec_fault(spec, at, key, "nobody can give an answer of more than %d bytes",
+			   ANSWER_MAX);
+	else if (memchr(start, '\n', len))
+		spec_warn(spec, at, key,
+			  "has several lines: in the browser an answer has only one");
+}
+
+void spec_check_pattern(struct spec *spec, const struct yaml_node *at, const char *key,
+			const char *pattern)
+{
+	struct err e = ERR_INIT;
+
+	if (pattern_check(pattern, &e) < 0)
+		spec_fault(spec, at, key, "%s", e.msg);
 }
 
 static struct question *flag_question(struct spec *spec)
@@ -269,48 +285,40 @@ static struct question *flag_question(struct spec *spec)
 	return spec_add_question(spec, "flag");
 }
 
-void spec_add_flag(struct spec *spec, const char *answer, bool case_insensitive)
+struct accepted *spec_add_accepted(struct spec *spec, struct question *q)
+{
+	return GROW(spec, q->also, q->also_count);
+}
+
+/* The first is the question's answer, any further one is accepted too. */
+static void add_answer(struct spec *spec, const struct accepted *answer)
 {
 	struct question *q = flag_question(spec);
+	struct accepted *row;
 
 	if (!q)
 		return;
-	q->case_insensitive = q->case_insensitive || case_insensitive;
-	if (!q->answer)
-		q->answer = answer;
-	else if (q->kind == ANSWER_REGEX)
-		q->answer = arena_printf(spec->arena, "%s|^%s$", q->answer,
-					 quoted_pattern(spec->arena, answer));
-	else {
-		const char **row = GROW(spec, q->also, q->also_count);
-
-		if (row)
-			*row = answer;
+	if (!q->answer) {
+		q->kind = answer->is_pattern ? ANSWER_REGEX : ANSWER_STATIC;
+		q->answer = answer->text;
+		q->case_insensitive = answer->case_insensitive;
+	} else if ((row = spec_add_accepted(spec, q))) {
+		*row = *answer;
 	}
 }
 
-/* One pattern is one question: fixed answers become alternatives of it. */
-void spec_add_flag_pattern(struct spec *spec, const char *pattern, bool case_insensitive)
+void spec_add_flag(struct spec *spec, const struct yaml_node *at, const char *answer,
+		   bool case_insensitive)
 {
-	struct question *q = flag_question(spec);
+	spec_check_answer(spec, at, "flag", answer);
+	add_answer(spec, &(struct accepted){ answer, false, case_insensitive });
+}
 
-	if (!q)
-		return;
-	q->case_insensitive = q->case_insensitive || case_insensitive;
-	if (q->answer && q->kind != ANSWER_REGEX) {
-		const char *alternatives = arena_printf(spec->arena, "%s|^%s$", pattern,
-							quoted_pattern(spec->arena, q->answer));
-
-		for (size_t i = 0; alternatives && i < q->also_count; i++)
-			alternatives = arena_printf(spec->arena, "%s|^%s$", alternatives,
-						    quoted_pattern(spec->arena, q->also[i]));
-		q->answer = alternatives;
-		q->also_count = 0;
-	} else {
-		q->answer = q->answer ? arena_printf(spec->arena, "%s|%s", q->answer, pattern)
-				      : pattern;
-	}
-	q->kind = ANSWER_REGEX;
+void spec_add_flag_pattern(struct spec *spec, const struct yaml_node *at, const char *pattern,
+			   bool case_insensitive)
+{
+	spec_check_pattern(spec, at, "flag", pattern);
+	add_answer(spec, &(struct accepted){ pattern, true, case_insensitive });
 }
 
 void spec_add_dynamic_flag(struct spec *spec, const char *content)

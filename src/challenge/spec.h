@@ -48,7 +48,7 @@ __attribute__((format(printf, 4, 5))) void spec_fault(struct spec *spec, const s
 __attribute__((format(printf, 4, 5))) void spec_warn(struct spec *spec, const struct yaml_node *at,
 						     const char *key, const char *fmt, ...);
 
-/* A scalar's text in the arena; NULL for null and, being a fault, for lists and maps. */
+/* A scalar as it was written; NULL for null and, being a fault, for lists and maps. */
 const char *spec_text(struct spec *spec, const struct yaml_node *value, const char *key);
 /* For people only: of a list, its texts with commas between them. What it can't be is a warning. */
 const char *spec_prose(struct spec *spec, const struct yaml_node *value, const char *key);
@@ -70,9 +70,20 @@ struct placement *spec_add_placement(struct spec *spec);
 struct endpoint *spec_add_endpoint(struct spec *spec);
 
 /* The one question "flag" with a fixed answer; further calls add answers that are accepted too. */
-void spec_add_flag(struct spec *spec, const char *answer, bool case_insensitive);
+void spec_add_flag(struct spec *spec, const struct yaml_node *at, const char *answer,
+		   bool case_insensitive);
 /* The same for a pattern. */
-void spec_add_flag_pattern(struct spec *spec, const char *pattern, bool case_insensitive);
+void spec_add_flag_pattern(struct spec *spec, const struct yaml_node *at, const char *pattern,
+			   bool case_insensitive);
+
+/* Tells of an answer that nobody can give, and of a pattern that is none. */
+void spec_check_answer(struct spec *spec, const struct yaml_node *at, const char *key,
+		       const char *answer);
+void spec_check_pattern(struct spec *spec, const struct yaml_node *at, const char *key,
+			const char *pattern);
+
+/* Room for one more answer that the question accepts; NULL when memory ends. */
+struct accepted *spec_add_accepted(struct spec *spec, struct question *q);
 
 /* One with a line of randomness in the place of what its braces hold, or of its own "...". */
 void spec_add_dynamic_flag(struct spec *spec, const char *content);

@@ -120,13 +120,15 @@ static void add_submission(struct table *table, const json_t *row)
 
 	table_add(table, span_of(row, "submitted_at", span), text_of(row, "team"),
 		  text_of(row, "challenge_id"), text_of(row, "question_id"),
-		  text_of(row, "verdict"), text_of(row, "answer"), text_of(row, "other_team"));
+		  text_of(row, "verdict"), text_of(row, "answer"), text_of(row, "other_team"),
+		  text_of(row, "id"));
 }
 
 static int show_submissions(struct cli *cli, char **argv, struct err *e)
 {
-	static const char *const headings[] = { "WHEN",    "TEAM",   "CHALLENGE",  "QUESTION",
-						"VERDICT", "ANSWER", "OTHER TEAM", NULL };
+	static const char *const headings[] = { "WHEN",       "TEAM",    "CHALLENGE",
+						"QUESTION",   "VERDICT", "ANSWER",
+						"OTHER TEAM", "ID",      NULL };
 	static const struct listing listing = { "submissions", headings, add_submission,
 						"Nothing was handed in yet." };
 
@@ -177,6 +179,16 @@ static int act_and_tell(struct cli *cli, const struct api_call *wanted, const ch
 static int act(struct cli *cli, const struct api_call *wanted, const char *done, struct err *e)
 {
 	return act_and_tell(cli, wanted, done, NULL, e);
+}
+
+static int judge_submission(struct cli *cli, char **argv, struct err *e)
+{
+	AUTO(char *, freep) path = api_path(cli->api, "/admin/submissions/%s", argv[0]);
+	AUTO(json_t *, json_decrefp) body = json_pack("{s:s}", "verdict", argv[1]);
+
+	return act_and_tell(cli,
+			    &(struct api_call){ .method = "PATCH", .path = path, .body = body },
+			    NULL, "verdict", e);
 }
 
 static int remove_node(struct cli *cli, char **argv, struct err *e)
@@ -560,6 +572,8 @@ static const struct verb verbs[] = {
 	{ "user enable", "USER_ID", "Let it in again.", 1, 1, enable_user },
 	{ "teams", "", "List the teams.", 0, 0, show_teams },
 	{ "submissions", "", "List what was handed in, and whose it was.", 0, 0, show_submissions },
+	{ "judge", "SUBMISSION_ID correct|wrong", "Judge an answer that was held.", 2, 2,
+	  judge_submission },
 	{ "competitions", "", "List the competitions.", 0, 0, show_competitions },
 	{ "build", "", "Build the challenges' images on every node.", 0, 0, build },
 	{ "pull", "", "Pull them.", 0, 0, pull },

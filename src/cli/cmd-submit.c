@@ -39,6 +39,10 @@ static enum cli_status print_verdict(const json_t *result)
 		puts("Correct, but your team has solved it already.");
 		return CLI_OK;
 	}
+	if (strcmp(verdict, "held") == 0) {
+		puts("Kept: the organisers will judge it.");
+		return CLI_OK;
+	}
 	puts("Wrong.");
 	return CLI_WRONG_ANSWER;
 }

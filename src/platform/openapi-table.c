@@ -78,6 +78,8 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "AdminSubmission", "+Submission competition_id:s team_id:s team:s instance_id:s?"
 			     " other_team_id:s? other_team:s? other_instance_id:s? peer:s?" },
 	{ "AdminSubmissions", "submissions:[AdminSubmission] next_cursor:s?" },
+	{ "Ruling", "verdict:s" },
+	{ "Ruled", "id:s verdict:s" },
 	{ "Side", "team_id:s team:s instance_id:s? created_at:t? started_at:t? ended_at:t? evidence:s?" },
 	{ "Review", "submission_id:s challenge_id:s user_id:s user:s answer:s review:s note:s? peer:s?"
 		    " submitted_at:t by:Side of:Side" },
@@ -194,6 +196,7 @@ const struct openapi_route openapi_routes[] = {
 	{ "POST", "/admin/competitions", "Make a competition what its file says.", "dry_run:b", "application/yaml", "200:AppliedCompetition 201:AppliedCompetition" },
 	{ "GET", "/admin/competitions/{competition}", "All of a competition.", NULL, NULL, "200:WholeCompetition" },
 	{ "GET", "/admin/submissions", "All answers, the newest first.", WHERE " verdict:s challenge:s " PAGE, NULL, "200:AdminSubmissions" },
+	{ "PATCH", "/admin/submissions/{submission}", "Judge an answer that was held.", WHERE, "Ruling", "200:Ruled" },
 	{ "GET", "/admin/reviews", "Other teams' answers, the newest first.", WHERE " state:s " PAGE, NULL, "200:Reviews" },
 	{ "PATCH", "/admin/reviews/{submission}", "Judge one.", NULL, "Resolution", "204" },
 	{ "GET", "/admin/suspicions", "Solves that went oddly.", WHERE " quick:i " PAGE, NULL, "200:Suspicions" },

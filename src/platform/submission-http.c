@@ -168,9 +168,59 @@ static int serve_all(void *ctx, struct http_req *req, struct http_res *res, stru
 	return r < 0 ? r : http_send(res, 200, submissions_admin_fields, &all);
 }
 
+/* An answer that no pattern could tell */
+
+struct ruling {
+	char *verdict;
+};
+
+static const struct field ruling_fields[] = {
+	FIELD(struct ruling, STRING, verdict, FIELD_REQUIRED),
+	FIELDS_END,
+};
+
+static int rule(struct platform *platform, struct http_req *req, const char *verdict,
+		struct submission *ret_submission, struct err *e)
+{
+	bool right = strcmp(verdict, "correct") == 0;
+	struct competition competition;
+	int r;
+
+	if (!right && strcmp(verdict, "wrong") != 0)
+		return http_refuse_field(req, "verdict", "value_error", "correct or wrong expected",
+					 e);
+	r = door_competition(platform, req, &competition, e);
+	if (r == 0)
+		r = submission_judge(platform->db, http_arena(req), &competition,
+				     http_param(req, "submission"), right, ret_submission, e);
+	if (r < 0)
+		return r;
+	door_note(req, "%s: %s", ret_submission->challenge_id, ret_submission->verdict);
+	if (right)
+		scoreboards_solved(platform->boards);
+	return 0;
+}
+
+static int serve_ruling(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
+{
+	struct submission submission = { .id = NULL };
+	struct ruling ruling = { .verdict = NULL };
+	int r;
+
+	r = http_read(req, ruling_fields, &ruling, e);
+	if (r == 0)
+		r = rule(ctx, req, ruling.verdict, &submission, e);
+	fields_done(ruling_fields, &ruling);
+	return r < 0 ? r
+		     : http_send_json(res, 200,
+				      json_pack("{s:s, s:s}", "id", submission.id, "verdict",
+						submission.verdict));
+}
+
 const struct http_route platform_submission_routes[] = {
 	{ "POST", "/api/v1/challenges/{id}/submissions", serve_submit, 0, ACCESS_AGENT },
 	{ "GET", "/api/v1/submissions", serve_own, 0, ACCESS_USER },
 	{ "GET", "/api/v1/admin/submissions", serve_all, 0, ACCESS_ORGANISER },
+	{ "PATCH", "/api/v1/admin/submissions/{submission}", serve_ruling, 0, ACCESS_ORGANISER },
 	{ .method = NULL },
 };

@@ -78,6 +78,7 @@ struct judging {
 	char **solved; /* ids of questions */
 	size_t solved_count;
 	const struct question *question; /* that it answers; NULL: none */
+	const struct question *held;     /* that nobody knows yet whether it answers */
 };
 
 static void read_own_answer(const struct db_rows *rows, struct arena *arena, void *ret_struct)
@@ -97,11 +98,9 @@ static void read_text(const struct db_rows *rows, struct arena *arena, void *ret
 
 static int read_answer(struct judging *j, struct err *e)
 {
-	const char *text = j->attempt->answer + strspn(j->attempt->answer, " \t\r\n");
-	size_t len = strlen(text);
+	size_t len;
+	const char *text = answer_trim(j->attempt->answer, &len);
 
-	while (len > 0 && isspace((unsigned char)text[len - 1]))
-		len--;
 	if (len == 0)
 		return err_set(e, ERR_VALIDATION, "the answer is empty");
 	if (len > ANSWER_MAX)
@@ -168,7 +167,9 @@ static int judge(struct judging *j, struct err *e)
 			continue;
 		known = true;
 		r = try_question(j, question, &matches, e);
-		if (r < 0)
+		if (r == -ERR_TIMEOUT)
+			j->held = question;
+		else if (r < 0)
 			return r;
 		if (matches && (!j->question || is_solved(j, j->question)))
 			j->question = question;
@@ -249,13 +250,14 @@ static int check_attempts(const struct judging *j, struct err *e)
 }
 
 /* The verdict of a right answer: correct if it is the team's first for the question. */
-static int keep_solve(const struct judging *j, struct submission *s, struct err *e)
+static int keep_solve(struct db *db, bool practice, struct arena *arena, struct submission *s,
+		      struct err *e)
 {
 	int64_t solved, first = 0;
 	int r;
 
 	r = db_change(
-		j->db,
+		db,
 		"INSERT INTO solve (competition_id, challenge_id, question_id, team_id,"
 		" submission_id, solved_at, seq) VALUES (?, ?, ?, ?, ?, ?, (SELECT"
 		" COALESCE(MAX(seq), 0) + 1 FROM solve WHERE competition_id = ?))"
@@ -264,8 +266,8 @@ static int keep_solve(const struct judging *j, struct submission *s, struct err 
 			db_text(s->question_id), db_text(s->team_id), db_text(s->id),
 			db_int(s->submitted_at), db_text(s->competition_id)),
 		&solved, e);
-	if (r == 0 && solved > 0 && !j->attempt->practice)
-		r = db_change(j->db,
+	if (r == 0 && solved > 0 && !practice)
+		r = db_change(db,
 			      "INSERT INTO first_blood (competition_id, challenge_id, question_id,"
 			      " team_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
 			      DB_ARGS(db_text(s->competition_id), db_text(s->challenge_id),
@@ -274,7 +276,14 @@ static int keep_solve(const struct judging *j, struct submission *s, struct err 
 	if (r < 0)
 		return r;
 	s->first_blood = first > 0;
-	s->verdict = arena_strdup(j->arena, solved > 0 ? "correct" : "repeated");
+	s->verdict = arena_strdup(arena, solved > 0 ? "correct" : "repeated");
+	return s->verdict ? 0 : err_memory(e);
+}
+
+/* Somebody has to look at it; until then it counts neither as right nor as a wrong attempt. */
+static int hold(const struct judging *j, struct submission *s, struct err *e)
+{
+	s->verdict = arena_strdup(j->arena, "held");
 	return s->verdict ? 0 : err_memory(e);
 }
 
@@ -302,7 +311,9 @@ static int keep(const struct judging *j, struct submission *s, struct err *e)
 		return r;
 	r = check_attempts(j, e);
 	if (r == 0)
-		r = j->question ? keep_solve(j, s, e) : find_origin(j, s, e);
+		r = j->question ? keep_solve(j->db, j->attempt->practice, j->arena, s, e)
+		    : j->held   ? hold(j, s, e)
+				: find_origin(j, s, e);
 	if (r == 0)
 		r = find_own_instance(j, s, e);
 	if (r == 0)
@@ -329,7 +340,9 @@ int submission_make(struct db *db, struct arena *arena, int64_t now, const struc
 	s.id = arena_strdup(arena, id);
 	s.competition_id = arena_strdup(arena, attempt->competition_id);
 	s.challenge_id = arena_strdup(arena, attempt->challenge->id);
-	s.question_id = arena_strdup(arena, j.question ? j.question->id : attempt->question_id);
+	s.question_id = arena_strdup(arena, j.question ? j.question->id
+					    : j.held   ? j.held->id
+						       : attempt->question_id);
 	s.team_id = arena_strdup(arena, attempt->team_id);
 	s.user_id = arena_strdup(arena, attempt->user_id);
 	s.answer = arena_strdup(arena, j.answer);
@@ -341,6 +354,64 @@ int submission_make(struct db *db, struct arena *arena, int64_t now, const struc
 		return r;
 	*ret_submission = s;
 	return 0;
+}
+
+/* Judging what was held */
+
+static void read_held(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	struct submission *s = ret_struct;
+
+	*s = (struct submission){
+		.id = arena_strdup(arena, db_get_text(rows, 0)),
+		.competition_id = arena_strdup(arena, db_get_text(rows, 1)),
+		.challenge_id = arena_strdup(arena, db_get_text(rows, 2)),
+		.question_id = arena_strdup(arena, db_get_text(rows, 3)),
+		.team_id = arena_strdup(arena, db_get_text(rows, 4)),
+		.submitted_at = db_get_int(rows, 5),
+		.verdict = arena_strdup(arena, db_get_text(rows, 6)),
+	};
+}
+
+static int judge_held(struct db *db, struct arena *arena, struct submission *s, bool right,
+		      bool practice, struct err *e)
+{
+	int r = 0;
+
+	if (strcmp(s->verdict, "held") != 0)
+		return err_set(e, ERR_CONFLICT, "the answer is not held: it is %s", s->verdict);
+	if (right)
+		r = keep_solve(db, practice, arena, s, e);
+	else
+		s->verdict = arena_strdup(arena, "wrong");
+	if (r < 0)
+		return r;
+	return db_run(db, "UPDATE submission SET verdict = ? WHERE id = ?",
+		      DB_ARGS(db_text(s->verdict), db_text(s->id)), e);
+}
+
+int submission_judge(struct db *db, struct arena *arena, const struct competition *competition,
+		     const char *submission_id, bool right, struct submission *ret_submission,
+		     struct err *e)
+{
+	struct submission s = { .id = NULL };
+	int r;
+
+	r = db_begin(db, e);
+	if (r < 0)
+		return r;
+	r = rows_one(db, arena,
+		     "SELECT id, competition_id, challenge_id, question_id, team_id, submitted_at,"
+		     " verdict FROM submission WHERE id = ? AND competition_id = ?",
+		     DB_ARGS(db_text(submission_id), db_text(competition->id)), read_held, &s,
+		     "submission", e);
+	if (r == 0)
+		r = judge_held(db, arena, &s, right,
+			       competition_is_practice(competition, s.submitted_at), e);
+	r = rows_end(db, r, e);
+	if (r == 0)
+		*ret_submission = s;
+	return r;
 }
 
 /* Listing */

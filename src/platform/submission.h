@@ -6,6 +6,7 @@
 
 #include "base/field.h"
 #include "challenge/challenge.h"
+#include "platform/competition.h"
 #include "platform/page.h"
 
 #include <stdbool.h>
@@ -15,8 +16,6 @@
 struct arena;
 struct db;
 struct err;
-
-enum { ANSWER_MAX = 4096 }; /* bytes */
 
 /* What is handed in; strings are borrowed. */
 struct attempt {
@@ -40,7 +39,8 @@ struct submission {
 	char *team_id;
 	char *user_id;
 	char *answer;
-	char *verdict;           /* "correct", "repeated", "wrong", or "foreign": another team's */
+	char *verdict;           /* "correct", "repeated", "wrong", "foreign": another team's,
+				    "held": no pattern could tell, so somebody has to */
 	char *instance_id;       /* the team's own, live then; NULL: none */
 	char *other_team_id;     /* foreign: whose it is, */
 	char *other_instance_id; /* and of which of its instances */
@@ -66,6 +66,14 @@ extern const struct field submissions_admin_fields[]; /* with whose answer it wa
  */
 int submission_make(struct db *db, struct arena *arena, int64_t now, const struct attempt *attempt,
 		    struct submission *ret_submission, struct err *e);
+
+/*
+ * An organiser's word on an answer that was held; it counts from when it was handed in. Fails with
+ * NOT_FOUND, or CONFLICT (it is not held). Of the submission, answer, peer and names are not read.
+ */
+int submission_judge(struct db *db, struct arena *arena, const struct competition *competition,
+		     const char *submission_id, bool right, struct submission *ret_submission,
+		     struct err *e);
 
 /* What a team is told: that an answer was another's is for the organisers to know. */
 const char *submission_verdict_shown(const struct submission *submission);

@@ -211,6 +211,42 @@ TEST(an_instant_is_rfc3339_both_ways)
 	CHECK(!clock_parse("2026-11-23T01:16:56Zx", &ms));
 }
 
+TEST(an_instant_that_does_not_exist_is_none)
+{
+	static const char *const none[] = {
+		"2026-02-30T00:00:00Z",
+		"2026-02-29T00:00:00Z",
+		"2100-02-29T00:00:00Z",
+		"2026-04-31T00:00:00Z",
+		"2026-13-01T00:00:00Z",
+		"2026-00-01T00:00:00Z",
+		"2026-01-00T00:00:00Z",
+		"2026-01-01T24:00:00Z",
+		"2026-01-01T00:60:00Z",
+		"2026-01-01T00:00:61Z",
+		"2026-01-01T00:00:00+25:00",
+		"2026-01-01T00:00:00+01:60",
+		"2026-01-01T00:00:00",
+		"2026-01-01T00:00:00.Z",
+		" 2026-01-01T00:00:00Z",
+		"26-01-01T00:00:00Z",
+		"+202-01-01T00:00:00Z",
+		"2026-1-1T00:00:00Z",
+		"2026-01-01T00:00:00+1:00",
+		"2026-01-01T00:00:00 Z",
+		"2026-01-01X00:00:00Z",
+		"2026-01-01T00:00:00+01:00x",
+		"",
+	};
+	int64_t ms;
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+		if (clock_parse(none[i], &ms))
+			CHECK_STR(none[i], "no instant");
+	CHECK(clock_parse("2024-02-29T23:59:60Z", &ms));
+	CHECK(clock_parse("2000-02-29 23:59:59.5-23:59", &ms));
+}
+
 TEST(ids_are_the_contract_s)
 {
 	char id[64];
@@ -366,7 +402,7 @@ RUN_TESTS(T(a_full_disk_is_no_fault_of_whoever_asked), T(an_error_carries_its_co
 	  T(a_message_survives_decoding_and_encoding),
 	  T(every_wrong_member_is_reported_with_its_place),
 	  T(a_whole_number_is_an_integer_however_it_is_written), T(an_instant_is_rfc3339_both_ways),
-	  T(ids_are_the_contract_s), T(secrets_compare_and_hash),
-	  T(a_tree_is_copied_with_links_and_modes_and_removed),
+	  T(an_instant_that_does_not_exist_is_none), T(ids_are_the_contract_s),
+	  T(secrets_compare_and_hash), T(a_tree_is_copied_with_links_and_modes_and_removed),
 	  T(a_tree_as_deep_as_anybody_makes_it_is_removed), T(a_message_is_cut_between_characters),
 	  T(options_come_from_their_table))

@@ -69,9 +69,10 @@ TEST(a_ctfcli_spec_is_read_whole)
 	CHECK_STR(c->questions[0].id, "flag");
 	CHECK_STR(c->questions[0].answer, "flag{one}");
 	CHECK_EQ(c->questions[0].kind, ANSWER_STATIC);
-	CHECK(c->questions[0].case_insensitive);
+	CHECK(!c->questions[0].case_insensitive);
 	CHECK_EQ(c->questions[0].also_count, 1);
-	CHECK_STR(c->questions[0].also[0], "flag{two}");
+	CHECK_STR(c->questions[0].also[0].text, "flag{two}");
+	CHECK(c->questions[0].also[0].case_insensitive);
 	CHECK_EQ(c->attachment_count, 1);
 	CHECK_STR(c->attachments[0].filename, "a.zip");
 	CHECK_STR(c->attachments[0].source, "dist/a.zip");
@@ -111,14 +112,80 @@ TEST(null_and_lone_values_are_taken_as_meant)
 	folder_close(&f);
 }
 
-TEST(a_regex_flag_takes_the_fixed_ones_in)
+TEST(flags_of_several_kinds_are_each_judged_by_their_own)
 {
 	folder_open(&f);
 	load_spec("challenge.yml",
 		  "name: x\nflags: ['a.b', {type: regex, content: '^c+$'}, 'd|e']\n");
-	CHECK_EQ(f.challenge->questions[0].kind, ANSWER_REGEX);
-	CHECK_STR(f.challenge->questions[0].answer, "^c+$|^a\\.b$|^d\\|e$");
-	CHECK(!answer("flag"));
+	CHECK_EQ(f.challenge->questions[0].kind, ANSWER_STATIC);
+	CHECK_STR(f.challenge->questions[0].answer, "a.b");
+	CHECK_EQ(f.challenge->questions[0].also_count, 2);
+	CHECK(f.challenge->questions[0].also[0].is_pattern);
+	CHECK_STR(f.challenge->questions[0].also[0].text, "^c+$");
+	CHECK_STR(f.challenge->questions[0].also[1].text, "d|e");
+	folder_close(&f);
+}
+
+TEST(what_the_author_wrote_is_what_counts)
+{
+	static const char *const written[] = { "0x1337", "0755", "00042", "1e3",        "1.10",
+					       "1_000",  "True", "yes",   "2026-01-01", "12:30:45",
+					       "0b11",   "+1",   ".5",    "-0",         "1E400" };
+
+	for (size_t i = 0; i < sizeof(written) / sizeof(*written); i++) {
+		AUTO(char *, freep)
+		text = strf("name: %s\ntags: [%s]\nhints: [%s]\nquestions: [{id: q, answer: %s,"
+			    " also: [%s]}, {id: r, answer: {static: %s}}]\n",
+			    written[i], written[i], written[i], written[i], written[i], written[i]);
+
+		folder_open(&f);
+		load_spec("challenge.yml", text);
+		CHECK_STR(f.challenge->name, written[i]);
+		CHECK_STR(f.challenge->tags[0], written[i]);
+		CHECK_STR(f.challenge->hints[0].text, written[i]);
+		CHECK_STR(f.challenge->questions[0].answer, written[i]);
+		CHECK_STR(f.challenge->questions[0].also[0].text, written[i]);
+		CHECK_STR(f.challenge->questions[1].answer, written[i]);
+		folder_close(&f);
+	}
+}
+
+TEST(what_is_counted_is_still_a_number)
+{
+	folder_open(&f);
+	load_spec("challenge.yml", "name: x\nflags: a\nvalue: 0x64\nminimum: 1_0\nstate: hidden\n"
+				   "attempts: '5'\nrecord_http: True\n");
+	CHECK_EQ(f.challenge->value, 100);
+	CHECK_EQ(f.challenge->minimum, 10);
+	CHECK_EQ(f.challenge->attempts, 5);
+	CHECK(f.challenge->record_http);
+	folder_close(&f);
+}
+
+TEST(an_answer_that_nobody_can_give_is_a_fault)
+{
+	static const char *const specs[] = {
+		"name: x\nflags: [' ']\n",
+		"name: x\nflags: [\"\\uFEFF\\u200B\"]\n",
+		"name: x\nquestions: [{id: q, answer: ''}]\n",
+		"name: x\nquestions: [{id: q, answer: a, also: [' ']}]\n",
+	};
+
+	for (size_t i = 0; i < sizeof(specs) / sizeof(*specs); i++) {
+		folder_open(&f);
+		folder_write(&f, "challenge.yml", specs[i]);
+		CHECK_EQ(folder_load(&f), -ERR_INVALID);
+		folder_check_problem(&f, "nobody can give an answer");
+		folder_close(&f);
+	}
+}
+
+TEST(a_faulty_pattern_is_a_fault_of_the_file)
+{
+	folder_open(&f);
+	folder_write(&f, "challenge.yml", "name: x\nflags: [{type: regex, content: '(a'}]\n");
+	CHECK_EQ(folder_load(&f), -ERR_INVALID);
+	folder_check_problem(&f, "challenge.yml:2:9: error: flag: '(a' is no regular expression");
 	folder_close(&f);
 }
 
@@ -988,7 +1055,10 @@ TEST(lint_takes_a_compose_file_by_itself)
 }
 
 RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(an_unknown_key_warns_wherever_it_stands),
-	  T(null_and_lone_values_are_taken_as_meant), T(a_regex_flag_takes_the_fixed_ones_in),
+	  T(null_and_lone_values_are_taken_as_meant),
+	  T(flags_of_several_kinds_are_each_judged_by_their_own),
+	  T(what_the_author_wrote_is_what_counts), T(what_is_counted_is_still_a_number),
+	  T(an_answer_that_nobody_can_give_is_a_fault), T(a_faulty_pattern_is_a_fault_of_the_file),
 	  T(questions_have_templates_fixed_answers_and_patterns),
 	  T(answers_differ_from_instance_to_instance), T(a_faulty_spec_is_refused_with_its_place),
 	  T(what_is_for_people_may_be_of_many_forms),

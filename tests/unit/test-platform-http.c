@@ -785,6 +785,7 @@ static const struct expectation {
 	{ "POST", "/challenges/{id}/submissions", AS_AGENT },
 	{ "GET", "/submissions", AS_PLAYER },
 	{ "GET", "/admin/submissions", AS_ORGANISER },
+	{ "PATCH", "/admin/submissions/{submission}", AS_ORGANISER },
 	{ "POST", "/nodes/register", AS_NOBODY },
 	{ "GET", "/nodes/me", AS_NODE },
 	{ "GET", "/admin/audit", AS_ORGANISER },

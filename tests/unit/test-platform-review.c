@@ -32,6 +32,40 @@ static const char *string(const json_t *json, const char *name)
 	return json_string_value(json_object_get(json, name));
 }
 
+/* Where a pattern takes too long to tell: handed in by bob, whose id is in the path. */
+static void hold_answer(struct world *w, char path[160])
+{
+	static const char slow[] = "RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR!";
+	const struct reply *reply = answer(w, w->bob, "quiz", slow);
+
+	EXPECT(reply, 201);
+	CHECK_STR(string(reply->json, "verdict"), "held");
+	snprintf(path, 160, "/admin/submissions/%s", string(reply->json, "id"));
+}
+
+TEST(an_answer_that_no_pattern_could_tell_waits_for_an_organiser)
+{
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+	char path[160];
+
+	begin_world(&w);
+	hold_answer(&w, path);
+	reply = call(&w, w.admin, "GET", "/admin/submissions?verdict=held", NULL, NULL);
+	CHECK_STR(string(first(reply, "submissions"), "question_id"), "flag");
+	EXPECT(call(&w, w.admin, "PATCH", path, "{\"verdict\":\"maybe\"}", NULL), 422);
+	EXPECT(call(&w, w.admin, "PATCH", "/admin/submissions/none", "{\"verdict\":\"wrong\"}",
+		    NULL),
+	       404);
+	reply = call(&w, w.admin, "PATCH", path, "{\"verdict\":\"correct\"}", NULL);
+	EXPECT(reply, 200);
+	CHECK_STR(string(reply->json, "verdict"), "correct");
+	EXPECT(call(&w, w.admin, "PATCH", path, "{\"verdict\":\"wrong\"}", NULL), 409);
+	CHECK_STR(string(answer(&w, w.bob, "quiz", "Paris")->json, "verdict"), "repeated");
+	hold_answer(&w, path);
+	EXPECT(call(&w, w.admin, "PATCH", path, "{\"verdict\":\"wrong\"}", NULL), 200);
+}
+
 TEST(another_teams_answer_waits_for_review_with_both_sides)
 {
 	AUTO(struct fake_node, end_node) node;
@@ -103,6 +137,7 @@ TEST(odd_solves_are_listed_with_what_is_odd)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(an_answer_that_no_pattern_could_tell_waits_for_an_organiser),
 		T(another_teams_answer_waits_for_review_with_both_sides),
 		T(odd_solves_are_listed_with_what_is_odd),
 	};

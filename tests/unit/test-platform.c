@@ -1,10 +1,12 @@
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/id.h"
 #include "base/own.h"
 #include "base/secret.h"
 #include "challenge/answer-match.h"
+#include "challenge/pattern.h"
 #include "platform/access.h"
 #include "platform/competition.h"
 #include "platform/instance.h"
@@ -278,38 +280,124 @@ TEST(case_counts_unless_the_author_says_otherwise)
 	CHECK(matches(&q, NULL, "PARIS"));
 }
 
-TEST(further_answers_are_accepted_too)
+TEST(further_answers_are_accepted_too_each_in_its_own_way)
 {
-	const char *also[] = { "42", "forty-two" };
+	struct accepted also[] = { { "Forty-two", false, true }, { "4+2", true, false } };
 	const struct question q = {
-		.id = "q", .kind = ANSWER_STATIC, .answer = "0x2a", .also = also, .also_count = 2
+		.id = "q", .kind = ANSWER_STATIC, .answer = "0x2A", .also = also, .also_count = 2
 	};
 
-	CHECK(matches(&q, NULL, "0x2a"));
-	CHECK(matches(&q, NULL, "forty-two"));
+	CHECK(matches(&q, NULL, "0x2A"));
+	CHECK(!matches(&q, NULL, "0x2a"));
+	CHECK(matches(&q, NULL, "forty-TWO"));
+	CHECK(matches(&q, NULL, "442"));
+	CHECK(!matches(&q, NULL, "4+2"));
 	CHECK(!matches(&q, NULL, "43"));
+}
+
+TEST(what_is_around_an_answer_does_not_count_on_either_side)
+{
+	static const char *const around[] = { " ",           "\r\n",         "\t",
+					      "\xc2\xa0",    "\xef\xbb\xbf", "\xe2\x80\x8b",
+					      "\xe3\x80\x80" };
+	const struct question plain = { .id = "q", .kind = ANSWER_STATIC, .answer = "a b" };
+	const struct question spaced = { .id = "q", .kind = ANSWER_STATIC, .answer = " a b\n" };
+
+	for (size_t i = 0; i < sizeof(around) / sizeof(*around); i++) {
+		AUTO(char *, freep) given = strf("%sa b%s%s", around[i], around[i], around[i]);
+
+		CHECK(matches(&plain, NULL, given));
+		CHECK(matches(&spaced, NULL, given));
+	}
+	CHECK(matches(&spaced, NULL, "a b"));
+	CHECK(!matches(&plain, NULL, "a  b"));
+	CHECK(!matches(&plain, NULL, "ab"));
+}
+
+static bool pattern_takes(const char *pattern, const char *answer)
+{
+	const struct question q = { .id = "q", .kind = ANSWER_REGEX, .answer = pattern };
+
+	return matches(&q, NULL, answer);
 }
 
 TEST(a_pattern_has_to_match_the_whole_answer)
 {
-	const struct question q = { .id = "q",
-				    .kind = ANSWER_REGEX,
-				    .answer = "flag\\{\\d+(a|ab)\\}" };
-
-	CHECK(matches(&q, NULL, "flag{123ab}"));
-	CHECK(!matches(&q, NULL, "xflag{123ab}"));
-	CHECK(!matches(&q, NULL, "flag{123ab} "));
-	CHECK(!matches(&q, NULL, "flag{d}"));
+	CHECK(pattern_takes("flag\\{\\d+(a|ab)\\}", "flag{123ab}"));
+	CHECK(!pattern_takes("flag\\{\\d+\\}", "xflag{123}"));
+	CHECK(!pattern_takes("flag\\{\\d+\\}", "flag{123}x"));
+	CHECK(!pattern_takes("a|b", "ab"));
 }
 
-TEST(a_faulty_pattern_is_the_authors_fault_and_named)
+TEST(a_pattern_means_what_python_means)
 {
-	const struct question q = { .id = "q", .kind = ANSWER_REGEX, .answer = "(" };
+	CHECK(pattern_takes("flag{.*}", "flag{anything}"));
+	CHECK(pattern_takes("(?i)FLAG{x}", "flag{X}"));
+	CHECK(pattern_takes("(?i)(?s)a.b", "A\nb"));
+	CHECK(!pattern_takes("a.b", "a\nb"));
+	CHECK(pattern_takes("(?:ab)+", "abab"));
+	CHECK(pattern_takes("[\\da-f]+", "12ef"));
+	CHECK(pattern_takes("a\\tb", "a\tb"));
+	CHECK(pattern_takes("a\\vb", "a\vb"));
+	CHECK(pattern_takes("ab\\Z", "ab"));
+	CHECK(pattern_takes("a{,2}b", "aab"));
+	CHECK(!pattern_takes("a{,2}b", "aaab"));
+	CHECK(pattern_takes("[[:alpha:]]+", "a]")); /* a set of [ : a l p h, then ']' */
+	CHECK(pattern_takes("[]x]+", "x]"));
+	CHECK(pattern_takes("[^]]+", "x"));
+	CHECK(pattern_takes("(?P<n>a)(?P=n)", "aa"));
+	CHECK(pattern_takes("\\u00e9\\x41", "\xc3\xa9"
+					    "A"));
+	CHECK(pattern_takes("\\w+", "h\xc3\xa9llo"));
+	CHECK(pattern_takes("\\d", "\xd9\xa3")); /* an Arabic three */
+	CHECK(pattern_takes("(a)?b(?(1)c|d)", "bd"));
+	CHECK(!pattern_takes("x", "\xff")); /* no text at all */
+}
+
+TEST(a_pattern_that_is_none_of_pythons_is_refused)
+{
+	static const char *const faulty[] = {
+		"(",       "a)",        "[a",         "*a",  "a**",    "\\",    "(?P>n)",
+		"(?R)",    "(*ACCEPT)", "\\Qa\\E",    "\\K", "a(?i)b", "(?|a)", "\\x1",
+		"(?<n>a)", "\\h",       "\\p{L}",     "\\G", "(?L)a",  "\\u12", "(?-i)a",
+		"(?C1)a",  "\\N{DASH}", "(?(R)a|b)(", "\\R", "[b-a]",  "\\z",
+	};
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i < sizeof(faulty) / sizeof(*faulty); i++) {
+		if (pattern_check(faulty[i], &e) != -ERR_INVALID)
+			CHECK_STR(faulty[i], "refused");
+		CHECK_HAS(e.msg, "regular expression");
+	}
+	CHECK_EQ(pattern_check("\\x41[a-z]{2,}(?:b|c)(?<=x)\\.", &e), 0);
+}
+
+TEST(a_pattern_that_takes_too_long_gives_no_verdict)
+{
+	static const char *const slow[] = { "(a+)+$", "(a|aa)+$", "(.*)(.*)(.*)(.*)(.*)(.*)\\1[xy]",
+					    "(x+x+)+[yz]" };
+	char answer[ANSWER_MAX + 1];
 	struct err e = ERR_INIT;
 	bool yes;
 
-	CHECK_EQ(answer_matches(&q, NULL, 0, "x", &yes, &e), -ERR_INVALID);
-	CHECK_HAS(e.msg, "question 'q'");
+	for (size_t i = 0; i < sizeof(slow) / sizeof(*slow); i++) {
+		const struct question q = { .id = "q", .kind = ANSWER_REGEX, .answer = slow[i] };
+
+		memset(answer, i == 3 ? 'x' : 'a', ANSWER_MAX);
+		answer[ANSWER_MAX - 1] = '!';
+		answer[ANSWER_MAX] = '\0';
+		CHECK_EQ(answer_matches(&q, NULL, 0, answer, &yes, &e), -ERR_TIMEOUT);
+	}
+}
+
+TEST(one_slow_pattern_does_not_hide_another_answer)
+{
+	struct accepted also[] = { { "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", false, false } };
+	const struct question q = {
+		.id = "q", .kind = ANSWER_REGEX, .answer = "(a+)+$", .also = also, .also_count = 1
+	};
+
+	CHECK(matches(&q, NULL, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"));
 }
 
 /* Names */
@@ -1260,9 +1348,13 @@ int main(void)
 		T(teams_without_a_solve_share_a_rank),
 		T(a_generated_answer_is_right_for_its_own_team_only),
 		T(case_counts_unless_the_author_says_otherwise),
-		T(further_answers_are_accepted_too),
+		T(further_answers_are_accepted_too_each_in_its_own_way),
+		T(what_is_around_an_answer_does_not_count_on_either_side),
 		T(a_pattern_has_to_match_the_whole_answer),
-		T(a_faulty_pattern_is_the_authors_fault_and_named),
+		T(a_pattern_means_what_python_means),
+		T(a_pattern_that_is_none_of_pythons_is_refused),
+		T(a_pattern_that_takes_too_long_gives_no_verdict),
+		T(one_slow_pattern_does_not_hide_another_answer),
 		T(a_name_is_trimmed_and_compared_without_case),
 		T(a_competition_file_says_when_who_and_what),
 		T(a_faulty_competition_file_is_refused_with_its_line),

@@ -96,7 +96,7 @@ export interface ChallengePage extends Omit<Challenge, "questions"> {
 }
 
 export interface Verdict {
-  verdict: "correct" | "repeated" | "wrong";
+  verdict: "correct" | "repeated" | "wrong" | "held";
   question_id: string | null;
   value: number;
   first_blood: boolean | null;

@@ -31,6 +31,7 @@ interface Known {
   last: AdminInstance[];
   submissions: AdminSubmission[];
   reviews: Review[];
+  held: AdminSubmission[];
   images: NodeImages[];
 }
 
@@ -97,13 +98,13 @@ const findImageFaults = (images: NodeImages[]): (ImageRow & { node: string })[] 
   );
 
 /** What somebody should look at. Some of it is learnt late: what moves then is little. */
-function Alerts({ nodes, warning, live, last, reviews, images, now }: Known & { now: number }) {
+function Alerts({ nodes, warning, live, last, reviews, held, images, now }: Known & { now: number }) {
   const unhealthy = useUnwell(live).slice(0, TROUBLES_SHOWN);
   const unwell = nodes.filter((node) => node.state !== "healthy");
   const troubles = findTrouble(last, now).slice(0, TROUBLES_SHOWN);
   const faults = findImageFaults(images).slice(0, TROUBLES_SHOWN);
   const warned = nodes.filter((node) => node.warning);
-  const found = [unwell, warned, warning ? [warning] : [], unhealthy, troubles, faults, reviews];
+  const found = [unwell, warned, warning ? [warning] : [], unhealthy, troubles, faults, reviews, held];
   if (nodes.length > 0 && found.every((list) => list.length === 0))
     return <p class="muted">Nothing needs looking at.</p>;
   return (
@@ -147,6 +148,12 @@ function Alerts({ nodes, warning, live, last, reviews, images, now }: Known & { 
         <Alert key={review.submission_id} tone="warn">
           {review.by.team} handed in an answer of {review.of.team} for {review.challenge_id}:{" "}
           <a href="/admin/reviews">review it</a>
+        </Alert>
+      ))}
+      {held.map((row) => (
+        <Alert key={row.id} tone="warn">
+          Nobody knows yet whether an answer of {row.team} for {row.challenge_id} is right:{" "}
+          <a href="/admin/submissions">judge it</a>
         </Alert>
       ))}
     </div>
@@ -228,7 +235,8 @@ export function OverviewPage(_: { params: Params }) {
   const submissions = useGet<{ submissions: AdminSubmission[] }>("/admin/submissions?limit=100", REFRESH_MS);
   const reviews = useGet<{ reviews: Review[] }>("/admin/reviews?state=open&limit=5", REFRESH_MS);
   const images = useGet<{ nodes: NodeImages[] }>("/admin/challenges/images", IMAGES_REFRESH_MS);
-  const all = [nodes, live, last, submissions, reviews];
+  const held = useGet<{ submissions: AdminSubmission[] }>("/admin/submissions?verdict=held&limit=5", REFRESH_MS);
+  const all = [nodes, live, last, submissions, reviews, held];
   const known = all.every((resource) => resource.data !== undefined);
   const data: Known | undefined = !known ? undefined : {
     nodes: nodes.data!.nodes,
@@ -237,6 +245,7 @@ export function OverviewPage(_: { params: Params }) {
     last: last.data!.instances,
     submissions: submissions.data!.submissions,
     reviews: reviews.data!.reviews,
+    held: held.data!.submissions,
     // Every node is asked for them: nothing else waits for that.
     images: images.data?.nodes ?? [],
   };

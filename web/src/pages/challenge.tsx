@@ -23,6 +23,8 @@ function tell(verdict: Verdict): [tone: "ok" | "warn" | "bad", words: string] {
       ];
     case "repeated":
       return ["warn", "Right, but your team has solved this one already."];
+    case "held":
+      return ["warn", "Your answer is kept: the organisers will judge it."];
     case "wrong":
       return ["bad", "That isn't it."];
   }

@@ -106,7 +106,7 @@ function JoinTeam() {
   );
 }
 
-const VERDICTS: Record<string, Tone> = { correct: "ok", repeated: "plain", wrong: "bad" };
+const VERDICTS: Record<string, Tone> = { correct: "ok", repeated: "plain", wrong: "bad", held: "warn" };
 
 const SUBMISSIONS: (now: number) => Column<Submission>[] = (now) => [
   {
