@@ -45,8 +45,11 @@ struct question {
 };
 
 struct hint {
+	const char *title; /* told before it is paid for; NULL: none */
 	const char *text;
 	int64_t cost;
+	const size_t *requires_; /* indices of hints that have to be unlocked before */
+	size_t require_count;
 };
 
 struct attachment {
@@ -101,6 +104,8 @@ struct challenge {
 	const char *protocol;        /* "http", "https", "tcp", "udp"; NULL: not said */
 	const char *connection_info; /* with ${host}, ${port}, ${url} or {{...}} */
 	bool hidden;
+	int64_t opens_at; /* Unix ms: nobody sees it before; 0: from the start on */
+	int64_t position; /* in lists, the least first; then by id */
 	int64_t attempts; /* most submissions a team may make; 0: no limit */
 	struct question *questions;
 	size_t question_count;
@@ -112,6 +117,7 @@ struct challenge {
 	size_t tag_count;
 	const char **requires_; /* names of challenges to be solved before */
 	size_t require_count;
+	bool anonymous; /* while others have to be solved before, not even its name is told */
 	struct placement *placements;
 	size_t placement_count;
 	struct endpoint *endpoints;

@@ -14,6 +14,7 @@ struct dialect {
 	const char *files[5]; /* names in a challenge's folder, up to a NULL */
 	spec_recogniser *recognise;
 	spec_reader *read;
+	const struct spec_keys *keys; /* up to one without a map */
 };
 
 /* In the order in which they are tried: the first whose file is there and is recognised. */

@@ -1,6 +1,7 @@
 #include "challenge/import.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/own.h"
 #include "base/yaml.h"
 #include "challenge/challenge.h"
@@ -296,6 +297,18 @@ static void put_endpoints(struct buf *out, const struct challenge *c)
 	}
 }
 
+static void put_hint_requirements(struct buf *out, const struct hint *hint)
+{
+	if (hint->require_count) {
+		put_indent(out, 2);
+		buf_puts(out, "requirements:\n");
+	}
+	for (size_t i = 0; i < hint->require_count; i++) {
+		put_indent(out, 3);
+		buf_printf(out, "- %zu\n", hint->requires_[i] + 1);
+	}
+}
+
 static void put_hints(struct buf *out, const struct challenge *c)
 {
 	if (c->hint_count)
@@ -304,7 +317,9 @@ static void put_hints(struct buf *out, const struct challenge *c)
 		put_indent(out, 1);
 		buf_puts(out, "- content: ");
 		put_text(out, 3, c->hints[i].text);
+		put_pair(out, 2, "title", c->hints[i].title);
 		put_number(out, 2, "cost", c->hints[i].cost);
+		put_hint_requirements(out, &c->hints[i]);
 	}
 }
 
@@ -340,6 +355,26 @@ static void put_duration(struct buf *out, const char *key, int64_t ms)
 		buf_printf(out, "%s: %llds\n", key, (long long)(ms / 1000));
 }
 
+static void put_time(struct buf *out, const char *key, int64_t at)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	if (at)
+		buf_printf(out, "%s: \"%s\"\n", key, clock_format(at, text));
+}
+
+static void put_requirements(struct buf *out, const struct challenge *c)
+{
+	if (!c->anonymous) {
+		put_texts(out, 0, "requirements", c->requires_, c->require_count);
+		return;
+	}
+	buf_puts(out, "requirements:\n");
+	put_texts(out, 1, "prerequisites", c->requires_, c->require_count);
+	put_indent(out, 1);
+	buf_puts(out, "anonymize: true\n");
+}
+
 char *challenge_yaml(const struct challenge *c)
 {
 	struct buf out = BUF_INIT;
@@ -351,7 +386,9 @@ char *challenge_yaml(const struct challenge *c)
 	put_pair(&out, 0, "description", c->description);
 	put_scoring(&out, c);
 	put_texts(&out, 0, "tags", c->tags, c->tag_count);
-	put_texts(&out, 0, "requirements", c->requires_, c->require_count);
+	put_requirements(&out, c);
+	put_number(&out, 0, "position", c->position);
+	put_time(&out, "scheduled_at", c->opens_at);
 	put_number(&out, 0, "attempts", c->attempts);
 	put_pair(&out, 0, "state", c->hidden ? "hidden" : NULL);
 	put_pair(&out, 0, "protocol", c->protocol);

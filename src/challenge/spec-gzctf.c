@@ -94,29 +94,32 @@ static void read_container(struct spec *spec, const struct yaml_node *value)
 
 static void read_visible(struct spec *spec, const struct yaml_node *value)
 {
-	spec->challenge->hidden = !spec_bool(spec, value, "visible");
+	if (!spec_bool(spec, value, "visible"))
+		spec->challenge->hidden = true;
 }
 
 static const struct spec_key keys[] = {
-	{ "acceptedCount", NULL },
-	{ "author", spec_read_author },
-	{ "category", spec_read_category },
-	{ "container", read_container },
-	{ "description", spec_read_description },
-	{ "flags", spec_read_flags },
-	{ "hints", spec_read_hints },
-	{ "name", spec_read_name },
-	{ "provide", spec_read_provide },
-	{ "scripts", NULL },
-	{ "tag", spec_read_category },
-	{ "tags", spec_read_tags },
-	{ "title", spec_read_name },
-	{ "type", read_type },
-	{ "value", spec_read_value },
-	{ "visible", read_visible },
+	{ "acceptedCount", NULL, "has no effect: it is what another platform counted" },
+	{ "author", spec_read_author, NULL },
+	{ "category", spec_read_category, NULL },
+	{ "container", read_container, NULL },
+	{ "description", spec_read_description, NULL },
+	{ "flags", spec_read_flags, NULL },
+	{ "hints", spec_read_hints, NULL },
+	{ "name", spec_read_name, NULL },
+	{ "provide", spec_read_provide, NULL },
+	{ "scripts", NULL, "has no effect: images are built and instances started without" },
+	{ "tag", spec_read_category, NULL },
+	{ "tags", spec_read_tags, NULL },
+	{ "title", spec_read_name, NULL },
+	{ "type", read_type, NULL },
+	{ "value", spec_read_value, NULL },
+	{ "visible", read_visible, NULL },
 };
+
+const struct spec_keys spec_keys_gzctf[] = { SPEC_KEYS("", keys), { .map = NULL } };
 
 void spec_read_gzctf(struct spec *spec)
 {
-	spec_read(spec, spec->root, keys, ARRAY_SIZE(keys));
+	spec_read(spec, spec->root, spec_keys_gzctf);
 }

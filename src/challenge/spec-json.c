@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/own.h"
+#include "challenge/compose.h"
 #include "challenge/folder.h"
 #include "challenge/tree.h"
 #include "challenge/variables.h"
@@ -66,6 +67,13 @@ static void read_nyu_type(struct spec *spec, const struct yaml_node *value)
 	spec->challenge->type = text && strcmp(text, "dynamic") == 0 ? "dynamic" : "standard";
 }
 
+/* Its file is there or not. */
+static void read_nyu_compose(struct spec *spec, const struct yaml_node *value)
+{
+	if (spec_bool(spec, value, "compose") && !compose_find(spec->arena, spec->dir))
+		spec_warn(spec, value, "compose", "there is no compose file");
+}
+
 static void read_nyu_port(struct spec *spec, const struct yaml_node *value)
 {
 	const struct yaml_node *first =
@@ -95,27 +103,29 @@ static void read_nyu_description(struct spec *spec, const struct yaml_node *valu
 }
 
 static const struct spec_key nyu_keys[] = {
-	{ "author", spec_read_author },
-	{ "box", read_nyu_box },
-	{ "category", spec_read_category },
-	{ "compose", NULL }, /* its file is there or not */
-	{ "decay", spec_read_decay },
-	{ "description", read_nyu_description },
-	{ "files", spec_read_files },
-	{ "flag", read_nyu_flag },
-	{ "initial", spec_read_value },
-	{ "internal_port", read_nyu_port },
-	{ "minimum", spec_read_minimum },
-	{ "name", spec_read_name },
-	{ "points", spec_read_value },
-	{ "port", NULL },
-	{ "reference", NULL },
-	{ "type", read_nyu_type },
+	{ "author", spec_read_author, NULL },
+	{ "box", read_nyu_box, NULL },
+	{ "category", spec_read_category, NULL },
+	{ "compose", read_nyu_compose, NULL },
+	{ "decay", spec_read_decay, NULL },
+	{ "description", read_nyu_description, NULL },
+	{ "files", spec_read_files, NULL },
+	{ "flag", read_nyu_flag, NULL },
+	{ "initial", spec_read_value, NULL },
+	{ "internal_port", read_nyu_port, NULL },
+	{ "minimum", spec_read_minimum, NULL },
+	{ "name", spec_read_name, NULL },
+	{ "points", spec_read_value, NULL },
+	{ "port", NULL, "has no effect: the node chooses the port that players see" },
+	{ "reference", NULL, "is for authors: players are not shown it" },
+	{ "type", read_nyu_type, NULL },
 };
+
+const struct spec_keys spec_keys_nyu[] = { SPEC_KEYS("", nyu_keys), { .map = NULL } };
 
 void spec_read_nyu(struct spec *spec)
 {
-	spec_read(spec, spec->root, nyu_keys, ARRAY_SIZE(nyu_keys));
+	spec_read(spec, spec->root, spec_keys_nyu);
 }
 
 /* --- ECSC --------------------------------------------------------------------------------- */
@@ -183,26 +193,28 @@ static void read_ecsc_endpoint(struct spec *spec, const struct yaml_node *value)
 }
 
 static const struct spec_key ecsc_keys[] = {
-	{ "authors", spec_read_author },
-	{ "category", spec_read_category },
-	{ "checker", NULL },
-	{ "description", spec_read_description },
-	{ "endpoint", read_ecsc_endpoint },
-	{ "files", read_ecsc_files },
-	{ "flags", read_ecsc_flags },
-	{ "hiddenTags", NULL },
-	{ "hints", spec_read_hints },
-	{ "order", NULL },
-	{ "scoring", read_ecsc_scoring },
-	{ "tags", spec_read_tags },
-	{ "title", spec_read_name },
+	{ "authors", spec_read_author, NULL },
+	{ "category", spec_read_category, NULL },
+	{ "checker", NULL, "has no effect: the solver is the file 'solve' in the folder" },
+	{ "description", spec_read_description, NULL },
+	{ "endpoint", read_ecsc_endpoint, NULL },
+	{ "files", read_ecsc_files, NULL },
+	{ "flags", read_ecsc_flags, NULL },
+	{ "hiddenTags", NULL, "is for authors: players are not shown it" },
+	{ "hints", spec_read_hints, NULL },
+	{ "order", spec_read_position, NULL },
+	{ "scoring", read_ecsc_scoring, NULL },
+	{ "tags", spec_read_tags, NULL },
+	{ "title", spec_read_name, NULL },
 };
+
+const struct spec_keys spec_keys_ecsc[] = { SPEC_KEYS("", ecsc_keys), { .map = NULL } };
 
 void spec_read_ecsc(struct spec *spec)
 {
 	struct challenge *c = spec->challenge;
 
-	spec_read(spec, spec->root, ecsc_keys, ARRAY_SIZE(ecsc_keys));
+	spec_read(spec, spec->root, spec_keys_ecsc);
 	if (!c->category && c->tag_count)
 		c->category = c->tags[0];
 }
@@ -243,16 +255,21 @@ static const char *env_flag(struct spec *spec)
 }
 
 static const struct spec_key xbow_keys[] = {
-	{ "canaries", NULL },       { "description", spec_read_description },
-	{ "level", NULL },          { "name", spec_read_name },
-	{ "tags", spec_read_tags }, { "win_condition", NULL },
+	{ "canaries", NULL, "has no effect: every instance has an answer of its own" },
+	{ "description", spec_read_description, NULL },
+	{ "level", NULL, "is for authors: players are not shown it" },
+	{ "name", spec_read_name, NULL },
+	{ "tags", spec_read_tags, NULL },
+	{ "win_condition", NULL, "has no effect: the flag is what counts" },
 };
+
+const struct spec_keys spec_keys_xbow[] = { SPEC_KEYS("", xbow_keys), { .map = NULL } };
 
 void spec_read_xbow(struct spec *spec)
 {
 	const char *flag = env_flag(spec);
 
-	spec_read(spec, spec->root, xbow_keys, ARRAY_SIZE(xbow_keys));
+	spec_read(spec, spec->root, spec_keys_xbow);
 	spec_add_dynamic_flag(spec, flag ? flag : "flag{...}");
 	add_build_arg(spec, "FLAG");
 	add_build_arg(spec, "flag");

@@ -37,7 +37,8 @@ static void add_port(struct spec *spec, const struct yaml_node *at, int64_t port
 					  .node = at };
 }
 
-static void read_network(struct spec *spec, const struct yaml_node *network)
+/* Where the challenge names no port, it is kCTF's own. */
+static void read_ports(struct spec *spec, const struct yaml_node *network)
 {
 	const struct yaml_node *ports = yaml_get(network, "ports");
 
@@ -93,6 +94,80 @@ static void give_jail_rights(struct spec *spec, struct yaml_node *service)
 	tree_set(spec->arena, service, "cap_add", add);
 }
 
+/* --- keys --------------------------------------------------------------------------------- */
+
+static void read_elsewhere(struct spec *spec, const struct yaml_node *value)
+{
+	(void)spec; /* read where the service is made */
+	(void)value;
+}
+
+static void read_name(struct spec *spec, const struct yaml_node *value)
+{
+	spec->challenge->name = yaml_text(yaml_get(value, "name"));
+}
+
+static void read_deployed(struct spec *spec, const struct yaml_node *value)
+{
+	spec->challenge->hidden = !spec_bool(spec, value, "deployed");
+}
+
+static void read_public(struct spec *spec, const struct yaml_node *value)
+{
+	if (!spec_bool(spec, value, "public"))
+		spec_warn(spec, value, "spec.network.public",
+			  "has no effect: the ports are open to the instance's team");
+}
+
+static void read_network(struct spec *spec, const struct yaml_node *value);
+static void read_body(struct spec *spec, const struct yaml_node *value);
+
+static const struct spec_key top_keys[] = {
+	{ "apiVersion", read_elsewhere, NULL },
+	{ "kind", read_elsewhere, NULL },
+	{ "metadata", read_name, NULL },
+	{ "spec", read_body, NULL },
+};
+
+static const struct spec_key body_keys[] = {
+	{ "allowConnectTo", NULL, "has no effect: an instance reaches no other challenge" },
+	{ "autoscaling", NULL, "has no effect: every team has an instance of its own" },
+	{ "deployed", read_deployed, NULL },
+	{ "healthcheck", NULL,
+	  "has no effect: an instance is healthy when its ports take connections" },
+	{ "horizontalPodAutoscalerSpec", NULL,
+	  "has no effect: every team has an instance of its own" },
+	{ "image", read_elsewhere, NULL },
+	{ "network", read_network, NULL },
+	{ "persistentVolumeClaims", NULL, "has no effect: nothing outlives an instance" },
+	{ "podTemplate", read_elsewhere, NULL },
+	{ "powDifficultySeconds", NULL,
+	  "has no effect: a team reaches its own instance without a proof of work" },
+	{ "replicas", NULL, "has no effect: every team has an instance of its own" },
+};
+
+static const struct spec_key network_keys[] = {
+	{ "dns", NULL, "has no effect: the node has the names" },
+	{ "domains", NULL, "has no effect: the node has the names" },
+	{ "ports", read_elsewhere, NULL },
+	{ "public", read_public, NULL },
+};
+
+const struct spec_keys spec_keys_kctf[] = { SPEC_KEYS("", top_keys),
+					    SPEC_KEYS("spec", body_keys),
+					    SPEC_KEYS("spec.network", network_keys),
+					    { .map = NULL } };
+
+static void read_network(struct spec *spec, const struct yaml_node *value)
+{
+	spec_read(spec, value, &spec_keys_kctf[2]);
+}
+
+static void read_body(struct spec *spec, const struct yaml_node *value)
+{
+	spec_read(spec, value, &spec_keys_kctf[1]);
+}
+
 static void read_metadata(struct spec *spec)
 {
 	const char *path = path_join(spec->arena, spec->dir, "metadata.yaml");
@@ -146,7 +221,7 @@ static void read_service(struct spec *spec, const struct yaml_node *body)
 	else
 		tree_set(spec->arena, service, "image", image);
 	read_pod(spec, service, yaml_get(body, "podTemplate"));
-	read_network(spec, yaml_get(body, "network"));
+	read_ports(spec, yaml_get(body, "network"));
 	give_jail_rights(spec, service);
 }
 
@@ -155,7 +230,7 @@ void spec_read_kctf(struct spec *spec)
 	const struct yaml_node *body = yaml_get(spec->root, "spec");
 	const char *compose = compose_find(spec->arena, spec->dir);
 
-	spec->challenge->name = yaml_text(yaml_get(yaml_get(spec->root, "metadata"), "name"));
+	spec_read(spec, spec->root, spec_keys_kctf);
 	read_metadata(spec);
 	read_flag_file(spec);
 	if (!compose)

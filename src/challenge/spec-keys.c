@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/id.h"
 #include "base/own.h"
+#include "challenge/unit.h"
 
 #include <string.h>
 
@@ -112,24 +113,85 @@ static void read_hint(struct spec *spec, const struct yaml_node *item)
 {
 	const struct yaml_node *content = yaml_get(item, "content");
 	const struct yaml_node *cost = yaml_get(item, "cost");
-	static const char *const known[] = {
-		"content", "cost", "title", "id", "requirements", NULL
-	};
+	static const char *const known[] = { "content", "cost", "title", "requirements", NULL };
 	const char *text;
+	struct hint *hint;
 
 	spec_check_keys(spec, item, "hints", known);
 	text = spec_prose(spec, content ? content : item, "hints");
-	if (text)
-		spec_add_hint(spec, text, cost ? spec_integer(spec, cost, "hints") : 0);
+	hint = text ? spec_add_hint(spec) : NULL;
+	if (hint)
+		*hint = (struct hint){
+			.title = yaml_text(yaml_get(item, "title")),
+			.text = text,
+			.cost = cost ? spec_integer(spec, cost, "hints") : 0,
+		};
+}
+
+/* By its title, or by its number in the list, from 1. */
+static bool find_hint(const struct challenge *c, const struct yaml_node *name, size_t *ret_hint)
+{
+	const char *text = yaml_text(name);
+	int64_t number;
+
+	for (size_t i = 0; text && i < c->hint_count; i++) {
+		*ret_hint = i;
+		if (c->hints[i].title && strcmp(c->hints[i].title, text) == 0)
+			return true;
+	}
+	if (!text || !unit_integer(text, 1, (int64_t)c->hint_count, &number))
+		return false;
+	*ret_hint = (size_t)number - 1;
+	return true;
+}
+
+static void read_hint_requirements(struct spec *spec, const struct yaml_node *item, size_t own)
+{
+	const struct yaml_node *list = yaml_get(item, "requirements");
+	struct hint *hint = &spec->challenge->hints[own];
+	size_t *rows;
+
+	if (list && list->kind == YAML_MAP)
+		list = yaml_get(list, "prerequisites");
+	if (!list || list->kind == YAML_NULL)
+		return;
+	rows = arena_array(spec->arena, list->kind == YAML_LIST ? list->count : 1, sizeof(*rows));
+	for (size_t i = 0; rows && i < (list->kind == YAML_LIST ? list->count : 1); i++) {
+		const struct yaml_node *name = list->kind == YAML_LIST ? list->items[i] : list;
+
+		if (find_hint(spec->challenge, name, &rows[hint->require_count]) &&
+		    rows[hint->require_count] < own)
+			hint->require_count++;
+		else
+			spec_fault(spec, name, "hints",
+				   "a hint requires hints before it, by their number (the first is "
+				   "1) or title");
+	}
+	hint->requires_ = rows;
 }
 
 void spec_read_hints(struct spec *spec, const struct yaml_node *value)
 {
-	if (value->kind != YAML_LIST)
-		read_hint(spec, value);
-	for (size_t i = 0; value->kind == YAML_LIST && i < value->count; i++)
-		if (value->items[i]->kind != YAML_NULL)
-			read_hint(spec, value->items[i]);
+	size_t count = value->kind == YAML_LIST ? value->count : 1;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct yaml_node *item = value->kind == YAML_LIST ? value->items[i] : value;
+		size_t before = spec->challenge->hint_count;
+
+		if (item->kind == YAML_NULL)
+			continue;
+		read_hint(spec, item);
+		if (spec->challenge->hint_count > before)
+			read_hint_requirements(spec, item, before);
+	}
+}
+
+void spec_read_position(struct spec *spec, const struct yaml_node *value)
+{
+	const char *text = spec_text(spec, value, "position");
+
+	if (text && !unit_integer(text, INT32_MIN, INT32_MAX, &spec->challenge->position))
+		spec_fault(spec, value, "position", "'%s' is not a whole number", text);
 }
 
 void spec_read_tags(struct spec *spec, const struct yaml_node *value)

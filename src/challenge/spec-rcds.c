@@ -143,8 +143,10 @@ static void read_container(struct spec *spec, const char *name, const struct yam
 			kubernetes_resources(spec, service, entry->value);
 		else if (strcmp(entry->key, "securityContext") == 0)
 			kubernetes_security(spec, service, entry->value);
-		else if (strcmp(entry->key, "replicas") !=
-			 0) /* of all teams' one: ours is a team's */
+		else if (strcmp(entry->key, "replicas") == 0)
+			spec_warn(spec, entry->value, "containers",
+				  "'replicas' has no effect: every team has one of its own");
+		else
 			spec_warn(spec, entry->value, "containers", "'%s' has no effect here",
 				  entry->key);
 	}
@@ -192,7 +194,8 @@ static void read_expose(struct spec *spec, const struct yaml_node *value)
 
 static void read_visible(struct spec *spec, const struct yaml_node *value)
 {
-	spec->challenge->hidden = !spec_bool(spec, value, "visible");
+	if (!spec_bool(spec, value, "visible"))
+		spec->challenge->hidden = true;
 }
 
 static void read_description(struct spec *spec, const struct yaml_node *value)
@@ -206,37 +209,53 @@ static void read_description(struct spec *spec, const struct yaml_node *value)
 		spec->challenge->connection_info = "{{url}}";
 }
 
+/* Of what isn't deployed players see nothing. */
+static void read_deployed(struct spec *spec, const struct yaml_node *value)
+{
+	if (!spec_bool(spec, value, "deployed"))
+		spec->challenge->hidden = true;
+}
+
+/* The heaviest first. */
+static void read_sort_weight(struct spec *spec, const struct yaml_node *value)
+{
+	spec_read_position(spec, value);
+	spec->challenge->position = -spec->challenge->position;
+}
+
 static const struct spec_key keys[] = {
-	{ "adminbot", NULL },
-	{ "author", spec_read_author },
-	{ "authors", spec_read_author },
-	{ "category", spec_read_category },
-	{ "containers", read_containers },
-	{ "deploy", NULL },
-	{ "deployed", NULL },
-	{ "description", read_description },
-	{ "difficulty", NULL },
-	{ "expose", read_expose },
-	{ "files", spec_read_files },
-	{ "flag", read_flag },
-	{ "hints", spec_read_hints },
-	{ "id", spec_read_id },
-	{ "name", spec_read_name },
-	{ "points", spec_read_value },
-	{ "provide", spec_read_provide },
-	{ "sortWeight", NULL },
-	{ "tags", spec_read_tags },
-	{ "tiebreakEligible", NULL },
-	{ "title", spec_read_name },
-	{ "value", spec_read_value },
-	{ "visible", read_visible },
+	{ "adminbot", NULL, "has no effect: a bot is a service of the challenge here" },
+	{ "author", spec_read_author, NULL },
+	{ "authors", spec_read_author, NULL },
+	{ "category", spec_read_category, NULL },
+	{ "containers", read_containers, NULL },
+	{ "deploy", read_deployed, NULL },
+	{ "deployed", read_deployed, NULL },
+	{ "description", read_description, NULL },
+	{ "difficulty", NULL, "has no effect: a tag says it to players" },
+	{ "expose", read_expose, NULL },
+	{ "files", spec_read_files, NULL },
+	{ "flag", read_flag, NULL },
+	{ "hints", spec_read_hints, NULL },
+	{ "id", spec_read_id, NULL },
+	{ "name", spec_read_name, NULL },
+	{ "points", spec_read_value, NULL },
+	{ "provide", spec_read_provide, NULL },
+	{ "sortWeight", read_sort_weight, NULL },
+	{ "tags", spec_read_tags, NULL },
+	{ "tiebreakEligible", NULL, "has no effect: every solve counts where points are equal" },
+	{ "title", spec_read_name, NULL },
+	{ "value", spec_read_value, NULL },
+	{ "visible", read_visible, NULL },
 };
+
+const struct spec_keys spec_keys_rcds[] = { SPEC_KEYS("", keys), { .map = NULL } };
 
 void spec_read_rcds(struct spec *spec)
 {
 	struct challenge *c = spec->challenge;
 
-	spec_read(spec, spec->root, keys, ARRAY_SIZE(keys));
+	spec_read(spec, spec->root, spec_keys_rcds);
 	if (!c->type)
 		c->type = "dynamic"; /* rCTF knows no other */
 }

@@ -42,27 +42,34 @@ void spec_warn(struct spec *spec, const struct yaml_node *at, const char *key, c
 	va_end(ap);
 }
 
-static const struct spec_key *find_key(const struct spec_key *keys, size_t count, const char *name)
+static const struct spec_key *find_key(const struct spec_keys *keys, const char *name)
 {
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(keys[i].name, name) == 0)
-			return &keys[i];
+	for (size_t i = 0; i < keys->count; i++)
+		if (strcmp(keys->rows[i].name, name) == 0)
+			return &keys->rows[i];
 	return NULL;
 }
 
-void spec_read(struct spec *spec, const struct yaml_node *map, const struct spec_key *keys,
-	       size_t count)
+/* "spec.network.domains", or the key alone where it stands at the top. */
+static const char *key_path(struct spec *spec, const struct spec_keys *keys, const char *name)
 {
-	for (size_t i = 0; i < map->count; i++) {
-		const struct yaml_entry *entry = &map->entries[i];
-		const struct spec_key *key = find_key(keys, count, entry->key);
+	return *keys->map ? arena_printf(spec->arena, "%s.%s", keys->map, name) : name;
+}
 
-		if (!key)
-			problem_add(spec->problems, PROBLEM_WARNING, entry->value->file->path,
-				    entry->line, entry->column, entry->key,
-				    "unknown, and has no effect");
-		else if (key->read && entry->value->kind != YAML_NULL)
-			key->read(spec, entry->value);
+void spec_read(struct spec *spec, const struct yaml_node *map, const struct spec_keys *keys)
+{
+	for (size_t i = 0; map && map->kind == YAML_MAP && i < map->count; i++) {
+		const struct yaml_entry *entry = &map->entries[i];
+		const struct spec_key *key = find_key(keys, entry->key);
+
+		if (key && (entry->value->kind == YAML_NULL || key->read)) {
+			if (entry->value->kind != YAML_NULL)
+				key->read(spec, entry->value);
+			continue;
+		}
+		problem_add(spec->problems, PROBLEM_WARNING, entry->value->file->path, entry->line,
+			    entry->column, key_path(spec, keys, entry->key), "%s",
+			    key ? key->ignored : "unknown, and has no effect");
 	}
 }
 
@@ -194,13 +201,11 @@ struct question *spec_add_question(struct spec *spec, const char *id)
 	return row;
 }
 
-void spec_add_hint(struct spec *spec, const char *text, int64_t cost)
+struct hint *spec_add_hint(struct spec *spec)
 {
 	struct challenge *c = spec->challenge;
-	struct hint *row = GROW(spec, c->hints, c->hint_count);
 
-	if (row)
-		*row = (struct hint){ text, cost };
+	return GROW(spec, c->hints, c->hint_count);
 }
 
 struct attachment *spec_add_attachment(struct spec *spec)

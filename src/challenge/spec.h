@@ -23,20 +23,31 @@ struct spec {
 	const char *build;   /* a directory with a Dockerfile that the spec names */
 	const struct yaml_node *image;     /* an image, for where there is nothing to build */
 	const struct yaml_node *container; /* GZCTF's limits of it */
+	bool every_flag;                   /* ctfcli's: all flags are wanted, not any */
 	int64_t port;                      /* of the only service; 0: not said */
 	bool wants_instance; /* it speaks of a host or port: a Dockerfile is there to run */
 };
 
-/* What a key of a spec means. */
+/* What a key of a spec means: it is read, or its author is told why it has no effect. */
 struct spec_key {
 	const char *name;
-	void (*read)(struct spec *spec,
-		     const struct yaml_node *value); /* NULL: means nothing here */
+	void (*read)(struct spec *spec, const struct yaml_node *value);
+	const char *ignored;
 };
 
-/* Hands each entry of a map to its row; what has none is a warning. */
-void spec_read(struct spec *spec, const struct yaml_node *map, const struct spec_key *keys,
-	       size_t count);
+/* The keys of a dialect's spec, or of a map in it. */
+struct spec_keys {
+	const char *map; /* "" for the whole file, else the keys that lead to it: "spec.network" */
+	const struct spec_key *rows;
+	size_t count;
+};
+
+/* clang-format off */
+#define SPEC_KEYS(of, table) { .map = (of), .rows = (table), .count = ARRAY_SIZE(table) }
+/* clang-format on */
+
+/* Hands each entry of a map to its row; what has none, or no effect, is a warning. */
+void spec_read(struct spec *spec, const struct yaml_node *map, const struct spec_keys *keys);
 
 /* Warns of each key of a map within `key` that isn't among those known, a list that ends with NULL.
  */
@@ -62,7 +73,7 @@ void spec_texts(struct spec *spec, const struct yaml_node *value, const char *ke
 		const char ***ret_texts, size_t *ret_count);
 
 struct question *spec_add_question(struct spec *spec, const char *id);
-void spec_add_hint(struct spec *spec, const char *text, int64_t cost);
+struct hint *spec_add_hint(struct spec *spec);
 struct attachment *spec_add_attachment(struct spec *spec);
 /* One that is a file of the folder; warns and leaves it out where it is absent or outside. */
 void spec_add_file(struct spec *spec, const struct yaml_node *at, const char *path);
@@ -97,7 +108,7 @@ struct yaml_node *spec_service(struct spec *spec, const char *name, const struct
 typedef void spec_key_fn(struct spec *spec, const struct yaml_node *value);
 spec_key_fn spec_read_name, spec_read_author, spec_read_category, spec_read_description,
 	spec_read_id, spec_read_value, spec_read_minimum, spec_read_decay, spec_read_files,
-	spec_read_hints, spec_read_tags, spec_read_flags, spec_read_provide;
+	spec_read_hints, spec_read_tags, spec_read_flags, spec_read_provide, spec_read_position;
 
 /* And of those that ctfy adds. */
 spec_key_fn spec_read_questions, spec_read_attachments, spec_read_endpoints, spec_read_templates,
@@ -112,6 +123,8 @@ typedef bool spec_recogniser(const struct yaml_node *root);
 typedef void spec_reader(struct spec *spec);
 spec_recogniser spec_is_ctfcli, spec_is_rcds, spec_is_kctf, spec_is_gzctf, spec_is_nyu,
 	spec_is_ecsc, spec_is_xbow;
+extern const struct spec_keys spec_keys_ctfcli[], spec_keys_rcds[], spec_keys_kctf[],
+	spec_keys_gzctf[], spec_keys_nyu[], spec_keys_ecsc[], spec_keys_xbow[];
 spec_reader spec_read_ctfcli, spec_read_rcds, spec_read_kctf, spec_read_gzctf, spec_read_nyu,
 	spec_read_ecsc, spec_read_xbow;
 

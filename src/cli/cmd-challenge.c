@@ -5,6 +5,7 @@
 #include "base/option.h"
 #include "base/own.h"
 #include "challenge/challenge.h"
+#include "challenge/dialect.h"
 #include "challenge/import.h"
 #include "challenge/lint.h"
 #include "challenge/plan.h"
@@ -163,6 +164,35 @@ static int run_import(struct work *work)
 	return CLI_OK;
 }
 
+/* --- keys --------------------------------------------------------------------------------- */
+
+static void print_keys(const char *dialect, const struct spec_keys *keys)
+{
+	for (size_t i = 0; i < keys->count; i++)
+		printf("| %s | `%s%s%s` | %s |\n", dialect, keys->map, *keys->map ? "." : "",
+		       keys->rows[i].name, keys->rows[i].read ? "" : keys->rows[i].ignored);
+}
+
+static bool is_new_dialect(size_t row)
+{
+	for (size_t i = 0; i < row; i++)
+		if (strcmp(dialects[i].name, dialects[row].name) == 0)
+			return false;
+	return true;
+}
+
+/* The readers' own tables, as docs/challenges.md has them. */
+static int run_keys(struct work *work)
+{
+	(void)work;
+	puts("| dialect | key | |\n|---|---|---|");
+	for (size_t i = 0; i < dialect_count; i++)
+		for (const struct spec_keys *keys = dialects[i].keys;
+		     is_new_dialect(i) && keys->map; keys++)
+			print_keys(dialects[i].name, keys);
+	return CLI_OK;
+}
+
 static int run_new(struct work *work)
 {
 	struct err e = ERR_INIT;
@@ -208,6 +238,10 @@ static const struct command {
 	  .least = 1,
 	  .most = 1,
 	  .run = run_import },
+	{ .name = "keys",
+	  .arguments = "",
+	  .summary = "List every key of every dialect's spec, and which have no effect here.",
+	  .run = run_keys },
 	{ .name = "new",
 	  .arguments = "DIR",
 	  .summary = "Make the folder of a new challenge that runs.",

@@ -93,23 +93,33 @@ static json_t *first_blood_json(const struct view *view, const struct standing *
 		       : json_null();
 }
 
+/* Of one that others have to be solved before, where its author wants it so. */
+static bool is_nameless(const struct view *view, const struct challenge *c)
+{
+	return c->anonymous && !view->is_organiser &&
+	       progress_missing(&view->own->progress, view->shelf, view->competition, c);
+}
+
 /* One line of the list; the page of one challenge says more. NULL: out of memory. */
 static json_t *challenge_json(const struct challenge *c, const struct view *view)
 {
 	const struct competition_challenge *own = competition_challenge(view->competition, c->id);
 	const struct standing *standing = board_standing(view->board, c->id);
+	bool nameless = is_nameless(view, c);
 
 	return json_pack("{s:s, s:s, s:s?, s:I, s:I, s:o, s:b, s:I, s:I, s:b, s:o, s:o, s:o, s:o}",
-			 "id", c->id, "name", c->name, "category", c->category, "value",
+			 "id", c->id, "name", nameless ? "???" : c->name, "category",
+			 nameless ? NULL : c->category, "value",
 			 (json_int_t)(standing ? standing->value : c->value), "solvers",
 			 (json_int_t)(standing ? standing->solvers : 0), "first_blood",
 			 first_blood_json(view, standing), "solved",
 			 progress_has_challenge(&view->own->progress, c), "questions",
 			 (json_int_t)c->question_count, "questions_solved",
 			 (json_int_t)progress_questions(&view->own->progress, c), "has_instance",
-			 challenge_has_instance(c), "tags", strings_json(c->tags, c->tag_count),
-			 "closes_at", time_json(own ? own->closes_at : 0), "needs",
-			 missing_json(view, c), "instance", live_instance(view->own, c));
+			 challenge_has_instance(c), "tags",
+			 strings_json(c->tags, nameless ? 0 : c->tag_count), "closes_at",
+			 time_json(own ? own->closes_at : 0), "needs", missing_json(view, c),
+			 "instance", live_instance(view->own, c));
 }
 
 static int add_challenge(json_t *list, struct http_req *req, const struct view *view,
@@ -121,6 +131,35 @@ static int add_challenge(json_t *list, struct http_req *req, const struct view *
 	if (r < 0)
 		return r;
 	return json_array_append_new(list, challenge_json(adapted, view)) < 0 ? err_memory(e) : 0;
+}
+
+static int by_position(const void *a, const void *b)
+{
+	const struct challenge *left = *(const struct challenge *const *)a;
+	const struct challenge *right = *(const struct challenge *const *)b;
+
+	if (left->position != right->position)
+		return left->position < right->position ? -1 : 1;
+	return strcmp(left->id, right->id);
+}
+
+/* Those that the caller may see, in the order that their authors wish. */
+static int add_challenges(json_t *list, struct platform *platform, struct http_req *req,
+			  const struct view *view, struct err *e)
+{
+	const struct challenge **seen = arena_array(http_arena(req), view->shelf->count + 1,
+						    sizeof(const struct challenge *));
+	size_t count = 0;
+	int r = seen ? 0 : err_memory(e);
+
+	for (size_t i = 0; r == 0 && i < view->shelf->count; i++)
+		if (door_sees(platform, req, view->competition, view->shelf->challenges[i]))
+			seen[count++] = view->shelf->challenges[i];
+	if (count > 1)
+		qsort(seen, count, sizeof(*seen), by_position);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = add_challenge(list, req, view, seen[i], e);
+	return r;
 }
 
 static int serve_challenges(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
@@ -148,9 +187,7 @@ static int serve_challenges(void *ctx, struct http_req *req, struct http_res *re
 	shelf = challenges_take(platform->challenges);
 	view.shelf = shelf;
 	view.board = board;
-	for (size_t i = 0; r == 0 && i < shelf->count; i++)
-		if (door_sees(platform, req, &competition, shelf->challenges[i]))
-			r = add_challenge(list, req, &view, shelf->challenges[i], e);
+	r = add_challenges(list, platform, req, &view, e);
 	if (r < 0)
 		return r;
 	return http_send_json(res, 200,
@@ -183,12 +220,16 @@ static json_t *hints_json(const struct challenge *c, const struct view *view)
 
 	for (size_t i = 0; i < c->hint_count; i++) {
 		const struct hint *hint = &c->hints[i];
-		bool unlocked = hint->cost == 0 || progress_has_hint(&view->own->progress, c, i);
+		bool unlocked = progress_has_hint(&view->own->progress, c, i);
+		size_t missing = progress_hint_missing(&view->own->progress, c, i);
 
-		json_array_append_new(list,
-				      json_pack("{s:I, s:I, s:b, s:s?}", "index", (json_int_t)i,
-						"cost", (json_int_t)hint->cost, "unlocked",
-						unlocked, "text", unlocked ? hint->text : NULL));
+		json_array_append_new(list, json_pack("{s:I, s:I, s:b, s:s?, s:s?, s:o}", "index",
+						      (json_int_t)i, "cost", (json_int_t)hint->cost,
+						      "unlocked", unlocked, "title", hint->title,
+						      "text", unlocked ? hint->text : NULL, "needs",
+						      missing < c->hint_count
+							      ? json_integer((json_int_t)missing)
+							      : json_null()));
 	}
 	return list;
 }
@@ -278,11 +319,15 @@ static int unlock(struct platform *platform, struct http_req *req, const struct 
 	AUTO(const struct board *, board_dropp) board = NULL;
 	const struct board_line *line;
 	struct progress progress;
+	size_t missing;
 	int r;
 
 	r = progress_read(platform->db, http_arena(req), entry->team.id, &progress, e);
 	if (r < 0 || progress_has_hint(&progress, entry->challenge, hint))
 		return r;
+	missing = progress_hint_missing(&progress, entry->challenge, hint);
+	if (missing < entry->challenge->hint_count)
+		return err_set(e, ERR_CONFLICT, "hint %zu has to be unlocked before", missing + 1);
 	r = scoreboards_take(platform->boards, &entry->competition, true, &board, e);
 	if (r < 0)
 		return r;

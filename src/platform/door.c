@@ -263,20 +263,20 @@ int door_check_begun(const struct platform *platform, const struct http_req *req
 	return competition_check_running(competition, now, e);
 }
 
-static bool is_open_yet(const struct competition *competition, const char *challenge_id,
+/* The competition's word goes before the challenge's own. */
+static bool is_open_yet(const struct competition *competition, const struct challenge *challenge,
 			int64_t now)
 {
-	const struct competition_challenge *own = competition_challenge(competition, challenge_id);
+	const struct competition_challenge *own = competition_challenge(competition, challenge->id);
 
-	return !own || own->opens_at <= now;
+	return (own && own->opens_at ? own->opens_at : challenge->opens_at) <= now;
 }
 
 bool door_sees(const struct platform *platform, const struct http_req *req,
 	       const struct competition *competition, const struct challenge *challenge)
 {
 	return door_shows(competition, challenge) &&
-	       (door_is_organiser(req) ||
-		is_open_yet(competition, challenge->id, door_now(platform)));
+	       (door_is_organiser(req) || is_open_yet(competition, challenge, door_now(platform)));
 }
 
 static int find_challenge(const struct platform *platform, struct http_req *req,

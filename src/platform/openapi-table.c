@@ -63,7 +63,7 @@ const struct openapi_schema openapi_schemas[] = {
 			   " instance:Instance?" },
 	{ "Challenges", "competition_id:s challenges:[ChallengeLine]" },
 	{ "Question", "id:s text:s? value:i solved:b" },
-	{ "Hint", "index:i cost:i unlocked:b text:s?" },
+	{ "Hint", "index:i cost:i unlocked:b ~title:s? text:s? ~needs:i?" },
 	{ "Challenge", "id:s name:s category:s? value:i solvers:i first_blood:TeamName? solved:b questions:[Question]"
 		       " questions_solved:i has_instance:b tags:[s] closes_at:t? needs:Needed?"
 		       " instance:Instance? description:s? author:s? connection_info:s? attempts:i"

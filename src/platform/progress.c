@@ -63,9 +63,23 @@ bool progress_has_challenge(const struct progress *progress, const struct challe
 	       progress_questions(progress, challenge) == challenge->question_count;
 }
 
+size_t progress_hint_missing(const struct progress *progress, const struct challenge *challenge,
+			     size_t hint)
+{
+	const struct hint *wanted = &challenge->hints[hint];
+
+	for (size_t i = 0; i < wanted->require_count; i++)
+		if (!progress_has_hint(progress, challenge, wanted->requires_[i]))
+			return wanted->requires_[i];
+	return challenge->hint_count;
+}
+
 bool progress_has_hint(const struct progress *progress, const struct challenge *challenge,
 		       size_t hint)
 {
+	if (challenge->hints[hint].cost == 0 &&
+	    progress_hint_missing(progress, challenge, hint) == challenge->hint_count)
+		return true;
 	for (size_t i = 0; i < progress->unlock_count; i++)
 		if (progress->unlocks[i].hint == (int64_t)hint &&
 		    strcmp(progress->unlocks[i].challenge_id, challenge->id) == 0)

@@ -39,8 +39,13 @@ bool progress_has_question(const struct progress *progress, const struct challen
 			   const struct question *question);
 size_t progress_questions(const struct progress *progress, const struct challenge *challenge);
 bool progress_has_challenge(const struct progress *progress, const struct challenge *challenge);
+/* One that costs nothing and requires nothing is everybody's. */
 bool progress_has_hint(const struct progress *progress, const struct challenge *challenge,
 		       size_t hint);
+
+/* The first hint that has to be unlocked before this one, and isn't; hint_count: none. */
+size_t progress_hint_missing(const struct progress *progress, const struct challenge *challenge,
+			     size_t hint);
 
 /*
  * The first challenge that has to be solved before this one, and isn't; NULL: none. What is

@@ -56,6 +56,11 @@ class Challenge(unittest.TestCase):
             "3 challenges: 1 fine, 1 refused by policy, 1 faulty (1 errors, 1 policy, 0 warnings)",
         ])
 
+    def test_the_documented_keys_are_those_of_the_readers(self):
+        table = self.ctfy("keys").stdout
+        page = Path(__file__).parents[2] / "docs/challenges.md"
+        self.assertIn(table, page.read_text(), "put what `ctfy challenge keys` prints into docs/challenges.md")
+
     def test_lint_for_programs(self):
         self.write("b/compose.yml", "services: {web: {image: i, privileged: true, ports: [80]}}\n")
         told = json.loads(self.ctfy("lint", "--json", "b", status=1).stdout)

@@ -411,10 +411,11 @@ int world_setup(void **state)
 	write_file("pwn/challenge.yml", "name: Pwn\ncategory: pwn\nvalue: 200\n"
 					"questions:\n  - id: flag\n    answer: flag{...}\n");
 	write_file("pwn/compose.yml", compose);
-	write_file("quiz/challenge.yml", "name: Quiz\ncategory: misc\nvalue: 50\n"
-					 "flags: [Paris, {type: regex, content: '(R+)+[es][0-9]'}]\n"
-					 "files: [map.txt]\n"
-					 "hints: [{content: It has a tower., cost: 20}, Europe]\n");
+	write_file("quiz/challenge.yml",
+		   "name: Quiz\ncategory: misc\nvalue: 50\n"
+		   "flags: [Paris, {type: regex, content: '(R+)+[es][0-9]'}]\n"
+		   "files: [map.txt]\n"
+		   "hints: [{content: It has a tower., cost: 20}, Europe]\n");
 	write_file("quiz/map.txt", "France");
 	write_file("secret/challenge.yml", "name: Secret\ncategory: misc\nvalue: 1\n"
 					   "flags: [x]\nstate: hidden\n");

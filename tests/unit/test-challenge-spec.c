@@ -1,6 +1,7 @@
 /* Specs of every dialect become one struct challenge; its answers reach where they should. */
 #include "folder.h"
 
+#include "challenge/dialect.h"
 #include "challenge/import.h"
 #include "challenge/lint.h"
 
@@ -84,8 +85,75 @@ TEST(a_ctfcli_spec_is_read_whole)
 	folder_check_problem(&f, "'../outside' is not offered: it is outside the folder");
 	folder_check_problem(&f,
 			     "challenge.yml:20:1: warning: hosting: unknown, and has no effect");
-	CHECK_EQ(f.problems.count, 3);
+	folder_check_problem(&f, "topics: is for authors: players are not shown it");
+	CHECK_EQ(f.problems.count, 4);
 	folder_close(&f);
+}
+
+TEST(what_ctfcli_can_say_of_order_and_time_is_heard)
+{
+	folder_open(&f);
+	load_spec(
+		"challenge.yml",
+		"name: x\nflags: a\nposition: 7\nscheduled_at: 2030-01-01T00:00:00Z\n"
+		"requirements: {prerequisites: [Other], anonymize: true}\n"
+		"hints: [{title: First, content: a, cost: 5}, {content: b, requirements: [First]},"
+		" {content: c, requirements: [1, 2]}]\n");
+	CHECK_EQ(f.challenge->position, 7);
+	CHECK_EQ(f.challenge->opens_at, 1893456000000);
+	CHECK(f.challenge->anonymous);
+	CHECK_STR(f.challenge->hints[0].title, "First");
+	CHECK_EQ(f.challenge->hints[1].require_count, 1);
+	CHECK_EQ(f.challenge->hints[1].requires_[0], 0);
+	CHECK_EQ(f.challenge->hints[2].require_count, 2);
+	CHECK_EQ(f.challenge->hints[2].requires_[1], 1);
+	CHECK_EQ(f.problems.count, 0);
+	folder_close(&f);
+}
+
+TEST(what_ctfcli_says_and_cannot_be_had_is_a_fault)
+{
+	static const struct {
+		const char *key, *told;
+	} rows[] = {
+		{ "logic: team", "logic: 'team' can't be had here" },
+		{ "scheduled_at: 2026-02-30T00:00:00Z", "is no instant" },
+		{ "hints: [{content: a, requirements: [1]}]", "requires hints before it" },
+		{ "hints: [{content: a, requirements: [x]}]", "requires hints before it" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		AUTO(char *, freep) text = strf("name: x\nflags: a\n%s\n", rows[i].key);
+
+		folder_open(&f);
+		folder_write(&f, "challenge.yml", text);
+		CHECK_EQ(folder_load(&f), -ERR_INVALID);
+		folder_check_problem(&f, rows[i].told);
+		folder_close(&f);
+	}
+}
+
+TEST(where_all_flags_are_wanted_each_is_a_question)
+{
+	folder_open(&f);
+	load_spec("challenge.yml",
+		  "name: x\nlogic: all\nflags: [one, {type: regex, content: t+}]\n");
+	CHECK_EQ(f.challenge->question_count, 2);
+	CHECK_STR(f.challenge->questions[0].id, "flag-1");
+	CHECK_EQ(f.challenge->questions[0].also_count, 0);
+	CHECK_STR(f.challenge->questions[1].id, "flag-2");
+	CHECK_EQ(f.challenge->questions[1].kind, ANSWER_REGEX);
+	folder_check_problem(&f, "each flag is a question of its own");
+	folder_close(&f);
+}
+
+TEST(every_key_of_every_dialect_is_read_or_says_why_not)
+{
+	for (size_t i = 0; i < dialect_count; i++)
+		for (const struct spec_keys *keys = dialects[i].keys; keys->map; keys++)
+			for (size_t j = 0; j < keys->count; j++)
+				if (!keys->rows[j].read == !keys->rows[j].ignored)
+					CHECK_STR(keys->rows[j].name, "read, or told why not");
 }
 
 TEST(an_unknown_key_warns_wherever_it_stands)
@@ -703,7 +771,7 @@ TEST(xbow_builds_get_the_flag_by_both_names)
 	CHECK_STR(json_string_value(folder_at(f.json, "services/1/build/args/flag")),
 		  answer("flag"));
 	CHECK(f.plan->services[0].build->per_instance);
-	CHECK_EQ(f.problems.count, 0);
+	CHECK_EQ(f.problems.count, 3); /* canaries, level, win_condition */
 	folder_close(&f);
 }
 
@@ -1056,6 +1124,10 @@ TEST(lint_takes_a_compose_file_by_itself)
 
 RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(an_unknown_key_warns_wherever_it_stands),
 	  T(null_and_lone_values_are_taken_as_meant),
+	  T(what_ctfcli_can_say_of_order_and_time_is_heard),
+	  T(what_ctfcli_says_and_cannot_be_had_is_a_fault),
+	  T(where_all_flags_are_wanted_each_is_a_question),
+	  T(every_key_of_every_dialect_is_read_or_says_why_not),
 	  T(flags_of_several_kinds_are_each_judged_by_their_own),
 	  T(what_the_author_wrote_is_what_counts), T(what_is_counted_is_still_a_number),
 	  T(an_answer_that_nobody_can_give_is_a_fault), T(a_faulty_pattern_is_a_fault_of_the_file),

@@ -258,6 +258,48 @@ TEST(a_hint_is_told_to_those_who_pay_and_can)
 	CHECK(!strstr(call(&w, w.bob, "GET", "/challenges/quiz", NULL, NULL)->body.data, "tower"));
 }
 
+/* The order of the ids in what an answer lists. */
+static void check_before(const struct reply *reply, const char *first, const char *second)
+{
+	const char *a = strstr(reply->body.data, first), *b = strstr(reply->body.data, second);
+
+	CHECK(a && b && a < b);
+}
+
+TEST(what_authors_say_of_order_time_and_names_is_kept)
+{
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+
+	write_file("zz/challenge.yml",
+		   "name: Zz first\nflags: [z]\nposition: -1\n"
+		   "hints: [{title: Start, content: one, cost: 0}, {content: two, cost: 1},"
+		   " {content: three, requirements: [2]}]\n");
+	write_file("veiled/challenge.yml",
+		   "name: Veiled name\ncategory: veils\nflags: [v]\n"
+		   "requirements: {prerequisites: [zz], anonymize: true}\n");
+	write_file("later/challenge.yml", "name: Later\nflags: [l]\n"
+					  "scheduled_at: 2999-01-01T00:00:00Z\n");
+	begin_world(&w);
+	apply(&w, "id: ctf\nchallenges: [zz, veiled, later, quiz]\n");
+	reply = call(&w, w.alice, "GET", "/challenges", NULL, NULL);
+	check_before(reply, "\"zz\"", "\"quiz\"");
+	CHECK(!strstr(reply->body.data, "veils"));
+	CHECK(!strstr(reply->body.data, "Veiled"));
+	CHECK(!strstr(reply->body.data, "Later"));
+	EXPECT(call(&w, w.alice, "GET", "/challenges/later", NULL, NULL), 404);
+	CHECK_HAS(call(&w, w.admin, "GET", "/challenges", NULL, NULL)->body.data, "Later");
+	EXPECT(call(&w, w.alice, "POST", "/challenges/zz/hints/2", NULL, NULL), 409);
+	reply = call(&w, w.alice, "GET", "/challenges/zz", NULL, NULL);
+	CHECK_HAS(reply->body.data, "Start");
+	CHECK(!strstr(reply->body.data, "three"));
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	EXPECT(call(&w, w.alice, "POST", "/challenges/zz/hints/1", NULL, NULL), 200);
+	CHECK_HAS(call(&w, w.alice, "GET", "/challenges/zz", NULL, NULL)->body.data, "three");
+	EXPECT(answer(&w, w.alice, "zz", "z"), 201);
+	CHECK_HAS(call(&w, w.alice, "GET", "/challenges", NULL, NULL)->body.data, "Veiled name");
+}
+
 TEST(a_hint_that_was_paid_for_is_told_again_however_few_points_are_left)
 {
 	AUTO(struct world, end_platform) w;
@@ -607,6 +649,7 @@ int main(void)
 		T(a_competition_has_its_own_values),
 		T(a_hint_is_told_to_those_who_pay_and_can),
 		T(a_hint_that_was_paid_for_is_told_again_however_few_points_are_left),
+		T(what_authors_say_of_order_time_and_names_is_kept),
 		T(attempts_end_and_come_at_a_rate),
 		T(answers_come_in_pages_the_newest_first),
 		T(after_the_end_practice_counts_for_nothing),

@@ -82,7 +82,9 @@ export interface Hint {
   index: number;
   unlocked: boolean;
   cost: number;
+  title: string | null;
   text: string | null;
+  needs: number | null;
 }
 
 export interface ChallengePage extends Omit<Challenge, "questions"> {

@@ -96,11 +96,24 @@ function HintItem(props: { challenge: string; hint: Hint; onUnlock: () => Promis
     await call("POST", `/challenges/${encodeURIComponent(props.challenge)}/hints/${hint.index}`);
     await props.onUnlock();
   });
-  if (hint.text !== null) return <li>{hint.text}</li>;
+  const title = hint.title && `${hint.title}: `;
+  if (hint.text !== null)
+    return (
+      <li>
+        {title && <strong>{title}</strong>}
+        {hint.text}
+      </li>
+    );
+  if (hint.needs !== null)
+    return (
+      <li class="hint-locked">
+        {title}Hint {hint.index + 1} opens after hint {hint.needs + 1}.
+      </li>
+    );
   return (
     <li class="hint-locked">
       <span>
-        Hint {hint.index + 1} costs {plural(hint.cost, "point")}.
+        {title}Hint {hint.index + 1} costs {plural(hint.cost, "point")}.
       </span>
       <ConfirmButton
         kind="plain"
