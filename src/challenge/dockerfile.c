@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/image-name.h"
 #include "base/own.h"
 #include "challenge/interpolate.h"
 #include "challenge/unit.h"
@@ -281,10 +282,22 @@ static void add_arg(struct reader *in, const char *word, size_t len)
 		add_text(in->arena, &file->globals, &file->global_count, word, len);
 }
 
-/* A stage's name or number, or the empty image. */
+/* As the builder reads names and flags: without quotes and escapes. */
+static const char *unquoted(struct arena *arena, const char *word, size_t len)
+{
+	char *text = arena_alloc(arena, len + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; text && i < len; i++)
+		if (!strchr("\"'\\`", word[i]))
+			text[n++] = word[i];
+	return text;
+}
+
+/* A stage's name, or the empty image. */
 static bool is_stage(const struct reader *in, const char *word, size_t len)
 {
-	if (is_word(word, len, "scratch") || strspn(word, "0123456789") == len)
+	if (is_word(word, len, "scratch"))
 		return true;
 	for (size_t i = 0; i < in->stage_count; i++)
 		if (is_word(word, len, in->stages[i]))
@@ -296,6 +309,13 @@ static void add_image(struct reader *in, const char *word, size_t len)
 {
 	if (len && !is_stage(in, word, len))
 		add_text(in->arena, &in->file->images, &in->file->image_count, word, len);
+}
+
+/* A stage has a number as well, for who copies from it. */
+static void add_copied(struct reader *in, const char *word, size_t len)
+{
+	if (strspn(word, "0123456789") < len)
+		add_image(in, word, len);
 }
 
 static void add_base(struct reader *in, const char *word, size_t len)
@@ -313,7 +333,7 @@ static void add_base(struct reader *in, const char *word, size_t len)
 /* "--platform=linux/amd64 image AS name" */
 static void read_from(struct reader *in, const char *s)
 {
-	const char *as;
+	const char *as, *name;
 	size_t len;
 
 	in->file->port_count = 0;
@@ -326,8 +346,11 @@ static void read_from(struct reader *in, const char *s)
 		s += strspn(s, blanks);
 	}
 	len = strcspn(s, blanks);
-	add_image(in, s, len);
-	add_base(in, s, len);
+	name = unquoted(in->arena, s, len);
+	if (name) {
+		add_image(in, name, strlen(name));
+		add_base(in, name, strlen(name));
+	}
 	s += len + strspn(s + len, blanks);
 	len = strcspn(s, blanks);
 	as = s + len + strspn(s + len, blanks);
@@ -345,7 +368,7 @@ static void read_mounted_image(struct reader *in, const char *mount, size_t len)
 		size_t field = strcspn(mount, ", \t\r");
 
 		if (strncasecmp(mount, "from=", 5) == 0)
-			add_image(in, mount + 5, field - 5);
+			add_copied(in, mount + 5, field - 5);
 		mount += field + 1;
 	}
 }
@@ -355,11 +378,12 @@ static void read_copied_images(struct reader *in, const char *s)
 {
 	for (; strncmp(s, "--", 2) == 0; s += strspn(s, blanks)) {
 		size_t len = strcspn(s, blanks);
+		const char *flag = unquoted(in->arena, s, len);
 
-		if (strncasecmp(s, "--from=", 7) == 0)
-			add_image(in, s + 7, len - 7);
-		else if (strncasecmp(s, "--mount=", 8) == 0)
-			read_mounted_image(in, s + 8, len - 8);
+		if (flag && strncasecmp(flag, "--from=", 7) == 0)
+			add_copied(in, flag + 7, strlen(flag + 7));
+		else if (flag && strncasecmp(flag, "--mount=", 8) == 0)
+			read_mounted_image(in, flag + 8, strlen(flag + 8));
 		s += len;
 	}
 }
@@ -537,4 +561,37 @@ bool dockerfile_images(struct arena *arena, const struct dockerfile *file, const
 			add_text(arena, ret_images, ret_count, text.data, text.len);
 	}
 	return !arena_failed(arena);
+}
+
+/* What a variable that nobody sets leaves of a name may still be ours. */
+static const char *fault_of(const char *name, bool unset)
+{
+	AUTO(struct image_name, image_name_done) parts = { 0 };
+	struct err e = ERR_INIT;
+
+	if (unset && (image_name_parse(name, &parts, &e) < 0 ||
+		      image_name_owner(&parts) != IMAGE_CHALLENGES))
+		return NULL;
+	return image_name_fault(name);
+}
+
+const char *dockerfile_image_fault(struct arena *arena, const struct dockerfile *file,
+				   const json_t *args, const char **ret_name)
+{
+	struct variables variables = { .arena = arena };
+
+	define_globals(file, args, &variables);
+	for (size_t i = 0; i < file->image_count; i++) {
+		AUTO(struct buf, buf_done) text = BUF_INIT;
+		bool unset = false;
+		struct err e = ERR_INIT;
+		const char *fault = "can't be told";
+
+		if (interpolate(file->images[i], &variables, &text, note_unset, &unset, &e) == 0)
+			fault = text.len ? fault_of(text.data, unset) : NULL;
+		*ret_name = arena_strdup(arena, text.len ? text.data : file->images[i]);
+		if (fault)
+			return fault;
+	}
+	return NULL;
 }

@@ -51,4 +51,11 @@ bool dockerfile_has_arg(const struct dockerfile *file, const char *name);
 bool dockerfile_images(struct arena *arena, const struct dockerfile *file, const json_t *args,
 		       const char ***ret_images, size_t *ret_count);
 
+/*
+ * What is wrong with one of its images, whose name goes to *ret_name, as image_name_fault() has it;
+ * NULL: nothing.
+ */
+const char *dockerfile_image_fault(struct arena *arena, const struct dockerfile *file,
+				   const json_t *args, const char **ret_name);
+
 #endif

@@ -352,6 +352,25 @@ bool service_stage(struct service *s, const struct yaml_node *at, const char *st
 	return true;
 }
 
+/*
+ * The text is searched besides: between two builders' ways to read a Dockerfile (the lines of a
+ * heredoc, say) there is room for an instruction that we don't see.
+ */
+static void check_images(struct service *s, const char *text, const struct dockerfile *file)
+{
+	const char *name = NULL;
+	const char *fault = dockerfile_image_fault(s->p->arena, file, s->plan->build->args, &name);
+
+	if (fault)
+		service_fault(s, s->build_node, "the Dockerfile's image '%s' %s", name ? name : "",
+			      fault);
+	else if (strcasestr(text, "ctfy-challenge/"))
+		service_fault(
+			s, s->build_node,
+			"the Dockerfile names 'ctfy-challenge/...', which is what a node calls "
+			"the images that it builds for challenges");
+}
+
 void service_finish_build(struct service *s)
 {
 	struct plan_build *build = s->plan->build;
@@ -367,6 +386,7 @@ void service_finish_build(struct service *s)
 		build->platform = s->plan->platform;
 	text = dockerfile_text(s);
 	if (text && dockerfile_read(s->p->arena, text, &file)) {
+		check_images(s, text, &file);
 		build->needs_buildkit = file.needs_buildkit;
 		if (!build->target)
 			s->base_image = file.base;

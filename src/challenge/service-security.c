@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/image-name.h"
 #include "base/own.h"
 #include "challenge/capability.h"
 #include "challenge/folder.h"
@@ -155,11 +156,13 @@ void service_security_opt(struct service *s, const struct yaml_node *value)
  */
 static bool is_for_vpn(const struct service *s, const char *opt_in)
 {
-	static const char image[] = "ctfy/openvpn-base";
-	const size_t len = sizeof(image) - 1;
+	AUTO(struct image_name, image_name_done) base = { 0 };
+	struct err e = ERR_INIT;
 
-	return s->base_image && strncmp(s->base_image, image, len) == 0 &&
-	       (s->base_image[len] == '\0' || s->base_image[len] == ':') &&
+	return s->base_image && image_name_parse(s->base_image, &base, &e) == 0 &&
+	       image_name_owner(&base) == IMAGE_CTFYS &&
+	       strcmp(base.path, "ctfy/openvpn-base") == 0 && base.tag &&
+	       strcmp(base.tag, "latest") == 0 && !base.digest &&
 	       (strcmp(opt_in, "capability:NET_ADMIN") == 0 ||
 		strcmp(opt_in, "device:/dev/net/tun") == 0);
 }

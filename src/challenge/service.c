@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/image-name.h"
 #include "base/own.h"
 #include "challenge/answers.h"
 #include "challenge/tree.h"
@@ -267,8 +268,10 @@ static void plan_image(struct service *s, const struct yaml_node *value)
 {
 	const char *text = service_text(s, value);
 
-	if (text && (!*text || strpbrk(text, " \t\n")))
-		service_fault(s, value, "'%s' is not the name of an image", text);
+	const char *fault = text ? image_name_fault(text) : NULL;
+
+	if (fault)
+		service_fault(s, value, "'%s' %s", text, fault);
 	else
 		s->plan->image = s->declared_image = text;
 }

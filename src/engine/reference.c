@@ -1,6 +1,8 @@
 #include "engine/reference.h"
 
 #include "base/err.h"
+#include "base/image-name.h"
+#include "base/own.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,39 +10,19 @@
 /* What the engine's own clients send for images without a registry's name. */
 static const char default_registry[] = "https://index.docker.io/v1/";
 
-/* The first part is a registry when it can't be a user's name. */
-static char *find_registry(const char *name)
-{
-	size_t len = strcspn(name, "/");
-	size_t dots = strcspn(name, ".:");
-
-	if (name[len] == '/' && (dots < len || strncmp(name, "localhost/", 10) == 0))
-		return strndup(name, len);
-	return strdup(default_registry);
-}
-
 int reference_parse(const char *text, struct reference *ret_reference, struct err *e)
 {
-	const char *digest = strchr(text, '@');
-	size_t len = digest ? (size_t)(digest - text) : strlen(text);
-	const char *slash = memrchr(text, '/', len);
-	const char *base = slash ? slash + 1 : text;
-	const char *colon = memchr(base, ':', len - (size_t)(base - text));
-	size_t name_len = colon ? (size_t)(colon - text) : len;
+	AUTO(struct image_name, image_name_done) name = { 0 };
+	int r = image_name_parse(text, &name, e);
 
-	if (name_len == 0)
-		return err_set(e, ERR_INVALID, "image reference '%s' has no name", text);
-	ret_reference->name = strndup(text, name_len);
-	if (digest)
-		ret_reference->tag = strdup(digest + 1);
-	else if (colon)
-		ret_reference->tag = strdup(colon + 1);
-	else
-		ret_reference->tag = strdup("latest");
-	if (!ret_reference->name || !ret_reference->tag)
-		return err_memory(e);
-	ret_reference->registry = find_registry(ret_reference->name);
-	return ret_reference->registry ? 0 : err_memory(e);
+	if (r < 0)
+		return r;
+	ret_reference->name = strndup(text, image_name_length(text));
+	ret_reference->tag = strdup(name.digest ? name.digest : name.tag);
+	ret_reference->registry =
+		strdup(strcmp(name.host, IMAGE_NAME_HUB) == 0 ? default_registry : name.host);
+	return ret_reference->name && ret_reference->tag && ret_reference->registry ? 0
+										    : err_memory(e);
 }
 
 void reference_done(struct reference *reference)

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/image-name.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
@@ -215,6 +216,14 @@ static int open_uplink(struct agent_run *run, const json_t *platform,
 	return uplink_open(run->node, &options, &run->uplink, e);
 }
 
+/* Who sends an agent may not send it with another challenge's image, to look into that. */
+static int check_image(const char *image, struct err *e)
+{
+	const char *fault = image_name_fault(image);
+
+	return fault ? err_set(e, ERR_INVALID, "'image': '%s' %s", image, fault) : 0;
+}
+
 int agent_run_start(struct node *node, const char *instance_id, const struct agent_run_spec *spec,
 		    struct agent_run **ret_run, struct err *e)
 {
@@ -238,6 +247,8 @@ int agent_run_start(struct node *node, const char *instance_id, const struct age
 	r = wait_runtime(node, instance_id, &runtime, e);
 	if (r == 0)
 		r = check_room(node, instance_id, e);
+	if (r == 0)
+		r = check_image(spec->image, e);
 	if (r == 0)
 		r = image_have(&job, spec->image, e);
 	if (r == 0)

@@ -5,6 +5,7 @@
 #include "challenge/seccomp.h"
 #include "engine/container.h"
 #include "node/node.h"
+#include "node/own-image.h"
 
 #include <string.h>
 
@@ -43,12 +44,26 @@ static int add_filter(const struct node *node, json_t *host, struct err *e)
 	return json_array_append_new(options, seccomp_option(flags)) < 0 ? err_memory(e) : 0;
 }
 
+/* By its id: a name may be anybody's by now. */
+static int settle_image(struct node *node, json_t *body, struct err *e)
+{
+	const char *image = json_string_value(json_object_get(body, "Image"));
+	AUTO(char *, freep) id = NULL;
+	int r = own_image_id(node, image ? image : "", &id, e);
+
+	if (r == 0 && id && json_object_set_new(body, "Image", json_string(id)) < 0)
+		return err_memory(e);
+	return r;
+}
+
 int container_create(struct node *node, const struct container_order *order, char **ret_id,
 		     struct err *e)
 {
 	json_t *host = host_config_of(order->body);
 	int r = host ? add_filter(node, host, e) : err_memory(e);
 
+	if (r == 0)
+		r = settle_image(node, order->body, e);
 	return r < 0 ? r
 		     : engine_container_create(node->engine, order->name, order->body, ret_id, e);
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/image-name.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "challenge/dockerfile.h"
@@ -17,6 +18,7 @@
 #include "node/image-steps.h"
 #include "node/image.h"
 #include "node/node.h"
+#include "node/own-image.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -42,6 +44,45 @@ static int read_dockerfile(const struct plan_build *build, char **ret_text, stru
 	return path ? file_read(path, DOCKERFILE_MAX, ret_text, &len, e) : err_memory(e);
 }
 
+/* The builder would ask a registry for what we refuse to. */
+static bool is_ours(const char *reference)
+{
+	AUTO(struct image_name, image_name_done) name = { 0 };
+	struct err e = ERR_INIT;
+
+	return image_name_parse(reference, &name, &e) < 0 ||
+	       image_name_owner(&name) != IMAGE_ANYBODYS;
+}
+
+/* What a base image has for those who build on it may copy from another image. */
+static int check_triggers(const struct image_job *job, const char *reference, struct err *e)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	AUTO(json_t *, json_decrefp) image = NULL;
+	struct buf text = BUF_INIT;
+	struct dockerfile file;
+	const json_t *trigger;
+	const char *name = NULL, *fault = NULL;
+	size_t i;
+	int r = arena ? engine_image_inspect(job->node->engine, reference, &image, e)
+		      : err_memory(e);
+
+	if (r < 0)
+		return r == -ERR_NOT_FOUND ? 0 : r; /* one that the build may not need */
+	json_array_foreach (json_object_get(json_object_get(image, "Config"), "OnBuild"), i,
+			    trigger)
+		buf_printf(&text, "%s\n", json_string_value(trigger));
+	if (text.len && dockerfile_read(arena, text.data, &file))
+		fault = dockerfile_image_fault(arena, &file, NULL, &name);
+	if (fault)
+		r = err_set(e, ERR_INVALID, "base image '%s' copies from '%s', which %s", reference,
+			    name, fault);
+	else if (text.len && strcasestr(text.data, "ctfy-challenge/"))
+		r = err_set(e, ERR_INVALID, "base image '%s' copies from a challenge's", reference);
+	buf_done(&text);
+	return r;
+}
+
 static int pull_base(const struct image_job *job, const struct plan_build *build,
 		     const char *reference, struct err *e)
 {
@@ -50,7 +91,7 @@ static int pull_base(const struct image_job *job, const struct plan_build *build
 
 	if (r == 0)
 		return 0;
-	if (r != -ERR_ABORTED && (build->target || build->needs_buildkit)) {
+	if (r != -ERR_ABORTED && (build->target || build->needs_buildkit) && !is_ours(reference)) {
 		log_warn("base image '%s': %s; the build may not need it", reference, why.msg);
 		return 0;
 	}
@@ -93,8 +134,11 @@ static int pull_bases(const struct image_job *job, const struct plan_build *buil
 	if (!dockerfile_read(arena, text, &file) ||
 	    !dockerfile_images(arena, &file, build->args, &references, &count))
 		return err_memory(e);
-	for (size_t i = 0; r == 0 && i < count; i++)
+	for (size_t i = 0; r == 0 && i < count; i++) {
 		r = pull_base(job, build, references[i], e);
+		if (r == 0)
+			r = check_triggers(job, references[i], e);
+	}
 	if (r == 0 && build->needs_buildkit && file.frontend)
 		r = pull_frontend(job, file.frontend, text, ret_text, e);
 	return r;
@@ -129,12 +173,14 @@ static int take_output(void *cookie, const struct engine_progress *progress, str
 	return 0;
 }
 
-static json_t *build_labels(const struct image_job *job, const struct plan_build *build)
+static json_t *build_labels(const struct image_job *job, const char *reference,
+			    const struct plan_build *build)
 {
 	json_t *labels = build->labels ? json_deep_copy(build->labels) : json_object();
 
 	json_object_set_new(labels, LABEL_CHALLENGE, json_string(job->challenge_id));
-	json_object_set_new(labels, label_maker, json_string(job->node->id));
+	if (!image_is_own(reference)) /* ours are the same whoever made them */
+		json_object_set_new(labels, label_maker, json_string(job->node->id));
 	if (build->per_instance && job->instance_id) { /* it goes with the instance */
 		json_object_set_new(labels, LABEL_NODE, json_string(job->node->id));
 		json_object_set_new(labels, LABEL_INSTANCE, json_string(job->instance_id));
@@ -142,11 +188,12 @@ static json_t *build_labels(const struct image_job *job, const struct plan_build
 	return labels;
 }
 
-static int run_build(struct build *build, struct err *e)
+static int run_build(struct build *build, char **ret_id, struct err *e)
 {
 	const struct plan_build *plan = build->need->build;
 	AUTO(struct build_context *, build_context_closep) context = NULL;
-	AUTO(json_t *, json_decrefp) labels = build_labels(build->job, plan);
+	AUTO(json_t *, json_decrefp) labels =
+		build_labels(build->job, build->need->reference, plan);
 	const json_t *own_args = build->steps.own_args;
 	struct engine_build request = {
 		.reference = build->need->reference,
@@ -171,7 +218,7 @@ static int run_build(struct build *build, struct err *e)
 		return r;
 	request.dockerfile = build_context_dockerfile(context);
 	request.context_cookie = build_context_tar(context);
-	return engine_image_build(build->job->node->engine, &request, NULL, e);
+	return engine_image_build(build->job->node->engine, &request, ret_id, e);
 }
 
 /* --- layers ------------------------------------------------------------------------------- */
@@ -333,7 +380,7 @@ static int explain(const struct build *build, struct err *e)
 }
 
 int image_build(const struct image_job *job, const struct plan *plan, const struct image_need *need,
-		struct err *e)
+		char **ret_id, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) args = own_args(plan, need);
 	AUTO(char *, freep) dockerfile = NULL;
@@ -346,9 +393,9 @@ int image_build(const struct image_job *job, const struct plan *plan, const stru
 	if (r < 0)
 		return r;
 	build.dockerfile = dockerfile;
-	r = run_build(&build, e);
+	r = run_build(&build, ret_id, e);
 	if (r < 0 && lost_a_layer(e))
-		r = run_build(&build, e);
+		r = run_build(&build, ret_id, e);
 	settle_layers(&build, r == 0);
 	if (job->output)
 		*job->output = build.steps.output;

@@ -18,9 +18,12 @@ struct image_need;
 struct node;
 struct plan;
 
-/* Builds an image, whether or not there is one. Fails with ENGINE, or as pulls do. */
+/*
+ * Builds an image, whether or not there is one. ret_id (may be NULL) is the caller's. Fails with
+ * ENGINE, or as pulls do.
+ */
 int image_build(const struct image_job *job, const struct plan *plan, const struct image_need *need,
-		struct err *e);
+		char **ret_id, struct err *e);
 
 /*
  * Removes what this node built for the challenge, for no instance, and is not among keep

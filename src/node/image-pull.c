@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/image-name.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "engine/image.h"
@@ -300,6 +301,28 @@ static int pull_locked(const struct image_job *job, const char *reference, const
 	return r;
 }
 
+static bool is_reserved(const char *reference)
+{
+	AUTO(struct image_name, image_name_done) name = { 0 };
+	struct err e = ERR_INIT;
+
+	return image_name_parse(reference, &name, &e) == 0 &&
+	       image_name_owner(&name) != IMAGE_ANYBODYS;
+}
+
+/* Such a name is this machine's: a registry would deliver what a stranger gave it to. */
+static int check_reserved(const struct image_job *job, const char *reference, struct err *e)
+{
+	int r = engine_image_exists(job->node->engine, reference, e);
+
+	return r == 0  ? err_set(e, ERR_NOT_FOUND,
+				 "image '%s' is not here, and is never pulled: 'ctfy/' and "
+				  "'ctfy-challenge/' are names of images that nodes build",
+				 reference)
+	       : r < 0 ? r
+		       : 0;
+}
+
 int image_pull(const struct image_job *job, const char *reference, const char *platform, bool again,
 	       struct err *e)
 {
@@ -308,6 +331,8 @@ int image_pull(const struct image_job *job, const char *reference, const char *p
 
 	if (image_is_own(reference))
 		return own_image_ensure(job, reference, e);
+	if (is_reserved(reference))
+		return check_reserved(job, reference, e);
 	r = making_begin(job->node->images, reference, job->cancelled, &making, e);
 	if (r <= 0)
 		return r;

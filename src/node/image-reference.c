@@ -2,81 +2,59 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/image-name.h"
 #include "base/own.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-static const char docker_hub[] = "docker.io/";
-
-/* The first part is a registry when it can't be a user's name. */
-static bool names_registry(const char *reference)
+/* Of a text without a name, such as the engine's "<none>", nothing is made. */
+static bool parse(const char *reference, struct image_name *ret_name)
 {
-	size_t len = strcspn(reference, "/");
+	struct err e = ERR_INIT;
 
-	return reference[len] == '/' &&
-	       (strcspn(reference, ".:") < len || strncmp(reference, "localhost/", 10) == 0);
-}
-
-/* Where the name ends: at the tag or the digest. */
-static size_t name_length(const char *reference)
-{
-	size_t end = strcspn(reference, "@");
-	const char *slash = memrchr(reference, '/', end);
-	const char *base = slash ? slash + 1 : reference;
-	const char *colon = memchr(base, ':', end - (size_t)(base - reference));
-
-	return colon ? (size_t)(colon - reference) : end;
+	return image_name_parse(reference, ret_name, &e) == 0;
 }
 
 char *reference_full(const char *reference)
 {
-	const char *host = "", *user = "";
-	const char *name = reference;
+	AUTO(struct image_name, image_name_done) name = { 0 };
 
-	if (strncmp(name, "index.docker.io/", 16) == 0)
-		name += 16;
-	else if (strncmp(name, docker_hub, sizeof(docker_hub) - 1) == 0)
-		name += sizeof(docker_hub) - 1;
-	if (name != reference || !names_registry(name)) {
-		host = docker_hub;
-		user = strchr(name, '/') ? "" : "library/";
-	}
-	return strf("%s%s%s%s", host, user, name, name[name_length(name)] ? "" : ":latest");
+	if (!parse(reference, &name))
+		return strdup(reference);
+	return strf("%s/%s%s%s%s%s", name.host, name.path, name.tag ? ":" : "",
+		    name.tag ? name.tag : "", name.digest ? "@" : "",
+		    name.digest ? name.digest : "");
 }
 
 char *reference_repository(const char *reference)
 {
-	char *full = reference_full(reference);
+	AUTO(struct image_name, image_name_done) name = { 0 };
 
-	if (full)
-		full[name_length(full)] = '\0';
-	return full;
+	return parse(reference, &name) ? strf("%s/%s", name.host, name.path) : strdup(reference);
 }
 
 char *reference_registry(const char *reference)
 {
-	char *full = reference_full(reference);
+	AUTO(struct image_name, image_name_done) name = { 0 };
 
-	if (full)
-		full[strcspn(full, "/")] = '\0';
-	return full;
+	return parse(reference, &name) ? strdup(name.host) : strdup("");
 }
 
 int reference_mirrored(const char *reference, const char *mirror, char **ret_mirrored)
 {
-	AUTO(char *, freep) full = reference_full(reference);
+	AUTO(struct image_name, image_name_done) name = { 0 };
 	const char *scheme = strstr(mirror, "://");
 	const char *host = scheme ? scheme + 3 : mirror;
 	size_t len = strlen(host);
 
 	*ret_mirrored = NULL;
-	if (!full)
+	if (!parse(reference, &name))
 		return -(int)ERR_MEMORY;
-	if (strncmp(full, docker_hub, sizeof(docker_hub) - 1) != 0 || strchr(full, '@'))
+	if (strcmp(name.host, IMAGE_NAME_HUB) != 0 || name.digest)
 		return 0;
 	while (len > 0 && host[len - 1] == '/')
 		len--;
-	*ret_mirrored = strf("%.*s/%s", (int)len, host, full + sizeof(docker_hub) - 1);
+	*ret_mirrored = strf("%.*s/%s:%s", (int)len, host, name.path, name.tag);
 	return *ret_mirrored ? 0 : -(int)ERR_MEMORY;
 }

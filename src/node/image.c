@@ -84,7 +84,7 @@ static int build_alone(const struct image_job *job, const struct plan *plan,
 		return r;
 	r = again ? 0 : engine_image_exists(job->node->engine, need->reference, e);
 	if (r == 0)
-		r = image_build(job, plan, need, e);
+		r = image_build(job, plan, need, NULL, e);
 	making_end(job->node->images, making, r, e);
 	return r < 0 ? r : 0;
 }

@@ -3,6 +3,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/image-name.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "challenge/context.h"
 #include "challenge/plan.h"
@@ -12,27 +14,27 @@
 #include "node/image-pull.h"
 #include "node/image.h"
 #include "node/node.h"
+#include "node/store.h"
 
 #include <jansson.h>
 #include <limits.h>
 #include <string.h>
 
-/* On the image: the hash of the folder that it was built from. */
-#define LABEL_CONTENT "ctfy.content"
-
 static const char *const own_images[] = { IMAGE_CAPTURE, IMAGE_RECORDER, IMAGE_OPENVPN,
 					  IMAGE_SOLVER, IMAGE_UPLINK };
 
-/* Our name for what the reference means; NULL: it isn't ours. */
+/* Our name for what the reference means, however it is written; NULL: it isn't ours. */
 static const char *own_name(const char *reference)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(own_images); i++) {
-		size_t len = strlen(own_images[i]);
+	AUTO(struct image_name, image_name_done) name = { 0 };
+	struct err e = ERR_INIT;
 
-		if (strncmp(reference, own_images[i], len) == 0 &&
-		    (reference[len] == '\0' || strcmp(reference + len, ":latest") == 0))
+	if (image_name_parse(reference, &name, &e) < 0 || image_name_owner(&name) != IMAGE_CTFYS ||
+	    name.digest || strcmp(name.tag, "latest") != 0)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(own_images); i++)
+		if (strcmp(name.path, own_images[i]) == 0)
 			return own_images[i];
-	}
 	return NULL;
 }
 
@@ -84,35 +86,84 @@ static int find_folder(const struct node *node, const char *name, char **ret_fol
 	return 0;
 }
 
-/* 1: it is there, and made of this; 0: not. */
+/* What others begin with by its name is what we built: a name can be given to anything. */
+static int keep_name(const struct node *node, const char *name, const char *id, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) named = NULL;
+	int r = engine_image_inspect(node->engine, name, &named, e);
+	const char *found = json_string_value(json_object_get(named, "Id"));
+
+	if (r < 0 && r != -ERR_NOT_FOUND)
+		return r;
+	if (found && strcmp(found, id) == 0)
+		return 0;
+	log_warn("the name '%s' %s: it is our image's again", name,
+		 found ? "was given to another image" : "was taken away");
+	return engine_image_tag(node->engine, id, name, e);
+}
+
+/* 1: this node built it of this, and it is still there; 0: not. */
 static int is_current(const struct node *node, const char *name, const char *content, struct err *e)
 {
-	AUTO(json_t *, json_decrefp) image = NULL;
-	const char *label = NULL;
-	int r = engine_image_inspect(node->engine, name, &image, e);
+	AUTO(char *, freep) of = NULL;
+	AUTO(char *, freep) id = NULL;
+	int r = store_get_own_image(node->db, name, &of, &id, e);
 
-	if (r == -ERR_NOT_FOUND)
-		return 0;
+	if (r < 0)
+		return r == -ERR_NOT_FOUND ? 0 : r;
+	r = strcmp(of, content) == 0 ? engine_image_exists(node->engine, id, e) : 0;
+	if (r <= 0)
+		return r;
+	r = keep_name(node, name, id, e);
+	return r < 0 ? r : 1;
+}
+
+static int remember(const struct node *node, const char *name, const char *content,
+		    const char *built, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) image = NULL;
+	int r = engine_image_inspect(node->engine, built, &image, e);
+	const char *id = json_string_value(json_object_get(image, "Id"));
+
 	if (r < 0)
 		return r;
-	json_unpack(image, "{s:{s:{s:s}}}", "Config", "Labels", LABEL_CONTENT, &label);
-	return label && strcmp(label, content) == 0;
+	return store_put_own_image(node->db, name, content, id ? id : built, e);
+}
+
+/* The version before: whoever runs on it keeps it. */
+static void remove_former(const struct node *node, const char *id)
+{
+	struct err why = ERR_INIT;
+	int r = engine_image_remove(node->engine, id, false, &why);
+
+	if (r < 0 && r != -ERR_NOT_FOUND && r != -ERR_CONFLICT)
+		log_warn("%s", why.msg);
 }
 
 static int build(const struct image_job *job, const char *name, struct plan_build *build,
 		 const char *content, struct err *e)
 {
 	AUTO(char *, freep) reference = strf("%s:latest", name);
-	AUTO(json_t *, json_decrefp) labels = json_pack("{s:s}", LABEL_CONTENT, content);
 	const struct plan plan = { .challenge_id = name };
 	const struct image_need need = { .reference = reference, .service = name, .build = build };
 	struct image_job ours = *job; /* it is no challenge's: no rebuild of one may remove it */
+	AUTO(char *, freep) former_content = NULL;
+	AUTO(char *, freep) former = NULL;
+	AUTO(char *, freep) id = NULL;
+	struct err unknown = ERR_INIT;
+	int r;
 
-	if (!reference || !labels)
+	if (!reference)
 		return err_memory(e);
 	ours.challenge_id = name;
-	build->labels = labels;
-	return image_build(&ours, &plan, &need, e);
+	r = image_build(&ours, &plan, &need, &id, e);
+	if (r < 0)
+		return r;
+	store_get_own_image(job->node->db, name, &former_content, &former, &unknown);
+	r = remember(job->node, name, content, id, e);
+	if (r == 0 && former && strcmp(former, id) != 0)
+		remove_former(job->node, former);
+	return r;
 }
 
 static int ensure(const struct image_job *job, const char *name, struct err *e)
@@ -131,6 +182,14 @@ static int ensure(const struct image_job *job, const char *name, struct err *e)
 	if (r == 0)
 		r = build(job, name, &recipe, content, e);
 	return r < 0 ? r : 0;
+}
+
+int own_image_id(const struct node *node, const char *reference, char **ret_id, struct err *e)
+{
+	AUTO(char *, freep) content = NULL;
+	const char *name = own_name(reference);
+
+	return name ? store_get_own_image(node->db, name, &content, ret_id, e) : 0;
 }
 
 int own_image_ensure(const struct image_job *job, const char *reference, struct err *e)

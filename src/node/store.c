@@ -70,6 +70,10 @@ static const char *const migrations[] = {
 	"  DELETE FROM event WHERE id = (SELECT MIN(id) FROM event"
 	"    WHERE instance_id = NEW.instance_id AND event = NEW.event);"
 	"END;",
+	"CREATE TABLE own_image ("
+	"  name TEXT PRIMARY KEY,"
+	"  content TEXT NOT NULL,"
+	"  image_id TEXT NOT NULL);",
 	NULL,
 };
 
@@ -254,6 +258,41 @@ int store_each_active(struct db *db,
 			return r;
 	}
 	return r;
+}
+
+int store_put_own_image(struct db *db, const char *name, const char *content, const char *image_id,
+			struct err *e)
+{
+	return db_run(db,
+		      "INSERT INTO own_image (name, content, image_id) VALUES (?, ?, ?)"
+		      " ON CONFLICT (name) DO UPDATE SET content = excluded.content,"
+		      " image_id = excluded.image_id",
+		      DB_ARGS(db_text(name), db_text(content), db_text(image_id)), e);
+}
+
+int store_get_own_image(struct db *db, const char *name, char **ret_content, char **ret_image_id,
+			struct err *e)
+{
+	AUTO(struct db_rows *, db_rows_closep) rows = NULL;
+	AUTO(char *, freep) content = NULL;
+	AUTO(char *, freep) id = NULL;
+	int r;
+
+	r = db_query(db, "SELECT content, image_id FROM own_image WHERE name = ?",
+		     DB_ARGS(db_text(name)), &rows, e);
+	if (r == 0)
+		r = db_next(rows, e);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_set(e, ERR_NOT_FOUND, "this node never built the image '%s'", name);
+	content = column(rows, 0);
+	id = column(rows, 1);
+	if (!content || !id)
+		return err_memory(e);
+	*ret_content = TAKE(content);
+	*ret_image_id = TAKE(id);
+	return 0;
 }
 
 int store_abandon(struct db *db, const char *instance_id, const char *detail, struct err *e)

@@ -65,6 +65,14 @@ int store_abandon(struct db *db, const char *instance_id, const char *detail, st
 int store_forget_instance(struct db *db, const char *instance_id, bool *ret_forgotten,
 			  struct err *e);
 
+/* An image of ctfy's own that this node built: from what, and its id. Inserts or replaces. */
+int store_put_own_image(struct db *db, const char *name, const char *content, const char *image_id,
+			struct err *e);
+
+/* Both texts are the caller's. Fails with NOT_FOUND: this node never built it. */
+int store_get_own_image(struct db *db, const char *name, char **ret_content, char **ret_image_id,
+			struct err *e);
+
 /* Forgets what ended before then. */
 int store_forget(struct db *db, int64_t before, struct err *e);
 

@@ -5,6 +5,7 @@
 #include "base/field.h"
 #include "base/file.h"
 #include "base/id.h"
+#include "base/image-name.h"
 #include "base/option.h"
 #include "base/own.h"
 #include "base/secret.h"
@@ -396,7 +397,104 @@ TEST(options_come_from_their_table)
 	CHECK_HAS(e.msg, "'many'");
 }
 
-RUN_TESTS(T(a_full_disk_is_no_fault_of_whoever_asked), T(an_error_carries_its_code_and_words),
+TEST(an_image_is_the_same_however_it_is_named)
+{
+	static const struct {
+		const char *text, *host, *path, *tag, *digest;
+	} rows[] = {
+		{ "busybox", "docker.io", "library/busybox", "latest", NULL },
+		{ "ctfy/capture", "docker.io", "ctfy/capture", "latest", NULL },
+		{ "docker.io/ctfy/capture", "docker.io", "ctfy/capture", "latest", NULL },
+		{ "index.docker.io/ctfy/capture:latest", "docker.io", "ctfy/capture", "latest",
+		  NULL },
+		{ "registry-1.docker.io/ctfy/x:1", "docker.io", "ctfy/x", "1", NULL },
+		{ "ctfy/x@sha256:12", "docker.io", "ctfy/x", NULL, "sha256:12" },
+		{ "ctfy/x:1@sha256:12", "docker.io", "ctfy/x", "1", "sha256:12" },
+		{ "reg:5000/ctfy/x", "reg:5000", "ctfy/x", "latest", NULL },
+		{ "localhost/ctfy/x", "localhost", "ctfy/x", "latest", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO(struct image_name, image_name_done) name = { 0 };
+		struct err e = ERR_INIT;
+
+		CHECK_EQ(image_name_parse(rows[i].text, &name, &e), 0);
+		CHECK_STR(name.host, rows[i].host);
+		CHECK_STR(name.path, rows[i].path);
+		CHECK_STR(name.tag ? name.tag : "", rows[i].tag ? rows[i].tag : "");
+		CHECK_STR(name.digest ? name.digest : "", rows[i].digest ? rows[i].digest : "");
+	}
+}
+
+TEST(two_names_of_images_are_ours)
+{
+	static const struct {
+		const char *text;
+		enum image_owner owner;
+	} rows[] = {
+		{ "ctfy/capture", IMAGE_CTFYS },
+		{ "docker.io/ctfy/anything:2", IMAGE_CTFYS },
+		{ "localhost/ctfy/capture", IMAGE_CTFYS },
+		{ "ctfy-challenge/a/web:1", IMAGE_CHALLENGES },
+		{ "index.docker.io/ctfy-challenge/a/web@sha256:12", IMAGE_CHALLENGES },
+		{ "ctfy-challenger/x", IMAGE_ANYBODYS },
+		{ "ctfy", IMAGE_ANYBODYS },
+		{ "registry.example/ctfy/capture", IMAGE_ANYBODYS },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO(struct image_name, image_name_done) name = { 0 };
+		struct err e = ERR_INIT;
+
+		CHECK_EQ(image_name_parse(rows[i].text, &name, &e), 0);
+		CHECK_EQ(image_name_owner(&name), rows[i].owner);
+	}
+}
+
+TEST(what_may_be_an_id_or_another_challenge_s_is_no_name)
+{
+	static const char *const fine[] = {
+		"debian:bookworm-slim",
+		"cafe:latest",
+		"team/cafe",
+		"ghcr.io/a/b_c:v1.2",
+		"reg:5000/x__y",
+		"a/b---c",
+		"ctfy/busybox",
+		"localhost/web",
+		"pwn.red/jail",
+		"10.0.0.1:80/x",
+		"x@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+	};
+	static const char *const faulty[] = {
+		"",
+		"a",
+		"cafe",
+		"0123456789ab",
+		"sha256:0123",
+		"ctfy-challenge/a/web:1",
+		"docker.io/ctfy-challenge/a/web",
+		"localhost/ctfy-challenge/a/web",
+		"Ctfy-challenge/a",
+		"ctfy-challenge\"\"/a",
+		"ctfy-challenge//a",
+		"x y",
+		"x:a/b:",
+		"x:-",
+		"x@sha256:12",
+		"http://x/y",
+		"../x",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fine); i++)
+		CHECK(!image_name_fault(fine[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(faulty); i++)
+		CHECK(image_name_fault(faulty[i]));
+}
+
+RUN_TESTS(T(an_image_is_the_same_however_it_is_named), T(two_names_of_images_are_ours),
+	  T(what_may_be_an_id_or_another_challenge_s_is_no_name),
+	  T(a_full_disk_is_no_fault_of_whoever_asked), T(an_error_carries_its_code_and_words),
 	  T(a_long_cause_keeps_its_end), T(a_limited_buffer_never_grows_past_its_limit),
 	  T(a_taken_buffer_is_empty_and_usable), T(an_arena_holds_small_and_large),
 	  T(a_message_survives_decoding_and_encoding),
