@@ -197,7 +197,7 @@ void flow_raw_put(struct flow *flow, enum tap_side side, const void *bytes, size
 }
 
 void flow_message(struct flow *flow, enum tap_side side, unsigned opcode, bool is_compressed,
-		  const void *kept, size_t kept_len, uint64_t size, int64_t at_us)
+		  const void *kept, size_t kept_len, uint64_t size, bool is_cut, int64_t at_us)
 {
 	struct buf *row;
 
@@ -207,7 +207,7 @@ void flow_message(struct flow *flow, enum tap_side side, unsigned opcode, bool i
 	buf_printf(row, ",\"type\":\"%s\",\"size\":%llu%s", opcode == 1 ? "text" : "binary",
 		   (unsigned long long)size, is_compressed ? ",\"compressed\":true" : "");
 	if (lines_have_room(flow->peers->writer)) {
-		buf_printf(row, ",\"truncated\":%s,", kept_len < size ? "true" : "false");
+		buf_printf(row, ",\"truncated\":%s,", is_cut ? "true" : "false");
 		text_put_content(row, kept, kept_len);
 	}
 	row_end(flow, row);

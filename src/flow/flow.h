@@ -70,7 +70,8 @@ struct flow {
 	struct bytes held;
 
 	/* What its parser needs to know. */
-	bool is_head, is_connect, expects, wants_upgrade;
+	bool is_head, is_connect, is_simple, expects, wants_upgrade, is_ambiguous;
+	uint32_t table_size; /* that HTTP2-Settings asked for; 0: they did not */
 };
 
 /* NULL: not recorded (no memory, or the file is full), and counted. */
@@ -89,7 +90,7 @@ void flow_raw_put(struct flow *flow, enum tap_side side, const void *bytes, size
 
 /* A message of a WebSocket: what is kept of it, and its size. */
 void flow_message(struct flow *flow, enum tap_side side, unsigned opcode, bool is_compressed,
-		  const void *kept, size_t kept_len, uint64_t size, int64_t at_us);
+		  const void *kept, size_t kept_len, uint64_t size, bool is_cut, int64_t at_us);
 
 /* A member of the flow: a text. */
 void flow_say(struct flow *flow, const char *member, const char *text);
