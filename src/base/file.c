@@ -294,7 +294,19 @@ static int copy_entry(int from_dir, int to_dir, const char *name, const char *to
 	return err_set(e, ERR_INVALID, "copy '%s': neither a file, a directory nor a link", name);
 }
 
-int tree_copy(const char *from, const char *to, struct err *e)
+int tree_copy(int from, const char *to, struct err *e)
 {
-	return copy_entry(AT_FDCWD, AT_FDCWD, from, to, e);
+	AUTO(int, closep) fd = -1;
+	struct stat st;
+
+	if (fstat(from, &st) < 0)
+		return err_errno(e, ERR_INTERNAL, "copy to '%s'", to);
+	if (S_ISDIR(st.st_mode))
+		return copy_directory(from, AT_FDCWD, ".", to, st.st_mode & 07777, e);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_INVALID, "copy to '%s': neither a file nor a directory", to);
+	fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 || copy_file(from, fd, st.st_mode & 07777) < 0)
+		return err_errno(e, ERR_INTERNAL, "copy to '%s'", to);
+	return 0;
 }

@@ -24,8 +24,10 @@ int dir_make(const char *path, mode_t mode, struct err *e);
 /* The tree below path and path itself; follows no symlink; fine when there is none. */
 int tree_remove(const char *path, struct err *e);
 
-/* Copies files, directories and symlinks (as they are) with their modes; special files are refused.
+/*
+ * Copies what is open, a file or a directory, with its mode; in it files, directories and symlinks
+ * (as they are): special files are refused.
  */
-int tree_copy(const char *from, const char *to, struct err *e);
+int tree_copy(int from, const char *to, struct err *e);
 
 #endif

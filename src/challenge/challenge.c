@@ -15,6 +15,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MAX_DOCKERFILE = 1 << 20 };
 
@@ -111,9 +112,11 @@ static int find_spec(struct loader *in)
 	for (size_t i = 0; i < dialect_count; i++) {
 		for (const char *const *name = dialects[i].files; *name; name++) {
 			const char *path = path_join(in->arena, in->challenge->dir, *name);
+			enum path_kind kind =
+				path ? folder_kind(in->challenge->dir, path) : PATH_ABSENT;
 			int r;
 
-			if (!path || !path_exists(path) || path_is_dir(path))
+			if (kind == PATH_ABSENT || kind == PATH_DIR)
 				continue;
 			if (!last_path || strcmp(last_path, path) != 0) {
 				second = 0;
@@ -138,14 +141,14 @@ static int find_spec(struct loader *in)
 static const char *find_compose(struct loader *in)
 {
 	const char *dir = in->challenge->dir;
-	const char *path = compose_find(in->arena, dir);
+	const char *path = compose_find(in->arena, dir, dir);
 
 	if (in->spec.compose)
 		return path_join(in->arena, dir, in->spec.compose);
 	for (size_t i = 0; !path && i < service_dir_count; i++) {
 		const char *below = path_join(in->arena, dir, service_dirs[i]);
 
-		path = below ? compose_find(in->arena, below) : NULL;
+		path = below ? compose_find(in->arena, dir, below) : NULL;
 	}
 	return path;
 }
@@ -153,8 +156,9 @@ static const char *find_compose(struct loader *in)
 static bool has_dockerfile(struct loader *in, const char *dir)
 {
 	const char *path = dir ? path_join(in->arena, dir, "Dockerfile") : NULL;
+	enum path_kind kind = path ? folder_kind(in->challenge->dir, path) : PATH_ABSENT;
 
-	return path && path_exists(path) && !path_is_dir(path);
+	return kind == PATH_FILE || kind == PATH_OTHER; /* reading the latter tells why not */
 }
 
 /* One beside a spec that speaks of nothing to run may just as well make the handout. */
@@ -164,7 +168,9 @@ static const char *find_dockerfile_dir(struct loader *in)
 
 	if (in->spec.build) {
 		dir = path_join(in->arena, dir, in->spec.build);
-		return dir && !path_is_dir(dir) ? path_join(in->arena, dir, "..") : dir;
+		return dir && folder_kind(in->challenge->dir, dir) == PATH_FILE
+			       ? path_join(in->arena, dir, "..")
+			       : dir;
 	}
 	if (in->challenge->spec_file && !in->spec.wants_instance)
 		return NULL;
@@ -356,13 +362,14 @@ static const char *folder_of(struct loader *in, const char *path)
 
 static int locate(struct loader *in, const char *path)
 {
-	AUTO(char *, freep) real = realpath(path, NULL);
+	AUTO(char *, freep) real = realpath(path, NULL); /* the operator's, whatever leads there */
 	struct challenge *c = in->challenge;
+	struct stat st;
 
 	if (!real)
 		return err_errno(in->e, ERR_NOT_FOUND, "'%s'", path);
 	c->dir = arena_strdup(in->arena, real);
-	if (c->dir && !path_is_dir(c->dir)) {
+	if (c->dir && stat(c->dir, &st) == 0 && !S_ISDIR(st.st_mode)) {
 		c->compose_file = c->dir;
 		c->dir = folder_of(in, c->compose_file);
 	}

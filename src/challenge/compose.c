@@ -74,12 +74,17 @@ __attribute__((format(printf, 5, 6))) static void tell(const struct resolver *in
 
 /* --- files --------------------------------------------------------------------------------- */
 
-const char *compose_find(struct arena *arena, const char *dir)
+static bool is_there(const char *folder, const char *path)
+{
+	return folder_kind(folder_guard(folder, path), path) != PATH_ABSENT;
+}
+
+const char *compose_find(struct arena *arena, const char *folder, const char *dir)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(file_names); i++) {
 		const char *path = path_join(arena, dir, file_names[i]);
 
-		if (path && path_exists(path))
+		if (path && is_there(folder, path))
 			return path;
 	}
 	return NULL;
@@ -108,9 +113,7 @@ int compose_parse_first(struct arena *arena, const char *folder, const char *pat
 		return err_memory(e);
 	file->path = arena_strdup(arena, name);
 	file->dir = arena_strdup(arena, dir);
-	/* One outside has been asked for already: what is guarded here is a symlink's way out. */
-	r = folder_read(arena, path_is_below(path, folder) ? folder : NULL, path, YAML_MAX_FILE,
-			&text, &len, e);
+	r = folder_read(arena, folder_guard(folder, path), path, YAML_MAX_FILE, &text, &len, e);
 	if (r < 0) {
 		problem_add(problems, PROBLEM_ERROR, name, 0, 0, NULL, "%s", e->msg);
 		return r;
@@ -129,7 +132,7 @@ int compose_parse(struct arena *arena, const char *folder, const char *path, con
 }
 
 /* Compose takes an override by any of its names beside a file by any of its names. */
-static const char *find_override_in(struct arena *arena, const char *path)
+static const char *find_override_in(struct arena *arena, const char *folder, const char *path)
 {
 	static const char *const names[] = { "../compose.override.yml", "../compose.override.yaml",
 					     "../docker-compose.override.yml",
@@ -142,14 +145,14 @@ static const char *find_override_in(struct arena *arena, const char *path)
 	for (size_t i = 0; is_usual && i < ARRAY_SIZE(names); i++) {
 		const char *override = path_join(arena, path, names[i]);
 
-		if (override && path_exists(override))
+		if (override && is_there(folder, override))
 			return override;
 	}
 	return NULL;
 }
 
 /* "dir/docker-compose.override.yml" beside "dir/docker-compose.yml", where there is one. */
-static const char *find_override(struct arena *arena, const char *path)
+static const char *find_override(struct arena *arena, const char *folder, const char *path)
 {
 	const char *dot = strrchr(path, '.');
 
@@ -157,10 +160,10 @@ static const char *find_override(struct arena *arena, const char *path)
 		const char *override = arena_printf(arena, "%.*s.override.%s", (int)(dot - path),
 						    path, i ? "yaml" : "yml");
 
-		if (override && path_exists(override))
+		if (override && is_there(folder, override))
 			return override;
 	}
-	return find_override_in(arena, path);
+	return find_override_in(arena, folder, path);
 }
 
 static const char *parent_dir(struct arena *arena, const char *path)
@@ -172,11 +175,17 @@ int compose_load(struct arena *arena, const char *folder, const char *path,
 		 struct compose_file **ret_compose, struct problems *problems, struct err *e)
 {
 	struct compose_file *compose = arena_alloc(arena, sizeof(*compose));
-	const char *override = find_override(arena, path);
+	const char *override = find_override(arena, folder, path);
 	int r;
 
 	if (!compose)
 		return err_memory(e);
+	if (!path_is_below(path, folder)) {
+		problem_add(problems, PROBLEM_ERROR, NULL, 0, 0, "compose",
+			    "'%s' is outside the challenge's folder", path);
+		return err_set(e, ERR_INVALID, "compose: '%s' is outside the challenge's folder",
+			       path);
+	}
 	compose->folder = folder;
 	compose->dir = parent_dir(arena, path);
 	if (!compose->dir)
@@ -190,21 +199,38 @@ int compose_load(struct arena *arena, const char *folder, const char *path,
 	return r;
 }
 
+/* Beside a file that host-path has permitted there may be one that it has not. */
+static bool permits_env(struct planner *p, const char *path)
+{
+	const char *opt_in;
+
+	if (path_is_below(path, p->challenge->dir))
+		return true;
+	opt_in = arena_printf(p->arena, "host-path:%s", path);
+	if (opt_in && policy_allows(p->policy, p->challenge->id, opt_in))
+		return true;
+	problem_add(p->problems, PROBLEM_WARNING, path, 0, 0, NULL,
+		    "is not read: it is outside the challenge's folder (opt-in: host-path:%s)",
+		    path);
+	return false;
+}
+
 void compose_read_env(struct planner *p, const char *dir, struct variables *variables)
 {
 	const char *path = path_join(p->arena, dir, ".env");
 	const char *folder = p->challenge->dir, *name, *text;
+	enum path_kind kind;
 	struct variables read = { .arena = p->arena };
 	struct env_fault fault = { 0 };
 	struct err e = ERR_INIT;
 	size_t len;
 	int r;
 
-	if (!path || !path_exists(path) || path_is_dir(path))
+	kind = path ? planner_kind(p, path) : PATH_ABSENT;
+	if (kind == PATH_ABSENT || kind == PATH_DIR || !permits_env(p, path))
 		return;
 	name = path_relative(path, folder);
-	r = folder_read(p->arena, path_is_below(path, folder) ? folder : NULL, path, YAML_MAX_FILE,
-			&text, &len, &e);
+	r = planner_read(p, path, YAML_MAX_FILE, &text, &len, &e);
 	if (r == 0)
 		r = env_parse(text, false, variables, &read, &fault, &e);
 	if (r < 0)
@@ -304,9 +330,10 @@ static struct yaml_node *read_drawn_in(struct resolver *in, const char *path, co
 	struct yaml_node *root = NULL;
 	struct err e = ERR_INIT;
 
-	if (!path || !planner_permits_path(p, path, from, key, "the file"))
+	path = planner_path(p, path, from, key, "the file");
+	if (!path)
 		return NULL;
-	if (!path_exists(path)) {
+	if (planner_kind(p, path) == PATH_ABSENT) {
 		problem_at(p->problems, PROBLEM_ERROR, from, key, "the file '%s' does not exist",
 			   path_relative(path, p->challenge->dir));
 		return NULL;
@@ -445,10 +472,10 @@ static void read_include_env(struct resolver *in, const struct yaml_node *env_fi
 		const char *text;
 		size_t len;
 
-		if (!path ||
-		    !planner_permits_path(p, path, env_file, "include.env_file", "the file"))
+		path = planner_path(p, path, env_file, "include.env_file", "the file");
+		if (!path)
 			continue;
-		if (folder_read(p->arena, NULL, path, YAML_MAX_FILE, &text, &len, &e) < 0 ||
+		if (planner_read(p, path, YAML_MAX_FILE, &text, &len, &e) < 0 ||
 		    env_parse(text, false, &inc->variables, &inc->variables, &fault, &e) < 0)
 			problem_at(p->problems, PROBLEM_ERROR, env_file, "include.env_file", "%s",
 				   e.msg);
@@ -474,6 +501,9 @@ static bool read_inclusion(struct resolver *in, struct yaml_node *node, struct i
 	inc->dir = dir     ? path_join(arena, node->file->dir, dir)
 		   : first ? parent_dir(arena, first)
 			   : NULL;
+	if (dir && inc->dir)
+		inc->dir = planner_path(in->p, inc->dir, node, "include.project_directory",
+					"the directory");
 	if (!inc->dir)
 		return false;
 	variables_add_all(&inc->variables, in->variables);

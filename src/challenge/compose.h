@@ -26,14 +26,14 @@ struct compose_file {
 };
 
 /*
- * Parses the compose file at an absolute path. In the arena. Fails with NOT_FOUND or INVALID,
- * having told problems.
+ * Parses the compose file at an absolute path, which must be the folder's. In the arena. Fails with
+ * NOT_FOUND or INVALID, having told problems.
  */
 int compose_load(struct arena *arena, const char *folder, const char *path,
 		 struct compose_file **ret_compose, struct problems *problems, struct err *e);
 
-/* The compose file of a directory, by Compose's own order of names. NULL: none. */
-const char *compose_find(struct arena *arena, const char *dir);
+/* The compose file of a directory of the folder, by Compose's own order of names. NULL: none. */
+const char *compose_find(struct arena *arena, const char *folder, const char *dir);
 
 bool compose_is_in(const char *dir);
 
@@ -41,7 +41,7 @@ bool compose_is_in(const char *dir);
 extern const char *const service_dirs[];
 extern const size_t service_dir_count;
 
-/* Parses any of a folder's YAML or JSON files the same way. */
+/* Parses any YAML or JSON file the same way; folder_guard()'s word on it is the caller's. */
 int compose_parse(struct arena *arena, const char *folder, const char *path, const char *dir,
 		  struct yaml_node **ret_root, struct problems *problems, struct err *e);
 

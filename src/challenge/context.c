@@ -10,13 +10,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_IGNORE = 1 << 20, MAX_DEPTH = 128 };
+enum { MAX_IGNORE = 1 << 20, MAX_DOCKERFILE = 1 << 20, MAX_DEPTH = 128 };
 
 struct walk {
 	struct arena *arena;
@@ -28,6 +29,38 @@ struct walk {
 	struct err *e;
 };
 
+/* One of ctfy's own images has no challenge: its context is all that it may read. */
+static const char *folder_of(const struct plan_build *build)
+{
+	return build->folder ? build->folder : build->context;
+}
+
+static int read_text(struct arena *arena, const struct plan_build *build, const char *path,
+		     size_t max, const char **ret_text, struct err *e)
+{
+	size_t len;
+
+	return path ? folder_read(arena, folder_guard(folder_of(build), path), path, max, ret_text,
+				  &len, e)
+		    : err_memory(e);
+}
+
+int context_open(const struct plan_build *build, int *ret_dir, struct err *e)
+{
+	return plan_open(folder_of(build), build->context, O_RDONLY | O_DIRECTORY, ret_dir, e);
+}
+
+int context_dockerfile(struct arena *arena, const struct plan_build *build, const char **ret_text,
+		       struct err *e)
+{
+	if (build->dockerfile_inline) {
+		*ret_text = build->dockerfile_inline;
+		return 0;
+	}
+	return read_text(arena, build, path_join(arena, build->context, build->dockerfile),
+			 MAX_DOCKERFILE, ret_text, e);
+}
+
 /* The Dockerfile's own ignore file wins over the context's. */
 static int read_ignore(struct walk *w)
 {
@@ -35,17 +68,16 @@ static int read_ignore(struct walk *w)
 	const char *candidates[2] = { NULL,
 				      path_join(w->arena, w->build->context, ".dockerignore") };
 	const char *text = NULL;
-	size_t len;
-	int r;
 
 	if (dockerfile)
 		candidates[0] = path_join(w->arena, w->build->context,
 					  arena_printf(w->arena, "%s.dockerignore", dockerfile));
 	for (size_t i = 0; i < 2 && !text; i++) {
-		if (!candidates[i] || !path_exists(candidates[i]))
-			continue;
-		r = folder_read(w->arena, NULL, candidates[i], MAX_IGNORE, &text, &len, w->e);
-		if (r < 0)
+		int r = candidates[i] ? read_text(w->arena, w->build, candidates[i], MAX_IGNORE,
+						  &text, w->e)
+				      : 0;
+
+		if (r < 0 && r != -ERR_NOT_FOUND)
 			return r;
 	}
 	w->ignore = ignore_parse(w->arena, text);
@@ -65,42 +97,49 @@ static bool is_worth_a_look(const struct walk *w, const char *name)
 	       (w->build->dockerfile && path_is_below(w->build->dockerfile, name));
 }
 
-static int walk_dir(struct walk *w, const char *name);
+static int walk_dir(struct walk *w, int dir, const char *name);
 
-static int tell(struct walk *w, const char *name, const char *path, const struct stat *st)
+static int tell(struct walk *w, struct context_entry *entry)
 {
-	struct context_entry entry = { .name = name, .path = path, .st = *st };
 	char target[PATH_MAX];
 	ssize_t len;
 
-	if (S_ISLNK(st->st_mode)) {
-		len = readlink(path, target, sizeof(target) - 1);
+	if (S_ISLNK(entry->st.st_mode)) {
+		len = readlinkat(entry->dir, entry->base, target, sizeof(target) - 1);
 		if (len < 0)
-			return err_errno(w->e, ERR_INVALID, "read the link '%s'", path);
+			return err_errno(w->e, ERR_INVALID, "read the link '%s'", entry->name);
 		target[len] = '\0';
-		entry.target = target;
+		entry->target = target;
 	}
-	return w->found(w->cookie, &entry);
+	return w->found(w->cookie, entry);
 }
 
-static int walk_entry(struct walk *w, const char *name)
+static int walk_below(struct walk *w, const struct context_entry *entry)
 {
-	const char *path = path_join(w->arena, w->build->context, name);
+	AUTO(int, closep) dir =
+		openat(entry->dir, entry->base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return dir < 0 ? err_errno(w->e, ERR_INVALID, "read '%s'", entry->name)
+		       : walk_dir(w, dir, entry->name);
+}
+
+static int walk_entry(struct walk *w, int dir, const char *base, const char *name)
+{
+	struct context_entry entry = { .name = name, .dir = dir, .base = base };
 	bool ignored = ignore_matches(w->ignore, name) && !is_kept_always(w, name);
-	struct stat st;
+	mode_t mode;
 	int r = 0;
 
-	if (!path)
-		return err_memory(w->e);
-	if (lstat(path, &st) < 0)
-		return err_errno(w->e, ERR_INVALID, "read '%s'", path);
-	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && !S_ISLNK(st.st_mode))
+	if (fstatat(dir, base, &entry.st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(w->e, ERR_INVALID, "read '%s'", name);
+	mode = entry.st.st_mode;
+	if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
 		return 0;
 	if (!ignored)
-		r = tell(w, name, path, &st);
-	if (r != 0 || !S_ISDIR(st.st_mode) || (ignored && !is_worth_a_look(w, name)))
+		r = tell(w, &entry);
+	if (r != 0 || !S_ISDIR(mode) || (ignored && !is_worth_a_look(w, name)))
 		return r;
-	return walk_dir(w, name);
+	return walk_below(w, &entry);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -113,26 +152,23 @@ static int not_dots(const struct dirent *entry)
 	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
-static int walk_dir(struct walk *w, const char *name)
+static int walk_dir(struct walk *w, int dir, const char *name)
 {
-	const char *path = path_join(w->arena, w->build->context, name);
 	struct dirent **entries = NULL;
 	int count, r = 0;
 
-	if (!path)
-		return err_memory(w->e);
 	if (++w->depth > MAX_DEPTH)
-		return err_set(w->e, ERR_INVALID, "'%s' is nested too deeply", path);
-	count = scandir(path, &entries, not_dots, by_name);
+		return err_set(w->e, ERR_INVALID, "'%s' is nested too deeply", name);
+	count = scandirat(dir, ".", &entries, not_dots, by_name);
 	if (count < 0)
-		return err_errno(w->e, ERR_INVALID, "read '%s'", path);
+		return err_errno(w->e, ERR_INVALID, "read '%s'", *name ? name : w->build->context);
 	for (int i = 0; i < count; i++) {
-		const char *child =
-			*name ? arena_printf(w->arena, "%s/%s", name, entries[i]->d_name)
-			      : arena_strdup(w->arena, entries[i]->d_name);
+		const char *base = entries[i]->d_name;
+		const char *child = *name ? arena_printf(w->arena, "%s/%s", name, base)
+					  : arena_strdup(w->arena, base);
 
 		if (r == 0)
-			r = child ? walk_entry(w, child) : err_memory(w->e);
+			r = child ? walk_entry(w, dir, base, child) : err_memory(w->e);
 		free(entries[i]);
 	}
 	free(entries);
@@ -145,6 +181,7 @@ int context_walk(const struct plan_build *build,
 		 struct err *e)
 {
 	AUTO(struct arena *, arena_freep) arena = arena_new();
+	AUTO(int, closep) dir = -1;
 	struct walk w = {
 		.arena = arena, .build = build, .found = found, .cookie = cookie, .e = e
 	};
@@ -152,8 +189,10 @@ int context_walk(const struct plan_build *build,
 
 	if (!arena)
 		return err_memory(e);
-	r = read_ignore(&w);
-	return r < 0 ? r : walk_dir(&w, "");
+	r = context_open(build, &dir, e);
+	if (r == 0)
+		r = read_ignore(&w);
+	return r < 0 ? r : walk_dir(&w, dir, "");
 }
 
 /* --- hash --------------------------------------------------------------------------------- */
@@ -175,24 +214,26 @@ static void hash_text(struct hasher *h, const char *text)
 	hash_bytes(h, text ? text : "", text ? strlen(text) + 1 : 0);
 }
 
-static int hash_file(struct hasher *h, const char *path, const struct stat *st)
+static int hash_file(struct hasher *h, const struct context_entry *entry)
 {
 	unsigned char digest[DIGEST_SIZE];
-	int r = digest_file(path, st, digest, h->e);
+	int r = digest_file(entry->dir, entry->base, &entry->st, digest, h->e);
 
 	if (r == 0)
 		hash_bytes(h, digest, sizeof(digest));
 	return r;
 }
 
-static int hash_outer_dockerfile(struct hasher *h, const char *path)
+/* One outside the context is told by its content, not by where this machine has it. */
+static int hash_outer_dockerfile(struct hasher *h, const struct plan_build *build)
 {
-	AUTO(char *, freep) real = realpath(path, NULL);
-	struct stat st;
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	const char *text;
+	int r = arena ? context_dockerfile(arena, build, &text, h->e) : err_memory(h->e);
 
-	if (!real || stat(real, &st) < 0)
-		return err_errno(h->e, ERR_INVALID, "read '%s'", path);
-	return hash_file(h, real, &st);
+	if (r == 0)
+		hash_text(h, text);
+	return r;
 }
 
 static int hash_entry(void *cookie, const struct context_entry *entry)
@@ -203,13 +244,12 @@ static int hash_entry(void *cookie, const struct context_entry *entry)
 	hash_text(h, entry->name);
 	hash_bytes(h, &mode, sizeof(mode));
 	hash_text(h, entry->target);
-	return S_ISREG(entry->st.st_mode) ? hash_file(h, entry->path, &entry->st) : 0;
+	return S_ISREG(entry->st.st_mode) ? hash_file(h, entry) : 0;
 }
 
 static int hash_settings(struct hasher *h, const struct plan_build *build)
 {
 	const json_t *settings[] = { build->args, build->labels, build->extra_hosts };
-	/* One outside the context is told by its content, not by where this machine has it. */
 	const char *inside =
 		build->dockerfile && build->dockerfile[0] != '/' ? build->dockerfile : NULL;
 	const char *texts[] = { inside, build->dockerfile_inline, build->target, build->network,
@@ -237,7 +277,7 @@ int context_hash(const struct plan_build *build, char hash[CONTEXT_HASH_SIZE], s
 	crypto_hash_sha256_init(&h.state);
 	r = hash_settings(&h, build);
 	if (r == 0 && build->dockerfile && build->dockerfile[0] == '/')
-		r = hash_outer_dockerfile(&h, build->dockerfile);
+		r = hash_outer_dockerfile(&h, build);
 	if (r == 0)
 		r = context_walk(build, hash_entry, &h, e);
 	if (r != 0)

@@ -10,15 +10,27 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+struct arena;
 struct err;
 struct plan_build;
 
 struct context_entry {
 	const char *name;   /* in the context, without a leading "/" */
-	const char *path;   /* absolute, on the host */
+	int dir;            /* the open directory that it is in, until the callback returns... */
+	const char *base;   /* ...and its name there */
 	const char *target; /* a symlink's; else NULL */
 	struct stat st;
 };
+
+/*
+ * Opens the context's directory without leaving the challenge's folder. What context_walk() tells
+ * is to be opened below it, following no link. Fails as folder_open_path() does.
+ */
+int context_open(const struct plan_build *build, int *ret_dir, struct err *e);
+
+/* The Dockerfile's text, in the arena, wherever it is. Fails as folder_read() does. */
+int context_dockerfile(struct arena *arena, const struct plan_build *build, const char **ret_text,
+		       struct err *e);
 
 /*
  * Calls back for every directory, file and symlink, parents first, sorted by name. The Dockerfile

@@ -85,25 +85,25 @@ static bool is_settled(const struct stat *st)
 	return st->st_ctim.tv_sec < settled && st->st_mtim.tv_sec < settled;
 }
 
-static int read_digest(const char *path, unsigned char digest[DIGEST_SIZE], struct err *e)
+static int read_digest(int dir, const char *name, unsigned char digest[DIGEST_SIZE], struct err *e)
 {
-	AUTO(int, closep) fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	AUTO(int, closep) fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	crypto_hash_sha256_state state;
 	unsigned char part[65536];
 	ssize_t n;
 
 	if (fd < 0)
-		return err_errno(e, ERR_INVALID, "read '%s'", path);
+		return err_errno(e, ERR_INVALID, "read '%s'", name);
 	crypto_hash_sha256_init(&state);
 	while ((n = read(fd, part, sizeof(part))) > 0)
 		crypto_hash_sha256_update(&state, part, (size_t)n);
 	if (n < 0)
-		return err_errno(e, ERR_INVALID, "read '%s'", path);
+		return err_errno(e, ERR_INVALID, "read '%s'", name);
 	crypto_hash_sha256_final(&state, digest);
 	return 0;
 }
 
-int digest_file(const char *path, const struct stat *st, unsigned char digest[DIGEST_SIZE],
+int digest_file(int dir, const char *name, const struct stat *st, unsigned char digest[DIGEST_SIZE],
 		struct err *e)
 {
 	bool lasting = st->st_size >= WORTH_IT && is_settled(st);
@@ -112,7 +112,7 @@ int digest_file(const char *path, const struct stat *st, unsigned char digest[DI
 
 	if (lasting && recall(&id, digest))
 		return 0;
-	r = read_digest(path, digest, e);
+	r = read_digest(dir, name, digest, e);
 	if (r == 0 && lasting)
 		remember(&id, digest);
 	return r;

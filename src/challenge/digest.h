@@ -14,8 +14,11 @@ struct stat;
 
 enum { DIGEST_SIZE = 32 };
 
-/* st is the file's own, from a moment before. A symlink isn't followed. Fails with INVALID. */
-int digest_file(const char *path, const struct stat *st, unsigned char digest[DIGEST_SIZE],
+/*
+ * Of a file in the open directory dir; st is its own, from a moment before. A symlink isn't
+ * followed. Fails with INVALID.
+ */
+int digest_file(int dir, const char *name, const struct stat *st, unsigned char digest[DIGEST_SIZE],
 		struct err *e);
 
 #endif

@@ -1,6 +1,7 @@
 #include "challenge/folder.h"
 
 #include "base/arena.h"
+#include "base/beneath.h"
 #include "base/err.h"
 #include "base/own.h"
 
@@ -64,19 +65,111 @@ const char *path_relative(const char *path, const char *dir)
 	return *path ? path : ".";
 }
 
-bool path_stays_below(const char *path, const char *dir)
+const char *folder_guard(const char *folder, const char *path)
 {
-	AUTO(char *, freep) real_path = realpath(path, NULL);
-	AUTO(char *, freep) real_dir = realpath(dir, NULL);
-
-	return !real_path || !real_dir || path_is_below(real_path, real_dir);
+	return path_is_below(path, folder) ? folder : "/";
 }
 
-bool path_exists(const char *path)
+static int open_failure(const char *path, int error, struct err *e)
+{
+	errno = error;
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR: return err_errno(e, ERR_NOT_FOUND, "read '%s'", path);
+	case EXDEV:
+		return err_set(e, ERR_INVALID, "'%s' is a symlink that leaves the folder", path);
+	case ELOOP:
+		return err_set(e, ERR_INVALID, "'%s' is a symlink that leads nowhere or into /proc",
+			       path);
+	case ENOSYS:
+		return err_set(
+			e, ERR_UNAVAILABLE,
+			"read '%s': this kernel has no openat2(), which keeps a challenge in "
+			"its folder: Linux 5.6 or later is needed",
+			path);
+	default: return err_errno(e, ERR_INVALID, "read '%s'", path);
+	}
+}
+
+/* "." for the folder itself. */
+static int open_below(const char *folder, const char *path, int flags)
+{
+	AUTO(int, closep) dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return dir < 0 ? -1 : beneath_open(dir, path_relative(path, folder), flags);
+}
+
+int folder_open_path(const char *folder, const char *path, int flags, int *ret_fd, struct err *e)
+{
+	int fd;
+
+	flags |= O_NONBLOCK | O_NOCTTY;
+	if (flags & O_PATH) /* which takes no more than this */
+		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
+	if (!path_is_below(path, folder))
+		return err_set(e, ERR_INVALID, "'%s' is outside the challenge's folder", path);
+	fd = strcmp(folder, "/") == 0 ? beneath_open_anywhere(path, flags)
+				      : open_below(folder, path, flags);
+	if (fd < 0)
+		return open_failure(path, errno, e);
+	*ret_fd = fd;
+	return 0;
+}
+
+static enum path_kind kind_of(int fd)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0;
+	if (fstat(fd, &st) < 0)
+		return PATH_OTHER;
+	return S_ISREG(st.st_mode) ? PATH_FILE : S_ISDIR(st.st_mode) ? PATH_DIR : PATH_OTHER;
+}
+
+enum path_kind folder_kind(const char *folder, const char *path)
+{
+	AUTO(int, closep) fd = -1;
+	int r = folder_open_path(folder, path, O_PATH, &fd, NULL);
+
+	return r == -ERR_NOT_FOUND ? PATH_ABSENT : r < 0 ? PATH_OTHER : kind_of(fd);
+}
+
+bool dir_has_file(const char *dir, const char *name)
+{
+	AUTO(int, closep) top = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO(int, closep) fd = top < 0 ? -1 : beneath_open(top, name, O_PATH);
+
+	return fd >= 0 && kind_of(fd) == PATH_FILE;
+}
+
+/* The kernel's own name of what is open, if that leads there again. */
+static bool name_of(int fd, char name[PATH_MAX])
+{
+	char link[32];
+	struct stat st, named;
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, name, PATH_MAX - 1);
+	if (len <= 0)
+		return false;
+	name[len] = '\0';
+	return name[0] == '/' && fstat(fd, &st) == 0 && lstat(name, &named) == 0 &&
+	       st.st_dev == named.st_dev && st.st_ino == named.st_ino;
+}
+
+int folder_resolve(struct arena *arena, const char *folder, const char *path, const char **ret_real,
+		   struct err *e)
+{
+	AUTO(int, closep) fd = -1;
+	char name[PATH_MAX];
+	int r = folder_open_path(folder, path, O_PATH, &fd, e);
+
+	if (r < 0)
+		return r;
+	if (!name_of(fd, name) || !path_is_below(name, folder))
+		return err_set(e, ERR_INVALID, "it can't be told where '%s' leads", path);
+	*ret_real = arena_strdup(arena, name);
+	return *ret_real ? 0 : err_memory(e);
 }
 
 bool path_is_dir(const char *path)
@@ -84,16 +177,6 @@ bool path_is_dir(const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-bool dir_has_file(const char *dir, const char *name)
-{
-	char path[PATH_MAX];
-	struct stat st;
-
-	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
-		return false;
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 static int read_whole(int fd, char *text, size_t size, size_t *ret_len)
@@ -115,19 +198,15 @@ static int read_whole(int fd, char *text, size_t size, size_t *ret_len)
 int folder_read(struct arena *arena, const char *folder, const char *path, size_t max,
 		const char **ret_text, size_t *ret_len, struct err *e)
 {
-	/* A pipe without a writer would hold a blocking open for ever. */
-	AUTO(int, closep) fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	AUTO(int, closep) fd = -1;
+	int r = folder_open_path(folder, path, O_RDONLY, &fd, e);
 	struct stat st;
 	char *text;
 
-	if (fd < 0)
-		return err_errno(e,
-				 errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_INVALID,
-				 "read '%s'", path);
+	if (r < 0)
+		return r;
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return err_set(e, ERR_INVALID, "'%s' is not a regular file", path);
-	if (folder && !path_stays_below(path, folder))
-		return err_set(e, ERR_INVALID, "'%s' is a symlink that leaves the folder", path);
 	if ((size_t)st.st_size > max)
 		return err_set(e, ERR_TOO_LARGE, "'%s' is larger than %zu bytes", path, max);
 	text = arena_alloc(arena, (size_t)st.st_size + 1);

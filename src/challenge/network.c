@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/own.h"
+#include "challenge/safe-text.h"
 #include "challenge/service.h"
 #include "challenge/unit.h"
 
@@ -185,6 +186,15 @@ static void read_gateway(struct planner *p, const struct yaml_node *node,
 
 /* --- keys --------------------------------------------------------------------------------- */
 
+/* What the options that are kept take: an MTU, true or false. */
+static bool is_option_value(const char *text)
+{
+	int64_t mtu;
+	bool yes;
+
+	return unit_integer(text, 68, 65535, &mtu) || unit_bool(text, &yes);
+}
+
 static void keep_options(struct planner *p, const struct yaml_node *value,
 			 struct plan_network *network)
 {
@@ -203,6 +213,12 @@ static void keep_options(struct planner *p, const struct yaml_node *value,
 				   network_key(p, network->name),
 				   "the option '%s' is not kept: instances would share it",
 				   entry->key);
+			continue;
+		}
+		if (!is_option_value(text)) {
+			problem_at(p->problems, PROBLEM_ERROR, entry->value,
+				   network_key(p, network->name),
+				   "'%s' is no value of the option '%s'", text, entry->key);
 			continue;
 		}
 		if (!network->options)
@@ -285,6 +301,11 @@ bool network_use(struct planner *p, const char *name, const struct yaml_node *at
 
 	if (find(p, name))
 		return true;
+	if (!text_is_name(name)) {
+		problem_at(p->problems, PROBLEM_ERROR, at, key,
+			   "'%s' can't be the name of a network", name);
+		return false;
+	}
 	if (!node && strcmp(name, "default") != 0) {
 		problem_at(p->problems, PROBLEM_ERROR, at, key,
 			   "the network '%s' is not defined under 'networks:'", name);

@@ -353,7 +353,7 @@ static bool plan_file(struct planner *p, const struct attachment *attachment,
 	size_t len;
 
 	row->source = path_join(p->arena, p->challenge->dir, attachment->source);
-	if (!row->source || !path_exists(row->source))
+	if (!row->source || folder_kind(p->challenge->dir, row->source) == PATH_ABSENT)
 		return false; /* loading has warned of it */
 	if (!attachment->template_)
 		return true;
@@ -492,8 +492,9 @@ static int make(struct planner *p, struct err *e)
 	struct plan *plan = p->plan;
 
 	plan->challenge_id = arena_strdup(p->arena, challenge->id);
+	plan->folder = arena_strdup(p->arena, challenge->dir);
 	plan->project = project_name(p->arena, p->facts->instance_id);
-	if (!plan->challenge_id || !plan->project)
+	if (!plan->challenge_id || !plan->folder || !plan->project)
 		return err_memory(e);
 	p->variables.arena = p->arena;
 	policy_limits(p->policy, challenge->id, &p->limits);
@@ -544,6 +545,11 @@ int plan_make(const struct challenge *challenge, const struct policy *policy,
 	if (r == 0)
 		*ret_plan = TAKE(plan);
 	return r;
+}
+
+int plan_open(const char *folder, const char *path, int flags, int *ret_fd, struct err *e)
+{
+	return folder_open_path(folder_guard(folder, path), path, flags, ret_fd, e);
 }
 
 const struct plan_network *plan_find_network(const struct plan *plan, const char *name)

@@ -35,9 +35,9 @@ struct plan_facts {
 };
 
 struct plan_build {
-	const char *context; /* absolute directory inside the challenge's folder */
-	const char
-		*dockerfile; /* relative to context; or absolute, inside the challenge's folder */
+	const char *folder;            /* the challenge's, absolute: see plan_open() */
+	const char *context;           /* absolute directory */
+	const char *dockerfile;        /* relative to context; or absolute */
 	const char *dockerfile_inline; /* the text itself; then dockerfile is NULL */
 	const char *target;            /* NULL: the last stage */
 	const char *network;           /* NULL: the engine's default */
@@ -193,6 +193,7 @@ struct plan_answer_use {
 struct plan {
 	struct arena *arena; /* every string and array of the plan lives here */
 	const char *challenge_id;
+	const char *folder;            /* the challenge's, absolute */
 	const char *project;           /* compose project name of the instance */
 	struct plan_service *services; /* in dependency order */
 	size_t service_count;
@@ -222,6 +223,12 @@ static inline void plan_freep(struct plan **plan)
 {
 	plan_free(*plan);
 }
+
+/*
+ * Opens a path of a plan: one of the challenge's folder without leaving that by any link, else one
+ * that the operator has permitted. Fails as folder_open_path() does.
+ */
+int plan_open(const char *folder, const char *path, int flags, int *ret_fd, struct err *e);
 
 /* NULL: the plan has no such network. */
 const struct plan_network *plan_find_network(const struct plan *plan, const char *name);

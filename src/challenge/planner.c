@@ -5,8 +5,8 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "challenge/answers.h"
-#include "challenge/folder.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -26,21 +26,84 @@ bool planner_permits(struct planner *p, const char *opt_in, const struct yaml_no
 	return false;
 }
 
-bool planner_permits_path(struct planner *p, const char *path, const struct yaml_node *node,
-			  const char *key, const char *what)
+static bool permits_host_path(struct planner *p, const char *path, const struct yaml_node *node,
+			      const char *key, const char *what, const char *link)
+{
+	const char *opt_in = arena_printf(p->arena, "host-path:%s", path);
+
+	if (!opt_in)
+		return false;
+	return link ? planner_permits(p, opt_in, node, key,
+				      "%s '%s' is a symlink out of the challenge's folder", what,
+				      link)
+		    : planner_permits(p, opt_in, node, key,
+				      "%s '%s' is outside the challenge's folder", what, path);
+}
+
+/* A link of the folder whose end is absolute, or outside. */
+static const char *path_behind(struct planner *p, const char *path, const struct yaml_node *node,
+			       const char *key, const char *what)
+{
+	const char *folder = p->challenge->dir, *real;
+	struct err e = ERR_INIT;
+
+	if (folder_resolve(p->arena, "/", path, &real, &e) < 0) {
+		problem_at(p->problems, PROBLEM_ERROR, node, key, "%s: %s", what, e.msg);
+		return NULL;
+	}
+	if (path_is_below(real, folder) ||
+	    permits_host_path(p, real, node, key, what, path_relative(path, folder)))
+		return real;
+	return NULL;
+}
+
+const char *planner_path(struct planner *p, const char *path, const struct yaml_node *node,
+			 const char *key, const char *what)
 {
 	const char *folder = p->challenge->dir;
-	bool below = path_is_below(path, folder);
-	const char *opt_in;
+	AUTO(int, closep) fd = -1;
+	struct err e = ERR_INIT;
+	int r;
 
-	if (below && path_stays_below(path, folder))
-		return true;
-	opt_in = arena_printf(p->arena, "host-path:%s", path);
-	return opt_in &&
-	       planner_permits(p, opt_in, node, key,
-			       below ? "%s '%s' is a symlink out of the challenge's folder"
-				     : "%s '%s' is outside the challenge's folder",
-			       what, path_relative(path, folder));
+	if (!path)
+		return NULL;
+	if (!path_is_below(path, folder))
+		return permits_host_path(p, path, node, key, what, NULL) ? path : NULL;
+	r = folder_open_path(folder, path, O_PATH, &fd, &e);
+	if (r == 0 || r == -ERR_NOT_FOUND)
+		return path;
+	if (r == -ERR_INVALID)
+		return path_behind(p, path, node, key, what);
+	problem_at(p->problems, PROBLEM_ERROR, node, key, "%s: %s", what, e.msg);
+	return NULL;
+}
+
+enum path_kind planner_kind(const struct planner *p, const char *path)
+{
+	return folder_kind(folder_guard(p->challenge->dir, path), path);
+}
+
+int planner_read(struct planner *p, const char *path, size_t max, const char **ret_text,
+		 size_t *ret_len, struct err *e)
+{
+	return folder_read(p->arena, folder_guard(p->challenge->dir, path), path, max, ret_text,
+			   ret_len, e);
+}
+
+bool planner_owns_label(const char *name)
+{
+	static const char *const owned[] = { "ctfy.", "com.docker.", "io.docker.", "io.podman.",
+					     "org.mobyproject." };
+
+	for (size_t i = 0; i < ARRAY_SIZE(owned); i++)
+		if (strncmp(name, owned[i], strlen(owned[i])) == 0)
+			return true;
+	return false;
+}
+
+bool planner_keeps_label(const struct planner *p, const char *name)
+{
+	return !planner_owns_label(name) && policy_allows(p->policy, p->challenge->id, "labels");
 }
 
 void planner_check_keys(struct planner *p, const struct yaml_node *map, const char *key,

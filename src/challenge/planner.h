@@ -6,6 +6,7 @@
 
 #include "base/yaml.h"
 #include "challenge/challenge.h"
+#include "challenge/folder.h"
 #include "challenge/plan.h"
 #include "challenge/policy.h"
 #include "challenge/problem.h"
@@ -33,9 +34,25 @@ __attribute__((format(printf, 5, 6))) bool planner_permits(struct planner *p, co
 							   const char *key, const char *reason,
 							   ...);
 
-/* Whether a path may be read or mounted: one in the folder, or one that host-path permits. */
-bool planner_permits_path(struct planner *p, const char *path, const struct yaml_node *node,
-			  const char *key, const char *what);
+/*
+ * The path by which what an author names may be opened, with folder_guard(): in the folder it is
+ * the path itself; where a link leads out of it, what the link leads to, which host-path has to
+ * permit as it has to for any other path of the host. NULL: told.
+ */
+const char *planner_path(struct planner *p, const char *path, const struct yaml_node *node,
+			 const char *key, const char *what);
+
+/* What lies behind such a path, and its text: see folder.h. */
+enum path_kind planner_kind(const struct planner *p, const char *path);
+int planner_read(struct planner *p, const char *path, size_t max, const char **ret_text,
+		 size_t *ret_len, struct err *e);
+
+/*
+ * Labels are the node's way to find what is its own, and other programs that watch an engine (a
+ * proxy, a scheduler) act on theirs: an author's are kept by opt-in, and never where they are ours.
+ */
+bool planner_keeps_label(const struct planner *p, const char *name);
+bool planner_owns_label(const char *name);
 
 /* Tells of each key of a map that isn't among those known, a list that ends with NULL. */
 void planner_check_keys(struct planner *p, const struct yaml_node *map, const char *key,

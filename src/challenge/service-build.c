@@ -7,11 +7,10 @@
 #include "challenge/context.h"
 #include "challenge/dockerfile.h"
 #include "challenge/folder.h"
+#include "challenge/safe-text.h"
 
 #include <ctype.h>
 #include <string.h>
-
-enum { MAX_DOCKERFILE = 1 << 20 };
 
 static bool is_remote(const char *context)
 {
@@ -21,7 +20,7 @@ static bool is_remote(const char *context)
 
 static bool set_context(struct service *s, const struct yaml_node *at, const char *context)
 {
-	char *path;
+	const char *path;
 
 	if (is_remote(context)) {
 		service_fault(s, at,
@@ -30,10 +29,11 @@ static bool set_context(struct service *s, const struct yaml_node *at, const cha
 			      context);
 		return false;
 	}
-	path = path_join(s->p->arena, at->file->dir, context);
-	if (!path || !planner_permits_path(s->p, path, at, service_key_path(s), "the context"))
+	path = planner_path(s->p, path_join(s->p->arena, at->file->dir, context), at,
+			    service_key_path(s), "the context");
+	if (!path)
 		return false;
-	if (!path_is_dir(path)) {
+	if (planner_kind(s->p, path) != PATH_DIR) {
 		planner_absent(s->p, at, service_key_path(s), "the context '%s' is not a directory",
 			       context);
 		return false;
@@ -46,11 +46,14 @@ static bool set_context(struct service *s, const struct yaml_node *at, const cha
 static bool set_dockerfile(struct service *s, const struct yaml_node *at, const char *name)
 {
 	struct plan_build *build = s->plan->build;
-	char *path = path_join(s->p->arena, build->context, name);
+	const char *path = planner_path(s->p, path_join(s->p->arena, build->context, name), at,
+					service_key_path(s), "the Dockerfile");
+	enum path_kind kind;
 
-	if (!path || !planner_permits_path(s->p, path, at, service_key_path(s), "the Dockerfile"))
+	if (!path)
 		return false;
-	if (!path_exists(path) || path_is_dir(path)) {
+	kind = planner_kind(s->p, path);
+	if (kind == PATH_ABSENT || kind == PATH_DIR) {
 		planner_absent(s->p, at, service_key_path(s),
 			       "the Dockerfile '%s' does not exist in '%s'", name,
 			       path_relative(build->context, s->p->challenge->dir));
@@ -67,8 +70,10 @@ static const char *default_dockerfile(struct service *s)
 	const char *upper = path_join(s->p->arena, context, "Dockerfile");
 	const char *lower = path_join(s->p->arena, context, "dockerfile");
 
-	return upper && lower && !path_exists(upper) && path_exists(lower) ? "dockerfile"
-									   : "Dockerfile";
+	return upper && lower && planner_kind(s->p, upper) == PATH_ABSENT &&
+			       planner_kind(s->p, lower) != PATH_ABSENT
+		       ? "dockerfile"
+		       : "Dockerfile";
 }
 
 static void add_arg(struct service *s, const struct yaml_node *at, const char *name,
@@ -76,8 +81,10 @@ static void add_arg(struct service *s, const struct yaml_node *at, const char *n
 {
 	if (!text)
 		text = variables_get(&s->p->variables, name);
-	if (!*name)
-		service_fault(s, at, "an argument without a name");
+	if (strncmp(name, "BUILDKIT_", 9) == 0) /* a frontend of its own, and other switches */
+		service_warn(s, at, "'%s' is not passed on: it is the builder's own", name);
+	else if (!text_is_of(name, TEXT_LETTERS TEXT_DIGITS "_.-"))
+		service_fault(s, at, "'%s' is not the name of an argument", name);
 	else if (text)
 		service_set_text(s, s->plan->build->args, name, text);
 }
@@ -85,7 +92,12 @@ static void add_arg(struct service *s, const struct yaml_node *at, const char *n
 static void add_label(struct service *s, const struct yaml_node *at, const char *name,
 		      const char *text)
 {
-	(void)at;
+	if (!planner_keeps_label(s->p, name)) {
+		service_warn(s, at, "the label '%s' is not kept%s", name,
+			     planner_owns_label(name) ? ": the node's own have such names"
+						      : " (opt-in: labels)");
+		return;
+	}
 	if (!s->plan->build->labels)
 		s->plan->build->labels = json_object();
 	service_set_text(s, s->plan->build->labels, name, text ? text : "");
@@ -94,9 +106,11 @@ static void add_label(struct service *s, const struct yaml_node *at, const char 
 static void add_extra_host(struct service *s, const struct yaml_node *at, const char *name,
 			   const char *text)
 {
-	const char *line = arena_printf(s->p->arena, "%s:%s", name, text ? text : "");
+	const char *line;
 
-	(void)at;
+	if (!service_checks_host(s, at, name, text))
+		return;
+	line = arena_printf(s->p->arena, "%s:%s", name, text);
 	if (!s->plan->build->extra_hosts)
 		s->plan->build->extra_hosts = json_array();
 	if (line)
@@ -125,7 +139,7 @@ static void set_platforms(struct service *s, const struct yaml_node *value)
 
 	if (!first)
 		service_fault(s, value, "must be a list of platforms");
-	else
+	else if (service_checks_platform(s, value, first))
 		s->plan->build->platform = first;
 }
 
@@ -136,12 +150,25 @@ static void set_pull(struct service *s, const struct yaml_node *value)
 
 static void set_shm_size(struct service *s, const struct yaml_node *value)
 {
-	service_bytes(s, value, &s->plan->build->shm_size);
+	int64_t bytes, most = s->p->limits.memory_max;
+
+	if (!service_bytes(s, value, &bytes))
+		return;
+	if (bytes > most &&
+	    !service_permits(s, "memory", value, "more than the node's %lld MiB of memory",
+			     (long long)(most >> 20)))
+		return;
+	s->plan->build->shm_size = bytes;
 }
 
 static void set_target(struct service *s, const struct yaml_node *value)
 {
-	s->plan->build->target = service_text(s, value);
+	const char *text = service_text(s, value);
+
+	if (text && *text && !text_is_name(text))
+		service_fault(s, value, "'%s' is not the name of a stage", text);
+	else
+		s->plan->build->target = text;
 }
 
 static void set_args(struct service *s, const struct yaml_node *value)
@@ -265,6 +292,7 @@ void service_build(struct service *s, const struct yaml_node *value)
 	build = arena_alloc(s->p->arena, sizeof(*build));
 	if (!build)
 		return;
+	build->folder = s->p->plan->folder;
 	build->args = json_object();
 	s->plan->build = build;
 	s->build_node = value;
@@ -277,15 +305,10 @@ void service_build(struct service *s, const struct yaml_node *value)
 
 static const char *dockerfile_text(struct service *s)
 {
-	const struct plan_build *build = s->plan->build;
-	const char *path, *text = NULL;
+	const char *text = NULL;
 	struct err e = ERR_INIT;
-	size_t len;
 
-	if (build->dockerfile_inline)
-		return build->dockerfile_inline;
-	path = path_join(s->p->arena, build->context, build->dockerfile);
-	if (path && folder_read(s->p->arena, NULL, path, MAX_DOCKERFILE, &text, &len, &e) < 0)
+	if (context_dockerfile(s->p->arena, s->plan->build, &text, &e) < 0)
 		service_fault(s, s->build_node, "%s", e.msg);
 	return text;
 }
@@ -337,6 +360,10 @@ bool service_stage(struct service *s, const struct yaml_node *at, const char *st
 
 	if (!s->plan->build) {
 		service_fault(s, at, "the service '%s' is not built: it has no stages", s->name);
+		return false;
+	}
+	if (!text_is_name(stage)) {
+		service_fault(s, at, "'%s' is not the name of a stage", stage);
 		return false;
 	}
 	build = arena_alloc(s->p->arena, sizeof(*build));

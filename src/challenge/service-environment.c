@@ -27,7 +27,8 @@ static void read_env_file(struct service *s, const struct yaml_node *at, const c
 			  bool required, bool raw)
 {
 	struct arena *arena = s->p->arena;
-	const char *path = path_join(arena, at->file->dir, file);
+	const char *path = planner_path(s->p, path_join(arena, at->file->dir, file), at,
+					service_key_path(s), "the file");
 	struct variables outer = { .arena = arena };
 	struct env_fault fault = { 0 };
 	struct err e = ERR_INIT;
@@ -35,16 +36,16 @@ static void read_env_file(struct service *s, const struct yaml_node *at, const c
 	size_t len;
 	int r;
 
-	if (!path || !planner_permits_path(s->p, path, at, service_key_path(s), "the file"))
+	if (!path)
 		return;
-	if (!path_exists(path)) {
+	if (planner_kind(s->p, path) == PATH_ABSENT) {
 		if (required)
 			planner_absent(s->p, at, service_key_path(s),
 				       "the file '%s' does not exist", file);
 		return;
 	}
 	variables_add_all(&outer, &s->p->variables);
-	r = folder_read(arena, NULL, path, YAML_MAX_FILE, &text, &len, &e);
+	r = planner_read(s->p, path, YAML_MAX_FILE, &text, &len, &e);
 	if (r == 0)
 		r = env_parse(text, raw, &outer, &s->env_files, &fault, &e);
 	if (r < 0)
@@ -87,8 +88,13 @@ void service_env_file(struct service *s, const struct yaml_node *value)
 static void add_label(struct service *s, const struct yaml_node *at, const char *name,
 		      const char *text)
 {
-	(void)at;
-	service_set_text(s, json_object_get(s->container, "Labels"), name, text ? text : "");
+	if (planner_keeps_label(s->p, name))
+		service_set_text(s, json_object_get(s->container, "Labels"), name,
+				 text ? text : "");
+	else
+		service_warn(s, at, "the label '%s' is not kept%s", name,
+			     planner_owns_label(name) ? ": the node's own have such names"
+						      : " (opt-in: labels)");
 }
 
 void service_labels(struct service *s, const struct yaml_node *value)

@@ -355,6 +355,10 @@ void service_logging(struct service *s, const struct yaml_node *value)
 			     driver);
 		return;
 	}
+	for (size_t i = 0; options && options->kind == YAML_MAP && i < options->count; i++)
+		if (options->entries[i].value != max_size && options->entries[i].value != max_file)
+			service_warn(s, options->entries[i].value, "the option '%s' has no effect",
+				     options->entries[i].key);
 	if (max_size && service_bytes(s, max_size, &asked) && asked > 0 && asked < size)
 		size = asked;
 	if (max_file && service_integer(s, max_file, 1, 1000, &asked) && asked < files)

@@ -5,9 +5,11 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "challenge/folder.h"
+#include "challenge/mount-options.h"
 #include "challenge/unit.h"
 #include "challenge/volume.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -113,11 +115,13 @@ static void bind_rendered(struct service *s, const struct yaml_node *at, const c
 		.mode = 0444,
 	};
 	struct err e = ERR_INIT;
+	AUTO(int, closep) fd = -1;
 	struct stat st;
 	const char *text;
 	size_t len;
 
-	if (stat(path, &st) == 0)
+	if (folder_open_path(s->p->challenge->dir, path, O_PATH, &fd, NULL) == 0 &&
+	    fstat(fd, &st) == 0)
 		bind.mode = st.st_mode & 0777;
 	if (folder_read(s->p->arena, s->p->challenge->dir, path, MAX_TEMPLATE, &text, &len, &e) <
 		    0 ||
@@ -143,6 +147,18 @@ static void bind_templates(struct service *s, const struct mount *m, const char 
 	}
 }
 
+/* The engine mounts by name, so that it is told the one which has no link in it. */
+static const char *real_source(struct service *s, const struct mount *m, const char *path)
+{
+	const char *real;
+	struct err e = ERR_INIT;
+
+	if (folder_resolve(s->p->arena, s->p->challenge->dir, path, &real, &e) == 0)
+		return real;
+	service_fault(s, m->at, "%s", e.msg);
+	return NULL;
+}
+
 static void bind_folder_path(struct service *s, const struct mount *m, const char *path)
 {
 	const char *template = template_name(s, path);
@@ -155,7 +171,7 @@ static void bind_folder_path(struct service *s, const struct mount *m, const cha
 		bind_rendered(s, m->at, path, m->target);
 		return;
 	}
-	if (!path_exists(path)) {
+	if (planner_kind(s->p, path) == PATH_ABSENT) {
 		if (m->must_exist) {
 			planner_absent(s->p, m->at, service_key_path(s), "'%s' does not exist",
 				       m->source);
@@ -166,15 +182,30 @@ static void bind_folder_path(struct service *s, const struct mount *m, const cha
 		bind.kind = PLAN_BIND_EMPTY;
 	} else {
 		bind.kind = m->read_only ? PLAN_BIND_SHARED : PLAN_BIND_COPY;
+		bind.source = real_source(s, m, path);
 	}
-	bind.slot = bind.kind == PLAN_BIND_SHARED ? NULL : slot_for(s, path);
+	if (!bind.source)
+		return;
+	bind.slot = bind.kind == PLAN_BIND_SHARED ? NULL : slot_for(s, bind.source);
 	add_bind(s, &bind);
 	if (template)
 		bind_templates(s, m, path);
 }
 
+/* Through such a mount what a container mounts appears on the host. */
+static bool permits_propagation(struct service *s, const struct mount *m)
+{
+	const char *word = m->propagation;
+
+	return !word || (strcmp(word, "shared") != 0 && strcmp(word, "rshared") != 0) ||
+	       service_permits(s, "shared-mounts", m->at,
+			       "what the service mounts there would be mounted on the host");
+}
+
 static void bind_host_path(struct service *s, const struct mount *m, const char *path)
 {
+	if (!permits_propagation(s, m))
+		return;
 	add_bind(s, &(struct plan_bind){ .kind = PLAN_BIND_HOST,
 					 .source = path,
 					 .target = m->target,
@@ -200,12 +231,13 @@ static void mount_bind(struct service *s, const struct mount *m)
 	if (is_engine_socket(path)) {
 		if (permits_socket(s, m))
 			bind_host_path(s, m, path);
-	} else if (planner_permits_path(s->p, path, m->at, service_key_path(s), "the path")) {
-		if (path_is_below(path, folder))
-			bind_folder_path(s, m, path);
-		else
-			bind_host_path(s, m, path);
+		return;
 	}
+	path = planner_path(s->p, path, m->at, service_key_path(s), "the path");
+	if (path && path_is_below(path, folder))
+		bind_folder_path(s, m, path);
+	else if (path && (!is_engine_socket(path) || permits_socket(s, m)))
+		bind_host_path(s, m, path);
 }
 
 /* --- volumes ------------------------------------------------------------------------------ */
@@ -227,15 +259,26 @@ static void mount_volume(struct service *s, const struct mount *m)
 		(struct plan_volume_use){ m->source, m->target, m->read_only, m->nocopy };
 }
 
+static bool read_propagation(struct mount *m, const char *word)
+{
+	static const char *const words[] = { "private", "rprivate", "shared",
+					     "rshared", "slave",    "rslave" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcmp(words[i], word) == 0) {
+			m->propagation = words[i];
+			return true;
+		}
+	}
+	return false;
+}
+
 static void read_mode(struct service *s, struct mount *m, const char *mode)
 {
 	/* Labels are SELinux's, the last three once meant something to Docker on a Mac. */
 	static const char *const ignored[] = {
 		"rw", "z", "Z", "consistent", "cached", "delegated"
 	};
-	static const char *const propagations[] = { "private", "rprivate", "shared",
-						    "rshared", "slave",    "rslave" };
-
 	if (strcmp(mode, "ro") == 0 || strcmp(mode, "readonly") == 0) {
 		m->read_only = true;
 		return;
@@ -244,12 +287,8 @@ static void read_mode(struct service *s, struct mount *m, const char *mode)
 		m->nocopy = true;
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(propagations); i++) {
-		if (strcmp(propagations[i], mode) == 0) {
-			m->propagation = propagations[i];
-			return;
-		}
-	}
+	if (read_propagation(m, mode))
+		return;
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		if (strcmp(ignored[i], mode) == 0)
 			return;
@@ -347,16 +386,19 @@ static void add_long(struct service *s, const struct yaml_node *item)
 	const struct yaml_node *bind = yaml_get(item, "bind");
 	const struct yaml_node *nocopy = yaml_get(yaml_get(item, "volume"), "nocopy");
 	const struct yaml_node *create = yaml_get(bind, "create_host_path");
+	const char *propagation = yaml_string(yaml_get(bind, "propagation"));
 	const char *type = yaml_string(yaml_get(item, "type"));
 	struct mount m = { .at = item,
 			   .source = yaml_string(yaml_get(item, "source")),
 			   .target = clean_target(s, yaml_string(yaml_get(item, "target"))),
-			   .propagation = yaml_string(yaml_get(bind, "propagation")),
 			   .must_exist = bind && !create };
 
 	check_long_keys(s, item);
 	if (!type)
 		type = m.source && is_path(m.source) ? "bind" : "volume";
+	if (propagation && !read_propagation(&m, propagation))
+		service_fault(s, yaml_get(bind, "propagation"), "'%s' is not a way of propagation",
+			      propagation);
 	if (read_only)
 		service_bool(s, read_only, &m.read_only);
 	if (nocopy)
@@ -397,11 +439,15 @@ static void add_tmpfs(struct service *s, const struct yaml_node *at, const char 
 {
 	struct mount m = { .at = at };
 	size_t len = strcspn(text, ":");
+	const char *options = "", *bad = NULL;
 
 	m.target = clean_target(s, arena_strndup(s->p->arena, text, len));
-	if (m.target && check_target(s, &m))
-		service_set_text(s, json_object_get(s->host, "Tmpfs"), m.target,
-				 text[len] ? text + len + 1 : "");
+	if (!m.target || !check_target(s, &m))
+		return;
+	if (text[len] && !tmpfs_options(s->p->arena, text + len + 1, &options, &bad))
+		service_fault(s, at, "'%s' is not an option of a mount in memory", bad);
+	else
+		service_set_text(s, json_object_get(s->host, "Tmpfs"), m.target, options);
 }
 
 void service_tmpfs(struct service *s, const struct yaml_node *value)

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "challenge/merge.h"
 #include "challenge/network.h"
+#include "challenge/safe-text.h"
 #include "challenge/unit.h"
 
 #include <stdlib.h>
@@ -52,7 +53,9 @@ static void read_aliases(struct service *s, const struct yaml_node *value,
 	for (size_t i = 0; value->kind == YAML_LIST && i < value->count; i++) {
 		const char *alias = service_text(s, value->items[i]);
 
-		if (alias && *alias)
+		if (alias && *alias && !text_is_host(alias))
+			service_fault(s, value->items[i], "'%s' is not a host name", alias);
+		else if (alias && *alias)
 			add_alias(s, use, alias);
 	}
 }
@@ -195,7 +198,18 @@ void service_links(struct service *s, const struct yaml_node *value)
 
 /* --- names -------------------------------------------------------------------------------- */
 
-static void set_list(struct service *s, const struct yaml_node *value, const char *engine_key)
+static bool is_search(const char *text)
+{
+	return strcmp(text, ".") == 0 || text_is_host(text);
+}
+
+static bool is_resolver_option(const char *text)
+{
+	return text_is_of(text, TEXT_LETTERS TEXT_DIGITS "-:");
+}
+
+static void set_list(struct service *s, const struct yaml_node *value, const char *engine_key,
+		     bool (*is_fine)(const char *text))
 {
 	json_t *array = json_array();
 	size_t count = value->kind == YAML_LIST ? value->count : value->kind != YAML_NULL;
@@ -204,7 +218,9 @@ static void set_list(struct service *s, const struct yaml_node *value, const cha
 		const char *text =
 			service_text(s, value->kind == YAML_LIST ? value->items[i] : value);
 
-		if (text)
+		if (text && !is_fine(text))
+			service_fault(s, value, "'%s' can't stand in resolv.conf here", text);
+		else if (text)
 			planner_append(s->p, array, planner_text(s->p, text));
 	}
 	service_set(s, s->host, engine_key, array);
@@ -212,28 +228,27 @@ static void set_list(struct service *s, const struct yaml_node *value, const cha
 
 void service_dns(struct service *s, const struct yaml_node *value)
 {
-	set_list(s, value, "Dns");
+	set_list(s, value, "Dns", text_is_address);
 }
 
 void service_dns_search(struct service *s, const struct yaml_node *value)
 {
-	set_list(s, value, "DnsSearch");
+	set_list(s, value, "DnsSearch", is_search);
 }
 
 void service_dns_opt(struct service *s, const struct yaml_node *value)
 {
-	set_list(s, value, "DnsOptions");
+	set_list(s, value, "DnsOptions", is_resolver_option);
 }
 
 static void add_host(struct service *s, const struct yaml_node *at, const char *name,
 		     const char *text)
 {
-	const char *line = text ? arena_printf(s->p->arena, "%s:%s", name, text) : NULL;
+	const char *line;
 
-	if (!line) {
-		service_fault(s, at, "'%s' has no address", name);
+	if (!service_checks_host(s, at, name, text))
 		return;
-	}
+	line = arena_printf(s->p->arena, "%s:%s", name, text);
 	if (strcmp(text, "host-gateway") == 0)
 		service_warn(s, at, "'%s' resolves, but the host does not answer its instances",
 			     name);
@@ -319,6 +334,9 @@ void service_finish_networks(struct service *s)
 			   "its ports can't be reached: the engine publishes none of an internal "
 			   "network");
 	service_add_alias(s, s->name);
-	if (container_name && *container_name)
+	if (container_name && *container_name && !text_is_host(container_name))
+		problem_at(s->p->problems, PROBLEM_ERROR, named, service_key_path(s),
+			   "'%s' is not a host name", container_name);
+	else if (container_name && *container_name)
 		service_add_alias(s, container_name);
 }

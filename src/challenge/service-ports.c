@@ -2,9 +2,9 @@
 #include "challenge/service.h"
 
 #include "base/arena.h"
+#include "challenge/safe-text.h"
 #include "challenge/unit.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 enum { MAX_PORTS = 1024 };
@@ -97,22 +97,10 @@ static bool is_loopback(const char *address)
 	       strcmp(address, "localhost") == 0;
 }
 
-/* In or without brackets; none means any. */
+/* None means any. */
 static bool is_address(const char *text)
 {
-	size_t len = strlen(text);
-	char address[INET6_ADDRSTRLEN];
-	struct in6_addr binary;
-
-	if (len > 1 && text[0] == '[' && text[len - 1] == ']')
-		text++, len -= 2;
-	if (len >= sizeof(address))
-		return false;
-	memcpy(address, text, len);
-	address[len] = '\0';
-	return len == 0 || strcmp(address, "localhost") == 0 ||
-	       inet_pton(AF_INET, address, &binary) == 1 ||
-	       inet_pton(AF_INET6, address, &binary) == 1;
+	return !*text || strcmp(text, "localhost") == 0 || text_is_address(text);
 }
 
 /* "[address:][host ports:]container ports[/protocol]" */

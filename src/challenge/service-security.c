@@ -10,9 +10,11 @@
 #include "base/own.h"
 #include "challenge/capability.h"
 #include "challenge/folder.h"
+#include "challenge/safe-text.h"
 #include "challenge/unit.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MAX_PROFILE = 1 << 20 };
@@ -56,7 +58,8 @@ static void append_option(struct service *s, const char *option)
 /* The engine wants the profile itself, not its file's name. */
 static void inline_profile(struct service *s, const struct yaml_node *at, const char *file)
 {
-	const char *path = path_join(s->p->arena, at->file->dir, file);
+	const char *path = planner_path(s->p, path_join(s->p->arena, at->file->dir, file), at,
+					service_key_path(s), "the profile");
 	json_error_t fault;
 	struct err e = ERR_INIT;
 	const char *text;
@@ -64,14 +67,14 @@ static void inline_profile(struct service *s, const struct yaml_node *at, const 
 	json_t *profile;
 	size_t len;
 
-	if (!path || !planner_permits_path(s->p, path, at, service_key_path(s), "the profile"))
+	if (!path)
 		return;
-	if (!path_exists(path)) {
+	if (planner_kind(s->p, path) == PATH_ABSENT) {
 		planner_absent(s->p, at, service_key_path(s), "the profile '%s' does not exist",
 			       file);
 		return;
 	}
-	if (folder_read(s->p->arena, NULL, path, MAX_PROFILE, &text, &len, &e) < 0) {
+	if (planner_read(s->p, path, MAX_PROFILE, &text, &len, &e) < 0) {
 		service_fault(s, at, "%s", e.msg);
 		return;
 	}
@@ -172,9 +175,19 @@ static bool is_for_vpn(const struct service *s, const char *opt_in)
 static void append_device(struct service *s, const struct yaml_node *at, const char *source,
 			  const char *target, const char *permissions)
 {
-	const char *opt_in = arena_printf(s->p->arena, "device:%s", source);
+	const char *opt_in;
 	json_t *device;
 
+	/* "/dev/net/../mem" is not below /dev/net */
+	source = source[0] == '/' ? path_join(s->p->arena, "/", source) : NULL;
+	target = target[0] == '/' ? path_join(s->p->arena, "/", target) : NULL;
+	if (!source || !target || !text_is_of(permissions, "rwm")) {
+		service_fault(s, at,
+			      "a device is 'path[:path in the container[:rwm]]', with "
+			      "absolute paths");
+		return;
+	}
+	opt_in = arena_printf(s->p->arena, "device:%s", source);
 	if (!opt_in || !(is_for_vpn(s, opt_in) ||
 			 service_permits(s, opt_in, at, "'%s' is a device of the host", source)))
 		return;
@@ -237,9 +250,21 @@ static void set_devices(struct service *s)
 	s->key = NULL;
 }
 
+/* "c 1:3 rwm", with "*" for any number. */
+static bool is_cgroup_rule(const char *text)
+{
+	char type, major[12], minor[12], permissions[4], rest;
+
+	return sscanf(text, "%c %11[0-9*]:%11[0-9*] %3[rwm]%c", &type, major, minor, permissions,
+		      &rest) == 4 &&
+	       strchr("abc", type);
+}
+
 static void add_cgroup_rule(struct service *s, const struct yaml_node *at, const char *text)
 {
-	if (service_permits(s, "device-cgroup-rule", at, "the rule opens devices of the host"))
+	if (!is_cgroup_rule(text))
+		service_fault(s, at, "'%s' is no rule: write it like 'c 1:3 rwm'", text);
+	else if (service_permits(s, "device-cgroup-rule", at, "the rule opens devices of the host"))
 		planner_append(s->p, json_object_get(s->host, "DeviceCgroupRules"),
 			       planner_text(s->p, text));
 }
@@ -359,20 +384,37 @@ void service_cgroup_parent(struct service *s, const struct yaml_node *value)
 	const char *text = service_text(s, value);
 
 	if (text && *text &&
-	    service_permits(s, "cgroup-parent", value, "it would escape the node's own limits"))
+	    (!text_is_of(text, TEXT_LETTERS TEXT_DIGITS "_./-") || strstr(text, "..")))
+		service_fault(s, value, "'%s' is not a cgroup", text);
+	else if (text && *text &&
+		 service_permits(s, "cgroup-parent", value,
+				 "it would escape the node's own limits"))
 		service_set_text(s, s->host, "CgroupParent", text);
 }
 
 /* Parameters that every container has for itself: the engine refuses most others anyway. */
 static bool is_own_sysctl(const char *name)
 {
-	static const char *const prefixes[] = { "net.", "fs.mqueue.", "kernel.msg", "kernel.sem",
-						"kernel.shm" };
+	static const char *const prefixes[] = { "net.", "fs.mqueue." };
+	static const char *const names[] = { "kernel.msgmax", "kernel.msgmnb",
+					     "kernel.msgmni", "kernel.sem",
+					     "kernel.shmall", "kernel.shmmax",
+					     "kernel.shmmni", "kernel.shm_rmid_forced" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
 		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
 			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
 	return false;
+}
+
+/* A name with "/" or ".." in it would be a path of /proc/sys. */
+static bool is_sysctl(const char *name)
+{
+	return text_is_of(name, TEXT_LETTERS TEXT_DIGITS "_.-") && name[0] != '.' &&
+	       !strstr(name, "..");
 }
 
 static void add_sysctl(struct service *s, const struct yaml_node *at, const char *name,
@@ -382,6 +424,8 @@ static void add_sysctl(struct service *s, const struct yaml_node *at, const char
 
 	if (!text)
 		service_fault(s, at, "'%s' has no value", name);
+	else if (!is_sysctl(name) || !text_is_of(text, TEXT_LETTERS TEXT_DIGITS " \t._:/,-"))
+		service_fault(s, at, "'%s=%s' is no kernel parameter", name, text);
 	else if (opt_in &&
 		 (is_own_sysctl(name) ||
 		  service_permits(s, opt_in, at, "'%s' is a parameter of the host's kernel", name)))
@@ -405,8 +449,11 @@ void service_runtime(struct service *s, const struct yaml_node *value)
 
 static void add_group(struct service *s, const struct yaml_node *at, const char *text)
 {
-	(void)at;
-	planner_append(s->p, json_object_get(s->host, "GroupAdd"), planner_text(s->p, text));
+	if (text_is_name(text))
+		planner_append(s->p, json_object_get(s->host, "GroupAdd"),
+			       planner_text(s->p, text));
+	else
+		service_fault(s, at, "'%s' is not a group", text);
 }
 
 void service_group_add(struct service *s, const struct yaml_node *value)

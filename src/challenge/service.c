@@ -6,6 +6,7 @@
 #include "base/image-name.h"
 #include "base/own.h"
 #include "challenge/answers.h"
+#include "challenge/safe-text.h"
 #include "challenge/tree.h"
 #include "challenge/unit.h"
 #include "challenge/words.h"
@@ -173,6 +174,28 @@ void service_each_pair(struct service *s, const struct yaml_node *value, const c
 	}
 }
 
+bool service_checks_host(struct service *s, const struct yaml_node *at, const char *name,
+			 const char *address)
+{
+	if (!address)
+		service_fault(s, at, "'%s' has no address", name);
+	else if (!text_is_host(name))
+		service_fault(s, at, "'%s' is not a host name", name);
+	else if (strcmp(address, "host-gateway") != 0 && !text_is_address(address))
+		service_fault(s, at, "'%s' is not the address of '%s'", address, name);
+	else
+		return true;
+	return false;
+}
+
+bool service_checks_platform(struct service *s, const struct yaml_node *at, const char *text)
+{
+	if (text_is_of(text, TEXT_LETTERS TEXT_DIGITS "_./-"))
+		return true;
+	service_fault(s, at, "'%s' is not a platform: write it like 'linux/amd64'", text);
+	return false;
+}
+
 void service_unknown(struct service *s, const struct yaml_entry *entry)
 {
 	if (strncmp(entry->key, "x-", 2) != 0)
@@ -226,12 +249,22 @@ static void plan_working_dir(struct service *s, const struct yaml_node *value)
 
 static void plan_domainname(struct service *s, const struct yaml_node *value)
 {
-	set_string(s, value, "Domainname");
+	const char *text = service_text(s, value);
+
+	if (text && *text && !text_is_host(text))
+		service_fault(s, value, "'%s' is not a domain's name", text);
+	else
+		set_string(s, value, "Domainname");
 }
 
 static void plan_stop_signal(struct service *s, const struct yaml_node *value)
 {
-	set_string(s, value, "StopSignal");
+	const char *text = service_text(s, value);
+
+	if (text && *text && !text_is_of(text, TEXT_LETTERS TEXT_DIGITS "+-"))
+		service_fault(s, value, "'%s' is not a signal", text);
+	else
+		set_string(s, value, "StopSignal");
 }
 
 static void plan_hostname(struct service *s, const struct yaml_node *value)
@@ -240,6 +273,8 @@ static void plan_hostname(struct service *s, const struct yaml_node *value)
 
 	if (text && strlen(text) > 63)
 		service_fault(s, value, "a host name has at most 63 characters");
+	else if (text && *text && !text_is_host(text))
+		service_fault(s, value, "'%s' is not a host name", text);
 	else
 		set_string(s, value, "Hostname");
 }
@@ -267,7 +302,6 @@ static void plan_init(struct service *s, const struct yaml_node *value)
 static void plan_image(struct service *s, const struct yaml_node *value)
 {
 	const char *text = service_text(s, value);
-
 	const char *fault = text ? image_name_fault(text) : NULL;
 
 	if (fault)
@@ -278,7 +312,10 @@ static void plan_image(struct service *s, const struct yaml_node *value)
 
 static void plan_platform(struct service *s, const struct yaml_node *value)
 {
-	s->plan->platform = service_text(s, value);
+	const char *text = service_text(s, value);
+
+	if (text && (!*text || service_checks_platform(s, value, text)))
+		s->plan->platform = *text ? text : NULL;
 }
 
 static void plan_pull_policy(struct service *s, const struct yaml_node *value)

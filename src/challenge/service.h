@@ -69,6 +69,12 @@ void service_each_pair(struct service *s, const struct yaml_node *value, const c
 		       void (*each)(struct service *s, const struct yaml_node *at, const char *name,
 				    const char *text));
 
+/* Whether a hosts file may have such a line; whether such a platform may be asked for. Else told.
+ */
+bool service_checks_host(struct service *s, const struct yaml_node *at, const char *name,
+			 const char *address);
+bool service_checks_platform(struct service *s, const struct yaml_node *at, const char *text);
+
 /* Tells of an entry of a map whose key isn't known. */
 void service_unknown(struct service *s, const struct yaml_entry *entry);
 /* Of each that isn't among those known, a list that ends with NULL. */

@@ -127,9 +127,8 @@ static void read_env(struct finder *in, const char *dir)
 	size_t len;
 
 	/* Planning tells what is wrong with it. */
-	if (path && path_exists(path) &&
-	    folder_read(in->spec->arena, in->spec->challenge->dir, path, MAX_ENV, &text, &len,
-			&e) == 0)
+	if (path && folder_read(in->spec->arena, in->spec->challenge->dir, path, MAX_ENV, &text,
+				&len, &e) == 0)
 		env_parse(text, false, NULL, &in->env, &fault, &e);
 }
 

@@ -129,7 +129,8 @@ static void read_image(struct spec *spec, const struct yaml_node *value)
 		return;
 	spec->wants_instance = true;
 	path = path_join(spec->arena, spec->dir, text);
-	if (text[0] == '.' || text[0] == '/' || (path && path_is_dir(path)))
+	if (text[0] == '.' || text[0] == '/' ||
+	    (path && folder_kind(spec->challenge->dir, path) == PATH_DIR))
 		spec->build = text;
 	else if (strncmp(text, "registry://", 11) == 0)
 		spec->image = tree_string(spec->arena, text + 11, value);

@@ -70,7 +70,8 @@ static void read_nyu_type(struct spec *spec, const struct yaml_node *value)
 /* Its file is there or not. */
 static void read_nyu_compose(struct spec *spec, const struct yaml_node *value)
 {
-	if (spec_bool(spec, value, "compose") && !compose_find(spec->arena, spec->dir))
+	if (spec_bool(spec, value, "compose") &&
+	    !compose_find(spec->arena, spec->challenge->dir, spec->dir))
 		spec_warn(spec, value, "compose", "there is no compose file");
 }
 
@@ -247,7 +248,7 @@ static const char *env_flag(struct spec *spec)
 	const char *text;
 	size_t len;
 
-	if (!path || !path_exists(path) ||
+	if (!path ||
 	    folder_read(spec->arena, spec->challenge->dir, path, MAX_ENV, &text, &len, &e) < 0 ||
 	    env_parse(text, false, NULL, &variables, &fault, &e) < 0)
 		return NULL;

@@ -176,7 +176,7 @@ static void read_metadata(struct spec *spec)
 	struct err e = ERR_INIT;
 	const char *flag, *name;
 
-	if (!path || !path_exists(path) ||
+	if (!path || folder_kind(c->dir, path) == PATH_ABSENT ||
 	    compose_parse(spec->arena, c->dir, path, c->dir, &root, spec->problems, &e) < 0)
 		return;
 	flag = yaml_text(yaml_get(root, "flag"));
@@ -197,7 +197,7 @@ static void read_flag_file(struct spec *spec)
 	for (size_t i = 0; i < ARRAY_SIZE(files) && !spec->challenge->question_count; i++) {
 		const char *path = path_join(spec->arena, spec->dir, files[i]);
 
-		if (path && path_exists(path) && !path_is_dir(path))
+		if (path && folder_kind(spec->challenge->dir, path) == PATH_FILE)
 			spec_add_flag_file(spec, spec->root, files[i]);
 	}
 }
@@ -206,7 +206,7 @@ static void read_service(struct spec *spec, const struct yaml_node *body)
 {
 	const char *dockerfile = path_join(spec->arena, spec->dir, "challenge/Dockerfile");
 	struct yaml_node *image = yaml_get(body, "image");
-	bool is_built = dockerfile && path_exists(dockerfile);
+	bool is_built = dockerfile && folder_kind(spec->challenge->dir, dockerfile) != PATH_ABSENT;
 	struct yaml_node *service;
 
 	if (!is_built && !yaml_text(image)) {
@@ -228,7 +228,7 @@ static void read_service(struct spec *spec, const struct yaml_node *body)
 void spec_read_kctf(struct spec *spec)
 {
 	const struct yaml_node *body = yaml_get(spec->root, "spec");
-	const char *compose = compose_find(spec->arena, spec->dir);
+	const char *compose = compose_find(spec->arena, spec->dir, spec->dir);
 
 	spec_read(spec, spec->root, spec_keys_kctf);
 	read_metadata(spec);

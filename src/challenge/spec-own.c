@@ -281,9 +281,13 @@ void spec_read_templates(struct spec *spec, const struct yaml_node *value)
 	spec_texts(spec, value, "templates", &c->templates, &c->template_count);
 	for (size_t i = 0; i < c->template_count; i++) {
 		const char *path = path_join(spec->arena, spec->dir, c->templates[i]);
+		enum path_kind kind = path ? folder_kind(c->dir, path) : PATH_ABSENT;
 
-		if (path && !path_exists(path))
+		if (kind == PATH_ABSENT)
 			spec_fault(spec, value, "templates", "'%s' does not exist",
+				   c->templates[i]);
+		else if (kind == PATH_OTHER)
+			spec_fault(spec, value, "templates", "'%s' is outside the folder",
 				   c->templates[i]);
 		if (path)
 			c->templates[i] = path_relative(path, c->dir);

@@ -37,7 +37,7 @@ void spec_add_flag_file(struct spec *spec, const struct yaml_node *at, const cha
 		spec_fault(spec, at, "flag", "'%s' is outside the folder", file);
 		return;
 	}
-	if (!path_exists(path)) {
+	if (folder_kind(spec->challenge->dir, path) == PATH_ABSENT) {
 		spec_fault(spec, at, "flag", "the file '%s' does not exist", file);
 		return;
 	}

@@ -220,14 +220,16 @@ void spec_add_file(struct spec *spec, const struct yaml_node *at, const char *pa
 	const char *folder = spec->challenge->dir;
 	const char *full = path_join(spec->arena, spec->dir, path), *slash;
 	struct attachment *row;
+	enum path_kind kind;
 
 	if (!full)
 		return;
-	if (!path_is_below(full, folder) || !path_stays_below(full, folder)) {
+	kind = folder_kind(folder, full);
+	if (kind == PATH_OTHER) {
 		spec_warn(spec, at, "files", "'%s' is not offered: it is outside the folder", path);
 		return;
 	}
-	if (!path_exists(full) || path_is_dir(full)) {
+	if (kind != PATH_FILE) {
 		spec_warn(spec, at, "files", "'%s' is not offered: there is no such file", path);
 		return;
 	}

@@ -3,7 +3,9 @@
 #include "base/arena.h"
 #include "challenge/folder.h"
 #include "challenge/merge.h"
+#include "challenge/mount-options.h"
 #include "challenge/problem.h"
+#include "challenge/safe-text.h"
 #include "challenge/service.h"
 
 #include <string.h>
@@ -23,64 +25,98 @@ static bool is_planned(const struct plan *plan, const char *name)
 	return false;
 }
 
-/* Memory is the instance's own; any other option of the local driver reaches out of it. */
-static bool is_tmpfs(const struct yaml_node *options)
+static bool volume_fault(struct planner *p, const struct yaml_entry *entry, const char *name,
+			 const char *why)
 {
-	const char *type = yaml_string(yaml_get(options, "type"));
+	const char *key = arena_printf(p->arena, "volumes.%s.driver_opts.%s", name, entry->key);
 
-	return type && strcmp(type, "tmpfs") == 0;
+	problem_add(p->problems, PROBLEM_ERROR, entry->value->file->path, entry->line,
+		    entry->column, key ? key : "volumes", "%s", why);
+	return false;
 }
 
-static json_t *driver_options(struct planner *p, const struct yaml_node *options)
+static bool check_option(struct planner *p, const struct yaml_entry *entry, const char *name,
+			 const char **ret_options)
 {
-	json_t *json = json_object();
+	const char *text = yaml_scalar_text(p->arena, entry->value), *bad = NULL, *why;
 
-	for (size_t i = 0; i < options->count; i++) {
-		const char *text = yaml_scalar_text(p->arena, options->entries[i].value);
-
-		if (text)
-			planner_set(p, json, options->entries[i].key, planner_text(p, text));
-	}
-	return json;
-}
-
-static bool permits_driver(struct planner *p, const char *name, const struct yaml_node *node)
-{
-	const char *driver = yaml_string(yaml_get(node, "driver"));
-	const struct yaml_node *options = yaml_get(node, "driver_opts");
-	const char *key = section_key(p, "volumes", name);
-
-	if (yaml_get(node, "labels"))
-		problem_at(p->problems, PROBLEM_WARNING, yaml_get(node, "labels"), key,
-			   "'labels' has no effect here");
-	if (driver && *driver && strcmp(driver, "local") != 0) {
-		problem_at(p->problems, PROBLEM_WARNING, yaml_get(node, "driver"), key,
-			   "a local volume is used instead of the driver '%s'", driver);
+	if (strcmp(entry->key, "device") == 0 && text)
+		return true; /* of a tmpfs it is a word and no more: ours is written */
+	if (strcmp(entry->key, "type") == 0 && text && strcmp(text, "tmpfs") == 0)
 		return true;
-	}
-	if (options && options->kind == YAML_MAP && options->count && !is_tmpfs(options))
-		return planner_permits(p, "volume-driver", options, key,
-				       "its options may mount what is not the instance's");
+	if (strcmp(entry->key, "o") == 0 && text &&
+	    tmpfs_options(p->arena, text, ret_options, &bad))
+		return true;
+	why = bad ? arena_printf(p->arena, "'%s' is not an option of a volume in memory", bad)
+		  : "is refused: a volume is the instance's own, and its options make it a tmpfs "
+		    "or nothing; a path is mounted as './path:/path'";
+	return volume_fault(p, entry, name, why ? why : "is refused");
+}
+
+/* What the engine is told is written here: of an author's options none is handed on. */
+static bool read_options(struct planner *p, const char *name, const struct yaml_node *options,
+			 json_t **ret_json)
+{
+	const char *type = yaml_string(yaml_get(options, "type")), *memory = "";
+	bool fine = true;
+
+	*ret_json = NULL;
+	if (!options || options->kind != YAML_MAP || !options->count)
+		return true;
+	for (size_t i = 0; i < options->count; i++)
+		fine = check_option(p, &options->entries[i], name, &memory) && fine;
+	if (fine && !type)
+		fine = volume_fault(p, &options->entries[0], name, "has no effect without a type");
+	if (!fine)
+		return false;
+	*ret_json = json_object();
+	planner_set(p, *ret_json, "type", json_string("tmpfs"));
+	planner_set(p, *ret_json, "device", json_string("tmpfs"));
+	if (*memory)
+		planner_set(p, *ret_json, "o", json_string(memory));
 	return true;
 }
 
-static void add_volume(struct planner *p, const char *name, const struct yaml_node *node)
+static void warn_of(struct planner *p, const struct yaml_node *node, const char *name,
+		    const char *member, const char *why)
 {
-	const struct yaml_node *options = yaml_get(node, "driver_opts");
+	const struct yaml_node *value = yaml_get(node, member);
+
+	if (value)
+		problem_at(p->problems, PROBLEM_WARNING, value, section_key(p, "volumes", name),
+			   "'%s' %s", member, why);
+}
+
+/* False: told. */
+static bool read_driver(struct planner *p, const char *name, const struct yaml_node *node,
+			json_t **ret_options)
+{
+	const char *driver = yaml_string(yaml_get(node, "driver"));
+
+	*ret_options = NULL;
+	warn_of(p, node, name, "labels", "has no effect here");
+	if (!driver || !*driver || strcmp(driver, "local") == 0)
+		return read_options(p, name, yaml_get(node, "driver_opts"), ret_options);
+	problem_at(p->problems, PROBLEM_WARNING, yaml_get(node, "driver"),
+		   section_key(p, "volumes", name),
+		   "a local volume is used instead of the driver '%s'", driver);
+	warn_of(p, node, name, "driver_opts", "are left out: they are for the driver");
+	return true;
+}
+
+static void add_volume(struct planner *p, const char *name, json_t *options)
+{
 	struct plan *plan = p->plan;
 	struct plan_volume *rows = arena_array(p->arena, plan->volume_count + 1, sizeof(*rows));
 
-	if (!rows)
+	if (!rows) {
+		json_decref(options);
 		return;
+	}
 	if (plan->volume_count)
 		memcpy(rows, plan->volumes, plan->volume_count * sizeof(*rows));
 	plan->volumes = rows;
-	rows[plan->volume_count++] = (struct plan_volume){
-		.name = name,
-		.driver_opts = options && options->kind == YAML_MAP && options->count
-				       ? driver_options(p, options)
-				       : NULL,
-	};
+	rows[plan->volume_count++] = (struct plan_volume){ .name = name, .driver_opts = options };
 }
 
 bool volume_use(struct service *s, const char *name, const struct yaml_node *at)
@@ -88,6 +124,7 @@ bool volume_use(struct service *s, const char *name, const struct yaml_node *at)
 	static const char *const known[] = { "driver", "driver_opts", "external",
 					     "labels", "name",        NULL };
 	const struct yaml_node *node = yaml_get(yaml_get(s->p->model, "volumes"), name);
+	json_t *options;
 
 	if (is_planned(s->p->plan, name))
 		return true;
@@ -96,9 +133,13 @@ bool volume_use(struct service *s, const char *name, const struct yaml_node *at)
 		return false;
 	}
 	planner_check_keys(s->p, node, section_key(s->p, "volumes", name), known);
-	if (!permits_driver(s->p, name, node))
+	if (!text_is_name(name)) {
+		service_fault(s, at, "'%s' can't be the name of a volume", name);
 		return false;
-	add_volume(s->p, name, node);
+	}
+	if (!read_driver(s->p, name, node, &options))
+		return false;
+	add_volume(s->p, name, options);
 	return true;
 }
 
@@ -123,7 +164,8 @@ struct stored stored_find(struct service *s, const char *section, const char *na
 			service_fault(s, node, "the variable '%s' is not set", variable);
 	} else if (file) {
 		found.path = path_join(s->p->arena, node->file->dir, file);
-		if (found.path && !path_exists(found.path)) {
+		if (found.path && path_is_below(found.path, s->p->challenge->dir) &&
+		    planner_kind(s->p, found.path) == PATH_ABSENT) {
 			planner_absent(s->p, node, service_key_path(s),
 				       "the file '%s' does not exist", file);
 			found.path = NULL;

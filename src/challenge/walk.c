@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MAX_WALK_DEPTH = 24 };
 
@@ -30,10 +31,17 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Symlinks are not followed: a tree that contains itself would never end. */
 static int visible_dir(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN);
+}
+
+/* Symlinks are not followed: they lead out, and a tree that contains itself would never end. */
+static bool is_symlink(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
 static int walk(struct tree_walk *w, const char *dir, unsigned depth);
@@ -51,8 +59,10 @@ static int walk_below(struct tree_walk *w, const char *dir, unsigned depth)
 	for (int i = 0; i < count; i++) {
 		AUTO(char *, freep) below = strf("%s/%s", dir, entries[i]->d_name);
 
-		if (r == 0)
-			r = below ? walk(w, below, depth + 1) : err_memory(w->e);
+		if (r == 0 && !below)
+			r = err_memory(w->e);
+		if (r == 0 && !(entries[i]->d_type == DT_UNKNOWN && is_symlink(below)))
+			r = walk(w, below, depth + 1);
 		free(entries[i]);
 	}
 	free(entries);
@@ -81,11 +91,12 @@ static bool speaks_of_parent(const char *text)
 static bool needs_parent(const char *dir)
 {
 	AUTO(struct arena *, arena_freep) arena = arena_new();
-	const char *path = arena ? compose_find(arena, dir) : NULL, *text;
+	AUTO(char *, freep) real = realpath(dir, NULL); /* dir may be relative */
+	const char *path = arena && real ? compose_find(arena, real, real) : NULL, *text;
 	struct err e = ERR_INIT;
 	size_t len;
 
-	return path && folder_read(arena, dir, path, YAML_MAX_FILE, &text, &len, &e) == 0 &&
+	return path && folder_read(arena, real, path, YAML_MAX_FILE, &text, &len, &e) == 0 &&
 	       speaks_of_parent(text);
 }
 

@@ -1,5 +1,6 @@
 #include "engine/tar.h"
 
+#include "base/beneath.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/own.h"
@@ -81,11 +82,14 @@ static int archive_failure(const struct tar *tar, const char *name, struct err *
 		       words ? words : "libarchive gives no reason");
 }
 
-static int open_file(struct tar *tar, const char *path, uint64_t *ret_size, struct err *e)
+static int open_file(struct tar *tar, const struct tar_entry *entry, uint64_t *ret_size,
+		     struct err *e)
 {
+	const char *path = entry->path;
 	struct stat st;
 
-	tar->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	tar->fd = path[0] == '/' ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+				 : beneath_open_plain(entry->dir, path, O_RDONLY | O_NONBLOCK, 0);
 	if (tar->fd < 0 || fstat(tar->fd, &st) < 0)
 		return err_errno(e, ERR_INVALID, "read '%s'", path);
 	if (!S_ISREG(st.st_mode))
@@ -125,7 +129,7 @@ static int begin_entry(struct tar *tar, const struct tar_entry *entry, struct er
 	if (!tar->name)
 		return err_memory(e);
 	if (S_ISREG(entry->mode) && entry->path) {
-		r = open_file(tar, entry->path, &size, e);
+		r = open_file(tar, entry, &size, e);
 		if (r < 0)
 			return r;
 	} else if (S_ISREG(entry->mode)) {

@@ -20,8 +20,12 @@ struct tar_entry {
 	uint32_t uid, gid;
 	int64_t mtime;    /* Unix seconds */
 	const char *link; /* S_IFLNK: where to */
-	/* S_IFREG: the local file to read, which must not change meanwhile; or else the bytes. */
+	/*
+	 * S_IFREG: the local file to read, which must not change meanwhile; or else the bytes. A
+	 * path that is relative is opened below dir, following no link.
+	 */
 	const char *path;
+	int dir;
 	const void *bytes;
 	size_t size; /* of bytes */
 };

@@ -118,6 +118,20 @@ static int read_from_image(const struct compose *compose, const struct plan_atta
 	return r;
 }
 
+/* What is served is a file of the folder whatever its name leads to by now. */
+static int copy_source(const struct plan *plan, const char *source, const char *path, struct err *e)
+{
+	AUTO(int, closep) fd = -1;
+	struct stat st;
+	int r = plan_open(plan->folder, source, O_RDONLY, &fd, e);
+
+	if (r < 0)
+		return r;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return err_set(e, ERR_INVALID, "'%s' is no file", source);
+	return tree_copy(fd, path, e);
+}
+
 static int make_one(const struct compose *compose, const char *dir,
 		    const struct plan_attachment *attachment, struct err *e)
 {
@@ -128,7 +142,7 @@ static int make_one(const struct compose *compose, const char *dir,
 	if (!path)
 		return err_memory(e);
 	if (!attachment->service && attachment->source)
-		return tree_copy(attachment->source, path, e);
+		return copy_source(compose->plan, attachment->source, path, e);
 	if (!attachment->service)
 		return file_write(path, attachment->content, attachment->size, 0644, e);
 	r = attachment->image ? read_from_image(compose, attachment, &built, e)

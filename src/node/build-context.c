@@ -17,6 +17,7 @@ struct build_context {
 	struct tar_entry *entries;
 	size_t count, capacity, next;
 	const char *dockerfile;
+	int dir; /* the context's, which the entries are below */
 	struct tar *tar;
 };
 
@@ -49,24 +50,25 @@ static int add_found(void *cookie, const struct context_entry *found)
 		.link = arena_strdup(context->arena, found->target),
 	};
 	if (S_ISREG(found->st.st_mode))
-		entry->path = arena_strdup(context->arena, found->path);
+		entry->path = entry->name;
+	entry->dir = context->dir;
 	return 0;
 }
 
 static int add_own_dockerfile(struct build_context *context, const struct plan_build *build,
-			      const char *text)
+			      const char *text, struct err *e)
 {
-	struct tar_entry *entry = add_entry(context);
+	struct tar_entry *entry;
+	int r = text ? 0 : context_dockerfile(context->arena, build, &text, e);
 
+	if (r < 0)
+		return r;
+	entry = add_entry(context);
 	if (!entry)
-		return -(int)ERR_MEMORY;
-	*entry = (struct tar_entry){ .name = own_dockerfile, .mode = S_IFREG | 0644 };
-	if (text) {
-		entry->bytes = text;
-		entry->size = strlen(text);
-	} else {
-		entry->path = build->dockerfile;
-	}
+		return err_memory(e);
+	*entry = (struct tar_entry){
+		.name = own_dockerfile, .mode = S_IFREG | 0644, .bytes = text, .size = strlen(text)
+	};
 	context->dockerfile = own_dockerfile;
 	return 0;
 }
@@ -88,16 +90,20 @@ int build_context_open(const struct plan_build *build, const char *dockerfile,
 	AUTO(struct build_context *, build_context_closep) context = calloc(1, sizeof(*context));
 	int r;
 
-	if (context)
+	if (context) {
+		context->dir = -1;
 		context->arena = arena_new();
+	}
 	if (!context || !context->arena)
 		return err_memory(e);
 	context->dockerfile = build->dockerfile;
-	r = context_walk(build, add_found, context, e);
+	r = context_open(build, &context->dir, e);
+	if (r == 0)
+		r = context_walk(build, add_found, context, e);
 	if (!dockerfile)
 		dockerfile = build->dockerfile_inline;
 	if (r == 0 && (dockerfile || build->dockerfile[0] == '/'))
-		r = add_own_dockerfile(context, build, dockerfile);
+		r = add_own_dockerfile(context, build, dockerfile, e);
 	if (r == -ERR_MEMORY || arena_failed(context->arena))
 		return err_memory(e);
 	if (r == 0)
@@ -112,6 +118,7 @@ void build_context_close(struct build_context *context)
 	if (!context)
 		return;
 	tar_free(context->tar);
+	closep(&context->dir);
 	arena_free(context->arena);
 	free(context->entries);
 	free(context);

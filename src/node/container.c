@@ -1,9 +1,11 @@
 #include "node/container.h"
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "challenge/folder.h"
 #include "challenge/plan.h"
 #include "engine/engine.h"
 #include "node/compose.h"
@@ -11,6 +13,7 @@
 #include "node/traffic.h"
 #include "node/vpn.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -57,14 +60,37 @@ static int render_bind(const char *path, const struct plan_bind *bind, struct er
 	return r;
 }
 
+static int copy_bind(const struct plan *plan, const struct plan_bind *bind, const char *path,
+		     struct err *e)
+{
+	AUTO(int, closep) fd = -1;
+	int r = plan_open(plan->folder, bind->source, O_RDONLY, &fd, e);
+
+	return r < 0 ? r : tree_copy(fd, path, e);
+}
+
+/* The engine is told a name. It must still be what the plan saw, with no link anywhere in it. */
+static int check_shared(const struct plan *plan, const struct plan_bind *bind, struct err *e)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	const char *real;
+	int r = arena ? folder_resolve(arena, plan->folder, bind->source, &real, e) : err_memory(e);
+
+	if (r == 0 && strcmp(real, bind->source) != 0)
+		r = err_set(e, ERR_INVALID, "'%s' has become a symlink", bind->source);
+	return r;
+}
+
 static int prepare_bind(const struct compose *compose, const struct plan_bind *bind, struct err *e)
 {
 	AUTO(char *, freep) path = NULL;
 	AUTO(char *, freep) binds = NULL;
 	int r;
 
-	if (bind->kind == PLAN_BIND_SHARED || bind->kind == PLAN_BIND_HOST)
+	if (bind->kind == PLAN_BIND_HOST)
 		return 0;
+	if (bind->kind == PLAN_BIND_SHARED)
+		return check_shared(compose->plan, bind, e);
 	binds = strf("%s/binds", compose->dir);
 	path = slot_path(compose, bind);
 	if (!binds || !path)
@@ -76,7 +102,7 @@ static int prepare_bind(const struct compose *compose, const struct plan_bind *b
 		return r;
 	switch (bind->kind) {
 	case PLAN_BIND_EMPTY: return dir_make(path, 0755, e);
-	case PLAN_BIND_COPY: return tree_copy(bind->source, path, e);
+	case PLAN_BIND_COPY: return copy_bind(compose->plan, bind, path, e);
 	case PLAN_BIND_RENDERED: return render_bind(path, bind, e);
 	case PLAN_BIND_SHARED:
 	case PLAN_BIND_HOST: break;
@@ -202,10 +228,10 @@ static void add_labels(const struct compose *compose, const struct plan_service 
 	json_object_set_new(ours, LABEL_NUMBER, json_string(number));
 	json_object_set_new(ours, LABEL_ROLE, json_string("service"));
 	json_object_set_new(ours, LABEL_PORTS, json_string(ports ? ports : ""));
-	if (is_recorded(compose, service))
-		json_object_set_new(ours, LABEL_RECORDED, json_string("true"));
-	if (service->one_shot)
-		json_object_set_new(ours, LABEL_ONE_SHOT, json_string("true"));
+	/* Said either way: what is not, an image's own label would say. */
+	json_object_set_new(ours, LABEL_RECORDED,
+			    json_string(is_recorded(compose, service) ? "true" : ""));
+	json_object_set_new(ours, LABEL_ONE_SHOT, json_string(service->one_shot ? "true" : ""));
 	json_object_update(labels, ours);
 }
 

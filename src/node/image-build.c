@@ -8,6 +8,7 @@
 #include "base/image-name.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "challenge/context.h"
 #include "challenge/dockerfile.h"
 #include "challenge/plan.h"
 #include "engine/image.h"
@@ -23,26 +24,10 @@
 #include <jansson.h>
 #include <string.h>
 
-enum { DOCKERFILE_MAX = 1 << 20 };
-
 /* Not LABEL_NODE: that is for what goes with an instance. */
 static const char label_maker[] = "ctfy.maker";
 
 /* --- what it begins with ------------------------------------------------------------------ */
-
-static int read_dockerfile(const struct plan_build *build, char **ret_text, struct err *e)
-{
-	AUTO(char *, freep) path = NULL;
-	size_t len;
-
-	if (build->dockerfile_inline) {
-		*ret_text = strdup(build->dockerfile_inline);
-		return *ret_text ? 0 : err_memory(e);
-	}
-	path = build->dockerfile[0] == '/' ? strdup(build->dockerfile)
-					   : strf("%s/%s", build->context, build->dockerfile);
-	return path ? file_read(path, DOCKERFILE_MAX, ret_text, &len, e) : err_memory(e);
-}
 
 /* The builder would ask a registry for what we refuse to. */
 static bool is_ours(const char *reference)
@@ -122,13 +107,13 @@ static int pull_bases(const struct image_job *job, const struct plan_build *buil
 		      struct err *e)
 {
 	AUTO(struct arena *, arena_freep) arena = arena_new();
-	AUTO(char *, freep) text = NULL;
+	const char *text;
 	struct dockerfile file;
 	const char **references;
 	size_t count;
 	int r;
 
-	r = arena ? read_dockerfile(build, &text, e) : err_memory(e);
+	r = arena ? context_dockerfile(arena, build, &text, e) : err_memory(e);
 	if (r < 0)
 		return r;
 	if (!dockerfile_read(arena, text, &file) ||

@@ -290,6 +290,7 @@ TEST(a_tree_is_copied_with_links_and_modes_and_removed)
 	AUTO(char *, freep) path = NULL;
 	AUTO(char *, freep) text = NULL;
 	struct err e = ERR_INIT;
+	AUTO(int, closep) fd = -1;
 	struct stat st;
 
 	CHECK(mkdtemp(dir));
@@ -303,7 +304,8 @@ TEST(a_tree_is_copied_with_links_and_modes_and_removed)
 	free(path);
 	path = strf("%s/from/link", dir);
 	CHECK_EQ(symlink("a/b/file", path), 0);
-	CHECK_EQ(tree_copy(from, to, &e), 0);
+	fd = open(from, O_RDONLY | O_DIRECTORY);
+	CHECK_EQ(tree_copy(fd, to, &e), 0);
 	free(path);
 	path = strf("%s/to/link", dir);
 	CHECK_EQ(file_read(path, 100, &text, NULL, &e), 0);

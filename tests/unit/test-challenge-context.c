@@ -4,6 +4,7 @@
 #include "challenge/context.h"
 #include "challenge/digest.h"
 
+#include <fcntl.h>
 #include <sodium.h>
 
 static struct folder f;
@@ -140,7 +141,7 @@ TEST(a_walk_stops_when_it_is_told_to)
 	CHECK_EQ(context_walk(&build, stop, &seen, NULL), 5);
 	CHECK_EQ(seen, 2);
 	build.context = "/nowhere/at/all";
-	CHECK_EQ(context_walk(&build, stop, &seen, &f.e), -ERR_INVALID);
+	CHECK_EQ(context_walk(&build, stop, &seen, &f.e), -ERR_NOT_FOUND);
 	folder_close(&f);
 }
 
@@ -157,13 +158,13 @@ TEST(a_file_s_digest_is_its_content_s_whether_read_or_remembered)
 	CHECK_EQ(stat(path, &st), 0);
 	for (int i = 0; i < 3; i++) {
 		memset(digest, 0, sizeof(digest));
-		CHECK_EQ(digest_file(path, &st, digest, NULL), 0);
+		CHECK_EQ(digest_file(AT_FDCWD, path, &st, digest, NULL), 0);
 		assert_memory_equal(digest, expected, sizeof(digest));
 	}
 	/* Remembered: with the same identity, no file is read. */
-	CHECK_EQ(digest_file("/nowhere", &st, digest, NULL), 0);
+	CHECK_EQ(digest_file(AT_FDCWD, "/nowhere", &st, digest, NULL), 0);
 	st.st_mtim.tv_nsec ^= 1;
-	CHECK_EQ(digest_file("/nowhere", &st, digest, NULL), -ERR_INVALID);
+	CHECK_EQ(digest_file(AT_FDCWD, "/nowhere", &st, digest, NULL), -ERR_INVALID);
 }
 
 RUN_TESTS(T(everything_is_told_in_order_parents_first), T(symlinks_are_kept_and_never_followed),

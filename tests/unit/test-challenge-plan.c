@@ -79,8 +79,6 @@ TEST(every_service_key_becomes_what_the_engine_calls_it)
 		  "[\"A=1\",\"B=true\",\"C=1.5\",\"D=no\",\"E\",\"F=x\"]" },
 		{ "environment: [A=1, A=2]", "container/Env", "[\"A=2\"]" },
 		{ "environment:", "container/Env", "[]" },
-		{ "labels: {a: 1, b: }", "container/Labels", "{\"a\":\"1\",\"b\":\"\"}" },
-		{ "labels: [a=1, b]", "container/Labels", "{\"a\":\"1\",\"b\":\"\"}" },
 
 		{ "restart: always", HOST "RestartPolicy",
 		  "{\"Name\":\"always\",\"MaximumRetryCount\":0}" },
@@ -336,6 +334,8 @@ TEST(an_opt_in_lets_it_through)
 		  "\"propagation\":\"rshared\"}]" },
 		{ "network_mode: host", "network_mode", "\"host\"" },
 		{ "pid: host", HOST "PidMode", "\"host\"" },
+		{ "labels: {a: 1, b: }", "container/Labels", "{\"a\":\"1\",\"b\":\"\"}" },
+		{ "labels: [a=1, b]", "container/Labels", "{\"a\":\"1\",\"b\":\"\"}" },
 		{ "cap_add: [SYS_ADMIN]\ncap_drop: [ALL]", HOST "CapAdd", "[\"SYS_ADMIN\"]" },
 		{ "devices: ['/dev/kvm:/dev/k:r']", HOST "Devices",
 		  "[{\"PathOnHost\":\"/dev/kvm\",\"PathInContainer\":\"/dev/k\","
@@ -810,17 +810,6 @@ TEST(volumes_are_the_instance_s_own)
 	folder_close(&f);
 }
 
-TEST(a_volume_that_reaches_out_needs_an_opt_in)
-{
-	folder_open(&f);
-	folder_write(&f, "compose.yml",
-		     "services: {a: {image: i, volumes: ['v:/v']}}\n"
-		     "volumes: {v: {driver_opts: {type: none, o: bind, device: /etc}}}\n");
-	CHECK_EQ(folder_plan(&f), -ERR_POLICY);
-	folder_check_problem(&f, "(opt-in: volume-driver)");
-	folder_close(&f);
-}
-
 /* --- binds -------------------------------------------------------------------------------- */
 
 TEST(instances_never_share_or_dirty_the_source)
@@ -897,7 +886,7 @@ TEST(a_build_is_planned_with_its_arguments)
 	folder_check(f.json, "services/0/build/dockerfile", "\"Dockerfile.prod\"");
 	folder_check(f.json, "services/0/build/args", "{\"A\":\"1\",\"PASSED\":\"on\"}");
 	folder_check(f.json, "services/0/build/target", "\"run\"");
-	folder_check(f.json, "services/0/build/labels", "{\"l\":\"1\"}");
+	folder_check(f.json, "services/0/build/labels", "");
 	folder_check(f.json, "services/0/build/shm_size", "1048576");
 	folder_check(f.json, "services/0/build/extra_hosts", "[\"h:1.1.1.1\"]");
 	folder_check(f.json, "services/0/build/network", "\"none\"");
@@ -1184,7 +1173,7 @@ RUN_TESTS(T(every_service_key_becomes_what_the_engine_calls_it), T(ports_are_rea
 	  T(networks_are_joined_by_priority_and_name),
 	  T(a_bridge_s_name_and_another_driver_are_not_kept),
 	  T(a_vpn_on_the_node_s_own_image_may_route), T(volumes_are_the_instance_s_own),
-	  T(a_volume_that_reaches_out_needs_an_opt_in),
+
 	  T(instances_never_share_or_dirty_the_source),
 	  T(a_symlink_out_of_the_folder_is_the_operator_s_to_allow),
 	  T(the_engine_s_socket_can_be_left_out), T(a_dockerfile_without_a_from_is_warned_of),

@@ -7,6 +7,7 @@
 
 #include "platform-world.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -161,12 +162,15 @@ static void copy_as_killed(const struct world *w, const char *to)
 	static const char *const files[] = { "platform.db", "platform.db-wal" };
 	char from_path[PATH_MAX], to_path[PATH_MAX];
 	struct err e = ERR_INIT;
+	int fd;
 
 	CHECK_EQ(dir_make(to, 0700, &e), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		snprintf(from_path, sizeof(from_path), "%s", in_state(w, files[i]));
 		snprintf(to_path, sizeof(to_path), "%s/%s", to, files[i]);
-		CHECK_EQ(tree_copy(from_path, to_path, &e), 0);
+		fd = open(from_path, O_RDONLY);
+		CHECK_EQ(tree_copy(fd, to_path, &e), 0);
+		close(fd);
 	}
 }
 
