@@ -327,6 +327,7 @@ static int load(struct loader *in)
 	r = c->compose_file ? 0 : find_spec(in);
 	if (r < 0)
 		return r;
+	spec_name_attachments(&in->spec);
 	r = find_services(in);
 	if (r < 0)
 		return r;

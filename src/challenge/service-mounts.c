@@ -482,6 +482,32 @@ static bool read_id(struct service *s, const struct yaml_node *value, uint32_t *
 	return true;
 }
 
+/* A mounted file has its own owner and mode; one that is to have others is a copy. */
+static bool has_owner(const struct yaml_node *item)
+{
+	return yaml_get(item, "uid") || yaml_get(item, "gid") || yaml_get(item, "mode");
+}
+
+static void store_copy(struct service *s, const struct yaml_node *item, const char *path,
+		       struct plan_file *file)
+{
+	struct planner *p = s->p;
+	struct err e = ERR_INIT;
+	const char *text;
+
+	/* Who may mount a file from outside of the folder may read it. */
+	if (!path_is_below(path, p->challenge->dir))
+		service_fault(s, item, "'%s' is outside the folder: it can't have uid, gid or mode",
+			      path);
+	else if (folder_read(p->arena, p->challenge->dir, path, MAX_TEMPLATE, &text, &file->size,
+			     &e) < 0)
+		service_fault(s, item, "%s", e.msg);
+	else if (file->path) {
+		file->content = text;
+		service_add_file(s, file);
+	}
+}
+
 static void store(struct service *s, const struct yaml_node *item, const char *section,
 		  const char *directory)
 {
@@ -509,6 +535,8 @@ static void store(struct service *s, const struct yaml_node *item, const char *s
 		file.content = stored.text;
 		file.size = strlen(stored.text);
 		service_add_file(s, &file);
+	} else if (stored.path && has_owner(item)) {
+		store_copy(s, item, stored.path, &file);
 	} else if (stored.path) {
 		mount_bind(s, &(struct mount){ .at = item,
 					       .source = stored.path,

@@ -91,14 +91,19 @@ void spec_read_flags(struct spec *spec, const struct yaml_node *value)
 static void read_file(struct spec *spec, const struct yaml_node *item)
 {
 	static const char *const names[] = { "path", "file", "source", "src" };
-	const char *path = yaml_is_scalar(item) ? yaml_scalar_text(spec->arena, item) : NULL;
+	static const char *const known[] = { "path", "file", "source", "src", "name", NULL };
+	const char *path = yaml_text(item), *name = yaml_text(yaml_get(item, "name"));
+	size_t before = spec->challenge->attachment_count;
 
+	spec_check_keys(spec, item, "files", known);
 	for (size_t i = 0; i < ARRAY_SIZE(names) && !path; i++)
 		path = yaml_text(yaml_get(item, names[i]));
 	if (!path)
 		spec_warn(spec, item, "files", "is not offered: it names no file");
 	else if (*path)
 		spec_add_file(spec, item, path);
+	if (name && *name && !strchr(name, '/') && spec->challenge->attachment_count > before)
+		spec->challenge->attachments[before].filename = name;
 }
 
 void spec_read_files(struct spec *spec, const struct yaml_node *value)

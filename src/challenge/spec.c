@@ -241,6 +241,82 @@ void spec_add_file(struct spec *spec, const struct yaml_node *at, const char *pa
 					    .node = at };
 }
 
+static bool is_offered(const struct challenge *c, size_t count, const char *filename)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(c->attachments[i].filename, filename) == 0)
+			return true;
+	return false;
+}
+
+/* "dist/b/same.txt" is "b-same.txt", then "dist-b-same.txt"; NULL: all that is taken. */
+static const char *longer_name(struct spec *spec, size_t index)
+{
+	const struct challenge *c = spec->challenge;
+	const struct attachment *row = &c->attachments[index];
+	const char *start = row->source ? strrchr(row->source, '/') : NULL;
+
+	while (start && start > row->source) {
+		char *name;
+
+		while (start > row->source && start[-1] != '/')
+			start--;
+		name = arena_strdup(spec->arena, start);
+		for (char *slash = name; slash && (slash = strchr(slash, '/'));)
+			*slash = '-';
+		if (!name || !is_offered(c, c->attachment_count, name))
+			return name;
+		start -= start > row->source;
+	}
+	return NULL;
+}
+
+/* The same file, listed before, as players would see it; NULL: none. */
+static const struct attachment *find_double(const struct challenge *c, size_t count,
+					    const struct attachment *row)
+{
+	for (size_t i = 0; row->source && i < count; i++)
+		if (c->attachments[i].source &&
+		    strcmp(c->attachments[i].source, row->source) == 0 &&
+		    c->attachments[i].template_ == row->template_)
+			return &c->attachments[i];
+	return NULL;
+}
+
+static void rename_attachment(struct spec *spec, size_t index)
+{
+	struct attachment *row = &spec->challenge->attachments[index];
+	const char *name = longer_name(spec, index);
+
+	if (!name) {
+		spec_fault(spec, row->node, "files",
+			   "two files would be called '%s': give one another name", row->filename);
+		return;
+	}
+	spec_warn(spec, row->node, "files", "'%s' is offered as '%s': another file is called '%s'",
+		  row->source, name, row->filename);
+	row->filename = name;
+}
+
+void spec_name_attachments(struct spec *spec)
+{
+	struct challenge *c = spec->challenge;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->attachment_count; i++) {
+		struct attachment row = c->attachments[i];
+
+		if (is_offered(c, kept, row.filename) && find_double(c, kept, &row)) {
+			spec_warn(spec, row.node, "files", "'%s' is listed twice", row.source);
+			continue;
+		}
+		c->attachments[kept++] = row;
+		if (is_offered(c, kept - 1, row.filename))
+			rename_attachment(spec, kept - 1);
+	}
+	c->attachment_count = kept;
+}
+
 struct placement *spec_add_placement(struct spec *spec)
 {
 	struct challenge *c = spec->challenge;

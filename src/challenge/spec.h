@@ -77,6 +77,8 @@ struct hint *spec_add_hint(struct spec *spec);
 struct attachment *spec_add_attachment(struct spec *spec);
 /* One that is a file of the folder; warns and leaves it out where it is absent or outside. */
 void spec_add_file(struct spec *spec, const struct yaml_node *at, const char *path);
+/* Of two that players would see by one name, the later gets a longer one. */
+void spec_name_attachments(struct spec *spec);
 struct placement *spec_add_placement(struct spec *spec);
 struct endpoint *spec_add_endpoint(struct spec *spec);
 

@@ -149,7 +149,7 @@ static const struct option_row attachments_rows[] = { ATTACHMENTS_OPTIONS(ROW) C
 /* The platform names the files, and a name must not lead out of the directory. */
 static bool is_plain_name(const char *name)
 {
-	return *name && *name != '.' && !strchr(name, '/');
+	return *name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !strchr(name, '/');
 }
 
 static int download(struct cli *cli, const char *challenge, const char *name, struct err *e)

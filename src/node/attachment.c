@@ -260,7 +260,7 @@ int attachments_list(struct node *node, const char *instance_id,
 		AUTO(int, closep) fd = -1;
 		struct ctfy_attachment *grown;
 
-		if (entry->d_name[0] == '.' && (!entry->d_name[1] || entry->d_name[1] == '.'))
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
 		grown = realloc(ret_attachments->attachments,
 				(ret_attachments->attachment_count + 1) * sizeof(*grown));

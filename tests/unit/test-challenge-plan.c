@@ -1074,6 +1074,23 @@ TEST(version_1_of_the_format_is_understood)
 
 /* --- files -------------------------------------------------------------------------------- */
 
+TEST(a_secret_of_a_file_has_the_owner_and_mode_that_it_is_given)
+{
+	folder_open(&f);
+	folder_write(&f, "tight.txt", "tight");
+	folder_write(&f, "compose.yml",
+		     "services:\n  web:\n    image: i\n    secrets:\n"
+		     "      - {source: s, target: own, uid: '5', gid: '6', mode: 0400}\n"
+		     "      - s\n"
+		     "secrets: {s: {file: ./tight.txt}}\n");
+	CHECK_EQ(folder_plan(&f), 0);
+	folder_check(f.json, "services/0/files",
+		     "[{\"path\":\"/run/secrets/own\",\"mode\":\"0400\",\"uid\":5,\"gid\":6,"
+		     "\"content\":\"tight\"}]");
+	folder_check(f.json, "services/0/binds/0/target", "\"/run/secrets/s\"");
+	folder_close(&f);
+}
+
 TEST(configs_and_secrets_reach_the_container)
 {
 	folder_open(&f);
@@ -1183,7 +1200,9 @@ RUN_TESTS(T(every_service_key_becomes_what_the_engine_calls_it), T(ports_are_rea
 	  T(a_service_extends_another_of_its_own_or_another_file),
 	  T(an_included_file_brings_its_services_and_its_own_env),
 	  T(what_an_included_file_defines_is_not_redefined),
-	  T(version_1_of_the_format_is_understood), T(configs_and_secrets_reach_the_container),
+	  T(version_1_of_the_format_is_understood),
+	  T(a_secret_of_a_file_has_the_owner_and_mode_that_it_is_given),
+	  T(configs_and_secrets_reach_the_container),
 	  T(a_file_that_a_mount_would_hide_is_mounted_itself),
 	  T(the_daemon_s_environment_never_leaks_in), T(the_project_s_directory_is_known_as_pwd),
 	  T(env_files_yield_to_environment), T(text_that_is_not_utf_8_is_survived))

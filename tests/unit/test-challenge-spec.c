@@ -90,6 +90,37 @@ TEST(a_ctfcli_spec_is_read_whole)
 	folder_close(&f);
 }
 
+TEST(files_of_one_name_are_all_offered)
+{
+	folder_open(&f);
+	folder_write(&f, "a/same.txt", "1");
+	folder_write(&f, "b/same.txt", "2");
+	folder_write(&f, "c/b/same.txt", "3");
+	folder_write(&f, "c/d/same.txt", "4");
+	load_spec("challenge.yml", "name: x\nflags: a\n"
+				   "files: [a/same.txt, b/same.txt, c/d/same.txt, c/b/same.txt]\n");
+	CHECK_STR(f.challenge->attachments[0].filename, "same.txt");
+	CHECK_STR(f.challenge->attachments[1].filename, "b-same.txt");
+	CHECK_STR(f.challenge->attachments[2].filename, "d-same.txt");
+	CHECK_STR(f.challenge->attachments[3].filename, "c-b-same.txt");
+	folder_check_problem(&f, "'c/b/same.txt' is offered as 'c-b-same.txt'");
+	folder_close(&f);
+}
+
+TEST(two_files_of_one_chosen_name_are_a_fault)
+{
+	folder_open(&f);
+	folder_write(&f, "a", "1");
+	folder_write(&f, "b", "2");
+	folder_write(&f, "challenge.yml",
+		     "name: x\nflags: a\nattachments:\n"
+		     "  - {source: a, filename: c}\n"
+		     "  - {source: b, filename: c}\n");
+	CHECK_EQ(folder_load(&f), -ERR_INVALID);
+	folder_check_problem(&f, "challenge.yml:5:5: error: files: two files would be called 'c'");
+	folder_close(&f);
+}
+
 TEST(what_ctfcli_can_say_of_order_and_time_is_heard)
 {
 	folder_open(&f);
@@ -1123,7 +1154,8 @@ TEST(lint_takes_a_compose_file_by_itself)
 }
 
 RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(an_unknown_key_warns_wherever_it_stands),
-	  T(null_and_lone_values_are_taken_as_meant),
+	  T(null_and_lone_values_are_taken_as_meant), T(files_of_one_name_are_all_offered),
+	  T(two_files_of_one_chosen_name_are_a_fault),
 	  T(what_ctfcli_can_say_of_order_and_time_is_heard),
 	  T(what_ctfcli_says_and_cannot_be_had_is_a_fault),
 	  T(where_all_flags_are_wanted_each_is_a_question),
