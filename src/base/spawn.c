@@ -1,5 +1,6 @@
 #include "base/spawn.h"
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/own.h"
 
@@ -71,6 +72,31 @@ int spawn_wait(const char *const *argv, const char *input, struct err *e)
 
 	r = run(argv, input, &status, &said, e);
 	return r < 0 || status == 0 ? r : describe(argv[0], status, said, e);
+}
+
+static int read_said(const char *name, int said, struct buf *ret_said, struct err *e)
+{
+	char bytes[4096];
+	off_t at = 0;
+	ssize_t len;
+
+	while ((len = pread(said, bytes, sizeof(bytes), at)) > 0) {
+		buf_put(ret_said, bytes, (size_t)len);
+		at += len;
+	}
+	return len < 0 ? err_errno(e, ERR_INTERNAL, "read what %s said", name)
+		       : buf_check(ret_said, e);
+}
+
+int spawn_read(const char *const *argv, const char *input, struct buf *ret_said, struct err *e)
+{
+	AUTO(int, closep) said = -1;
+	int status = 0, r;
+
+	r = run(argv, input, &status, &said, e);
+	if (r == 0 && status != 0)
+		r = describe(argv[0], status, said, e);
+	return r < 0 ? r : read_said(argv[0], said, ret_said, e);
 }
 
 int spawn_ask(const char *const *argv, int *ret_status, struct err *e)

@@ -100,12 +100,14 @@ static int clean_up(struct engine *engine, const char *node, struct err *e)
 {
 	AUTO(char *, freep) label = strf(LABEL_NODE "=%s", node);
 	const char *const labels[] = { label, NULL };
+	int r;
 
 	if (!label)
 		return err_memory(e);
 	if (is_running(node))
 		return err_set(e, ERR_CONFLICT, "node '%s' is running: end it first", node);
-	return labelled_remove(engine, LABELLED_ALL, labels, node, e);
+	r = labelled_remove(engine, LABELLED_ALL, labels, node, e);
+	return r == 0 && geteuid() == 0 ? firewall_remove_node(node, e) : r;
 }
 
 static int clean_named(struct engine *engine, const char *node, struct err *e)

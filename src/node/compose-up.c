@@ -9,6 +9,7 @@
 #include "engine/container.h"
 #include "engine/network.h"
 #include "engine/volume.h"
+#include "node/bridge.h"
 #include "node/capture.h"
 #include "node/container.h"
 #include "node/containment.h"
@@ -102,6 +103,8 @@ static int make_network(void *cookie, size_t i, struct err *e)
 		subnet_address(held->subnet, network->gateway_offset ? network->gateway_offset : 1,
 			       gateway);
 		r = engine_network_create(compose->node->engine, &options, &id, e);
+		if (r == 0)
+			return bridge_limit(bridge, e);
 		if (r != -ERR_CONFLICT || tries == SUBNETS_TRIED)
 			return r;
 		if (remove_late_network(compose, name))

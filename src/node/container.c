@@ -268,16 +268,17 @@ json_t *container_endpoint(const struct compose *compose, const struct plan_netw
 	return endpoint;
 }
 
-/* The container's own loopback, which refuses at once. */
-static const char no_name_server[] = "127.0.0.1";
-
-void container_close_names(const struct node *node, const struct plan_network *network,
+void container_close_names(const struct compose *compose, const struct plan_network *network,
 			   json_t *host_config)
 {
-	/* Podman's containers would not find each other any more. */
-	if (node_isolates(node) && !engine_is_podman(node->engine) && network && !network->egress &&
-	    !json_object_get(host_config, "Dns"))
-		json_object_set_new(host_config, "Dns", json_pack("[s]", no_name_server));
+	char gateway[SUBNET_TEXT_SIZE];
+
+	if (!compose->node->names || !network || network->egress ||
+	    json_object_get(host_config, "Dns"))
+		return;
+	subnet_address(held_network(compose, network->name)->subnet,
+		       network->gateway_offset ? network->gateway_offset : 1, gateway);
+	json_object_set_new(host_config, "Dns", json_pack("[s]", gateway));
 }
 
 /* One network may be named at creation; it is the container's NetworkMode as well. */
@@ -287,7 +288,7 @@ static void add_first_network(const struct compose *compose, const struct plan_s
 	AUTO(char *, freep) name = instance_network(compose, service->networks[0].network);
 
 	json_object_set_new(host_config, "NetworkMode", json_string(name));
-	container_close_names(compose->node,
+	container_close_names(compose,
 			      plan_find_network(compose->plan, service->networks[0].network),
 			      host_config);
 	json_object_set_new(body, "NetworkingConfig",

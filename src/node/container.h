@@ -31,10 +31,11 @@ json_t *container_body(const struct compose *compose, const struct plan_service 
 		       const struct container_facts *facts);
 
 /*
- * Gives a container of a closed network a name server that isn't there, unless it has its own. The
- * engine asks one on the host's loopback in the host's name, which no rule of the firewall sees.
+ * Gives a container of a closed network the network's gateway for a name server, unless it has its
+ * own: there, node/names.h says of every name that there is none. The engine would ask one on the
+ * host's loopback in the host's name, which no rule of the firewall sees.
  */
-void container_close_names(const struct node *node, const struct plan_network *network,
+void container_close_names(const struct compose *compose, const struct plan_network *network,
 			   json_t *host_config);
 
 /* {"Aliases": [...], "IPAMConfig": {...}} for one of a service's networks. NULL: out of memory. */

@@ -25,6 +25,7 @@ enum {
 	ROUND_MS = 250,
 	PING_MS = 5000,
 	PING_LOST_MS = 1000,
+	FIREWALL_MS = 10000, /* a look costs 15 ms */
 	/* A call that a killed node had sent may take effect after its successor has cleaned up. */
 	FIRST_SWEEP_MS = 5000,
 	SWEEP_MS = 60000,
@@ -36,8 +37,8 @@ struct keeper {
 	pthread_mutex_t lock;
 	pthread_cond_t stop_asked;
 	bool stopping;
-	int64_t next_ping, next_revival; /* monotonic; of the watch's thread */
-	int64_t next_sweep;              /* monotonic; of the tidying one */
+	int64_t next_ping, next_revival, next_firewall; /* monotonic; of the watch's thread */
+	int64_t next_sweep;                             /* monotonic; of the tidying one */
 };
 
 /* Whether a job is to be begun for it now; one at a time. */
@@ -139,8 +140,6 @@ static void sweep(struct node *node)
 		remove_orphan(node, id);
 	if (pool_sweep(node->pool, &e) < 0)
 		log_warn("look for orphaned networks: %s", e.msg);
-	if (node_isolates(node) && firewall_install(engine_is_podman(node->engine), &e) < 0)
-		log_error("%s", e.msg); /* somebody may have flushed it */
 	forget_old(node);
 }
 
@@ -208,12 +207,28 @@ static void fill_pool(struct node *node)
 		log_warn("make a network ready: %s", e.msg);
 }
 
+/* Somebody may have flushed them, or restarted a firewall of their own. */
+static void keep_firewall(struct keeper *keeper, int64_t now)
+{
+	struct err e = ERR_INIT;
+	int r = firewall_keep(keeper->node->firewall, &e);
+
+	keeper->next_firewall = now + FIREWALL_MS;
+	if (r > 0)
+		log_error("the firewall's rules were changed by another program; they are set "
+			  "again");
+	else if (r < 0)
+		log_error("%s", e.msg);
+}
+
 static void watch_round(struct keeper *keeper)
 {
 	int64_t now = clock_monotonic_ms();
 
 	tick(keeper->node);
 	reap(keeper->node);
+	if (keeper->node->firewall && now >= keeper->next_firewall)
+		keep_firewall(keeper, now);
 	if (is_ping_due(keeper, now))
 		ping(keeper, now);
 }

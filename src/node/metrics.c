@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/own.h"
 #include "base/steady-clock.h"
+#include "node/firewall.h"
 #include "node/node.h"
 #include "node/pool.h"
 #include "node/port.h"
@@ -218,6 +219,13 @@ void metrics_print(struct node *node, struct buf *text)
 	print_gauge(text, "ctfy_clock_jump_seconds",
 		    "How far the machine's clock has jumped ahead, or back.",
 		    steady_clock_jump(node->steady) / 1000);
+	if (node->firewall) {
+		metric_head(
+			text, "ctfy_firewall_repairs_total", "counter",
+			"How often the firewall's rules were changed by others, and set again.");
+		metric_row(text, "ctfy_firewall_repairs_total", "",
+			   firewall_repairs(node->firewall));
+	}
 	print_starts(node->metrics, text);
 	print_calls(node->metrics, text);
 }

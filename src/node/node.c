@@ -18,6 +18,7 @@
 #include "node/firewall.h"
 #include "node/image.h"
 #include "node/metrics.h"
+#include "node/names.h"
 #include "node/pool.h"
 #include "node/port.h"
 #include "node/roster.h"
@@ -167,6 +168,24 @@ static int open_stores(struct node *node, struct err *e)
 	return r;
 }
 
+static int open_firewall(struct node *node, struct err *e)
+{
+	bool podman = engine_is_podman(node->engine);
+	struct firewall_options options = {
+		.node_id = node->id,
+		.subnets = node->options->subnets,
+		.names_on_bridges = podman,
+		.instance_connections = node->options->instance_connections,
+		.client_connections = node->options->client_connections,
+	};
+	int r = podman ? 0 : names_open(&node->names, e);
+
+	if (r < 0)
+		return r;
+	options.names_port = node->names ? names_port(node->names) : 0;
+	return firewall_open(&options, &node->firewall, e);
+}
+
 static int scan_challenges(struct node *node, struct err *e)
 {
 	struct ctfy_rescan scan = { 0 };
@@ -206,10 +225,10 @@ static int node_open(struct node *node, struct err *e)
 		r = load_policy(node->options, &node->policy, e);
 	if (r == 0)
 		r = open_engine(node, e);
-	if (r == 0 && !node->options->check && node_isolates(node))
-		r = firewall_install(engine_is_podman(node->engine), e);
 	if (r == 0)
 		r = open_stores(node, e);
+	if (r == 0 && !node->options->check && node_isolates(node))
+		r = open_firewall(node, e);
 	if (r == 0)
 		r = claim_id(node, e);
 	if (r == 0)
@@ -290,6 +309,8 @@ void node_free(struct node *node)
 	timings_free(node->timings);
 	roster_free(node->roster);
 	images_free(node->images);
+	firewall_close(node->firewall);
+	names_close(node->names);
 	pool_free(node->pool);
 	ports_free(node->ports);
 	subnets_free(node->subnets);

@@ -17,8 +17,10 @@ struct catalogue;
 struct db;
 struct engine;
 struct err;
+struct firewall;
 struct images;
 struct metrics;
+struct names;
 struct roster;
 struct policy;
 struct pool;
@@ -49,12 +51,14 @@ struct node {
 	struct catalogue *catalogue;
 	struct subnets *subnets;
 	struct ports *ports;
-	struct pool *pool;     /* networks that are ready */
-	struct images *images; /* being made */
-	struct warm *warm;     /* images made ahead */
-	struct trials *trials; /* test runs of challenges */
-	struct roster *roster; /* instances that have not ended */
-	struct work *work;     /* jobs that outlive the request that began them */
+	struct names *names;       /* NULL: closed networks' questions are not answered */
+	struct firewall *firewall; /* NULL: no isolation, or only looked at */
+	struct pool *pool;         /* networks that are ready */
+	struct images *images;     /* being made */
+	struct warm *warm;         /* images made ahead */
+	struct trials *trials;     /* test runs of challenges */
+	struct roster *roster;     /* instances that have not ended */
+	struct work *work;         /* jobs that outlive the request that began them */
 	struct gate starts;
 	struct gate stops; /* of what is over its time */
 	struct promises promises;

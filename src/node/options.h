@@ -34,6 +34,8 @@
 	ROW(solver_image, STRING, "IMAGE", "ctfy/solver", "Image that challenges' solvers run in when an organiser tries one.") \
 	ROW(isolation, STRING, "MODE", "firewall", "\"firewall\": instances reach neither host, LAN nor each other; \"none\": only Docker's own rules.") \
 	ROW(native_only, FLAG, NULL, NULL, "No 32-bit programs in containers: the only way to keep AF_VSOCK, and so a hypervisor, from them.") \
+	ROW(instance_connections, COUNT, "N", "4096", "Most connections from outside to one instance at once.") \
+	ROW(client_connections, COUNT, "N", "16384", "Most connections from one client's address to all instances at once.") \
 	ROW(cert, STRING, "FILE", NULL, "TLS certificate chain (PEM); with --key the API is https.") \
 	ROW(key, STRING, "FILE", NULL, "TLS private key (PEM).") \
 	ROW(check, FLAG, NULL, NULL, "Examine host, engine, challenges and options, print the findings, and end.") \

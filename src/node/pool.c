@@ -5,6 +5,7 @@
 #include "base/own.h"
 #include "base/spawn.h"
 #include "engine/network.h"
+#include "node/bridge.h"
 #include "node/compose.h"
 #include "node/evict.h"
 #include "node/firewall.h"
@@ -200,9 +201,10 @@ static int make_network(struct pool *pool, struct pooled_network *network, struc
 	subnet_address(network->subnet, 1, gateway);
 	firewall_bridge_name(node->id, name, false, bridge);
 	r = engine_network_create(node->engine, &options, &id, e);
-	if (r == 0)
-		snprintf(network->id, sizeof(network->id), "%s", id);
-	return r;
+	if (r < 0)
+		return r;
+	snprintf(network->id, sizeof(network->id), "%s", id);
+	return bridge_limit(bridge, e);
 }
 
 int pool_fill(struct pool *pool, struct err *e)

@@ -38,6 +38,7 @@ struct solving {
 	struct stat program; /* it runs as whoever the program belongs to */
 	json_t *endpoints;   /* what it is given */
 	json_t *networks;    /* ids of those it has to be in to reach them */
+	json_t *dns;         /* the name servers of what it reaches first; NULL: the engine's */
 	char *container;
 };
 
@@ -50,6 +51,7 @@ static void solving_done(struct solving *solving)
 {
 	json_decref(solving->endpoints);
 	json_decref(solving->networks);
+	json_decref(solving->dns);
 	free(solving->container);
 }
 
@@ -119,6 +121,43 @@ static char *endpoint_inside(struct solving *solving, const struct engine_contai
 		    (long long)endpoint->container_port);
 }
 
+static bool is_in(const struct engine_container *container, const char *network)
+{
+	const char *name;
+	json_t *place;
+
+	json_object_foreach ((json_t *)(uintptr_t)container->networks, name, place) {
+		const char *id = json_string_value(json_object_get(place, "NetworkID"));
+
+		if (id && strcmp(id, network) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* It asks for names where the instance asks, also when that is nowhere: see
+ * container_close_names().
+ */
+static int find_name_servers(struct solving *solving, const struct engine_container_list *list,
+			     struct err *e)
+{
+	const char *first = json_string_value(json_array_get(solving->networks, 0));
+	int r = 0;
+
+	for (size_t i = 0; first && r == 0 && !solving->dns && i < list->count; i++) {
+		AUTO(json_t *, json_decrefp) inspected = NULL;
+
+		if (!is_in(&list->items[i], first))
+			continue;
+		r = engine_container_inspect(solving->node->engine, list->items[i].id, &inspected,
+					     e);
+		if (r == 0)
+			solving->dns = json_incref(
+				json_object_get(json_object_get(inspected, "HostConfig"), "Dns"));
+	}
+	return r;
+}
+
 static int find_endpoints(struct solving *solving, struct err *e)
 {
 	struct engine_container_list list = { 0 };
@@ -134,6 +173,8 @@ static int find_endpoints(struct solving *solving, struct err *e)
 		if (!text || json_array_append_new(solving->endpoints, json_string(text)) < 0)
 			r = err_memory(e);
 	}
+	if (r == 0)
+		r = find_name_servers(solving, &list, e);
 	engine_container_list_done(&list);
 	return r;
 }
@@ -149,6 +190,8 @@ static json_t *host_config(const struct solving *solving)
 	json_object_set_new(folder, "ReadOnly", json_true());
 	json_object_set_new(host, "Mounts", json_pack("[o]", folder));
 	json_object_set_new(host, "NetworkMode", json_string(network ? network : "none"));
+	if (solving->dns)
+		json_object_set(host, "Dns", solving->dns);
 	return host;
 }
 

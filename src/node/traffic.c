@@ -121,7 +121,7 @@ static json_t *recorder_body(const struct compose *compose, const char *dir,
 	buf_done(&players.targets);
 	*ret_ports = buf_take(&players.ports);
 	json_object_set_new(host, "NetworkMode", json_string(network_name));
-	container_close_names(compose->node, network, host);
+	container_close_names(compose, network, host);
 	json_object_set_new(host, "CapAdd", json_pack("[s]", "DAC_OVERRIDE"));
 	json_object_set_new(host, "RestartPolicy", json_pack("{s:s}", "Name", "on-failure"));
 	json_object_set_new(host, "Mounts", json_pack("[o]", sidecar_mount(dir, "/traffic")));

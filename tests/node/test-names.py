@@ -4,11 +4,13 @@ name server listens on loopback and the engine would ask it in the host's name.
 """
 
 import os
+import re
 import socket
 import struct
 import subprocess
 import tempfile
 import threading
+import time
 
 import own_engine
 
@@ -28,6 +30,15 @@ services:
     image: ctfy/busybox
     command: sleep 86400
     init: true
+  glibc:
+    image: debian:bookworm-slim
+    command: sleep 86400
+    init: true
+  own:
+    image: ctfy/busybox
+    command: sleep 86400
+    init: true
+    dns: 192.0.2.53
 """
 SPEC = """
 name: Names
@@ -115,6 +126,62 @@ class NamesTest(NodeTest):
         self.assertStatus(run, 200)
         self.assertIn(b"exit_code", run.body)
         self.assertNotIn("agent.example.org", names.heard)
+
+    def asked(self, container, *argv):
+        """(exit status, what was said, seconds)."""
+        began = time.monotonic()
+        code, text = engine.exec(container["Id"], list(argv))
+        return code, text, time.monotonic() - began
+
+    def test_a_closed_one_is_told_at_once_that_there_is_no_such_name(self):
+        """Who got no answer waited for 10 s: 2 tries of 5 s. Names, their reverses, both families, over UDP
+        and TCP, by glibc and by a resolver of its own; also where the challenge names a server that is out of
+        reach."""
+        row, _ = self.node.begin("closed")
+        services = self.node.containers(row["instance_id"])
+        gateway = next(iter(services["one"]["NetworkSettings"]["Networks"].values()))["Gateway"]
+        trials = {
+            "busybox": ("one", "nslookup", "secret.example.org"),
+            "busybox, reverse": ("one", "nslookup", "192.0.2.7"),
+            "a server of its own": ("own", "nslookup", "secret.example.org"),
+            "past the engine": ("one", "nslookup", "secret.example.org", gateway),
+            "glibc": ("glibc", "getent", "ahosts", "secret.example.org"),
+            "glibc, IPv4": ("glibc", "getent", "ahostsv4", "secret.example.org"),
+            "glibc, IPv6": ("glibc", "getent", "ahostsv6", "secret.example.org"),
+            "glibc, reverse": ("glibc", "getent", "hosts", "192.0.2.7"),
+            "glibc, one label": ("glibc", "getent", "hosts", "nosuchservice"),
+            "glibc, TCP": ("glibc", "env", "RES_OPTIONS=use-vc", "getent", "ahosts", "secret.example.org"),
+            "glibc, search": ("glibc", "sh", "-c", "cp /etc/resolv.conf /tmp/r; (cat /tmp/r; echo search example.org "
+                              "a.example.org) > /etc/resolv.conf; getent hosts secret; cat /tmp/r > /etc/resolv.conf; "
+                              "exit 2"),
+        }
+        for name, (service, *argv) in trials.items():
+            with self.subTest(resolver=name):
+                code, text, seconds = self.asked(services[service], *argv)
+                self.assertNotEqual(code, 0, text)
+                self.assertNotIn("timed out", text)
+                self.assertLess(seconds, 4, text)
+                print(f"{name}: {1000 * seconds:.0f} ms, of which the exec is some 50")
+        self.assertEqual(names.heard & {"secret.example.org", "7.2.0.192.in-addr.arpa"}, set())
+
+    def test_services_are_found_meanwhile(self):
+        row, _ = self.node.begin("closed")
+        services = self.node.containers(row["instance_id"])
+        address = next(iter(services["two"]["NetworkSettings"]["Networks"].values()))["IPAddress"]
+        for family in ("ahosts", "ahostsv4"):
+            code, text, _ = self.asked(services["glibc"], "getent", family, "two")
+            self.assertEqual((code, text.split()[0]), (0, address))
+        code, text, _ = self.asked(services["glibc"], "getent", "hosts", address)
+        self.assertEqual(code, 0, text)
+        self.assertIn("two", text)
+
+    def test_the_answers_come_from_the_inside_only(self):
+        """The port that questions are redirected to is none for anybody else."""
+        text = subprocess.run(["nft", "list", "set", "inet", "ctfy", "responders"], capture_output=True, text=True,
+                              check=True).stdout
+        port = int(re.search(r"elements = \{ (\d+)", text)[1])
+        with self.assertRaises(OSError):
+            socket.create_connection(("127.0.0.1", port), 1)
 
     def test_an_open_instance_asks_the_hosts_name_server(self):
         self.assertIn(ANSWER, self.look_up("open", "open.example.org"))

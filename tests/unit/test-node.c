@@ -5,6 +5,7 @@
 #include "node/firewall.h"
 #include "node/gate.h"
 #include "node/log-lines.h"
+#include "node/names.h"
 #include "node/node.h"
 #include "node/port.h"
 #include "node/redact.h"
@@ -21,6 +22,44 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+
+TEST(every_name_is_answered_with_there_is_none)
+{
+	static const uint8_t question[] =
+		"\x12\x34\x01\x20\0\1\0\0\0\0\0\1\3www\7example\0\0\x1c\0\1"
+		"\0\0\x29\4\xd0\0\0\0\0\0";
+	static const uint8_t wanted[] = "\x12\x34\x81\x83\0\1\0\0\0\0\0\0\3www\7example\0\0\x1c\0";
+	uint8_t answer[NAMES_MESSAGE_MAX];
+	size_t len = names_answer(question, sizeof(question), answer);
+
+	CHECK_EQ(len, sizeof(wanted));
+	CHECK(memcmp(answer, wanted, len - 1) == 0); /* the class's last byte is 1 */
+}
+
+TEST(what_is_no_question_is_told_so_or_not_answered)
+{
+	uint8_t question[NAMES_MESSAGE_MAX + 1] = "\x12\x34\x01\0\0\1\0\0\0\0\0\0\3www\0\0\1\0\1";
+	uint8_t answer[NAMES_MESSAGE_MAX];
+	const size_t whole = 21;
+
+	for (size_t len = 0; len < 12; len++)
+		CHECK_EQ(names_answer(question, len, answer), 0);
+	for (size_t len = 12; len < whole; len++) {
+		CHECK_EQ(names_answer(question, len, answer), 12); /* without the question */
+		CHECK_EQ(answer[3] & 0x0f, 1);
+	}
+	CHECK_EQ(names_answer(question, sizeof(question), answer), 0);
+	question[2] = 0x28; /* an update */
+	CHECK_EQ(names_answer(question, whole, answer), whole);
+	CHECK_EQ(answer[3] & 0x0f, 4);
+	question[2] = 0x80; /* an answer, which would be answered without end */
+	CHECK_EQ(names_answer(question, whole, answer), 0);
+	question[2] = 1;
+	question[12] = 0xc0; /* a pointer */
+	CHECK_EQ(names_answer(question, whole, answer), 12);
+	memset(question + 12, 63, NAMES_MESSAGE_MAX - 12); /* a name without end */
+	CHECK_EQ(names_answer(question, NAMES_MESSAGE_MAX, answer), 12);
+}
 
 TEST(subnets_are_taken_once_and_rest_before_they_return)
 {
@@ -432,7 +471,9 @@ TEST(an_early_check_is_the_engines_command)
 	check_command(json_pack("[]"), NULL);
 }
 
-RUN_TESTS(T(subnets_are_taken_once_and_rest_before_they_return),
+RUN_TESTS(T(every_name_is_answered_with_there_is_none),
+	  T(what_is_no_question_is_told_so_or_not_answered),
+	  T(subnets_are_taken_once_and_rest_before_they_return),
 	  T(a_large_subnet_is_aligned_and_a_full_space_says_so),
 	  T(a_claimed_subnet_is_not_given_again), T(a_space_that_is_none_is_refused),
 	  T(a_port_that_is_in_use_is_passed_over), T(a_gate_never_lets_more_than_its_width_in),
