@@ -35,8 +35,9 @@ struct service_up {
 struct up {
 	const struct compose *compose;
 	struct service_up *services;
-	pthread_mutex_t lock; /* of stages and what follows */
-	bool watched;         /* what is to see a service's first packet is there */
+	pthread_mutex_t populating; /* held while the engine fills volumes */
+	pthread_mutex_t lock;       /* of stages and what follows */
+	bool watched;               /* what is to see a service's first packet is there */
 	pthread_cond_t changed;
 	bool failed;
 	struct err cause; /* of the first failure: those who then give up are not the cause */
@@ -362,6 +363,61 @@ static int find_network_mode(struct up *up, const struct plan_service *service, 
 	return *ret_mode ? 0 : err_memory(e);
 }
 
+/* A volume that the engine fills, with what the image has there, when its first container is made.
+ */
+static bool is_filled(const struct plan_volume_use *use)
+{
+	return use->volume && !use->nocopy;
+}
+
+static bool fills_volumes(const struct plan_service *service)
+{
+	for (size_t i = 0; i < service->volume_count; i++)
+		if (is_filled(&service->volumes[i]))
+			return true;
+	return false;
+}
+
+static bool share_volume(const struct plan_service *a, const struct plan_service *b)
+{
+	for (size_t i = 0; i < a->volume_count; i++)
+		for (size_t j = 0; is_filled(&a->volumes[i]) && j < b->volume_count; j++)
+			if (is_filled(&b->volumes[j]) &&
+			    strcmp(a->volumes[i].volume, b->volumes[j].volume) == 0)
+				return true;
+	return false;
+}
+
+/* The engine fills one volume for two containers at once, and fails at what the other has made. */
+static int create_alone(struct up *up, const struct plan_service *service,
+			const struct container_order *order, char **ret_id, struct err *e)
+{
+	bool alone = fills_volumes(service);
+	int r;
+
+	if (alone)
+		pthread_mutex_lock(&up->populating);
+	r = container_create(up->compose->node, order, ret_id, e);
+	if (alone)
+		pthread_mutex_unlock(&up->populating);
+	return r;
+}
+
+/*
+ * Nobody writes to a volume that is still being filled for another. Who is made only after somebody
+ * else's start is not waited for: that may be ours.
+ */
+static int wait_filled(struct up *up, const struct plan_service *service, struct err *e)
+{
+	const struct plan *plan = up->compose->plan;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->service_count; i++)
+		if (!plan->services[i].network_service && share_volume(service, &plan->services[i]))
+			r = wait_stage(up, i, STAGE_CREATED, e);
+	return r;
+}
+
 static int create_container(struct up *up, size_t i, uint32_t replica, const char *network_mode,
 			    struct err *e)
 {
@@ -386,7 +442,7 @@ static int create_container(struct up *up, size_t i, uint32_t replica, const cha
 	order.body = body;
 	r = check_cancelled(compose, e);
 	if (r == 0)
-		r = container_create(compose->node, &order, id, e);
+		r = create_alone(up, service, &order, id, e);
 	if (r == 0)
 		r = join_networks(up, service, *id, e);
 	if (r == 0)
@@ -429,6 +485,8 @@ static int bring_up(struct up *up, size_t i, struct err *e)
 		r = wait_dependency(up, &service->depends_on[j], e);
 	if (r == 0)
 		r = wait_watched(up, e);
+	if (r == 0)
+		r = wait_filled(up, service, e);
 	if (r == 0)
 		r = start_containers(up, i, e);
 	if (r == 0)
@@ -479,6 +537,7 @@ static int up_init(struct up *up, const struct compose *compose, struct err *e)
 	const uint16_t *ports = compose->resources->ports;
 
 	*up = (struct up){ .compose = compose };
+	pthread_mutex_init(&up->populating, NULL);
 	pthread_mutex_init(&up->lock, NULL);
 	pthread_cond_init(&up->changed, NULL);
 	up->services = calloc(plan->service_count + 1, sizeof(*up->services));
@@ -512,6 +571,7 @@ static void up_done(struct up *up)
 	free(up->services);
 	pthread_cond_destroy(&up->changed);
 	pthread_mutex_destroy(&up->lock);
+	pthread_mutex_destroy(&up->populating);
 }
 
 int compose_up(const struct compose *compose, struct err *e)
@@ -604,33 +664,50 @@ static bool any_runs(const struct engine_container_list *list)
 	return false;
 }
 
-static bool ended_since(struct node *node, const char *container, int64_t since_ms)
+/* Unix ms; 0: it runs, never ran, or is gone. */
+static int64_t ended_at(struct node *node, const char *container)
 {
 	AUTO(json_t *, json_decrefp) inspected = NULL;
 	struct engine_container_state state;
 
 	if (engine_container_inspect(node->engine, container, &inspected, NULL) < 0)
-		return false;
+		return 0;
 	engine_container_state(inspected, &state);
-	return !state.running && state.finished_ms >= since_ms;
+	return state.running ? 0 : state.finished_ms;
+}
+
+/*
+ * Since when they have ended with the engine: the last of them did, and what had done its work did
+ * so before. 0: none has run.
+ */
+static int64_t ended_since(struct node *node, const struct engine_container_list *list)
+{
+	int64_t last = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		int64_t at = ended_at(node, list->items[i].id);
+
+		last = at > last ? at : last;
+	}
+	return last ? last - ENGINE_SHUTDOWN_MS : 0;
 }
 
 int compose_revive(struct node *node, const char *instance_id, int64_t since_ms, struct err *e)
 {
 	struct engine_container_list list = { 0 };
 	struct label_filter filter;
-	bool none_runs;
 	int r;
 
 	label_filter(node, instance_id, &filter);
 	r = engine_container_list(node->engine, filter.labels, &list, e);
-	none_runs = !any_runs(&list);
+	if (r == 0 && !since_ms && !any_runs(&list))
+		since_ms = ended_since(node, &list);
 	/* The newest comes first in the list; what others depend on was made before them. */
 	for (size_t i = list.count; r == 0 && i-- > 0;) {
 		const struct engine_container *container = &list.items[i];
 
-		if (should_run(container) && !runs(container) &&
-		    (since_ms ? ended_since(node, container->id, since_ms) : none_runs))
+		if (should_run(container) && !runs(container) && since_ms &&
+		    ended_at(node, container->id) >= since_ms)
 			r = engine_container_start(node->engine, container->id, e);
 	}
 	engine_container_list_done(&list);

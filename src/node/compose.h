@@ -60,10 +60,13 @@ json_t *compose_services(const struct plan *plan);
  */
 int compose_down(struct node *node, const char *instance_id, unsigned kinds, struct err *e);
 
+/* An engine that is told to end gives containers 10 s, then ends the stream of events. */
+enum { ENGINE_SHUTDOWN_MS = 30 * 1000 };
+
 /*
  * After the engine was lost: starts again what ended with it. That is what ended after since_ms
- * (Unix); where that isn't known (0), all of an instance of which nothing runs. What ended by
- * itself before is left as it is.
+ * (Unix); where that isn't known (0), and nothing of the instance runs, what ended with the last of
+ * it. What ended by itself before is left as it is.
  */
 int compose_revive(struct node *node, const char *instance_id, int64_t since_ms, struct err *e);
 

@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "challenge/seccomp.h"
-#include "engine/container.h"
+#include "node/late-container.h"
 #include "node/node.h"
 #include "node/own-image.h"
 
@@ -64,6 +64,5 @@ int container_create(struct node *node, const struct container_order *order, cha
 
 	if (r == 0)
 		r = settle_image(node, order->body, e);
-	return r < 0 ? r
-		     : engine_container_create(node->engine, order->name, order->body, ret_id, e);
+	return r < 0 ? r : late_container_create(node, order->name, order->body, ret_id, e);
 }

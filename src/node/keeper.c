@@ -11,6 +11,7 @@
 #include "node/firewall.h"
 #include "node/instance.h"
 #include "node/labelled.h"
+#include "node/late-container.h"
 #include "node/node.h"
 #include "node/pool.h"
 #include "node/roster.h"
@@ -138,6 +139,8 @@ static void sweep(struct node *node)
 		log_warn("look for orphans: %s", e.msg);
 	json_object_foreach (ids, id, unused)
 		remove_orphan(node, id);
+	if (late_containers_remove(node, &e) < 0)
+		log_warn("look for containers that came late: %s", e.msg);
 	if (pool_sweep(node->pool, &e) < 0)
 		log_warn("look for orphaned networks: %s", e.msg);
 	forget_old(node);
@@ -158,10 +161,7 @@ static void revive_all(struct node *node)
 
 static void come_back(struct keeper *keeper, int64_t left_at, int64_t now)
 {
-	/* An engine that is told to end gives containers 10 s, then ends the stream of events. */
-	enum { SHUTDOWN_MS = 30000 };
-
-	atomic_store(&keeper->node->revive_since, left_at - SHUTDOWN_MS);
+	atomic_store(&keeper->node->revive_since, left_at - ENGINE_SHUTDOWN_MS);
 	revive_all(keeper->node);
 	keeper->next_revival = now + PING_MS;
 }

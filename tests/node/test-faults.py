@@ -7,6 +7,7 @@ refuses them with words that must reach the client.
 
 import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -80,6 +81,23 @@ class FailingStart(NodeTest):
         self.assertEqual(len(node.made(spec["instance_id"])["network"]), 1)
         self.assertStatus(node.stop(spec["instance_id"]), 204)
         self.assertGone(node, spec["instance_id"])
+
+    def test_containers_on_one_volume_are_made_one_after_another(self):
+        """The engine fills a volume at a container's create, and two that fill it fail each other."""
+        is_create, is_start = re.compile(r"POST \S*/containers/create"), re.compile(r"POST \S*/containers/\w+/start")
+        spec, first = node.spec("shelf"), len(proxy.calls)
+        proxy.hold(is_create.pattern)
+        try:
+            start = background(node.post, spec)
+            proxy.wait_held()
+            time.sleep(1) # for the others, were they made side by side
+            self.assertEqual(len([c for c in proxy.calls[first:] if is_create.search(c)]), 1)
+        finally:
+            proxy.release()
+        self.assertStatus(start.result(90), 201)
+        calls = [c for c in proxy.calls[first:] if is_create.search(c) or is_start.search(c)]
+        self.assertEqual([bool(is_create.search(c)) for c in calls], [True] * 6 + [False] * 6, calls)
+        self.assertRunning(node, spec["instance_id"], services=6)
 
     def test_asynchronously_the_status_tells(self):
         spec = node.spec("no-entrypoint")

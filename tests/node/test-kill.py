@@ -142,6 +142,47 @@ class AtWill(KillTest):
                 self.assertEqual(self.assertConsistent(later["instance_id"], 1), "running",
                                  self.node.status(later["instance_id"]))
 
+    def hold_create(self):
+        """Holds the next create; what lets it go on."""
+        self.proxy.hold(r"POST \S*/containers/create")
+        return self.proxy.gate[1]
+
+    def late_container(self, instance_id):
+        made = wait_for(lambda: self.node.made(instance_id)["container"], 20, "the late container")
+        self.assertEqual(len(made), 1)
+        return next(iter(made))
+
+    def test_a_container_that_comes_late_makes_way_for_the_start_that_begins_anew(self):
+        spec = self.node.spec("plain")
+        old = self.hold_create()
+        self.assertStatus(self.node.post(spec, respond_async=True), 202)
+        self.proxy.wait_held()
+        self.node.kill()
+        self.hold_create()
+        self.node.start()
+        self.proxy.wait_held() # the new life has looked, found nothing, and makes its own
+        old.set()
+        late = self.late_container(spec["instance_id"])
+        self.proxy.release()
+        self.assertEqual(self.settle(spec["instance_id"]), "running", self.node.status(spec["instance_id"]))
+        self.assertRunning(self.node, spec["instance_id"])
+        self.assertNotIn(late, self.node.made(spec["instance_id"])["container"])
+
+    def test_a_container_that_comes_late_of_an_instance_that_has_ended_is_removed(self):
+        spec = self.node.spec("plain")
+        old = self.hold_create()
+        start = self.attempt(self.node.post, spec)
+        self.proxy.wait_held()
+        self.node.kill()
+        self.proxy.gate = None
+        self.assertIsNone(start.result(60))
+        self.node.start()
+        self.assertEqual(self.settle(spec["instance_id"]), "failed")
+        self.assertGone(self.node, spec["instance_id"])
+        old.set()
+        self.late_container(spec["instance_id"])
+        self.assertGone(self.node, spec["instance_id"], seconds=90) # it looks once a minute
+
     def test_in_the_middle_of_stop_all(self):
         parallel([lambda: self.node.begin("plain") for _ in range(4)])
         ids = sorted(self.node.ids)
