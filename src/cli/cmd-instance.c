@@ -185,6 +185,20 @@ static bool is_under_way(const json_t *instance)
 	       (has_status(instance, "running") && !is_true(instance, "is_healthy"));
 }
 
+/* The first of its services that has ended and that nobody starts again: waiting is of no use. */
+static const json_t *find_over(const json_t *instance)
+{
+	static const char *const over[] = { "exited", "dead", "removed" };
+	json_t *service;
+	size_t i;
+
+	json_array_foreach (json_object_get(instance, "services"), i, service)
+		for (size_t j = 0; *text_of(service, "detail") && j < ARRAY_SIZE(over); j++)
+			if (strcmp(text_of(service, "state"), over[j]) == 0)
+				return service;
+	return NULL;
+}
+
 enum { HEALTH_INTERVAL_MS = 500 };
 
 /* The platform itself waits a while for a start; the services' health has to be asked for. */
@@ -193,7 +207,8 @@ static int watch_start(struct cli *cli, struct progress *progress, const char *p
 {
 	int r = 0;
 
-	while (r == 0 && is_under_way(*instance) && clock_monotonic_ms() < until) {
+	while (r == 0 && is_under_way(*instance) && !find_over(*instance) &&
+	       clock_monotonic_ms() < until) {
 		bool starting = has_status(*instance, "starting");
 
 		progress_say(progress, starting ? "starting" : "waiting for the services of",
@@ -222,9 +237,18 @@ static int wait_for_start(struct cli *cli, json_t **instance, struct err *e)
 
 static enum cli_status start_status(const json_t *instance)
 {
+	if (has_status(instance, "running") && !is_true(instance, "is_healthy"))
+		return find_over(instance) ? CLI_FAILED : CLI_NOT_YET;
 	if (has_status(instance, "running"))
-		return is_true(instance, "is_healthy") ? CLI_OK : CLI_NOT_YET;
+		return CLI_OK;
 	return has_status(instance, "starting") ? CLI_NOT_YET : CLI_FAILED;
+}
+
+static int refuse_over(const char *challenge, const json_t *service, struct err *e)
+{
+	return err_set(e, ERR_NODE, "'%s' does not work: its service '%s' (%s, exit code %lld): %s",
+		       challenge, text_of(service, "service"), text_of(service, "state"),
+		       (long long)number_of(service, "exit_code"), text_of(service, "detail"));
 }
 
 static int run_start(struct cli *cli, struct err *e)
@@ -233,6 +257,7 @@ static int run_start(struct cli *cli, struct err *e)
 	AUTO(char *, freep) path = api_path(cli->api, "/challenges/%s/instance", cli->argv[0]);
 	AUTO(json_t *, json_decrefp) instance = NULL;
 	const struct api_call call = { .method = "POST", .path = path, .ret_json = &instance };
+	const json_t *over;
 	int r;
 
 	r = path ? api_do(cli->api, &call, e) : err_memory(e);
@@ -243,6 +268,9 @@ static int run_start(struct cli *cli, struct err *e)
 	if (has_status(instance, "failed") && !cli->common->json)
 		return err_set(e, ERR_NODE, "%s", text_of(instance, "detail"));
 	show(cli, instance);
+	over = has_status(instance, "running") ? find_over(instance) : NULL;
+	if (over && !cli->common->json)
+		return refuse_over(cli->argv[0], over, e);
 	return options->no_wait ? CLI_OK : (int)start_status(instance);
 }
 
@@ -250,8 +278,9 @@ const struct cli_command cmd_start = {
 	.name = "start",
 	.arguments = "CHALLENGE",
 	.summary = "Start your team's own instance of a challenge.",
-	.details = "Waits until it runs and its services are healthy. One that runs already is\n"
-		   "shown as it is.",
+	.details =
+		"Waits until it runs and its services are healthy, and fails at once when one of\n"
+		"them has ended. One that runs already is shown as it is.",
 	.least = 1,
 	.most = 1,
 	.run = run_start,

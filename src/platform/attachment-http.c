@@ -5,6 +5,7 @@
 #include "platform/door.h"
 #include "platform/instance.h"
 #include "platform/node.h"
+#include "platform/plain.h"
 #include "platform/relay.h"
 #include "platform/review.h"
 #include "wire/instance.h"
@@ -143,7 +144,7 @@ static int send_list_of_node(struct http_res *res, const struct node *node, cons
 
 	if (ctfy_node_list_instance_attachments(nodes_client(node), instance_id, &list, &call,
 						&error) < 0)
-		r = nodes_failed(node, &error, e);
+		r = plain_failure(node, &error, e);
 	else
 		r = http_send(res, 200, attachments_fields, &list);
 	ctfy_attachments_done(&list);
@@ -157,6 +158,7 @@ static int send_of_node(struct http_res *res, const struct node *node, const cha
 			       .type = "application/octet-stream",
 			       .filename = filename,
 			       .may_be_empty = true,
+			       .plain = true,
 			       .e = e };
 	const struct ctfy_sink sink = relay_sink(&relay);
 	const struct ctfy_call call = RELAY_CALL;

@@ -8,6 +8,7 @@
 #include "platform/door.h"
 #include "platform/meter.h"
 #include "platform/page.h"
+#include "platform/plain.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -76,6 +77,8 @@ int platform_run(void *ctx, const struct http_route *route, struct http_req *req
 	int64_t begun = clock_monotonic_us();
 	int r = run(platform, route, req, res, e);
 
+	if (r < 0 && !(door_principal(req) && door_is_organiser(req)))
+		plain_error(http_req_id(req), e);
 	meter_request(platform->meter, route, status_of(res, r), clock_monotonic_us() - begun);
 	return r;
 }

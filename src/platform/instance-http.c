@@ -8,6 +8,7 @@
 #include "platform/events.h"
 #include "platform/node.h"
 #include "platform/page.h"
+#include "platform/plain.h"
 #include "platform/settle.h"
 #include "platform/user.h"
 #include "wire/instance.h"
@@ -96,6 +97,13 @@ static int may_start(const struct platform *platform, struct http_req *req,
 	return r;
 }
 
+/* Organisers read why it failed in the node's own words, also where they play. */
+static void tell_cause(const struct http_req *req, struct instance *instance)
+{
+	if (instance->cause && *instance->cause && door_is_organiser(req))
+		instance->detail = instance->cause;
+}
+
 static int send_started(struct http_res *res, const struct instance *instance, bool is_new,
 			struct err *e)
 {
@@ -126,6 +134,8 @@ static int serve_start(void *ctx, struct http_req *req, struct http_res *res, st
 		settler_kick(platform->settler, instance.id, instance.node_id);
 		r = wait_for(platform, req, &instance, e);
 	}
+	if (r == 0)
+		tell_cause(req, &instance);
 	return r < 0 ? r : send_started(res, &instance, is_new, e);
 }
 
@@ -176,6 +186,13 @@ static int lose(struct platform *platform, struct http_req *req, struct instance
 	return instances_find(platform->db, http_arena(req), id, instance, e);
 }
 
+static int node_failed(const struct http_req *req, const struct node *node,
+		       struct ctfy_error *error, struct err *e)
+{
+	return door_is_organiser(req) ? nodes_failed(node, error, e)
+				      : plain_failure(node, error, e);
+}
+
 /* Adds is_healthy and services, as the node sees them now. */
 static int add_health(struct platform *platform, struct http_req *req, struct instance *instance,
 		      json_t **ret_health, struct err *e)
@@ -190,10 +207,12 @@ static int add_health(struct platform *platform, struct http_req *req, struct in
 	if (r < 0)
 		return r;
 	if (ctfy_node_check_health(nodes_client(node), instance->copy_id, &is_healthy, &health,
-				   &ask_call, &error) == 0)
+				   &ask_call, &error) < 0)
+		r = node_failed(req, node, &error, e);
+	if (r == 0 && !door_is_organiser(req))
+		plain_health(&health);
+	if (r == 0)
 		*ret_health = fields_encode(health_fields, &health);
-	else
-		r = nodes_failed(node, &error, e);
 	ctfy_health_done(&health);
 	if (r == -ERR_NOT_FOUND)
 		return lose(platform, req, instance, e);
@@ -270,6 +289,7 @@ static int serve_look(void *ctx, struct http_req *req, struct http_res *res, str
 		r = check(platform, req, &instance, &more, e);
 	if (r < 0)
 		return r;
+	tell_cause(req, &instance);
 	json = instances_json(&instance);
 	if (!json || (more && json_object_update(json, more) < 0)) {
 		json_decref(json);
@@ -330,7 +350,7 @@ static int set_ttl(struct platform *platform, struct http_req *req, struct insta
 		return r;
 	if (ctfy_node_set_ttl(nodes_client(node), instance->copy_id, ttl, &told, &ask_call,
 			      &error) < 0)
-		r = nodes_failed(node, &error, e);
+		r = node_failed(req, node, &error, e);
 	expires_at = instances_by_our_clock(told.expires_at, door_now(platform) + 1000 * ttl);
 	ctfy_instance_done(&told);
 	if (r == -ERR_NOT_FOUND)

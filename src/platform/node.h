@@ -116,8 +116,8 @@ int nodes_loads(struct nodes *nodes, struct arena *arena, const char *challenge_
 		struct node_load **ret_loads, size_t *ret_count, struct err *e);
 
 /*
- * What a failed call means to our callers. The node's own words pass; an address never does: a
- * player may read it. Frees what the error holds.
+ * What a failed call means to our callers. The node's own words pass, for organisers: see plain.h
+ * for what players are told. An address never does. Frees what the error holds.
  */
 int nodes_failed(const struct node *node, struct ctfy_error *error, struct err *e);
 /* The same of a call through nodes_wire(): one that failed, one that got an error status. */

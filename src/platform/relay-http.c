@@ -12,6 +12,7 @@
 #include "platform/door.h"
 #include "platform/instance.h"
 #include "platform/node.h"
+#include "platform/plain.h"
 #include "wire/instance.h"
 
 #include <string.h>
@@ -129,7 +130,7 @@ static int send_openvpn_config(struct http_res *res, const struct subject *subje
 
 	if (ctfy_node_get_openvpn_config(nodes_client(subject->node), subject->instance.copy_id,
 					 &config, &ask_call, &error) < 0) {
-		r = nodes_failed(subject->node, &error, e);
+		r = plain_failure(subject->node, &error, e);
 		if (r != -ERR_NOT_FOUND)
 			e->code = ERR_NODE;
 		r = -(int)e->code;

@@ -5,6 +5,7 @@
 #include "http/call.h"
 #include "http/serve.h"
 #include "platform/node.h"
+#include "platform/plain.h"
 
 void relay_name(struct http_res *res, const char *filename)
 {
@@ -66,7 +67,8 @@ int relay_end(struct relay *relay, const struct node *node, int r, struct ctfy_e
 		return relay->failure;
 	}
 	if (r < 0)
-		return nodes_failed(node, error, relay->e);
+		return relay->plain ? plain_failure(node, error, relay->e)
+				    : nodes_failed(node, error, relay->e);
 	if (!relay->begun)
 		return err_set(relay->e, ERR_NOT_FOUND, "nothing was recorded of it");
 	return 0;

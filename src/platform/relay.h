@@ -22,6 +22,7 @@ enum { RELAY_TIMEOUT_S = 3600 };
 struct relay {
 	struct http_res *res;
 	const char *filename; /* browsers save it under this name; NULL: they may show it */
+	bool plain;           /* a player asks: see plain.h */
 	bool may_be_empty;    /* it is an answer too when there is nothing of it */
 	/* What the route gives, whatever the node says that it is: no page comes from a node. */
 	const char *type;
@@ -44,7 +45,7 @@ int relay_write(struct relay *relay, const void *bytes, size_t size);
 
 /*
  * What the call came to: r and error are its own, e is the relay's. Fails with what nodes_failed()
- * makes of it, and with NOT_FOUND where there was nothing and that is no answer.
+ * or plain_failure() makes of it, and with NOT_FOUND where there was nothing and that is no answer.
  */
 int relay_end(struct relay *relay, const struct node *node, int r, struct ctfy_error *error);
 

@@ -9,6 +9,7 @@
 #include "platform/archive.h"
 #include "platform/instance.h"
 #include "platform/meter.h"
+#include "platform/plain.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -324,21 +325,11 @@ static enum step start_elsewhere(struct settling *s, const struct instance_failu
 	return STEP_TAKEN;
 }
 
-/*
- * What a player is told: behind the first line comes what a build or a service printed, which may
- * tell how a challenge is solved.
- */
-static const char *first_line(const struct settling *s, const char *words)
-{
-	return arena_printf(s->arena, "%.*s", (int)strcspn(words, "\n"), words);
-}
-
 static enum step start_ended(struct settling *s, const struct ctfy_instance *told)
 {
-	struct instance_failure failure = { .leftover = true };
+	struct instance_failure failure = { .detail = plain_start(0), .leftover = true };
 
 	failure.cause = told->detail ? told->detail : "the node says it has ended already";
-	failure.detail = first_line(s, failure.cause);
 	return fail_start(s, &failure);
 }
 
@@ -376,20 +367,20 @@ static bool may_suit_another_node(const struct settling *s, int status)
  */
 static enum step start_refused(struct settling *s, const struct ctfy_error *error)
 {
-	struct instance_failure failure = { first_line(s, error->detail), error->detail,
+	struct instance_failure failure = { plain_start(error->status), error->detail,
 					    error->status >= 500 };
 
 	if (!may_suit_another_node(s, error->status))
 		return fail_start(s, &failure);
 	failure.leftover = true;
-	if (error->status == 401)
-		failure.detail = "the node does not know the platform";
 	return start_elsewhere(s, &failure);
 }
 
 static enum step start_failed(struct settling *s, const struct ctfy_error *error)
 {
-	struct instance_failure failure = { .cause = error->detail, .leftover = true };
+	struct instance_failure failure = { .detail = plain_start(0),
+					    .cause = error->detail,
+					    .leftover = true };
 
 	switch (error->kind) {
 	case CTFY_ERROR_NODE: return start_refused(s, error);
@@ -401,9 +392,7 @@ static enum step start_failed(struct settling *s, const struct ctfy_error *error
 		log_warn("start of instance '%s' on node '%s': %s; asking again", s->instance.id,
 			 nodes_name(s->node), error->detail);
 		return STEP_WAIT;
-	default:
-		failure.detail = "the node's answer makes no sense";
-		return fail_start(s, &failure);
+	default: return fail_start(s, &failure);
 	}
 }
 

@@ -181,6 +181,12 @@ static int serve_instance_health(void *ctx, struct http_req *req, struct http_re
 	pthread_mutex_unlock(&node->lock);
 	if (!known)
 		return err_set(e, ERR_NOT_FOUND, "no such instance");
+	if (node->illness)
+		return http_send_json(res, 200,
+				      json_pack("{s:b, s:[{s:s, s:s, s:s, s:i, s:b, s:s}]}",
+						"is_healthy", 0, "services", "service", "web",
+						"state", "exited", "health", "none", "exit_code", 1,
+						"oom_killed", 0, "detail", node->illness));
 	return http_send_json(res, 200, json_pack("{s:b, s:[]}", "is_healthy", 1, "services"));
 }
 

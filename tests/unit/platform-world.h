@@ -31,14 +31,15 @@ struct fake_node {
 	pthread_cond_t changed;
 
 	/* What it is told to do. */
-	bool hang_health;  /* heartbeats get no answer */
-	bool refuse_stops; /* they are answered with 500 */
-	bool hold_starts;  /* starts get no answer until this is taken back */
-	const char *words; /* starts fail with these; NULL: they don't */
-	int status;        /* of such a failure */
-	int capacity;      /* 0: 10 */
-	int64_t lifetime;  /* milliseconds an instance lives; 0: its ttl */
-	bool forgets;      /* it has ended by itself what it has just started */
+	bool hang_health;    /* heartbeats get no answer */
+	bool refuse_stops;   /* they are answered with 500 */
+	bool hold_starts;    /* starts get no answer until this is taken back */
+	const char *words;   /* starts fail with these; NULL: they don't */
+	int status;          /* of such a failure */
+	int capacity;        /* 0: 10 */
+	int64_t lifetime;    /* milliseconds an instance lives; 0: its ttl */
+	const char *illness; /* its services have ended, with these words; NULL: they are well */
+	bool forgets;        /* it has ended by itself what it has just started */
 
 	/* What it has seen. */
 	int beats, starts, stops, trials;

@@ -9,6 +9,7 @@
 #include "http/serve.h"
 #include "platform/access.h"
 #include "platform/main.h"
+#include "platform/plain.h"
 #include "platform/platform.h"
 #include "wire/instance.h"
 
@@ -104,7 +105,7 @@ TEST(without_waiting_a_start_is_accepted_and_seen_through)
 	wait_for_status(&w, "running");
 }
 
-TEST(a_failing_start_tells_the_player_the_nodes_words_and_leaves_nothing)
+TEST(a_failing_start_tells_the_player_one_plain_sentence_and_leaves_nothing)
 {
 	AUTO(struct fake_node, end_node) node;
 	AUTO(struct world, end_platform) w;
@@ -118,10 +119,12 @@ TEST(a_failing_start_tells_the_player_the_nodes_words_and_leaves_nothing)
 	node.status = 502;
 	reply = call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT);
 	EXPECT(reply, 502);
-	CHECK_STR(text(reply, "detail"), "pull access denied for x");
+	CHECK_STR(text(reply, "detail"), plain_start(502));
 	reply = call(&w, w.alice, "GET", "/challenges/web/instance", NULL, NULL);
 	CHECK_STR(text(reply, "status"), "failed");
-	CHECK_STR(text(reply, "detail"), "pull access denied for x");
+	CHECK_STR(text(reply, "detail"), plain_start(502));
+	reply = call(&w, w.admin, "GET", "/admin/instances?all=true", NULL, NULL);
+	CHECK_HAS(reply->body.data, "\"cause\":\"pull access denied for x\"");
 
 	/* And it is no obstacle to the next. */
 	pthread_mutex_lock(&node.lock);
@@ -129,6 +132,31 @@ TEST(a_failing_start_tells_the_player_the_nodes_words_and_leaves_nothing)
 	pthread_mutex_unlock(&node.lock);
 	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT), 201);
 	CHECK_EQ(count_live(&node), 1);
+}
+
+TEST(what_a_service_printed_is_the_organisers_to_read)
+{
+	static const char illness[] = "mkdir /var/lib/engine/volumes/v: flag{printed}";
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+	char path[120];
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	node.illness = illness;
+	reply = call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT);
+	EXPECT(reply, 201);
+	snprintf(path, sizeof(path), "/admin/instances/%s?check=true", text(reply, "id"));
+	reply = call(&w, w.alice, "GET", "/challenges/web/instance?check=true", NULL, NULL);
+	EXPECT(reply, 200);
+	CHECK(json_is_false(json_object_get(reply->json, "is_healthy")));
+	CHECK_HAS(reply->body.data, "\"detail\":\"it has ended\"");
+	CHECK(!strstr(reply->body.data, "mkdir"));
+	reply = call(&w, w.admin, "GET", path, NULL, NULL);
+	CHECK_HAS(reply->body.data, illness);
 }
 
 TEST(what_a_full_node_refuses_another_takes)
@@ -177,7 +205,7 @@ TEST(what_an_engine_fails_at_one_other_node_tries)
 	EXPECT(reply, 502);
 }
 
-TEST(where_all_refuse_the_last_words_are_told)
+TEST(where_all_refuse_the_player_is_told_that_there_is_no_room)
 {
 	AUTO(struct fake_node, end_node) full;
 	AUTO(struct world, end_platform) w;
@@ -191,7 +219,7 @@ TEST(where_all_refuse_the_last_words_are_told)
 	add_node(&w, "full", &full);
 	wait_for_state(&w, "healthy");
 	reply = call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT);
-	CHECK_STR(text(reply, "detail"), "10/10 instances are running");
+	CHECK_STR(text(reply, "detail"), plain_start(503));
 }
 
 struct starter {
@@ -959,10 +987,11 @@ int main(void)
 		T(a_team_gets_an_instance_of_its_own_and_learns_nothing_of_the_node),
 		T(a_start_that_is_sent_again_with_its_key_starts_nothing),
 		T(without_waiting_a_start_is_accepted_and_seen_through),
-		T(a_failing_start_tells_the_player_the_nodes_words_and_leaves_nothing),
+		T(a_failing_start_tells_the_player_one_plain_sentence_and_leaves_nothing),
+		T(what_a_service_printed_is_the_organisers_to_read),
 		T(what_a_full_node_refuses_another_takes),
 		T(what_an_engine_fails_at_one_other_node_tries),
-		T(where_all_refuse_the_last_words_are_told),
+		T(where_all_refuse_the_player_is_told_that_there_is_no_room),
 		T(starts_at_once_by_one_team_start_one_instance),
 		T(a_stop_during_a_start_leaves_nothing),
 		T(an_instance_ends_when_its_time_is_over),
