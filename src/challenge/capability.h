@@ -15,8 +15,11 @@ bool capability_parse(const char *name, capability_set *ret_set);
 /* Without "CAP_", in the order of their numbers. NULL past the last. */
 const char *capability_name(unsigned number);
 
-/* What Docker gives a container that asks for nothing. */
-extern const capability_set capability_docker_default;
+/*
+ * What a service may ask for without the operator's word: Docker's default set but for NET_RAW, by
+ * which a container speaks in others' names, past every rule that goes by connections.
+ */
+extern const capability_set capability_for_the_asking;
 
 /* Of those, what images need to start and drop their rights: what a service gets here. */
 extern const capability_set capability_default;

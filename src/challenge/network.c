@@ -95,6 +95,19 @@ static void make_room(struct plan_network *network, uint32_t offset)
 		network->prefix = prefix;
 }
 
+/* One host far from the others makes a network of all the addresses in between. */
+static bool permits_room(struct planner *p, const struct yaml_node *at, const char *key,
+			 uint32_t offset)
+{
+	uint32_t prefix = prefix_holding(offset);
+
+	return (int64_t)prefix >= p->limits.prefix_min ||
+	       planner_permits(p, "prefix", at, key,
+			       "the address needs a /%u for its network, and the node's prefix_min "
+			       "is %lld",
+			       prefix, (long long)p->limits.prefix_min);
+}
+
 bool network_is_internal(struct planner *p, const char *name)
 {
 	const struct plan_network *network = find(p, name);
@@ -131,6 +144,8 @@ uint32_t network_offset(struct service *s, const char *name, const struct yaml_n
 		service_fault(s, value, "'%s' is no host's address in its subnet", text);
 		return 0;
 	}
+	if (!permits_room(s->p, value, service_key_path(s), offset))
+		return 0;
 	make_room(network, offset);
 	return offset;
 }
@@ -180,6 +195,8 @@ static void read_gateway(struct planner *p, const struct yaml_node *node,
 			   "the gateway '%s' is not in the subnet", text);
 		return;
 	}
+	if (!permits_room(p, config, network_key(p, network->name), gateway - subnet.first))
+		return;
 	network->gateway_offset = gateway - subnet.first;
 	make_room(network, network->gateway_offset);
 }
@@ -311,6 +328,11 @@ bool network_use(struct planner *p, const char *name, const struct yaml_node *at
 			   "the network '%s' is not defined under 'networks:'", name);
 		return false;
 	}
+	if ((int64_t)p->plan->network_count == p->limits.networks_max &&
+	    !planner_permits(p, "networks", at, key,
+			     "more networks than the node's networks_max of %lld",
+			     (long long)p->limits.networks_max))
+		return false;
 	network = network_new(p, name);
 	if (!network)
 		return false;

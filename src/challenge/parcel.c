@@ -17,6 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Where one is unpacked, in the root itself; no walk looks into those. */
+#define BESIDE ".parcel-"
+
 enum { ENTRIES_MAX = 100000, PIECE = 64 << 10 };
 
 static void archive_read_freep(struct archive **archive)
@@ -84,7 +87,8 @@ static const char *name_within(const char *dir, const char *path)
 static int pack_entry(const char *dir, struct archive *disk, struct archive *tar,
 		      struct archive_entry *entry, struct err *e)
 {
-	const char *name = name_within(dir, archive_entry_pathname(entry));
+	const char *path = archive_entry_pathname(entry);
+	const char *name = name_within(dir, path);
 	mode_t kind = archive_entry_filetype(entry);
 	int r;
 
@@ -102,14 +106,15 @@ static int pack_entry(const char *dir, struct archive *disk, struct archive *tar
 	return r < 0 ? err_wrap(e, "'%s'", name) : 0;
 }
 
-static bool is_left_out(struct archive_entry *entry)
+static bool is_left_out(const char *path)
 {
-	return strcmp(last_part(archive_entry_pathname(entry)), ".git") == 0;
+	return strcmp(last_part(path), ".git") == 0;
 }
 
 static int pack_all(const char *dir, struct archive *disk, struct archive *tar, struct err *e)
 {
 	AUTO(struct archive_entry *, archive_entry_freep) entry = archive_entry_new();
+	const char *path;
 	int found, r = 0;
 
 	if (!entry)
@@ -117,7 +122,10 @@ static int pack_all(const char *dir, struct archive *disk, struct archive *tar, 
 	while (r == 0 && (found = archive_read_next_header2(disk, entry)) != ARCHIVE_EOF) {
 		if (found < ARCHIVE_WARN)
 			return failure(disk, e);
-		if (is_left_out(entry))
+		path = archive_entry_pathname(entry);
+		if (!path)
+			return err_set(e, ERR_INVALID, "a file in it has no name");
+		if (is_left_out(path))
 			continue;
 		archive_read_disk_descend(disk);
 		r = pack_entry(dir, disk, tar, entry, e);
@@ -172,14 +180,18 @@ int parcel_pack(const char *dir, struct buf *ret_parcel, struct err *e)
 
 /* --- unpacking ---------------------------------------------------------------------------- */
 
+/*
+ * What is unpacked is made below one open directory, and nothing of it through a link: a link that
+ * the tar has made is no way for what comes after it.
+ */
 struct unpacking {
-	const char *into;
+	int into;
 	struct archive *tar;
 	int64_t left; /* bytes that it may still make */
 	size_t entries;
-	struct link { /* made when all else is: nothing is written through one */
+	struct link { /* made when all else is */
 		struct link *next;
-		char *path, *target;
+		char *name, *target;
 	} * links;
 };
 
@@ -189,7 +201,7 @@ static void links_done(struct unpacking *u)
 		struct link *link = u->links;
 
 		u->links = link->next;
-		free(link->path);
+		free(link->name);
 		free(link->target);
 		free(link);
 	}
@@ -210,17 +222,20 @@ static bool is_within(const char *name)
 	return true;
 }
 
-static int keep_link(struct unpacking *u, const char *path, const char *target, struct err *e)
+static int keep_link(struct unpacking *u, const char *name, const char *target, struct err *e)
 {
-	struct link *link = calloc(1, sizeof(*link));
+	struct link *link;
 
+	if (!target || !*target)
+		return err_set(e, ERR_INVALID, "'%s' is a symlink to nothing", name);
+	link = calloc(1, sizeof(*link));
 	if (!link)
 		return err_memory(e);
 	link->next = u->links;
 	u->links = link;
-	link->path = strdup(path);
+	link->name = strdup(name);
 	link->target = strdup(target);
-	return link->path && link->target ? 0 : err_memory(e);
+	return link->name && link->target ? 0 : err_memory(e);
 }
 
 static int write_all(int fd, const char *bytes, size_t len, const char *path, struct err *e)
@@ -255,60 +270,135 @@ static int fill(struct unpacking *u, int fd, const char *path, struct err *e)
 	return r == 0 && fsync(fd) < 0 ? err_errno(e, ERR_UNAVAILABLE, "write '%s'", path) : r;
 }
 
-static int make_parents(const char *path, struct err *e)
+static int make_failure(const char *name, struct err *e)
 {
-	AUTO(char *, freep) parent = strdup(path);
-
-	if (!parent)
-		return err_memory(e);
-	*strrchr(parent, '/') = '\0';
-	return dir_make(parent, 0755, e);
+	return errno == ELOOP || errno == ENOTDIR
+		       ? err_set(e, ERR_INVALID, "'%s' would be made in what is no directory", name)
+		       : err_errno(e, ERR_INVALID, "'%s'", name);
 }
 
-static int make_file(struct unpacking *u, const char *path, mode_t mode, struct err *e)
+/* The directory that the parts of a path lead to, each made where it is missing. -1 and errno. */
+static int open_dirs(int into, char *path)
 {
+	int dir = fcntl(into, F_DUPFD_CLOEXEC, 0);
+	char *save = NULL;
+
+	for (char *part = strtok_r(path, "/", &save); part && dir >= 0;
+	     part = strtok_r(NULL, "/", &save)) {
+		AUTO(int, closep) above = dir;
+
+		dir = mkdirat(above, part, 0755) < 0 && errno != EEXIST
+			      ? -1
+			      : openat(above, part,
+				       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	}
+	return dir;
+}
+
+/* The directory that the file of this name is to be in; its last part, or all of it. */
+static int make_dirs(struct unpacking *u, const char *name, bool all, int *ret_dir, struct err *e)
+{
+	AUTO(char *, freep) path = strdup(name);
+	int dir;
+
+	if (!path)
+		return err_memory(e);
+	if (!all)
+		path[last_part(path) - path] = '\0';
+	dir = open_dirs(u->into, path);
+	if (dir < 0)
+		return make_failure(name, e);
+	*ret_dir = dir;
+	return 0;
+}
+
+static int make_dir(struct unpacking *u, const char *name, struct err *e)
+{
+	AUTO(int, closep) dir = -1;
+
+	return make_dirs(u, name, true, &dir, e);
+}
+
+static int make_file(struct unpacking *u, const char *name, mode_t mode, struct err *e)
+{
+	AUTO(int, closep) dir = -1;
 	AUTO(int, closep) fd = -1;
-	int r = make_parents(path, e);
+	int r = make_dirs(u, name, false, &dir, e);
 
 	if (r < 0)
 		return r;
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-	return fd < 0 ? err_errno(e, ERR_INVALID, "'%s'", path + strlen(u->into) + 1)
-		      : fill(u, fd, path, e);
+	fd = openat(dir, last_part(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    mode);
+	return fd < 0 ? make_failure(name, e) : fill(u, fd, name, e);
+}
+
+/* "./a//b/" is "a/b"; the folder itself is "". NULL: it is outside, or out of memory. */
+static char *clean_name(const char *name)
+{
+	char *clean = is_within(name) ? malloc(strlen(name) + 1) : NULL;
+	size_t len = 0;
+
+	for (const char *part = name; clean && *part; part += strspn(part, "/")) {
+		size_t part_len = strcspn(part, "/");
+
+		if (!(part_len == 1 && part[0] == '.')) {
+			if (len)
+				clean[len++] = '/';
+			memcpy(clean + len, part, part_len);
+			len += part_len;
+		}
+		part += part_len;
+	}
+	if (clean)
+		clean[len] = '\0';
+	return clean;
 }
 
 /* Programs stay programs; nothing else of a mode is taken over. */
 static int unpack_entry(struct unpacking *u, struct archive_entry *entry, struct err *e)
 {
-	const char *name = archive_entry_pathname(entry);
-	AUTO(char *, freep) path = name ? strf("%s/%s", u->into, name) : NULL;
+	const char *given = archive_entry_pathname(entry);
+	AUTO(char *, freep) name = given ? clean_name(given) : NULL;
 	mode_t mode = archive_entry_perm(entry) & 0100 ? 0755 : 0644;
+	mode_t kind = archive_entry_filetype(entry);
 
-	if (name && !is_within(name))
-		return err_set(e, ERR_INVALID, "'%s' is outside of it", name);
+	if (!given)
+		return err_set(e, ERR_INVALID, "a file in it has no name");
+	if (!is_within(given))
+		return err_set(e, ERR_INVALID, "'%s' is outside of it", given);
+	if (!name)
+		return err_memory(e);
 	if (++u->entries > ENTRIES_MAX)
 		return err_set(e, ERR_TOO_LARGE, "it has more than %d files", ENTRIES_MAX);
-	if (!path)
-		return err_set(e, ERR_INVALID, "a file in it has no name");
 	if (archive_entry_hardlink(entry))
-		return err_set(e, ERR_INVALID, "'%s' is a hard link", name);
-	switch (archive_entry_filetype(entry)) {
-	case AE_IFDIR: return dir_make(path, 0755, e);
-	case AE_IFLNK: return keep_link(u, path, archive_entry_symlink(entry), e);
-	case AE_IFREG: return make_file(u, path, mode, e);
-	default: return err_set(e, ERR_INVALID, "'%s' is no file, directory or symlink", name);
+		return err_set(e, ERR_INVALID, "'%s' is a hard link", given);
+	if (kind == AE_IFDIR)
+		return *name ? make_dir(u, name, e) : 0;
+	if (!*name)
+		return err_set(e, ERR_INVALID, "'%s' is no name for a file", given);
+	switch (kind) {
+	case AE_IFLNK: return keep_link(u, name, archive_entry_symlink(entry), e);
+	case AE_IFREG: return make_file(u, name, mode, e);
+	default: return err_set(e, ERR_INVALID, "'%s' is no file, directory or symlink", given);
 	}
+}
+
+static int make_link(struct unpacking *u, const struct link *link, struct err *e)
+{
+	AUTO(int, closep) dir = -1;
+	int r = make_dirs(u, link->name, false, &dir, e);
+
+	if (r == 0 && symlinkat(link->target, dir, last_part(link->name)) < 0)
+		return make_failure(link->name, e);
+	return r;
 }
 
 static int make_links(struct unpacking *u, struct err *e)
 {
 	int r = 0;
 
-	for (struct link *link = u->links; r == 0 && link; link = link->next) {
-		r = make_parents(link->path, e);
-		if (r == 0 && symlink(link->target, link->path) < 0)
-			r = err_errno(e, ERR_INVALID, "'%s'", link->path + strlen(u->into) + 1);
-	}
+	for (const struct link *link = u->links; r == 0 && link; link = link->next)
+		r = make_link(u, link, e);
 	return r;
 }
 
@@ -329,11 +419,14 @@ static int unpack(struct unpacking *u, const void *parcel, size_t len, struct er
 static int unpack_into(const char *into, const void *parcel, size_t len, struct err *e)
 {
 	AUTO(struct archive *, archive_read_freep) tar = archive_read_new();
-	struct unpacking u = { .into = into, .tar = tar, .left = PARCEL_UNPACKED_MAX };
+	AUTO(int, closep) dir = -1;
+	struct unpacking u = { .tar = tar, .left = PARCEL_UNPACKED_MAX };
 	int r = tar ? dir_make(into, 0755, e) : err_memory(e);
 
-	if (r == 0)
-		r = unpack(&u, parcel, len, e);
+	if (r < 0)
+		return r;
+	u.into = dir = open(into, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	r = dir < 0 ? err_errno(e, ERR_UNAVAILABLE, "open '%s'", into) : unpack(&u, parcel, len, e);
 	links_done(&u);
 	return r;
 }
@@ -375,10 +468,35 @@ static int put_within(const char *beside, const char *id, const char *place, con
 	return r < 0 ? r : exchange(fresh, place, e);
 }
 
+/* One of the length that mkdtemp() makes. */
+static bool is_beside(const char *name)
+{
+	return strncmp(name, BESIDE, strlen(BESIDE)) == 0 && strlen(name) == strlen(BESIDE) + 6;
+}
+
+int parcel_sweep(const char *root, struct err *e)
+{
+	AUTO(DIR *, closedirp) dir = opendir(root);
+	const struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : err_errno(e, ERR_UNAVAILABLE, "look into '%s'", root);
+	while (r == 0 && (entry = readdir(dir))) {
+		AUTO(char *, freep) path = NULL;
+
+		if (!is_beside(entry->d_name))
+			continue;
+		path = strf("%s/%s", root, entry->d_name);
+		r = path ? tree_remove(path, e) : err_memory(e);
+	}
+	return r;
+}
+
 int parcel_put(const char *root, const char *id, const char *at, const void *parcel, size_t len,
 	       struct err *e)
 {
-	AUTO(char *, freep) beside = strf("%s/.parcel-XXXXXX", root); /* no walk looks into those */
+	AUTO(char *, freep) beside = strf("%s/" BESIDE "XXXXXX", root);
 	AUTO(char *, freep) place = at ? strdup(at) : strf("%s/%s", root, id);
 	int r;
 

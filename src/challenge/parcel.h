@@ -31,4 +31,10 @@ int parcel_pack(const char *dir, struct buf *ret_parcel, struct err *e);
 int parcel_put(const char *root, const char *id, const char *at, const void *parcel, size_t len,
 	       struct err *e);
 
+/*
+ * Removes what a process that was killed left of its unpacking below root. To be called before any
+ * parcel is put. Fails with UNAVAILABLE or INTERNAL.
+ */
+int parcel_sweep(const char *root, struct err *e);
+
 #endif

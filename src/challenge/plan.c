@@ -303,6 +303,22 @@ static const char *spoken_of(const struct challenge *challenge)
 	return NULL;
 }
 
+/* Each takes a port of the node and a process of the engine's, in each replica. */
+static void check_ports(struct planner *p)
+{
+	const struct yaml_node *services = yaml_get(p->model, "services");
+	int64_t count = 0, most = p->limits.ports_max;
+
+	for (size_t i = 0; i < p->plan->service_count; i++)
+		for (size_t j = 0; j < p->plan->services[i].port_count; j++)
+			if (p->plan->services[i].ports[j].published)
+				count += p->plan->services[i].replicas;
+	if (count > most)
+		planner_permits(p, "ports", services, "services",
+				"%lld ports are published, and the node's ports_max is %lld",
+				(long long)count, (long long)most);
+}
+
 static void guess_app_protocol(struct planner *p)
 {
 	struct plan_port *only = NULL;
@@ -516,6 +532,7 @@ static int make(struct planner *p, struct err *e)
 	}
 	if (has_holes(p))
 		return err_memory(e);
+	check_ports(p);
 	guess_app_protocol(p);
 	check_placements(p);
 	answers_trace(p);

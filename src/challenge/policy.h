@@ -34,6 +34,8 @@ struct limits {
 	int64_t nofile_soft, nofile_hard, nofile_max;
 	int64_t log_size, log_files;
 	int64_t replicas_max;
+	int64_t ports_max, networks_max; /* of an instance */
+	int64_t prefix_min;              /* the shortest prefix of a network */
 	int64_t health_deadline_ms;
 };
 

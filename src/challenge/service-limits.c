@@ -10,6 +10,9 @@
 /* The engine refuses less. */
 enum { LEAST_MEMORY = 6 << 20 };
 
+/* What a container has that asks for none. */
+enum { ORDINARY_SHARES = 1024 };
+
 void service_mem_limit(struct service *s, const struct yaml_node *value)
 {
 	if (value->kind != YAML_NULL && service_bytes(s, value, &s->memory))
@@ -87,7 +90,11 @@ void service_cpu_shares(struct service *s, const struct yaml_node *value)
 {
 	int64_t shares;
 
-	if (service_integer(s, value, 0, 262144, &shares))
+	if (service_integer(s, value, 0, 262144, &shares) &&
+	    (shares <= ORDINARY_SHARES ||
+	     service_permits(s, "cpu-shares", value,
+			     "more than %d shares take processors from other instances",
+			     ORDINARY_SHARES)))
 		service_set(s, s->host, "CpuShares", json_integer(shares));
 }
 
@@ -138,6 +145,24 @@ static void append_ulimit(struct service *s, const char *name, int64_t soft, int
 	planner_append(s->p, ulimits, ulimit);
 }
 
+/* The kernel's limits; those of precedence let a container starve the host's own work. */
+static bool permits_ulimit(struct service *s, const struct yaml_entry *entry, int64_t hard)
+{
+	static const char *const known[] = { "core",    "cpu",        "data",   "fsize", "locks",
+					     "memlock", "msgqueue",   "nofile", "nproc", "rss",
+					     "rttime",  "sigpending", "stack" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (strcmp(known[i], entry->key) == 0)
+			return true;
+	if (strcmp(entry->key, "rtprio") == 0 || strcmp(entry->key, "nice") == 0)
+		return hard == 0 ||
+		       service_permits(s, "real-time", entry->value,
+				       "'%s' puts it before the host's own processes", entry->key);
+	service_fault(s, entry->value, "there is no limit '%s'", entry->key);
+	return false;
+}
+
 static void add_ulimit(struct service *s, const struct yaml_entry *entry)
 {
 	const struct yaml_node *soft_node = yaml_get(entry->value, "soft");
@@ -153,6 +178,8 @@ static void add_ulimit(struct service *s, const struct yaml_entry *entry)
 	}
 	if (!service_integer(s, is_map ? soft_node : entry->value, -1, INT64_MAX, &soft) ||
 	    !service_integer(s, is_map ? hard_node : entry->value, -1, INT64_MAX, &hard))
+		return;
+	if (!permits_ulimit(s, entry, hard))
 		return;
 	if (strcmp(entry->key, "nofile") == 0) {
 		s->has_nofile = true;

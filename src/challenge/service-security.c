@@ -499,9 +499,10 @@ static capability_set permitted_additions(struct service *s)
 		opt_in = arena_printf(s->p->arena, "capability:%s", name);
 		for (char *c = (char *)(uintptr_t)opt_in; c && *c; c++)
 			*c = (char)(c - opt_in < 11 ? *c : toupper((unsigned char)*c));
-		if (opt_in && ((one & ~capability_docker_default) == 0 || is_for_vpn(s, opt_in) ||
-			       service_permits(s, opt_in, item,
-					       "'%s' is beyond Docker's default set", opt_in + 11)))
+		if (opt_in &&
+		    ((one & ~capability_for_the_asking) == 0 || is_for_vpn(s, opt_in) ||
+		     service_permits(s, opt_in, item, "'%s' is beyond what a service may ask for",
+				     opt_in + 11)))
 			all |= one;
 	}
 	return all;

@@ -274,15 +274,17 @@ int catalogue_put(struct catalogue *catalogue, const char *challenge_id, const v
 int catalogue_new(const char *challenges_dir, struct catalogue **ret_catalogue, struct err *e)
 {
 	struct catalogue *catalogue = calloc(1, sizeof(*catalogue));
+	int r;
 
 	if (!catalogue)
 		return err_memory(e);
 	pthread_mutex_init(&catalogue->lock, NULL);
 	pthread_mutex_init(&catalogue->scan_lock, NULL);
 	catalogue->dir = strdup(challenges_dir);
-	if (!catalogue->dir) {
+	r = catalogue->dir ? parcel_sweep(catalogue->dir, e) : err_memory(e);
+	if (r < 0) {
 		catalogue_free(catalogue);
-		return err_memory(e);
+		return r;
 	}
 	*ret_catalogue = catalogue;
 	return 0;

@@ -157,7 +157,9 @@ int challenges_new(const char *dir, struct challenges **ret_challenges, struct e
 	pthread_mutex_init(&challenges->lock, NULL);
 	pthread_mutex_init(&challenges->scan, NULL);
 	challenges->dir = strdup(dir);
-	r = challenges->dir ? scan(dir, &challenges->present, e) : err_memory(e);
+	r = challenges->dir ? parcel_sweep(dir, e) : err_memory(e);
+	if (r == 0)
+		r = scan(dir, &challenges->present, e);
 	if (r < 0) {
 		challenges_free(challenges);
 		return err_wrap(e, "challenges in '%s'", dir);

@@ -47,7 +47,7 @@ build: {context: b, ssh: [default]}
 build: {context: b, tags: [x]}
 build: {context: b, target: one}
 build: {context: b, ulimits: {nofile: 5}}
-cap_add: [NET_RAW]
+cap_add: [MKNOD]
 cap_drop: [CHOWN]
 cgroup: host
 cgroup_parent: x

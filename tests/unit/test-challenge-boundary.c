@@ -329,6 +329,7 @@ static void set_policy(const char *text)
 	folder_write(&f, "policy.yml", text);
 	policy_free(f.policy);
 	f.policy = NULL;
+	problems_done(&f.problems);
 	CHECK_EQ(policy_load(path, &f.policy, &f.problems, &f.e), 0);
 }
 
@@ -347,6 +348,68 @@ TEST(an_opt_in_for_devices_is_for_the_device_that_is_meant)
 	CHECK_EQ(plan_keys("device_cgroup_rules: [\"c 1:3 r\\na\"]", NULL), -ERR_INVALID);
 	CHECK_EQ(plan_keys("cgroup_parent: /a/../..", NULL), -ERR_INVALID);
 	folder_close(&f);
+}
+
+TEST(one_challenge_takes_so_many_ports_and_networks_and_no_more)
+{
+	struct buf text = BUF_INIT;
+
+	folder_open(&f);
+	CHECK_EQ(plan_keys("ports: ['8000-8063:8000-8063']", NULL), 0);
+	CHECK_EQ(plan_keys("ports: ['8000-8064:8000-8064']", NULL), -ERR_POLICY);
+	folder_check_problem(&f, "65 ports are published, and the node's ports_max is 64 "
+				 "(opt-in: ports)");
+	CHECK_EQ(plan_keys("ports: ['8000-8032:8000-8032'], scale: 2", NULL), -ERR_POLICY);
+	CHECK_EQ(plan_keys("expose: ['8000-8999']", NULL), 0);
+
+	buf_puts(&text, "services: {s: {image: i, networks: [n0");
+	for (int i = 1; i < 17; i++)
+		buf_printf(&text, ", n%d", i);
+	buf_puts(&text, "]}}\nnetworks: {n0: ");
+	for (int i = 1; i < 17; i++)
+		buf_printf(&text, ", n%d: ", i);
+	buf_puts(&text, "}\n");
+	folder_write(&f, "compose.yml", text.data);
+	CHECK_EQ(folder_plan(&f), -ERR_POLICY);
+	folder_check_problem(&f, "networks_max of 16 (opt-in: networks)");
+	set_policy("limits: {networks_max: 17, ports_max: 65}\n");
+	CHECK_EQ(folder_plan(&f), 0);
+	CHECK_EQ(plan_keys("ports: ['8000-8064:8000-8064']", NULL), 0);
+	buf_done(&text);
+	folder_close(&f);
+}
+
+#define FAR_APART "networks: {n: {ipv4_address: 10.0.15.9}}"
+#define LARGE     "networks: {n: {ipam: {config: [{subnet: 10.0.0.0/16}]}}}"
+
+TEST(an_address_far_off_takes_no_large_network)
+{
+	folder_open(&f);
+	CHECK_EQ(plan_keys("networks: {n: {ipv4_address: 10.0.1.9}}", LARGE), 0);
+	folder_check(f.json, "networks/0/prefix", "23");
+	CHECK_EQ(plan_keys(FAR_APART, LARGE), -ERR_POLICY);
+	folder_check_problem(&f,
+			     "the address needs a /20 for its network, and the node's prefix_min "
+			     "is 23 (opt-in: prefix)");
+	CHECK_EQ(plan_keys("networks: [n]", "networks: {n: {ipam: {config: [{subnet: 10.0.0.0/16, "
+					    "gateway: 10.0.15.9}]}}}"),
+		 -ERR_POLICY);
+	set_policy("limits: {prefix_min: 20}\n");
+	CHECK_EQ(plan_keys(FAR_APART, LARGE), 0);
+	folder_check(f.json, "networks/0/prefix", "20");
+	folder_close(&f);
+}
+
+TEST(a_limit_that_the_kernel_does_not_have_is_refused)
+{
+	static const struct row rows[] = {
+		{ "ulimits: {nproc: 5, core: 0, rtprio: 0}", NULL, HOST "Ulimits/0",
+		  "{\"Name\":\"nproc\",\"Soft\":5,\"Hard\":5}", NULL },
+		{ "ulimits: {evil: 5}", NULL, NULL, NULL, "there is no limit 'evil'" },
+		{ "cpu_shares: 1024", NULL, HOST "CpuShares", "1024", NULL },
+	};
+
+	CHECK_ROWS(rows);
 }
 
 /* --- paths -------------------------------------------------------------------------------- */
@@ -648,6 +711,9 @@ RUN_TESTS(T(a_volume_s_options_are_written_by_us),
 	  T(an_image_and_a_platform_are_references_and_no_urls),
 	  T(what_limits_a_container_s_disk_is_not_the_author_s),
 	  T(an_opt_in_for_devices_is_for_the_device_that_is_meant),
+	  T(one_challenge_takes_so_many_ports_and_networks_and_no_more),
+	  T(an_address_far_off_takes_no_large_network),
+	  T(a_limit_that_the_kernel_does_not_have_is_refused),
 	  T(a_link_that_is_too_long_to_follow_leads_nowhere),
 	  T(no_key_of_any_file_reads_what_a_link_leads_to_outside),
 	  T(a_link_within_the_folder_is_as_good_as_a_file),

@@ -164,6 +164,14 @@ TEST(what_would_do_harm_is_refused_and_leaves_nothing)
 		{ { SPEC, { .name = "d", .link = "/" }, FILE_OF("d/evil", "x") }, "'d'" },
 		{ { SPEC, { .name = "h", .hard_link = "/etc/passwd" } }, "'h' is a hard link" },
 		{ { SPEC, SPEC }, "'challenge.yml'" },
+		{ { SPEC, { .name = "d/planted", .link = "x" }, { .name = "d", .link = ".." } },
+		  "'d/planted' would be made in what is no directory" },
+		{ { SPEC, { .name = "d", .link = "/tmp" }, { .name = "d/planted", .link = "x" } },
+		  "'d'" },
+		{ { SPEC, { .name = "s", .link = "" } }, "'s' is a symlink to nothing" },
+		{ { SPEC, FILE_OF("f", "x"), FILE_OF("f/g", "x") },
+		  "'f/g' would be made in what is no directory" },
+		{ { SPEC, FILE_OF(".", "x") }, "'.' is no name for a file" },
 		{ { FILE_OF("README", "x") }, "there is no challenge in it" },
 		{ { FILE_OF("challenge.yml", "name: [") }, "challenge.yml" },
 		{ { FILE_OF("challenge.yml", "id: y\nname: Y\n") },
@@ -185,4 +193,64 @@ TEST(what_would_do_harm_is_refused_and_leaves_nothing)
 	close_both();
 }
 
-RUN_TESTS(T(what_is_packed_is_put), T(what_would_do_harm_is_refused_and_leaves_nothing))
+/* The entry's type says symlink, and nothing says where to: libarchive has NULL for it. */
+TEST(a_symlink_without_a_target_is_survived)
+{
+	char header[1536] = "s";
+	unsigned sum = 0;
+	struct err e = ERR_INIT;
+
+	open_both();
+	memcpy(header + 100, "0000644", 8);
+	memcpy(header + 108, "0000000", 8);
+	memcpy(header + 116, "0000000", 8);
+	memcpy(header + 124, "00000000000", 12);
+	memcpy(header + 136, "00000000000", 12);
+	memset(header + 148, ' ', 8);
+	header[156] = '2';
+	memcpy(header + 257, "ustar\00000", 8);
+	for (size_t i = 0; i < 512; i++)
+		sum += (unsigned char)header[i];
+	snprintf(header + 148, 8, "%06o", sum);
+	CHECK_EQ(parcel_put(f.dir, "x", NULL, header, sizeof(header), &e), -ERR_INVALID);
+	CHECK_STR(e.msg, "'s' is a symlink to nothing");
+	CHECK_EQ(count_entries(f.dir), 0);
+	close_both();
+}
+
+TEST(odd_names_within_the_folder_are_only_names)
+{
+	static const struct item items[] = { SPEC,
+					     FILE_OF("./a//b/./c", "1"),
+					     { .name = "l/m", .link = "../a/b/c" },
+					     { .name = NULL } };
+	AUTO(struct buf, buf_done) parcel = make_parcel(items);
+	struct err e = ERR_INIT;
+
+	open_both();
+	CHECK_EQ(put("x", NULL, &parcel, &e), 0);
+	CHECK_EQ(chdir(f.dir), 0);
+	check_text("x/a/b/c", "1");
+	check_text("x/l/m", "1");
+	CHECK_EQ(chdir("/"), 0);
+	close_both();
+}
+
+TEST(what_a_killed_process_left_is_swept_and_nothing_else)
+{
+	struct err e = ERR_INIT;
+
+	open_both();
+	folder_write(&f, ".parcel-Ab3xYz/it/challenge.yml", "name: half\n");
+	folder_write(&f, ".parcel-notours/x", "");
+	folder_write(&f, ".git/x", "");
+	folder_write(&f, "it/challenge.yml", "name: It\n");
+	CHECK_EQ(parcel_sweep(f.dir, &e), 0);
+	CHECK_EQ(count_entries(f.dir), 3);
+	CHECK_EQ(parcel_sweep("/nowhere/at/all", &e), 0);
+	close_both();
+}
+
+RUN_TESTS(T(what_is_packed_is_put), T(what_would_do_harm_is_refused_and_leaves_nothing),
+	  T(a_symlink_without_a_target_is_survived), T(odd_names_within_the_folder_are_only_names),
+	  T(what_a_killed_process_left_is_swept_and_nothing_else))

@@ -139,7 +139,7 @@ TEST(every_service_key_becomes_what_the_engine_calls_it)
 		{ "cap_drop: [ALL]", HOST "CapAdd", "[]" },
 		{ "cap_drop: [all]\ncap_add: [setuid, CAP_CHOWN]", HOST "CapAdd",
 		  "[\"CHOWN\",\"SETUID\"]" },
-		{ "cap_add: [NET_RAW]", HOST "CapDrop", "[\"ALL\"]" },
+		{ "cap_add: [MKNOD]", HOST "CapDrop", "[\"ALL\"]" },
 		{ "security_opt: [no-new-privileges]", HOST "SecurityOpt",
 		  "[\"no-new-privileges:true\"]" },
 		{ "security_opt: [no-new-privileges:false]", HOST "SecurityOpt", "" },
@@ -269,6 +269,12 @@ TEST(what_endangers_the_host_is_refused_by_name)
 		{ "cap_add: [SYS_ADMIN]", "capability:SYS_ADMIN" },
 		{ "cap_add: [CAP_sys_ptrace]", "capability:SYS_PTRACE" },
 		{ "cap_add: [all]", "capability:ALL" },
+		{ "cap_add: [NET_RAW]", "capability:NET_RAW" },
+		{ "cap_add: [CAP_NET_ADMIN]", "capability:NET_ADMIN" },
+		{ "ulimits: {rtprio: 99}", "real-time" },
+		{ "ulimits: {nice: {soft: 0, hard: 40}}", "real-time" },
+		{ "cpu_shares: 1025", "cpu-shares" },
+		{ "cpu_rt_period: 100", "real-time" },
 		{ "devices: ['/dev/kvm']", "device:/dev/kvm" },
 		{ "devices: ['/dev/fuse:/dev/fuse:rw']", "device:/dev/fuse" },
 		{ "devices: [{source: /dev/vsock}]", "device:/dev/vsock" },
@@ -989,7 +995,7 @@ TEST(an_override_is_laid_over_the_file)
 		     "    command: [old, words]\n"
 		     "    ports: ['80:80']\n"
 		     "    volumes: ['v1:/data', 'v1:/other']\n"
-		     "    cap_add: [NET_RAW]\n"
+		     "    cap_add: [MKNOD]\n"
 		     "    dns: [1.1.1.1]\n"
 		     "    labels: {a: b}\n"
 		     "    healthcheck: {test: [CMD, old, x], retries: 3}\n"
