@@ -10,9 +10,9 @@ enum {
 	WRITE_US = 1000000,    /* and less when it has waited so long */
 };
 
-static struct pool *pool_of(const struct flow *flow)
+static struct ration *ration_of(const struct flow *flow)
 {
-	return lines_pool(flow->peers->writer);
+	return lines_ration(flow->peers->writer);
 }
 
 static const struct flow_options *options_of(const struct flow *flow)
@@ -24,7 +24,7 @@ struct flow *flow_new(const struct flow_peers *peers, enum flow_kind kind, int64
 {
 	struct flow_writer *writer = peers->writer;
 	struct flow *flow =
-		lines_take_flows(writer) ? pool_new(lines_pool(writer), sizeof(*flow)) : NULL;
+		lines_take_flows(writer) ? ration_new(lines_ration(writer), sizeof(*flow)) : NULL;
 
 	lines_count_flow(writer);
 	if (!flow) {
@@ -46,17 +46,17 @@ struct flow *flow_new(const struct flow_peers *peers, enum flow_kind kind, int64
 
 static void flow_free(struct flow *flow)
 {
-	struct pool *pool = pool_of(flow);
+	struct ration *ration = ration_of(flow);
 
 	for (int side = 0; side < 2; side++) {
-		bytes_done(pool, &flow->halves[side].head);
-		bytes_done(pool, &flow->halves[side].body.pending);
+		bytes_done(ration, &flow->halves[side].head);
+		bytes_done(ration, &flow->halves[side].body.pending);
 	}
-	bytes_done(pool, &flow->members);
-	bytes_done(pool, &flow->interim);
-	bytes_done(pool, &flow->rows);
-	bytes_done(pool, &flow->held);
-	pool_free(pool, flow);
+	bytes_done(ration, &flow->members);
+	bytes_done(ration, &flow->interim);
+	bytes_done(ration, &flow->rows);
+	bytes_done(ration, &flow->held);
+	ration_free(ration, flow);
 }
 
 /* --- bodies ------------------------------------------------------------------------------- */
@@ -93,7 +93,7 @@ void flow_body_put(struct flow *flow, enum tap_side side, const void *bytes, siz
 	count(flow, body, bytes, len);
 	if (kept == 0)
 		return;
-	if (bytes_put(pool_of(flow), &body->pending, bytes, kept))
+	if (bytes_put(ration_of(flow), &body->pending, bytes, kept))
 		body->kept += (uint32_t)kept;
 	else
 		body->is_lossy = true;
@@ -138,7 +138,7 @@ static struct buf *row_begin(struct flow *flow, enum tap_side side, int64_t at_u
 static bool row_end(struct flow *flow, struct buf *row)
 {
 	buf_putc(row, '}');
-	return !buf_failed(row) && bytes_put(pool_of(flow), &flow->rows, row->data, row->len);
+	return !buf_failed(row) && bytes_put(ration_of(flow), &flow->rows, row->data, row->len);
 }
 
 static void flush_held(struct flow *flow)
@@ -158,7 +158,7 @@ static void flush_held(struct flow *flow)
 	} else {
 		body->is_lossy = true;
 	}
-	bytes_clear(pool_of(flow), &flow->held);
+	bytes_clear(ration_of(flow), &flow->held);
 }
 
 static void hold(struct flow *flow, struct body *body, const char *bytes, size_t len)
@@ -166,7 +166,7 @@ static void hold(struct flow *flow, struct body *body, const char *bytes, size_t
 	while (len > 0) {
 		size_t part = len < WRITE_BYTES ? len : WRITE_BYTES;
 
-		if (!bytes_put(pool_of(flow), &flow->held, bytes, part)) {
+		if (!bytes_put(ration_of(flow), &flow->held, bytes, part)) {
 			body->is_lossy = true;
 			return;
 		}
@@ -220,7 +220,7 @@ void flow_say(struct flow *flow, const char *member, const char *text)
 	buf_printf(line, ",\"%s\":", member);
 	text_puts(line, text);
 	if (!buf_failed(line))
-		bytes_put(pool_of(flow), &flow->members, line->data, line->len);
+		bytes_put(ration_of(flow), &flow->members, line->data, line->len);
 }
 
 /* --- lines -------------------------------------------------------------------------------- */
@@ -276,7 +276,7 @@ static void put_body(struct flow *flow, struct buf *line, struct body *body, boo
 	if (at_end)
 		put_sums(line, body);
 	buf_putc(line, '}');
-	bytes_clear(pool_of(flow), &body->pending);
+	bytes_clear(ration_of(flow), &body->pending);
 }
 
 static void put_half(struct flow *flow, struct buf *line, enum tap_side side, bool at_end)
@@ -293,7 +293,7 @@ static void put_half(struct flow *flow, struct buf *line, enum tap_side side, bo
 	}
 	begin = line->len;
 	buf_put(line, half->head.data, half->head.len);
-	bytes_done(pool_of(flow), &half->head);
+	bytes_done(ration_of(flow), &half->head);
 	put_body(flow, line, &half->body, at_end);
 	if (!buf_failed(line) && line->len > begin) /* the first comma */
 		memmove(line->data + begin, line->data + begin + 1, line->len-- - begin);
@@ -307,7 +307,7 @@ static void put_rows(struct flow *flow, struct buf *line, const char *object, bo
 	buf_printf(line, ",\"%s\":{\"messages\":[", object);
 	buf_put(line, flow->rows.data, flow->rows.len);
 	buf_putc(line, ']');
-	bytes_clear(pool_of(flow), &flow->rows);
+	bytes_clear(ration_of(flow), &flow->rows);
 }
 
 static void put_websocket(struct flow *flow, struct buf *line, bool at_end)
@@ -384,7 +384,7 @@ static void put_interim(struct flow *flow, struct buf *line)
 	buf_puts(line, ",\"interim\":[");
 	buf_put(line, flow->interim.data, flow->interim.len);
 	buf_putc(line, ']');
-	bytes_done(pool_of(flow), &flow->interim);
+	bytes_done(ration_of(flow), &flow->interim);
 }
 
 static void write_line(struct flow *flow, bool at_end, const char *error, int64_t at_us)
@@ -405,7 +405,7 @@ static void write_line(struct flow *flow, bool at_end, const char *error, int64_
 	if (!flow->has_begun)
 		put_beginning(flow, line);
 	buf_put(line, flow->members.data, flow->members.len);
-	bytes_clear(pool_of(flow), &flow->members);
+	bytes_clear(ration_of(flow), &flow->members);
 	put_interim(flow, line);
 	if (flow->kind == FLOW_RAW) {
 		put_raw(flow, line, at_end);

@@ -9,7 +9,7 @@
 
 #include "flow/digest.h"
 #include "flow/lines.h"
-#include "flow/pool.h"
+#include "flow/ration.h"
 #include "flow/tap.h"
 
 #include <stdbool.h>

@@ -55,7 +55,7 @@ static bool put_head(struct tap *tap, struct bytes *into, enum tap_side side,
 
 	head_put(text, side, head, tap->peers.authority);
 	return !buf_failed(text) &&
-	       bytes_put(lines_pool(tap->peers.writer), into, text->data, text->len);
+	       bytes_put(lines_ration(tap->peers.writer), into, text->data, text->len);
 }
 
 static void begin_body(struct tap *tap, enum tap_side at, enum head_body body, uint64_t length)
@@ -149,12 +149,12 @@ static void take_request(struct tap *tap, const struct head *head, size_t before
 
 static void take_interim(struct tap *tap, struct flow *flow, const struct head *head)
 {
-	struct pool *pool = lines_pool(tap->peers.writer);
+	struct ration *ration = lines_ration(tap->peers.writer);
 	struct bytes *interim = &flow->interim;
 	size_t begin = interim->len + (interim->len > 0);
 
-	if (interim->len < HEAD_MAX && bytes_puts(pool, interim, interim->len ? ",{" : "{") &&
-	    put_head(tap, interim, TAP_SERVER, head) && bytes_puts(pool, interim, "}")) {
+	if (interim->len < HEAD_MAX && bytes_puts(ration, interim, interim->len ? ",{" : "{") &&
+	    put_head(tap, interim, TAP_SERVER, head) && bytes_puts(ration, interim, "}")) {
 		/* Where a comma stands before each member, there is one too many. */
 		memmove(interim->data + begin + 1, interim->data + begin + 2,
 			interim->len - begin - 2);
@@ -263,12 +263,12 @@ static void take_simple_response(struct tap *tap, struct flow *flow)
 
 	half->is_known = true;
 	half->began_us = side->line_us;
-	bytes_puts(lines_pool(tap->peers.writer), &half->head,
+	bytes_puts(lines_ration(tap->peers.writer), &half->head,
 		   ",\"status\":0,\"reason\":\"\",\"http_version\":\"HTTP/0.9\",\"headers\":[]");
 	side->flow = flow;
 	side->state = SIDE_TO_END;
 	flow_body_put(flow, TAP_SERVER, side->line.data, side->line.len);
-	bytes_clear(lines_pool(tap->peers.writer), &side->line);
+	bytes_clear(lines_ration(tap->peers.writer), &side->line);
 }
 
 static size_t take_foreign(struct tap *tap, enum tap_side at, size_t len)
@@ -307,7 +307,7 @@ static void take(struct tap *tap, enum tap_side at, const char *bytes, size_t le
  */
 static size_t head_bytes(struct tap *tap, enum tap_side at, const char *bytes, size_t len)
 {
-	struct pool *pool = lines_pool(tap->peers.writer);
+	struct ration *ration = lines_ration(tap->peers.writer);
 	struct side *side = &tap->sides[at];
 	size_t before = side->line.len, room = HEAD_MAX - before, end = 0;
 	size_t more = len < room ? len : room;
@@ -316,18 +316,18 @@ static size_t head_bytes(struct tap *tap, enum tap_side at, const char *bytes, s
 
 	if (before == 0)
 		side->line_us = tap->now_us;
-	if (before > 0 && bytes_put(pool, &side->line, bytes, more))
+	if (before > 0 && bytes_put(ration, &side->line, bytes, more))
 		view = side->line.data;
 	else if (before > 0)
 		more = 0; /* no memory: the same as too long */
 	found = more ? head_find(&side->search, at, view, before + more, &end) : HEAD_MORE;
 	if (found == HEAD_END || found == HEAD_SIMPLE) {
 		take(tap, at, view, end, found == HEAD_SIMPLE, before);
-		bytes_clear(pool, &side->line);
+		bytes_clear(ration, &side->line);
 		return end - before;
 	}
 	if (found == HEAD_MORE && before + more < HEAD_MAX && more == len &&
-	    (before > 0 || bytes_put(pool, &side->line, bytes, more)))
+	    (before > 0 || bytes_put(ration, &side->line, bytes, more)))
 		return more;
 	side->line.len = before;
 	if (found == HEAD_FOREIGN)
@@ -363,7 +363,7 @@ static size_t hold_bytes(struct tap *tap, enum tap_side at, const char *bytes, s
 	struct side *side = &tap->sides[at];
 
 	if (side->line.len + len <= HOLD_MAX &&
-	    bytes_put(lines_pool(tap->peers.writer), &side->line, bytes, len))
+	    bytes_put(lines_ration(tap->peers.writer), &side->line, bytes, len))
 		return len;
 	tap_give_up(tap, at, side->line.data, side->line.len, "too much before an answer");
 	return len;
@@ -400,7 +400,7 @@ static size_t line_bytes(struct tap *tap, enum tap_side at, const char *bytes, s
 		return part;
 	}
 	if (side->line.len + part > CHUNK_LINE_MAX ||
-	    !bytes_put(lines_pool(tap->peers.writer), &side->line, bytes, part)) {
+	    !bytes_put(lines_ration(tap->peers.writer), &side->line, bytes, part)) {
 		tap_give_up(tap, at, side->line.data, side->line.len,
 			    "a chunk's line that is too long");
 		return len;
@@ -426,7 +426,7 @@ static size_t chunk_line_bytes(struct tap *tap, enum tap_side at, const char *by
 	}
 	if (ambiguous)
 		doubt(tap, at, side->flow, ambiguous, line.at, before);
-	bytes_clear(lines_pool(tap->peers.writer), &side->line);
+	bytes_clear(lines_ration(tap->peers.writer), &side->line);
 	side->state = side->left > 0 ? SIDE_CHUNK : SIDE_TRAILERS;
 	side->search = (struct head_search){ 0 };
 	return part;
@@ -438,7 +438,7 @@ static size_t chunk_end_bytes(struct tap *tap, enum tap_side at, const char *byt
 	size_t before = side->line.len, part = before == 0 && *bytes == '\r' ? 1 : 0;
 
 	if (part == len) {
-		bytes_put(lines_pool(tap->peers.writer), &side->line, bytes, 1);
+		bytes_put(lines_ration(tap->peers.writer), &side->line, bytes, 1);
 		return 1;
 	}
 	if (bytes[part] != '\n') {
@@ -448,7 +448,7 @@ static size_t chunk_end_bytes(struct tap *tap, enum tap_side at, const char *byt
 	}
 	if (before + part == 0)
 		doubt(tap, at, side->flow, "line ends of chunks that are not CRLF", NULL, 0);
-	bytes_clear(lines_pool(tap->peers.writer), &side->line);
+	bytes_clear(lines_ration(tap->peers.writer), &side->line);
 	side->state = SIDE_CHUNK_LINE;
 	return part + 1;
 }
@@ -462,23 +462,23 @@ static void take_trailers(struct tap *tap, enum tap_side at, const char *bytes, 
 		text = lines_begin(tap->peers.writer);
 		head_put_trailers(text, bytes, len);
 		if (buf_failed(text) ||
-		    !bytes_put(lines_pool(tap->peers.writer), &side->flow->halves[at].head,
+		    !bytes_put(lines_ration(tap->peers.writer), &side->flow->halves[at].head,
 			       text->data, text->len))
 			side->flow->lost += len;
 	}
-	bytes_clear(lines_pool(tap->peers.writer), &side->line);
+	bytes_clear(lines_ration(tap->peers.writer), &side->line);
 	complete(tap, at);
 }
 
 static size_t trailer_bytes(struct tap *tap, enum tap_side at, const char *bytes, size_t len)
 {
-	struct pool *pool = lines_pool(tap->peers.writer);
+	struct ration *ration = lines_ration(tap->peers.writer);
 	struct side *side = &tap->sides[at];
 	size_t before = side->line.len, end;
 
 	if (before + len > HEAD_MAX)
 		len = HEAD_MAX - before;
-	if (len == 0 || !bytes_put(pool, &side->line, bytes, len)) {
+	if (len == 0 || !bytes_put(ration, &side->line, bytes, len)) {
 		tap_give_up(tap, at, side->line.data, before, "trailers that are too long");
 		return 1;
 	}

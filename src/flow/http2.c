@@ -55,29 +55,29 @@ struct http2 {
 
 /* --- memory ------------------------------------------------------------------------------- */
 
-static void *take_memory(size_t size, void *pool)
+static void *take_memory(size_t size, void *ration)
 {
-	return pool_new(pool, size);
+	return ration_new(ration, size);
 }
 
-static void *take_cleared(size_t count, size_t size, void *pool)
+static void *take_cleared(size_t count, size_t size, void *ration)
 {
-	return size && count > SIZE_MAX / size ? NULL : pool_new(pool, count * size);
+	return size && count > SIZE_MAX / size ? NULL : ration_new(ration, count * size);
 }
 
-static void *resize_memory(void *block, size_t size, void *pool)
+static void *resize_memory(void *block, size_t size, void *ration)
 {
-	return pool_resize(pool, block, size);
+	return ration_resize(ration, block, size);
 }
 
-static void give_memory(void *block, void *pool)
+static void give_memory(void *block, void *ration)
 {
-	pool_free(pool, block);
+	ration_free(ration, block);
 }
 
-static struct pool *pool_of(const struct tap *tap)
+static struct ration *ration_of(const struct tap *tap)
 {
-	return lines_pool(tap->peers.writer);
+	return lines_ration(tap->peers.writer);
 }
 
 void http2_free(struct tap *tap)
@@ -89,15 +89,15 @@ void http2_free(struct tap *tap)
 		return;
 	for (struct stream *stream = http2->streams; stream; stream = next) {
 		next = stream->next;
-		pool_free(pool_of(tap), stream);
+		ration_free(ration_of(tap), stream);
 	}
 	for (int side = 0; side < 2; side++) {
 		if (http2->sides[side].inflater)
 			nghttp2_hd_inflate_del(http2->sides[side].inflater);
-		bytes_done(pool_of(tap), &http2->sides[side].payload);
-		bytes_done(pool_of(tap), &http2->sides[side].block);
+		bytes_done(ration_of(tap), &http2->sides[side].payload);
+		bytes_done(ration_of(tap), &http2->sides[side].block);
 	}
-	pool_free(pool_of(tap), http2);
+	ration_free(ration_of(tap), http2);
 	tap->http2 = NULL;
 }
 
@@ -119,13 +119,13 @@ static struct stream *new_stream(struct tap *tap, uint32_t id, struct flow *flow
 
 	if (http2->stream_count >= STREAMS_MAX)
 		return NULL;
-	stream = pool_new(pool_of(tap), sizeof(*stream));
+	stream = ration_new(ration_of(tap), sizeof(*stream));
 	if (!stream)
 		return NULL;
 	stream->id = id;
 	stream->flow = flow ? flow : tap_flow_new(tap, FLOW_HTTP2);
 	if (!stream->flow) {
-		pool_free(pool_of(tap), stream);
+		ration_free(ration_of(tap), stream);
 		return NULL;
 	}
 	stream->next = http2->streams;
@@ -143,7 +143,7 @@ static void end_stream(struct tap *tap, struct stream *stream, const char *error
 	*link = stream->next;
 	tap->http2->stream_count--;
 	tap_flow_end(tap, stream->flow, error);
-	pool_free(pool_of(tap), stream);
+	ration_free(ration_of(tap), stream);
 }
 
 static void end_half(struct tap *tap, struct stream *stream, enum tap_side side)
@@ -280,7 +280,7 @@ static void put_response(struct buf *text, const struct fields *fields)
 static bool keep_text(struct tap *tap, struct bytes *into, const struct buf *text, size_t from)
 {
 	return !buf_failed(text) &&
-	       bytes_put(pool_of(tap), into, text->data + from, text->len - from);
+	       bytes_put(ration_of(tap), into, text->data + from, text->len - from);
 }
 
 static bool take_interim(struct tap *tap, struct flow *flow, const struct fields *fields)
@@ -290,9 +290,9 @@ static bool take_interim(struct tap *tap, struct flow *flow, const struct fields
 	if (flow->interim.len > HEAD_MAX)
 		return true;
 	put_response(text, fields);
-	return bytes_puts(pool_of(tap), &flow->interim, flow->interim.len ? ",{" : "{") &&
+	return bytes_puts(ration_of(tap), &flow->interim, flow->interim.len ? ",{" : "{") &&
 	       keep_text(tap, &flow->interim, text, 1) &&
-	       bytes_puts(pool_of(tap), &flow->interim, "}");
+	       bytes_puts(ration_of(tap), &flow->interim, "}");
 }
 
 static bool take_fields(struct tap *tap, struct stream *stream, enum tap_side side,
@@ -360,7 +360,7 @@ static void take_block(struct tap *tap, enum tap_side side)
 		give_up(tap, side, "fields of HTTP/2 that cannot be read");
 		return;
 	}
-	bytes_clear(pool_of(tap), &frames->block);
+	bytes_clear(ration_of(tap), &frames->block);
 	if (!stream_of_block(tap, side, &stream)) {
 		give_up(tap, side, "more streams than can be followed");
 		return;
@@ -437,7 +437,7 @@ static void take_headers(struct tap *tap, enum tap_side side, struct slice paylo
 		return;
 	}
 	if (frames->block.len + payload.len > HEAD_MAX ||
-	    !bytes_put(pool_of(tap), &frames->block, payload.at, payload.len)) {
+	    !bytes_put(ration_of(tap), &frames->block, payload.at, payload.len)) {
 		give_up(tap, side, "fields of HTTP/2 that are too long");
 		return;
 	}
@@ -503,7 +503,7 @@ static void end_frame(struct tap *tap, enum tap_side side)
 	default: break;
 	}
 	if (tap->sides[side].state == SIDE_HTTP2)
-		bytes_clear(pool_of(tap), &frames->payload);
+		bytes_clear(ration_of(tap), &frames->payload);
 }
 
 static bool is_read_whole(uint8_t type)
@@ -559,7 +559,7 @@ static size_t payload_bytes(struct tap *tap, enum tap_side side, const char *byt
 	if (frames->type == NGHTTP2_DATA) {
 		part = data_bytes(tap, side, bytes, len);
 	} else if (is_read_whole(frames->type) &&
-		   !bytes_put(pool_of(tap), &frames->payload, bytes, part)) {
+		   !bytes_put(ration_of(tap), &frames->payload, bytes, part)) {
 		give_up(tap, side, "no memory for a frame");
 		return len;
 	}
@@ -606,11 +606,11 @@ size_t http2_bytes(struct tap *tap, enum tap_side side, const char *bytes, size_
 
 static bool make(struct tap *tap, struct flow *flow)
 {
-	struct http2 *http2 = tap->http2 = pool_new(pool_of(tap), sizeof(*http2));
+	struct http2 *http2 = tap->http2 = ration_new(ration_of(tap), sizeof(*http2));
 
 	if (!http2)
 		return false;
-	http2->memory = (nghttp2_mem){ pool_of(tap), take_memory, give_memory, take_cleared,
+	http2->memory = (nghttp2_mem){ ration_of(tap), take_memory, give_memory, take_cleared,
 				       resize_memory };
 	for (int side = 0; side < 2; side++)
 		if (nghttp2_hd_inflate_new2(&http2->sides[side].inflater, &http2->memory) != 0)

@@ -4,12 +4,12 @@
 #ifndef FLOW_LINES_H
 #define FLOW_LINES_H
 
-#include "flow/pool.h"
+#include "flow/ration.h"
 #include "flow/writer.h"
 
 enum { FLOW_ID_SIZE = 32 };
 
-struct pool *lines_pool(struct flow_writer *writer);
+struct ration *lines_ration(struct flow_writer *writer);
 
 /* A fresh id for a flow or a connection. */
 void lines_id(struct flow_writer *writer, char id[FLOW_ID_SIZE]);

@@ -117,14 +117,15 @@ static const char *header_of(const json_t *message, const char *name)
 /* --- bodies ------------------------------------------------------------------------------- */
 
 /* Decoded where all of it is here. */
-static bool set_body(json_t *body, const json_t *message, const struct content *content)
+static bool set_body(json_t *body, const json_t *message, const struct content *content,
+		     bool decodes)
 {
 	const char *coding = header_of(message, "content-encoding");
 	bool is_whole = json_is_false(json_object_get(body, "truncated"));
 	AUTO(char *, freep) decoded = NULL;
 	size_t len = content->len;
 
-	if (coding && is_whole)
+	if (coding && is_whole && decodes)
 		decoded =
 			content_decode(coding, content->bytes, content->len, MERGE_BODY_MAX, &len);
 	if (!decoded)
@@ -132,7 +133,7 @@ static bool set_body(json_t *body, const json_t *message, const struct content *
 	return content_set(body, decoded ? decoded : content->bytes, len);
 }
 
-static bool end_body(json_t *message)
+static bool end_body(json_t *message, bool decodes)
 {
 	json_t *body = json_object_get(message, "body"), *part;
 	struct content content = { 0 };
@@ -152,7 +153,7 @@ static bool end_body(json_t *message)
 			json_object_set_new(body, "truncated", json_true());
 	}
 	if (ok && content.len > 0)
-		ok = set_body(body, message, &content);
+		ok = set_body(body, message, &content, decodes);
 	free(content.bytes);
 	return ok;
 }
@@ -258,7 +259,7 @@ static bool end_messages(json_t *flow)
 	return ok;
 }
 
-int merge_end(json_t *flow, const char *error)
+int merge_end(json_t *flow, const char *error, bool decodes)
 {
 	json_t *request = json_object_get(flow, "request");
 	json_t *response = json_object_get(flow, "response");
@@ -267,7 +268,8 @@ int merge_end(json_t *flow, const char *error)
 	if (json_object_get(flow, "raw") || !request)
 		ok = end_raw(flow);
 	else
-		ok = end_body(request) && (!response || end_body(response)) && end_messages(flow);
+		ok = end_body(request, decodes) && (!response || end_body(response, decodes)) &&
+		     end_messages(flow);
 	if (!json_object_get(flow, "websocket"))
 		json_object_set_new(flow, "websocket", json_null());
 	if (error || !json_object_get(flow, "error"))

@@ -14,10 +14,10 @@ enum { MERGE_BODY_MAX = 64 << 10 /* bytes of a body that is decoded, or of raw b
 void merge_line(json_t *flow, json_t *line);
 
 /*
- * What a reader expects of a flow: parts of bodies are joined and decoded, compressed messages
- * inflated. An error, unless one was said: `error` may be NULL. False: out of memory.
+ * What a reader expects of a flow: parts of bodies are joined and, if that is wished, decoded;
+ * compressed messages are inflated. The error is set unless it is NULL. -1: out of memory.
  */
-int merge_end(json_t *flow, const char *error);
+int merge_end(json_t *flow, const char *error, bool decodes);
 
 /*
  * Decodes gzip, deflate, br and zstd; at most so many bytes come out, whatever they would become.

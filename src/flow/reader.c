@@ -160,6 +160,7 @@ struct flow_reader {
 	json_t *orphans; /* the same, of a recorder that ended; they are told next */
 	const char *orphan_error;
 	bool is_at_rest; /* what is not over has been asked for */
+	bool keeps_codings;
 };
 
 int flow_reader_open(const char *path, struct flow_reader **ret_reader, struct err *e)
@@ -202,6 +203,11 @@ const struct flow_reader_counts *flow_reader_counts(const struct flow_reader *re
 	return &reader->counts;
 }
 
+void flow_reader_keep_codings(struct flow_reader *reader)
+{
+	reader->keeps_codings = true;
+}
+
 /* A place that we did not hand out may lie inside a line: the next one is the next that begins. */
 int flow_reader_seek(struct flow_reader *reader, int64_t at, struct err *e)
 {
@@ -229,13 +235,11 @@ static void note(json_t *open, enum line_kind kind, const char *id, int64_t at)
 /* --- a flow's lines ------------------------------------------------------------------------ */
 
 /* The line that begins there, if it is one of that flow. NULL: it isn't. */
-static json_t *read_line(const struct flow_reader *reader, struct line_reader *lines, int64_t at,
-			 const char *id)
+static json_t *read_line(struct line_reader *lines, int64_t at, const char *id)
 {
 	char found[FLOW_ID_SIZE];
 	enum line_kind kind;
 
-	(void)reader;
 	seek_line(lines, at);
 	if (next_line(lines, NULL) <= 0)
 		return NULL;
@@ -265,11 +269,11 @@ static bool add_place(struct places *places, int64_t at)
 }
 
 /* Where the flow's lines begin, the last first. Each says where the one before it is. */
-static int find_lines(const struct flow_reader *reader, struct line_reader *lines, int64_t at,
-		      const char *id, struct places *places, uint64_t *bad, struct err *e)
+static int find_lines(struct line_reader *lines, int64_t at, const char *id, struct places *places,
+		      uint64_t *bad, struct err *e)
 {
 	while (at >= 0) {
-		json_t *line = read_line(reader, lines, at, id);
+		json_t *line = read_line(lines, at, id);
 		const json_t *prev = json_object_get(line, "prev");
 		int64_t before = json_is_integer(prev) ? json_integer_value(prev) : -1;
 
@@ -285,8 +289,7 @@ static int find_lines(const struct flow_reader *reader, struct line_reader *line
 }
 
 /* From the first on; where they are too many, the last alone is taken behind a gap. */
-static json_t *merge_lines(const struct flow_reader *reader, struct line_reader *lines,
-			   const char *id, const struct places *places)
+static json_t *merge_lines(struct line_reader *lines, const char *id, const struct places *places)
 {
 	json_t *flow = json_object();
 	size_t bytes = 0;
@@ -298,7 +301,7 @@ static json_t *merge_lines(const struct flow_reader *reader, struct line_reader 
 			json_object_set_new(flow, "cut", json_true());
 			continue;
 		}
-		line = read_line(reader, lines, places->at[i], id);
+		line = read_line(lines, places->at[i], id);
 		bytes += lines->len;
 		merge_line(flow, line);
 		json_decref(line);
@@ -316,9 +319,9 @@ static int build(struct flow_reader *reader, int64_t at, const char *id, const c
 	int r = lines.block ? 0 : err_memory(e);
 
 	if (r == 0)
-		r = find_lines(reader, &lines, at, id, &places, &reader->counts.bad_lines, e);
+		r = find_lines(&lines, at, id, &places, &reader->counts.bad_lines, e);
 	if (r == 0)
-		flow = merge_lines(reader, &lines, id, &places);
+		flow = merge_lines(&lines, id, &places);
 	free(places.at);
 	free(lines.block);
 	free(lines.line);
@@ -327,7 +330,7 @@ static int build(struct flow_reader *reader, int64_t at, const char *id, const c
 	if (!json_object_get(flow, "started_at"))
 		return 0; /* its beginning is damaged: counted as a line */
 	json_object_set_new(flow, "id", json_string(id));
-	if (merge_end(flow, error) < 0)
+	if (merge_end(flow, error, !reader->keeps_codings) < 0)
 		return err_memory(e);
 	*ret_flow = TAKE(flow);
 	return 1;

@@ -36,6 +36,9 @@ int flow_reader_next(struct flow_reader *reader, json_t **ret_flow, struct err *
 /* The same, and behind the last of them those that are not over, as far as they came. */
 int flow_reader_next_any(struct flow_reader *reader, json_t **ret_flow, struct err *e);
 
+/* Bodies stay as they were sent, not decoded. */
+void flow_reader_keep_codings(struct flow_reader *reader);
+
 /* Where in the file the next line begins. Between two flows of one place, it can't be gone on from.
  */
 int64_t flow_reader_at(const struct flow_reader *reader);

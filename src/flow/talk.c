@@ -24,7 +24,7 @@ struct talk {
 
 bool talk_begin(struct tap *tap, struct flow *flow)
 {
-	tap->talk = pool_new(lines_pool(tap->peers.writer), sizeof(*tap->talk));
+	tap->talk = ration_new(lines_ration(tap->peers.writer), sizeof(*tap->talk));
 	if (!tap->talk)
 		return false;
 	tap->talk->flow = flow;
@@ -34,13 +34,13 @@ bool talk_begin(struct tap *tap, struct flow *flow)
 
 void talk_free(struct tap *tap)
 {
-	struct pool *pool = lines_pool(tap->peers.writer);
+	struct ration *ration = lines_ration(tap->peers.writer);
 
 	if (!tap->talk)
 		return;
 	for (int side = 0; side < 2; side++)
-		bytes_done(pool, &tap->talk->sides[side].kept);
-	pool_free(pool, tap->talk);
+		bytes_done(ration, &tap->talk->sides[side].kept);
+	ration_free(ration, tap->talk);
 	tap->talk = NULL;
 }
 
@@ -102,7 +102,7 @@ static void end_payload(struct tap *tap, enum tap_side side)
 	flow_message(tap->talk->flow, side, messages->opcode, messages->is_compressed,
 		     messages->kept.data, messages->kept.len, messages->size,
 		     messages->kept.len < messages->size, tap->now_us);
-	bytes_clear(lines_pool(tap->peers.writer), &messages->kept);
+	bytes_clear(lines_ration(tap->peers.writer), &messages->kept);
 }
 
 static size_t head_bytes(struct tap *tap, enum tap_side side, const char *bytes, size_t len)
@@ -131,7 +131,7 @@ static void keep(struct tap *tap, struct messages *messages, const char *bytes, 
 	size_t room =
 		messages->is_lossy || messages->kept.len >= max ? 0 : max - messages->kept.len;
 	size_t part = len < room ? len : room;
-	char *to = part ? bytes_room(lines_pool(tap->peers.writer), &messages->kept, part) : NULL;
+	char *to = part ? bytes_room(lines_ration(tap->peers.writer), &messages->kept, part) : NULL;
 
 	messages->size += len;
 	messages->is_lossy |= part > 0 && !to;

@@ -7,10 +7,10 @@
 
 /* --- life --------------------------------------------------------------------------------- */
 
-static char *copy(struct pool *pool, const char *text)
+static char *copy(struct ration *ration, const char *text)
 {
 	size_t size = text ? strlen(text) + 1 : 1;
-	char *block = pool_new(pool, size);
+	char *block = ration_new(ration, size);
 
 	if (block && text)
 		memcpy(block, text, size);
@@ -25,23 +25,23 @@ static void free_parsers(struct tap *tap)
 
 static void tap_free(struct tap *tap)
 {
-	struct pool *pool = lines_pool(tap->peers.writer);
+	struct ration *ration = lines_ration(tap->peers.writer);
 
 	free_parsers(tap);
 	for (int side = 0; side < 2; side++)
-		bytes_done(pool, &tap->sides[side].line);
-	pool_free(pool, tap->peers.client);
-	pool_free(pool, tap->peers.server);
-	pool_free(pool, tap->peers.via);
-	pool_free(pool, tap->peers.authority);
-	pool_free(pool, tap->error);
-	pool_free(pool, tap);
+		bytes_done(ration, &tap->sides[side].line);
+	ration_free(ration, tap->peers.client);
+	ration_free(ration, tap->peers.server);
+	ration_free(ration, tap->peers.via);
+	ration_free(ration, tap->peers.authority);
+	ration_free(ration, tap->error);
+	ration_free(ration, tap);
 }
 
 struct tap *tap_open(struct flow_writer *writer, const struct tap_peers *peers, int64_t at_us)
 {
-	struct pool *pool = lines_pool(writer);
-	struct tap *tap = pool_new(pool, sizeof(*tap));
+	struct ration *ration = lines_ration(writer);
+	struct tap *tap = ration_new(ration, sizeof(*tap));
 
 	if (!tap) {
 		lines_lose_flow(writer);
@@ -51,10 +51,10 @@ struct tap *tap_open(struct flow_writer *writer, const struct tap_peers *peers, 
 	tap->last = &tap->first;
 	tap->peers.writer = writer;
 	lines_id(writer, tap->peers.id);
-	tap->peers.client = copy(pool, peers->client);
-	tap->peers.server = copy(pool, peers->server);
-	tap->peers.via = copy(pool, peers->via);
-	tap->peers.authority = copy(pool, peers->authority);
+	tap->peers.client = copy(ration, peers->client);
+	tap->peers.server = copy(ration, peers->server);
+	tap->peers.via = copy(ration, peers->via);
+	tap->peers.authority = copy(ration, peers->authority);
 	if (tap->peers.client && tap->peers.server && tap->peers.via && tap->peers.authority)
 		return tap;
 	tap_free(tap);
@@ -136,7 +136,7 @@ static void be_opaque(struct tap *tap)
 	for (int side = 0; side < 2; side++) {
 		tap->sides[side].state = SIDE_OPAQUE;
 		tap->sides[side].flow = NULL;
-		bytes_done(lines_pool(tap->peers.writer), &tap->sides[side].line);
+		bytes_done(lines_ration(tap->peers.writer), &tap->sides[side].line);
 	}
 }
 
@@ -197,7 +197,7 @@ void tap_replay(struct tap *tap, enum tap_side side)
 
 	tap->sides[side].line = (struct bytes){ 0 };
 	feed(tap, side, line.data, line.len);
-	bytes_done(lines_pool(tap->peers.writer), &line);
+	bytes_done(lines_ration(tap->peers.writer), &line);
 }
 
 static void settle(struct tap *tap)
@@ -303,7 +303,7 @@ void tap_skip(struct tap *tap, enum tap_side side, uint64_t len, int64_t at_us)
 static void set_error(struct tap *tap, const char *error)
 {
 	if (!tap->error)
-		tap->error = copy(lines_pool(tap->peers.writer), error);
+		tap->error = copy(lines_ration(tap->peers.writer), error);
 }
 
 void tap_end(struct tap *tap, enum tap_side side, enum tap_how how, int64_t at_us)

@@ -26,7 +26,7 @@ struct flow_writer {
 	int fd;
 	struct flow_options options;
 	struct flow_counts counts;
-	struct pool pool;
+	struct ration ration;
 	struct buf line;
 	uint64_t end;  /* of the file, as far as we know */
 	uint64_t told; /* how much was lost when the file said so last */
@@ -83,7 +83,7 @@ int flow_writer_open(const char *path, const struct flow_options *options,
 	if (!writer)
 		return err_memory(e);
 	writer->options = *options;
-	writer->pool.max = options->memory_max;
+	writer->ration.max = options->memory_max;
 	writer->line = (struct buf)BUF_LIMITED(LINE_MAX_BYTES);
 	make_run(writer->run);
 	writer->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, FILE_MODE);
@@ -139,9 +139,9 @@ const struct flow_counts *flow_writer_counts(const struct flow_writer *writer)
 	return &writer->counts;
 }
 
-struct pool *lines_pool(struct flow_writer *writer)
+struct ration *lines_ration(struct flow_writer *writer)
 {
-	return &writer->pool;
+	return &writer->ration;
 }
 
 void lines_id(struct flow_writer *writer, char id[FLOW_ID_SIZE])

@@ -216,6 +216,15 @@ static int write_closing(struct node *node, const char *instance_id,
 	return r;
 }
 
+/* A recorder that was killed could not say that it ended. */
+static void end_flows(struct node *node, const char *instance_id)
+{
+	struct err e = ERR_INIT;
+
+	if (traffic_end(node, instance_id, &e) < 0)
+		log_warn("flows that were cut short may be missing: %s", e.msg);
+}
+
 /* From here on it is whole, and not written again: part of the instance may be gone by then. */
 static int finish_closing(struct node *node, const char *instance_id, struct err *e)
 {
@@ -236,6 +245,8 @@ int evidence_close(struct node *node, const char *instance_id, struct err *e)
 	/* Again where it was done: an engine that was restarted may have started some again. */
 	if (r == 0)
 		r = end_all(node, &list, e);
+	if (r == 0 && list.count > 0)
+		end_flows(node, instance_id);
 	if (r == 0 && list.count > 0 && !file_exists(closing)) {
 		r = write_closing(node, instance_id, &list, e);
 		if (r == 0)

@@ -322,22 +322,27 @@ static int send_traffic(struct http_req *req, struct http_res *res, const char *
 {
 	const char *format = http_query(req, "format");
 	int64_t since, limit;
+	bool is_mitm;
 	int r;
 
 	r = http_query_int(req, "since", 0, INT64_MAX, 0, &since, e);
 	if (r == 0)
 		r = http_query_int(req, "limit", 1, 1000000, 1000000, &limit, e);
-	if (r == 0 && format && strcmp(format, "har") != 0)
-		r = err_set(e, ERR_VALIDATION, "the format '%s' is not known: only \"har\"",
-			    format);
+	if (r == 0 && format && strcmp(format, "har") != 0 && strcmp(format, "mitm") != 0)
+		r = err_set(e, ERR_VALIDATION,
+			    "the format '%s' is not known: only \"har\" and \"mitm\"", format);
 	if (r == 0)
 		r = traffic_seek(traffic, since, e);
+	is_mitm = format && strcmp(format, "mitm") == 0;
 	if (r == 0)
-		r = http_begin(res, 200, "application/json", e);
-	if (r == 0)
-		r = format ? traffic_har(traffic, send_part, res, e)
-			   : traffic_page(traffic, id, (size_t)limit, send_part, res, e);
-	return r;
+		r = http_begin(res, 200, is_mitm ? "application/octet-stream" : "application/json",
+			       e);
+	if (r < 0)
+		return r;
+	if (is_mitm)
+		return traffic_mitm(traffic, send_part, res, e);
+	return format ? traffic_har(traffic, send_part, res, e)
+		      : traffic_page(traffic, id, (size_t)limit, send_part, res, e);
 }
 
 static int serve_traffic(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
