@@ -52,7 +52,7 @@ static void put_escaped(struct buf *buf, unsigned char c)
 
 void text_put(struct buf *buf, const void *bytes, size_t len)
 {
-	const unsigned char *at = bytes, *end = at + len, *plain = at;
+	const unsigned char *at = bytes, *end = len ? at + len : at, *plain = at;
 
 	buf_putc(buf, '"');
 	while (at < end) {
@@ -82,7 +82,7 @@ void text_puts(struct buf *buf, const char *text)
 
 static bool is_text(const unsigned char *at, size_t len)
 {
-	const unsigned char *end = at + len;
+	const unsigned char *end = len ? at + len : at;
 
 	while (at < end) {
 		size_t n = *at == 0 ? 0 : character_len(at, (size_t)(end - at));
