@@ -23,14 +23,13 @@ static const struct flow_options *options_of(const struct flow *flow)
 struct flow *flow_new(const struct flow_peers *peers, enum flow_kind kind, int64_t at_us)
 {
 	struct flow_writer *writer = peers->writer;
-	struct flow *flow =
-		lines_take_flows(writer) ? ration_new(lines_ration(writer), sizeof(*flow)) : NULL;
+	struct flow *flow = NULL;
 
-	lines_count_flow(writer);
-	if (!flow) {
-		lines_lose_flow(writer);
+	if (lines_take_flows(writer))
+		flow = ration_new(lines_ration(writer), sizeof(*flow));
+	if (!flow)
 		return NULL;
-	}
+	lines_count_flow(writer);
 	flow->peers = peers;
 	flow->kind = kind;
 	flow->prev = -1;
@@ -80,7 +79,7 @@ static size_t kept_of(const struct flow *flow, const struct body *body, size_t l
 {
 	size_t room = kept_max(flow) - body->kept;
 
-	if (body->is_lossy || !lines_have_room(flow->peers->writer))
+	if ((body->is_lossy && flow->kind != FLOW_RAW) || !lines_have_room(flow->peers->writer))
 		return 0;
 	return len < room ? len : room;
 }

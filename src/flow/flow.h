@@ -74,7 +74,7 @@ struct flow {
 	uint32_t table_size; /* that HTTP2-Settings asked for; 0: they did not */
 };
 
-/* NULL: not recorded (no memory, or the file is full), and counted. */
+/* NULL: not recorded (no memory, or the file is full), which the caller counts. */
 struct flow *flow_new(const struct flow_peers *peers, enum flow_kind kind, int64_t at_us);
 
 void flow_body_put(struct flow *flow, enum tap_side side, const void *bytes, size_t len);

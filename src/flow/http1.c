@@ -129,7 +129,8 @@ static void take_request(struct tap *tap, const struct head *head, size_t before
 	}
 	if (tap->sides[TAP_SERVER].state == SIDE_HOLD || tap->flow_count >= PIPELINE_MAX) {
 		tap_give_up(tap, TAP_CLIENT, head->all.at, before,
-			    "more requests than can be followed");
+			    tap->first ? "more requests than can be followed"
+				       : "the service spoke unasked");
 		return;
 	}
 	tap->has_begun = true;
@@ -341,7 +342,9 @@ static bool is_settings(const char *bytes, size_t len)
 {
 	static const char frame[] = { 4, 0, 0, 0, 0, 0 };
 
-	return len >= 9 && bytes[0] == 0 && memcmp(bytes + 3, frame, sizeof(frame)) == 0;
+	if (len > 3 && memcmp(bytes + 3, frame, len < 9 ? len - 3 : sizeof(frame)) != 0)
+		return false;
+	return *bytes == 0; /* the first of three bytes of its length, which is short */
 }
 
 static size_t response_bytes(struct tap *tap, const char *bytes, size_t len)

@@ -41,7 +41,8 @@ struct frames {
 	bool in_block, ends_stream, is_push;
 	uint32_t block_stream;
 	nghttp2_hd_inflater *inflater;
-	uint32_t table_size; /* that it offered to the other, who has yet to agree */
+	size_t head_before, payload_before; /* of this frame, when the bytes at hand came */
+	uint32_t table_size;                /* that it offered to the other, who has yet to agree */
 	bool has_table_size;
 };
 
@@ -216,7 +217,7 @@ static void add_field(struct fields *fields, const nghttp2_nv *nv)
 /* False: it is no block of fields. All of it is read, however much is kept: the next needs that. */
 static bool inflate(nghttp2_hd_inflater *inflater, const struct bytes *block, struct fields *fields)
 {
-	const uint8_t *at = (const uint8_t *)block->data;
+	const uint8_t *at = (const uint8_t *)(block->len ? block->data : "");
 	size_t left = block->len;
 	int flags = 0;
 
@@ -322,8 +323,28 @@ static bool take_fields(struct tap *tap, struct stream *stream, enum tap_side si
 
 /* --- frames ------------------------------------------------------------------------------- */
 
+static void keep_raw(struct tap *tap, enum tap_side side, size_t head_len, size_t payload_len)
+{
+	const struct frames *frames = &tap->http2->sides[side];
+
+	flow_raw_put(tap->raw, side, frames->block.data, frames->block.len, tap->now_us);
+	flow_raw_put(tap->raw, side, frames->head, head_len, tap->now_us);
+	flow_raw_put(tap->raw, side, frames->payload.data, payload_len, tap->now_us);
+}
+
+/* What was taken of the frames that both sides are in is no flow: it belongs to the raw bytes. */
 static void give_up(struct tap *tap, enum tap_side side, const char *why)
 {
+	enum tap_side other = side == TAP_CLIENT ? TAP_SERVER : TAP_CLIENT;
+	const struct frames *own = &tap->http2->sides[side], *others = &tap->http2->sides[other];
+	bool had_raw = tap->raw;
+
+	tap_raw_begin(tap, side, NULL, 0, tap->first ? tap->first->id : NULL);
+	if (tap->raw && !had_raw) {
+		keep_raw(tap, other, others->in_payload ? (size_t)FRAME_HEAD : others->head_len,
+			 others->payload.len);
+		keep_raw(tap, side, own->head_before, own->payload_before);
+	}
 	tap_give_up(tap, side, NULL, 0, why);
 }
 
@@ -598,6 +619,8 @@ size_t http2_bytes(struct tap *tap, enum tap_side side, const char *bytes, size_
 
 	if (side == TAP_CLIENT && frames->preface_at < PREFACE_LEN)
 		return preface_bytes(tap, bytes);
+	frames->head_before = frames->in_payload ? (size_t)FRAME_HEAD : frames->head_len;
+	frames->payload_before = frames->payload.len;
 	return frames->in_payload ? payload_bytes(tap, side, bytes, len)
 				  : head_bytes(tap, side, bytes, len);
 }
@@ -626,7 +649,7 @@ bool http2_begin(struct tap *tap, struct flow *flow)
 	struct frames *server;
 
 	if (!make(tap, flow)) {
-		give_up(tap, TAP_CLIENT, "no memory for HTTP/2");
+		tap_give_up(tap, TAP_CLIENT, NULL, 0, "no memory for HTTP/2");
 		return false;
 	}
 	server = &tap->http2->sides[TAP_SERVER];

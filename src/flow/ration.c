@@ -46,6 +46,9 @@ char *bytes_room(struct ration *ration, struct bytes *bytes, size_t len)
 		return bytes->data + bytes->len;
 	while (capacity - bytes->len < len)
 		capacity *= 2;
+	/* The rest is for what there has to be one of for each connection and flow. */
+	if (ration->used + capacity > ration->max / 2)
+		return NULL;
 	moved = ration_resize(ration, bytes->data, capacity);
 	if (!moved)
 		return NULL;

@@ -91,6 +91,8 @@ void tap_flow_end(struct tap *tap, struct flow *flow, const char *error)
 
 static void lose(struct tap *tap)
 {
+	if (!tap->is_lost)
+		lines_lose_flow(tap->peers.writer);
 	tap->is_lost = true;
 	tap->raw_has_this = false;
 }
@@ -289,9 +291,14 @@ void tap_skip(struct tap *tap, enum tap_side side, uint64_t len, int64_t at_us)
 	if (known > 0)
 		parser_skip(tap, side, len < known ? len : known);
 	if (len > known) {
+		bool had_raw = tap->raw;
+
 		if (tap->first)
 			tap->first->lost += len - known;
-		tap_give_up(tap, side, NULL, 0, "the recorder was not shown all of it");
+		tap_give_up(tap, side, tap->sides[side].line.data, tap->sides[side].line.len,
+			    "the recorder was not shown all of it");
+		if (tap->raw && !had_raw)
+			flow_body_skip(tap->raw, side, len - known);
 		if (tap->raw)
 			tap->raw->lost += len - known;
 	}

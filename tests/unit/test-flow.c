@@ -6,18 +6,22 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "flow/lines.h"
+#include "flow/merge.h"
 #include "flow/reader.h"
 #include "flow/tap.h"
 
 #include "check.h"
 
 #include <jansson.h>
+#include <nghttp2/nghttp2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <zlib.h>
 
 static char path[64];
 static struct flow_options options = FLOW_OPTIONS_INIT;
@@ -93,6 +97,11 @@ static void tell(struct tap *tap, const struct said *said, enum cut cut, int64_t
 		at += part;
 	}
 	*now += 1000;
+}
+
+static void say(struct tap *tap, enum tap_side side, const char *text, int64_t now)
+{
+	tap_bytes(tap, side, text, strlen(text), now);
 }
 
 static json_t *flows_of(const struct said *said, size_t count, enum cut cut)
@@ -516,6 +525,565 @@ TEST(frames_that_make_no_sense_are_raw_from_there_on)
 	CHECK_STR(text_at(flows, 1, "response.body.base64"), "sQF4");
 }
 
+/* --- HTTP/2 ------------------------------------------------------------------------------- */
+
+/* A client and a server of nghttp2's, whose bytes pass a tap on their way. */
+struct pair {
+	nghttp2_session *sessions[2]; /* by enum tap_side */
+	struct buf out[2];
+	bool answered;
+};
+
+static ssize_t take_out(nghttp2_session *session, const uint8_t *data, size_t len, int flags,
+			void *cookie)
+{
+	struct pair *pair = cookie;
+
+	(void)flags;
+	buf_put(&pair->out[session == pair->sessions[TAP_SERVER]], data, len);
+	return (ssize_t)len;
+}
+
+static ssize_t give_body(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size,
+			 uint32_t *flags, nghttp2_data_source *source, void *cookie)
+{
+	static const nghttp2_nv trailer = { (uint8_t *)"x-t", (uint8_t *)"1", 3, 1, 0 };
+	const char *text = source->ptr;
+
+	(void)size;
+	(void)cookie;
+	memcpy(to, text, strlen(text));
+	*flags = NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+	nghttp2_submit_trailer(session, stream, &trailer, 1);
+	return (ssize_t)strlen(text);
+}
+
+#define NV(name, value)                                                                    \
+	{                                                                                  \
+		(uint8_t *)(uintptr_t)(name), (uint8_t *)(uintptr_t)(value), strlen(name), \
+			strlen(value), 0                                                   \
+	}
+
+static int answer(nghttp2_session *session, const nghttp2_frame *frame, void *cookie)
+{
+	struct pair *pair = cookie;
+	const nghttp2_data_provider body = { { .ptr = (void *)(uintptr_t) "answer" }, give_body };
+	const nghttp2_nv hint[] = { NV(":status", "103") };
+	const nghttp2_nv head[] = { NV(":status", "200"), NV("server", "s") };
+
+	if (session != pair->sessions[TAP_SERVER] || frame->hd.type > NGHTTP2_HEADERS ||
+	    !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+		return 0;
+	nghttp2_submit_headers(session, 0, frame->hd.stream_id, NULL, hint, 1, NULL);
+	return nghttp2_submit_response(session, frame->hd.stream_id, head, 2, &body);
+}
+
+static void pair_open(struct pair *pair, uint32_t table_size)
+{
+	const nghttp2_settings_entry setting = { NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, table_size };
+	nghttp2_session_callbacks *callbacks;
+
+	*pair = (struct pair){ .out = { BUF_INIT, BUF_INIT } };
+	CHECK_EQ(nghttp2_session_callbacks_new(&callbacks), 0);
+	nghttp2_session_callbacks_set_send_callback(callbacks, take_out);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, answer);
+	CHECK_EQ(nghttp2_session_client_new(&pair->sessions[TAP_CLIENT], callbacks, pair), 0);
+	CHECK_EQ(nghttp2_session_server_new(&pair->sessions[TAP_SERVER], callbacks, pair), 0);
+	nghttp2_session_callbacks_del(callbacks);
+	for (int side = 0; side < 2; side++)
+		CHECK_EQ(nghttp2_submit_settings(pair->sessions[side], 0, &setting, 1), 0);
+}
+
+static void pair_talk(struct pair *pair, struct tap *tap, enum cut cut, int64_t *now)
+{
+	bool silent[2] = { false };
+
+	for (int side = 0; !silent[0] || !silent[1]; side = !side) {
+		struct buf *out = &pair->out[side];
+
+		CHECK_EQ(nghttp2_session_send(pair->sessions[side]), 0);
+		silent[side] = out->len == 0;
+		if (out->len == 0)
+			continue;
+		tell(tap, &(struct said){ (enum tap_side)side, out->data, out->len }, cut, now);
+		CHECK(nghttp2_session_mem_recv(pair->sessions[!side], (uint8_t *)out->data,
+					       out->len) >= 0);
+		buf_clear(out);
+	}
+}
+
+static void ask(struct pair *pair, const char *path_and_more, const char *body)
+{
+	const nghttp2_data_provider source = { { .ptr = (void *)(uintptr_t)body }, give_body };
+	const nghttp2_nv head[] = { NV(":method", body ? "POST" : "GET"), NV(":scheme", "http"),
+				    NV(":authority", "h2.test"), NV(":path", path_and_more),
+				    NV("x-long",
+				       "the same again and again, so that it is indexed") };
+
+	CHECK(nghttp2_submit_request(pair->sessions[TAP_CLIENT], NULL, head, 5,
+				     body ? &source : NULL, NULL) > 0);
+}
+
+static json_t *http2_flows(enum cut cut, uint32_t table_size)
+{
+	int64_t now = 1700000000000000;
+	struct flow_writer *writer;
+	struct pair pair;
+	struct tap *tap;
+	json_t *flows;
+
+	make_path();
+	writer = open_writer();
+	tap = tap_open(writer, &peers, now);
+	pair_open(&pair, table_size);
+	ask(&pair, "/one?a=b", NULL);
+	ask(&pair, "/two", "question");
+	pair_talk(&pair, tap, cut, &now);
+	ask(&pair, "/three", NULL);
+	pair_talk(&pair, tap, cut, &now);
+	tap_close(tap, now);
+	flow_writer_close(writer);
+	for (int side = 0; side < 2; side++) {
+		nghttp2_session_del(pair.sessions[side]);
+		buf_done(&pair.out[side]);
+	}
+	flows = read_flows(NULL);
+	unlink(path);
+	return flows;
+}
+
+TEST(streams_of_http_2_are_flows)
+{
+	for (uint32_t table_size = 0; table_size <= 16384; table_size += 4096) {
+		AUTO(json_t *, json_decrefp) flows = http2_flows(WHOLE, table_size);
+		AUTO(json_t *, json_decrefp) others = http2_flows(BYTES, table_size);
+		AUTO(char *, freep) expected = essence(flows);
+		AUTO(char *, freep) found = essence(others);
+
+		CHECK_STR(found, expected);
+		CHECK_EQ(size_of(flows), 3);
+		CHECK_STR(text_at(flows, 0, "protocol"), "http2");
+		CHECK_STR(text_at(flows, 0, "request.url"), "http://h2.test/one?a=b");
+		CHECK_STR(text_at(flows, 0, "request.http_version"), "HTTP/2.0");
+		CHECK_STR(text_at(flows, 0, "request.headers.0.name"), "x-long");
+		CHECK_EQ(number_at(flows, 0, "interim.0.status"), 103);
+		CHECK_EQ(number_at(flows, 0, "response.status"), 200);
+		CHECK_STR(text_at(flows, 0, "response.body.text"), "answer");
+		CHECK_STR(text_at(flows, 0, "response.trailers.0.name"), "x-t");
+		CHECK_STR(text_at(flows, 1, "request.method"), "POST");
+		CHECK_STR(text_at(flows, 1, "request.body.text"), "question");
+		CHECK_STR(text_at(flows, 2, "request.url"), "http://h2.test/three");
+		CHECK(json_is_null(at(flows, 2, "error")));
+	}
+}
+
+#define H2_SETTINGS "\0\0\0\4\0\0\0\0\0"
+
+TEST(a_service_may_speak_http_2_before_it_is_spoken_to)
+{
+	FLOWS(flows, S(H2_SETTINGS),
+	      C("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" H2_SETTINGS "\0\0\1\1\5\0\0\0\1\x82"),
+	      S("\0\0\1\1\5\0\0\0\1\x88"));
+
+	CHECK_EQ(size_of(flows), 1);
+	CHECK_EQ(number_at(flows, 0, "response.status"), 200);
+}
+
+TEST(an_upgrade_to_http_2_goes_on_with_the_same_flow)
+{
+	FLOWS(flows,
+	      C("GET /up HTTP/1.1\r\n" HOST
+		"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+		"HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n"),
+	      S("HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n" H2_SETTINGS),
+	      C("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" H2_SETTINGS),
+	      S("\0\0\1\1\4\0\0\0\1\x88\0\0\2\0\1\0\0\0\1ok"));
+
+	CHECK_EQ(size_of(flows), 1);
+	CHECK_STR(text_at(flows, 0, "request.url"), "http://x/up");
+	CHECK_EQ(number_at(flows, 0, "interim.0.status"), 101);
+	CHECK_EQ(number_at(flows, 0, "response.status"), 200);
+	CHECK_STR(text_at(flows, 0, "response.body.text"), "ok");
+	CHECK(json_is_null(at(flows, 0, "error")));
+}
+
+TEST(fields_of_http_2_that_make_no_sense_are_raw_from_there_on)
+{
+	FLOWS(flows, C("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" H2_SETTINGS "\0\0\2\1\5\0\0\0\1\xff\xff"),
+	      S("\0\0\1\7"));
+
+	CHECK_EQ(size_of(flows), 1);
+	CHECK_STR(text_at(flows, 0, "protocol"), "raw");
+	CHECK_STR(text_at(flows, 0, "reason"), "fields of HTTP/2 that cannot be read");
+	CHECK_EQ(number_at(flows, 0, "raw.server.size"), 4);
+}
+
+/* --- what is bounded ------------------------------------------------------------------------ */
+
+/* A body of which so much is told, and the rest skipped where that may be. */
+static json_t *long_body(const char *head, uint64_t size, bool skips)
+{
+	static char block[64 << 10];
+	int64_t now = 1700000000000000;
+	struct flow_writer *writer;
+	struct tap *tap;
+	json_t *flows;
+
+	make_path();
+	writer = open_writer();
+	tap = tap_open(writer, &peers, now);
+	say(tap, TAP_CLIENT, "GET / HTTP/1.1\r\n" HOST "\r\n", now);
+	tap_bytes(tap, TAP_SERVER, head, strlen(head), now);
+	while (size > 0) {
+		uint64_t skippable = tap_skippable(tap, TAP_SERVER);
+		size_t part = size < sizeof(block) ? (size_t)size : sizeof(block);
+
+		if (skips && skippable > 0) {
+			skippable = skippable < size ? skippable : size;
+			tap_skip(tap, TAP_SERVER, skippable, now);
+			size -= skippable;
+		} else {
+			tap_bytes(tap, TAP_SERVER, block, part, now);
+			size -= part;
+		}
+	}
+	tap_end(tap, TAP_SERVER, TAP_CLOSED, now);
+	tap_close(tap, now);
+	flow_writer_close(writer);
+	flows = read_flows(NULL);
+	unlink(path);
+	return flows;
+}
+
+TEST(a_body_that_is_long_by_its_head_is_counted_and_not_looked_at)
+{
+	AUTO(json_t *, json_decrefp) flows =
+		long_body("HTTP/1.1 200 OK\r\nContent-Length: 5000000000\r\n\r\n", 5000000000,
+			  true);
+
+	CHECK_EQ(number_at(flows, 0, "response.body.size"), 5000000000);
+	CHECK(json_is_true(at(flows, 0, "response.body.truncated")));
+	CHECK(!at(flows, 0, "response.body.sha256"));
+	CHECK(json_is_null(at(flows, 0, "error")));
+	CHECK(!at(flows, 0, "lost"));
+}
+
+TEST(a_body_that_grows_long_is_skipped_from_there_on)
+{
+	AUTO(json_t *, json_decrefp) flows = long_body("HTTP/1.1 200 OK\r\n\r\n", 5000000000, true);
+
+	CHECK_EQ(number_at(flows, 0, "response.body.size"), 5000000000);
+	CHECK(json_is_null(at(flows, 0, "error")));
+}
+
+TEST(a_body_has_its_hash_where_it_is_not_too_long_for_that)
+{
+	AUTO(json_t *, json_decrefp) flows =
+		long_body("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", 1000000, true);
+
+	/* Of so many zeros, by sha256sum. */
+	CHECK_STR(text_at(flows, 0, "response.body.sha256"),
+		  "d29751f2649b32ff572b5e0a9f541ea660a50f94ff0beedfb0b692b924cc8025");
+	CHECK_EQ(number_at(flows, 0, "response.body.size"), 1000000);
+}
+
+TEST(bytes_that_were_never_seen_are_told)
+{
+	int64_t now = 1;
+	struct flow_writer *writer;
+	struct tap *tap;
+
+	make_path();
+	writer = open_writer();
+	tap = tap_open(writer, &peers, now);
+	say(tap, TAP_CLIENT, "GET / HTTP/1.1\r\n", now);
+	CHECK_EQ(tap_skippable(tap, TAP_CLIENT), 0);
+	tap_skip(tap, TAP_CLIENT, 100, now);
+	say(tap, TAP_CLIENT, "rest", now);
+	tap_close(tap, now);
+	flow_writer_close(writer);
+	{
+		AUTO(json_t *, json_decrefp) flows = read_flows(NULL);
+
+		CHECK_EQ(size_of(flows), 1);
+		CHECK_EQ(number_at(flows, 0, "lost"), 100);
+		CHECK_STR(text_at(flows, 0, "request.body.text"), "GET / HTTP/1.1\r\nrest");
+		CHECK_EQ(number_at(flows, 0, "raw.client.size"), 120);
+	}
+	unlink(path);
+}
+
+/* Each of many connections sends what takes the most memory, and none of them ends. */
+TEST(memory_is_bounded_whatever_is_sent)
+{
+	enum { TAPS = 3000 };
+	static char filler[60 << 10];
+	struct tap **taps = calloc(TAPS, sizeof(*taps));
+	struct flow_reader_counts counts;
+	struct flow_writer *writer;
+	uint64_t told = 0;
+
+	memset(filler, 'a', sizeof(filler));
+	make_path();
+	writer = open_writer();
+	for (int i = 0; i < TAPS; i++) {
+		taps[i] = tap_open(writer, &peers, 1);
+		say(taps[i], TAP_CLIENT, "GET / HTTP/1.1\r\nX: ", 1);
+		tap_bytes(taps[i], TAP_CLIENT, filler, sizeof(filler), 1);
+		CHECK(lines_ration(writer)->used <= options.memory_max);
+	}
+	for (int i = 0; i < TAPS; i++)
+		tap_close(taps[i], 2);
+	CHECK_EQ(lines_ration(writer)->used, 0);
+	told = flow_writer_counts(writer)->lost_flows;
+	flow_writer_close(writer);
+	{
+		AUTO(json_t *, json_decrefp) flows = read_flows(&counts);
+
+		CHECK_EQ(size_of(flows) + told, TAPS);
+		CHECK_EQ(counts.lost_flows, told);
+		CHECK(size_of(flows) > TAPS / 2);
+	}
+	free(taps);
+	unlink(path);
+}
+
+TEST(a_full_file_takes_heads_and_then_nothing_and_counts_it)
+{
+	const uint64_t file_max = options.file_max;
+	struct flow_reader_counts counts;
+	struct flow_writer *writer;
+
+	options.file_max = 20000;
+	make_path();
+	writer = open_writer();
+	for (int i = 0; i < 200; i++) {
+		struct tap *tap = tap_open(writer, &peers, 1);
+
+		say(tap, TAP_CLIENT, "GET / HTTP/1.1\r\n" HOST "\r\n", 1);
+		say(tap, TAP_SERVER, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 2);
+		tap_close(tap, 3);
+	}
+	flow_writer_close(writer);
+	{
+		AUTO(json_t *, json_decrefp) flows = read_flows(&counts);
+		size_t last = size_of(flows) - 1;
+
+		CHECK_STR(text_at(flows, 0, "response.body.text"), "ok");
+		CHECK(!at(flows, last, "response.body.text"));
+		CHECK_EQ(number_at(flows, last, "response.body.size"), 2);
+		CHECK(json_is_true(at(flows, last, "response.body.truncated")));
+		CHECK_EQ(size_of(flows) + counts.lost_flows, 200);
+		CHECK(counts.lost_flows > 0);
+	}
+	options.file_max = file_max;
+	unlink(path);
+}
+
+/* --- the file ------------------------------------------------------------------------------- */
+
+static void one_flow(struct flow_writer *writer, const char *request)
+{
+	struct tap *tap = tap_open(writer, &peers, 1);
+
+	tap_bytes(tap, TAP_CLIENT, request, strlen(request), 1);
+	tap_close(tap, 2);
+}
+
+/* The file's size is limited, which ends a write in the midst of a line as a full disk does. */
+TEST(a_full_disk_is_survived_and_told_when_there_is_room_again)
+{
+	struct rlimit old, tight;
+	struct flow_reader_counts counts;
+	struct flow_writer *writer;
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &old);
+	tight = (struct rlimit){ 2000, old.rlim_max };
+	make_path();
+	writer = open_writer();
+	one_flow(writer, "GET /first HTTP/1.0\r\n\r\n");
+	setrlimit(RLIMIT_FSIZE, &tight);
+	for (int i = 0; i < 10; i++)
+		one_flow(writer, "GET /lost HTTP/1.0\r\n\r\n");
+	setrlimit(RLIMIT_FSIZE, &old);
+	one_flow(writer, "GET /last HTTP/1.0\r\n\r\n");
+	flow_writer_close(writer);
+	{
+		AUTO(json_t *, json_decrefp) flows = read_flows(&counts);
+
+		CHECK_STR(text_at(flows, 0, "request.url"), "http://10.0.0.2:80/first");
+		CHECK_STR(text_at(flows, size_of(flows) - 1, "request.url"),
+			  "http://10.0.0.2:80/last");
+		CHECK(counts.lost_flows > 0);
+		CHECK_EQ(size_of(flows) + counts.lost_flows, 12);
+		CHECK_EQ(counts.bad_lines, 1);
+	}
+	unlink(path);
+}
+
+static void append(const char *text)
+{
+	FILE *file = fopen(path, "a");
+
+	CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+TEST(damaged_lines_are_passed_over_and_counted)
+{
+	struct flow_reader_counts counts;
+	struct flow_writer *writer;
+
+	make_path();
+	writer = open_writer();
+	one_flow(writer, "GET /a HTTP/1.0\r\n\r\n");
+	append("{\"line\":\"end\",\"id\":\"x\",\"started\n{}\n[1]\n{\"id\":1}\nnonsense\n");
+	append("{\"line\":\"end\",\"id\":\"x-1\",\"prev\":5}\n");
+	one_flow(writer, "GET /b HTTP/1.0\r\n\r\n");
+	flow_writer_close(writer);
+	append("{\"line\":\"begin\",\"id\":\"half");
+	{
+		AUTO(json_t *, json_decrefp) flows = read_flows(&counts);
+
+		CHECK_EQ(size_of(flows), 2);
+		CHECK_STR(text_at(flows, 1, "request.url"), "http://10.0.0.2:80/b");
+		CHECK_EQ(counts.bad_lines, 6);
+	}
+	/* Who writes on begins a line of their own. */
+	writer = open_writer();
+	one_flow(writer, "GET /c HTTP/1.0\r\n\r\n");
+	flow_writer_close(writer);
+	{
+		AUTO(json_t *, json_decrefp) flows = read_flows(&counts);
+
+		CHECK_EQ(size_of(flows), 3);
+		CHECK_EQ(counts.bad_lines, 7);
+	}
+	unlink(path);
+}
+
+/* Nothing is flushed or ended, as after a kill: the writer and its tap are just left alone. */
+static void leave_open(void)
+{
+	struct flow_writer *writer = open_writer();
+	struct tap *tap = tap_open(writer, &peers, 1700000000000000);
+	static struct flow_writer *left[8]; /* reachable, so no leak */
+	static struct tap *left_tap[8];
+	static size_t count;
+
+	left[count] = writer;
+	left_tap[count++] = tap;
+	say(tap, TAP_CLIENT, "POST /kill HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\n12345",
+	    1700000000000000);
+}
+
+TEST(a_killed_recorder_leaves_what_it_saw)
+{
+	struct err e = ERR_INIT;
+
+	make_path();
+	leave_open();
+	{
+		AUTO(json_t *, json_decrefp) flows = read_flows(NULL);
+
+		CHECK_EQ(size_of(flows), 0);
+	}
+	CHECK_EQ(flow_file_end(path, &e), 0);
+	CHECK_EQ(flow_file_end(path, &e), 0);
+	leave_open();
+	leave_open();
+	{
+		AUTO(json_t *, json_decrefp) flows = read_flows(NULL);
+
+		CHECK_EQ(size_of(flows), 2);
+		CHECK_STR(text_at(flows, 0, "error"), "the recorder ended before it");
+		CHECK_STR(text_at(flows, 0, "request.url"), "http://x/kill");
+		CHECK_STR(text_at(flows, 0, "request.body.text"), "12345");
+		CHECK(json_is_true(at(flows, 0, "request.body.truncated")));
+	}
+	unlink(path);
+}
+
+TEST(flows_that_are_not_over_are_told_where_all_are_wanted)
+{
+	AUTO(struct flow_reader *, flow_reader_closep) reader = NULL;
+	AUTO(json_t *, json_decrefp) flow = NULL;
+	struct err e = ERR_INIT;
+
+	make_path();
+	leave_open();
+	CHECK_EQ(flow_reader_open(path, &reader, &e), 0);
+	CHECK_EQ(flow_reader_next_any(reader, &flow, &e), 1);
+	CHECK_STR(json_string_value(json_object_get(flow, "error")), "it is not over yet");
+	CHECK_EQ(flow_reader_next_any(reader, &flow, &e), 0);
+	unlink(path);
+}
+
+TEST(reading_goes_on_anywhere)
+{
+	struct flow_writer *writer;
+	struct err e = ERR_INIT;
+	int64_t end;
+
+	make_path();
+	leave_open();
+	writer = open_writer();
+	for (int i = 0; i < 5; i++)
+		one_flow(writer, "GET / HTTP/1.0\r\n\r\n");
+	flow_writer_close(writer);
+	CHECK_EQ(flow_file_end(path, &e), 0);
+	{
+		AUTO(struct flow_reader *, flow_reader_closep) reader = NULL;
+		json_t *flow;
+		int count = 0;
+
+		CHECK_EQ(flow_reader_open(path, &reader, &e), 0);
+		while (flow_reader_next(reader, &flow, &e) > 0) {
+			json_decref(flow);
+			count++;
+		}
+		CHECK_EQ(count, 6);
+		end = flow_reader_at(reader);
+	}
+	for (int64_t from = 0; from <= end; from += 7) {
+		AUTO(struct flow_reader *, flow_reader_closep) reader = NULL;
+		json_t *flow;
+
+		CHECK_EQ(flow_reader_open(path, &reader, &e), 0);
+		CHECK_EQ(flow_reader_seek(reader, from, &e), 0);
+		while (flow_reader_next(reader, &flow, &e) > 0)
+			json_decref(flow);
+		CHECK_EQ(flow_reader_at(reader), end);
+		CHECK_EQ(flow_reader_counts(reader)->bad_lines, 0);
+	}
+	unlink(path);
+}
+
+TEST(bodies_are_decoded_when_they_are_read_up_to_a_bound)
+{
+	static char zeros[1 << 16];
+	unsigned char packed[4096];
+	size_t len, in_len;
+	z_stream stream = { .next_out = packed, .avail_out = sizeof(packed) };
+	char *text;
+
+	CHECK_EQ(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	for (int i = 0; i < 40; i++) {
+		stream.next_in = (Bytef *)zeros;
+		stream.avail_in = sizeof(zeros);
+		CHECK_EQ(deflate(&stream, i == 39 ? Z_FINISH : Z_NO_FLUSH),
+			 i == 39 ? Z_STREAM_END : Z_OK);
+	}
+	in_len = stream.total_out;
+	deflateEnd(&stream);
+	text = content_decode("gzip", packed, in_len, 1000, &len);
+	CHECK(text && len == 1000);
+	free(text);
+	CHECK(!content_decode("gzip", "nonsense", 8, 1000, &len));
+	CHECK(!content_decode("br", "\xff\xff", 2, 1000, &len));
+	CHECK(!content_decode("zstd", "nonsense", 8, 1000, &len));
+}
+
 RUN_TESTS(T(a_plain_request_is_a_flow_with_both_heads_and_bodies),
 	  T(pipelined_requests_are_paired_with_their_answers),
 	  T(a_leading_line_end_and_an_odd_verb_hide_nothing),
@@ -530,4 +1098,16 @@ RUN_TESTS(T(a_plain_request_is_a_flow_with_both_heads_and_bodies),
 	  T(connect_is_a_flow_and_what_is_in_the_tunnel_is_raw),
 	  T(a_tunnel_that_is_refused_goes_on_as_http), T(a_websocket_is_one_flow_with_its_messages),
 	  T(compressed_messages_are_told_inflated),
-	  T(frames_that_make_no_sense_are_raw_from_there_on))
+	  T(frames_that_make_no_sense_are_raw_from_there_on), T(streams_of_http_2_are_flows),
+	  T(a_service_may_speak_http_2_before_it_is_spoken_to),
+	  T(an_upgrade_to_http_2_goes_on_with_the_same_flow),
+	  T(fields_of_http_2_that_make_no_sense_are_raw_from_there_on),
+	  T(a_body_that_is_long_by_its_head_is_counted_and_not_looked_at),
+	  T(a_body_that_grows_long_is_skipped_from_there_on),
+	  T(a_body_has_its_hash_where_it_is_not_too_long_for_that),
+	  T(bytes_that_were_never_seen_are_told), T(memory_is_bounded_whatever_is_sent),
+	  T(a_full_file_takes_heads_and_then_nothing_and_counts_it),
+	  T(a_full_disk_is_survived_and_told_when_there_is_room_again),
+	  T(damaged_lines_are_passed_over_and_counted), T(a_killed_recorder_leaves_what_it_saw),
+	  T(flows_that_are_not_over_are_told_where_all_are_wanted), T(reading_goes_on_anywhere),
+	  T(bodies_are_decoded_when_they_are_read_up_to_a_bound))
