@@ -3,13 +3,14 @@
 #	BUILD=DIR	build there instead of in build/
 #	PREFIX=DIR	where `make install` puts things (/usr/local)
 #	DESTDIR=DIR	in front of PREFIX, for packagers
+#	SECONDS=N	how long `make fuzz` tries each target
 #	ONCE=1		`make run` ends after the walk instead of serving on
 
 BUILD ?= build
 PREFIX ?= /usr/local
 SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.[ch]')
 
-.PHONY: all run test unit lint bench scale soak corpus format install clean help
+.PHONY: all run test unit lint bench scale soak fuzz corpus format install clean help
 
 all: ## build into build/; the binary is build/ctfy
 	@tools/deps.sh build
@@ -53,6 +54,10 @@ soak: ## the node for ten minutes or more, while all goes wrong that may: SOAK_C
 	@tools/engine.sh
 	@tools/base-image.sh
 	@CTFY=$(BUILD)/ctfy tests/node/soak.py
+
+fuzz: ## every parser that reads others' bytes, each for SECONDS=3600: TARGETS="flow json"
+	@tools/deps.sh build test
+	@tests/fuzz/fuzz.sh $(or $(SECONDS),3600) $(TARGETS)
 
 corpus: all ## what of ../shared/corpus, or CTFY_CORPUS, gets a plan
 	@meson test -C $(BUILD) --no-rebuild --verbose --suite corpus

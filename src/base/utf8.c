@@ -10,10 +10,10 @@ static bool is_continuation(unsigned char c)
 	return (c & 0xc0) == 0x80;
 }
 
-/* Length of the character that s begins with; 0 when it is none (RFC 3629, table 3-7 of Unicode).
- */
-static size_t character_length(const unsigned char *s, size_t len)
+/* By table 3-7 of Unicode. */
+size_t utf8_character(const char *bytes, size_t len)
 {
+	const unsigned char *s = (const unsigned char *)bytes;
 	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
 
 	if (n == 0 || n > len || s[0] > 0xf4)
@@ -52,7 +52,7 @@ static size_t valid_length(const char *bytes, size_t len)
 	do {
 		at += n;
 		at += ascii_length(bytes + at, len - at);
-		n = at < len ? character_length((const unsigned char *)bytes + at, len - at) : 0;
+		n = at < len ? utf8_character(bytes + at, len - at) : 0;
 	} while (n > 0);
 	return at;
 }

@@ -11,6 +11,10 @@
 
 struct buf;
 
+/* Length of the character that they begin with, of which there is one byte at least; 0: it is none.
+ */
+size_t utf8_character(const char *bytes, size_t len);
+
 bool utf8_is_valid(const char *bytes, size_t len);
 
 /* Appends them; each byte that belongs to no character becomes U+FFFD. */

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BYTES_FIRST = 256, BYTES_HELD = 8 << 10 };
+enum { BYTES_FIRST = 256, BYTES_HELD = 8 << 10, LARGE_BLOCK = 128 << 10 };
 
+/* With what malloc may add to it: less than a page, and that of large blocks alone. */
 static bool is_beyond(const struct ration *ration, size_t size)
 {
+	size += size < LARGE_BLOCK ? 32 : 4096;
 	return size > ration->max || ration->used > ration->max - size;
 }
 

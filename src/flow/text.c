@@ -2,36 +2,10 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <stdbool.h>
 #include <string.h>
-
-/* The length of the character that begins here, by RFC 3629; 0: there is none. */
-static size_t character_len(const unsigned char *at, size_t len)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t need;
-
-	if (*at < 0x80)
-		return 1;
-	need = *at < 0xc2 ? 0 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : *at < 0xf5 ? 4 : 0;
-	if (need == 0 || need > len)
-		return 0;
-	if (*at == 0xe0)
-		low = 0xa0;
-	else if (*at == 0xed)
-		high = 0x9f;
-	else if (*at == 0xf0)
-		low = 0x90;
-	else if (*at == 0xf4)
-		high = 0x8f;
-	if (at[1] < low || at[1] > high)
-		return 0;
-	for (size_t i = 2; i < need; i++)
-		if (at[i] < 0x80 || at[i] > 0xbf)
-			return 0;
-	return need;
-}
 
 static bool is_plain(unsigned char c)
 {
@@ -59,7 +33,7 @@ void text_put(struct buf *buf, const void *bytes, size_t len)
 		size_t n = is_plain(*at) ? 1 : 0;
 
 		if (n == 0 && *at >= 0x80)
-			n = character_len(at, (size_t)(end - at));
+			n = utf8_character((const char *)at, (size_t)(end - at));
 		if (n > 0) {
 			at += n;
 			continue;
@@ -80,18 +54,9 @@ void text_puts(struct buf *buf, const char *text)
 	text_put(buf, text, strlen(text));
 }
 
-static bool is_text(const unsigned char *at, size_t len)
+static bool is_text(const void *bytes, size_t len)
 {
-	const unsigned char *end = len ? at + len : at;
-
-	while (at < end) {
-		size_t n = *at == 0 ? 0 : character_len(at, (size_t)(end - at));
-
-		if (n == 0)
-			return false;
-		at += n;
-	}
-	return true;
+	return len == 0 || (!memchr(bytes, 0, len) && utf8_is_valid(bytes, len));
 }
 
 void text_put_base64(struct buf *buf, const void *bytes, size_t len)

@@ -1,10 +1,11 @@
 /*
- * A connection as a tap sees it. The bytes are a script: for each part one that says whose it is (bit
- * 0), whether it is skipped where it may be (bit 1), that the side ends there (bit 2) and is cut into
- * single bytes (bit 3), two that say how long it is, and the part. What is written must be read again,
- * whole; all memory is given back, and there is never more of it than was allowed.
+ * A connection as a tap sees it. The bytes are a script: for each part one that says whose it is
+ * (bit 0), whether it is skipped where it may be (bit 1), that the side ends there (bit 2) and is
+ * cut into single bytes (bit 3), two that say how long it is, and the part. What is written must be
+ * read again, whole; all memory is given back, and there is never more of it than was allowed.
  *
- * The first byte chooses what comes before: nothing, a WebSocket, HTTP/2 with or without an upgrade.
+ * The first byte chooses what comes before: nothing, a WebSocket, HTTP/2 with or without an
+ * upgrade.
  */
 #include "fuzz.h"
 

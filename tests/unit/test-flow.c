@@ -544,10 +544,16 @@ static ssize_t take_out(nghttp2_session *session, const uint8_t *data, size_t le
 	return (ssize_t)len;
 }
 
+#define NV(name, value)                                                                    \
+	{                                                                                  \
+		(uint8_t *)(uintptr_t)(name), (uint8_t *)(uintptr_t)(value), strlen(name), \
+			strlen(value), 0                                                   \
+	}
+
 static ssize_t give_body(nghttp2_session *session, int32_t stream, uint8_t *to, size_t size,
 			 uint32_t *flags, nghttp2_data_source *source, void *cookie)
 {
-	static const nghttp2_nv trailer = { (uint8_t *)"x-t", (uint8_t *)"1", 3, 1, 0 };
+	const nghttp2_nv trailer = NV("x-t", "1");
 	const char *text = source->ptr;
 
 	(void)size;
@@ -557,12 +563,6 @@ static ssize_t give_body(nghttp2_session *session, int32_t stream, uint8_t *to, 
 	nghttp2_submit_trailer(session, stream, &trailer, 1);
 	return (ssize_t)strlen(text);
 }
-
-#define NV(name, value)                                                                    \
-	{                                                                                  \
-		(uint8_t *)(uintptr_t)(name), (uint8_t *)(uintptr_t)(value), strlen(name), \
-			strlen(value), 0                                                   \
-	}
 
 static int answer(nghttp2_session *session, const nghttp2_frame *frame, void *cookie)
 {
@@ -962,17 +962,18 @@ TEST(damaged_lines_are_passed_over_and_counted)
 	unlink(path);
 }
 
-/* Nothing is flushed or ended, as after a kill: the writer and its tap are just left alone. */
+/* Nothing is flushed or ended, as after a kill: writers and their taps are just left alone. */
+static struct flow_writer *left[8];
+static struct tap *left_tap[8];
+static size_t left_count;
+
 static void leave_open(void)
 {
 	struct flow_writer *writer = open_writer();
 	struct tap *tap = tap_open(writer, &peers, 1700000000000000);
-	static struct flow_writer *left[8]; /* reachable, so no leak */
-	static struct tap *left_tap[8];
-	static size_t count;
 
-	left[count] = writer;
-	left_tap[count++] = tap;
+	left[left_count] = writer;
+	left_tap[left_count++] = tap;
 	say(tap, TAP_CLIENT, "POST /kill HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\n12345",
 	    1700000000000000);
 }
