@@ -86,6 +86,28 @@ class WithoutLiveRestore(EngineLossTest):
         self.assertAnswers(row, spec)
         self.assertEndsCleanly(row)
 
+    def test_a_reboot_leaves_a_helper_that_had_done_its_work(self):
+        row, _ = self.node.begin("seeded")
+        look = lambda: {s: (c["State"]["Running"], c["State"]["StartedAt"])
+                        for s, c in self.node.containers(row["instance_id"]).items()}
+        before = wait_for(lambda: not look()["seed"][0] and not look()["retried"][0] and look(), 30, "their work")
+        # What ends within the 30 s that an engine may take to end is taken for ended by it.
+        ended = time.monotonic()
+        wait_for(lambda: time.monotonic() > ended + 31, 60, "time to pass")
+        self.node.kill()
+        for container in self.containers_of(row):
+            pid = engine.inspect(container)["State"]["Pid"]
+            if pid:
+                os.kill(pid, 9)
+        self.own.restart(killed=True)
+        self.node.start()
+        wait_for(lambda: look()["db"][0] and look()["web"][0], 90, lambda: f"running again: {look()}")
+        wait_for(lambda: self.node.health(row["instance_id"])["is_healthy"], 60,
+                 lambda: f"healthy: {self.node.health(row['instance_id'])}")
+        self.assertEqual(look()["seed"], before["seed"])
+        self.assertEqual(look()["retried"], before["retried"])
+        self.assertEndsCleanly(row)
+
     def test_an_engine_that_hangs_is_told_and_ends_no_instance(self):
         row, spec = self.begin_web()
         before = self.containers_of(row)
