@@ -248,6 +248,7 @@ static json_t *service_json(struct writer *w, const struct plan_service *service
 	set(w, json, "replicas", json_integer(service->replicas));
 	set(w, json, "memory", json_integer(service->memory));
 	set(w, json, "nano_cpus", json_integer(service->nano_cpus));
+	set_true(w, json, "jail", service->jail);
 	set_true(w, json, "one_shot", service->one_shot);
 	set(w, json, "container", json_deep_copy(service->container));
 	return json;

@@ -146,6 +146,7 @@ struct plan_service {
 	uint32_t replicas; /* at least 1 */
 	int64_t memory;    /* bytes promised (the limit) */
 	int64_t nano_cpus; /* 1e9 is one processor */
+	bool jail;         /* it holds what builds jails: only where the engine maps users */
 	bool one_shot;     /* others wait for it to complete: exiting with 0 is its healthy end */
 };
 

@@ -15,6 +15,8 @@
 
 const struct policy_opt_in policy_opt_ins[] = {
 	{ "privileged", "run a service with all rights over the host" },
+	{ "jail",
+	  "build jails inside: what nsjail, pwn.red/jail and kCTF need in place of 'privileged'" },
 	{ "docker-socket", "give a service the engine's socket: all rights over the host" },
 	{ "drop-docker-socket", "start the challenge without the engine's socket it asks for" },
 	{ "host-network", "share the host's network" },

@@ -523,7 +523,9 @@ json_t *seccomp_profile(unsigned flags)
 	add_personalities(rules);
 	add_sockets(rules);
 	add_of_architectures(rules);
-	add_by_capability(rules);
+	/* A jail's capabilities are of its own user namespace: none of these would be its. */
+	if (!(flags & SECCOMP_JAIL))
+		add_by_capability(rules);
 	if (flags & SECCOMP_JAIL)
 		allow(rules, name_list(jail_calls, ARRAY_SIZE(jail_calls)), NULL, NULL, NULL);
 	else

@@ -404,14 +404,17 @@ void service_finish_build(struct service *s)
 	struct dockerfile file;
 	const char *text;
 
-	if (!build)
+	if (!build) {
 		s->base_image = s->plan->image;
+		s->built_for_jail = s->base_image && text_names_jail(s->base_image);
+	}
 	if (!build || s->build_faulty)
 		return;
 	s->key = "build";
 	if (!build->platform)
 		build->platform = s->plan->platform;
 	text = dockerfile_text(s);
+	s->built_for_jail = text && text_names_jail(text);
 	if (text && dockerfile_read(s->p->arena, text, &file)) {
 		check_images(s, text, &file);
 		build->needs_buildkit = file.needs_buildkit;

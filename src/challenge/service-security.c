@@ -11,6 +11,7 @@
 #include "challenge/capability.h"
 #include "challenge/folder.h"
 #include "challenge/safe-text.h"
+#include "challenge/seccomp.h"
 #include "challenge/unit.h"
 
 #include <ctype.h>
@@ -24,9 +25,7 @@ void service_privileged(struct service *s, const struct yaml_node *value)
 	bool yes;
 
 	if (value->kind != YAML_NULL && service_bool(s, value, &yes) && yes)
-		s->privileged =
-			service_permits(s, "privileged", value,
-					"a privileged service has all rights over the host");
+		s->privileged_node = value;
 }
 
 static const struct yaml_node *checked_list(struct service *s, const struct yaml_node *value)
@@ -46,6 +45,84 @@ void service_cap_add(struct service *s, const struct yaml_node *value)
 void service_cap_drop(struct service *s, const struct yaml_node *value)
 {
 	s->cap_drop = checked_list(s, value);
+}
+
+/* --- jails -------------------------------------------------------------------------------- */
+
+/* By what images and Dockerfiles of real challenges say; whatever stage says it. */
+bool text_names_jail(const char *text)
+{
+	static const char *const names[] = { "nsjail", "pwn.red/jail", "redpwn/jail", "kctf" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcasestr(text, names[i]))
+			return true;
+	return false;
+}
+
+static capability_set admin(void)
+{
+	capability_set set = 0;
+
+	capability_parse("SYS_ADMIN", &set);
+	return set;
+}
+
+static bool asks_for_admin(const struct yaml_node *cap_add)
+{
+	capability_set one;
+
+	for (size_t i = 0; cap_add && cap_add->kind == YAML_LIST && i < cap_add->count; i++) {
+		const char *name = yaml_string(cap_add->items[i]);
+
+		if (name && capability_parse(name, &one) && (one & admin()))
+			return true;
+	}
+	return false;
+}
+
+static bool asks_for_all(const struct service *s)
+{
+	const struct yaml_node *value = yaml_get(s->node, "privileged");
+	bool yes = false;
+
+	return value && value->text && unit_bool(value->text, &yes) && yes;
+}
+
+bool service_is_jail_instead(struct service *s, const char *opt_in)
+{
+	const char *id = s->p->challenge->id;
+
+	return !policy_allows(s->p->policy, id, opt_in) &&
+	       policy_allows(s->p->policy, id, "jail") &&
+	       (asks_for_all(s) || asks_for_admin(yaml_get(s->node, "cap_add")));
+}
+
+/* All rights, or the right to mount; false where a jail's are given instead, or it was told. */
+static bool permits_rights(struct service *s, const char *opt_in, const struct yaml_node *at,
+			   const char *reason)
+{
+	bool granted = policy_allows(s->p->policy, s->p->challenge->id, opt_in);
+
+	if (service_is_jail_instead(s, opt_in)) {
+		s->plan->jail = true;
+		return false;
+	}
+	if (granted && s->built_for_jail)
+		service_warn(s, at, "'jail' is enough here, in place of '%s'", opt_in);
+	return granted ||
+	       service_permits(s, s->built_for_jail ? "jail" : opt_in, at, "%s%s", reason,
+			       s->built_for_jail ? "; 'jail' is enough here" : "");
+}
+
+static void settle_privileged(struct service *s)
+{
+	if (!s->privileged_node)
+		return;
+	s->key = "privileged";
+	s->privileged = permits_rights(s, "privileged", s->privileged_node,
+				       "a privileged service has all rights over the host");
+	s->key = NULL;
 }
 
 /* --- security_opt ------------------------------------------------------------------------- */
@@ -92,7 +169,8 @@ static void inline_profile(struct service *s, const struct yaml_node *at, const 
 
 static void set_seccomp(struct service *s, const struct yaml_node *at, const char *profile)
 {
-	if (strcmp(profile, "builtin") == 0 || strcmp(profile, "default") == 0)
+	if (strcmp(profile, "builtin") == 0 || strcmp(profile, "default") == 0 ||
+	    service_is_jail_instead(s, "unconfined-seccomp"))
 		return;
 	if (strcmp(profile, "unconfined") != 0) {
 		if (service_permits(
@@ -114,9 +192,18 @@ static void set_apparmor(struct service *s, const struct yaml_node *at, const ch
 		return;
 	if (strcmp(profile, "unconfined") == 0)
 		opt_in = "unconfined-apparmor";
+	if (opt_in && service_is_jail_instead(s, opt_in))
+		return;
 	if (opt_in &&
 	    service_permits(s, opt_in, at, "the engine's AppArmor profile guards the host"))
 		append_option(s, arena_printf(s->p->arena, "apparmor=%s", profile));
+}
+
+/* What docker's command line makes of "systempaths=unconfined": the engine knows no such option. */
+static void unmask_proc(struct service *s)
+{
+	service_set(s, s->host, "MaskedPaths", json_array());
+	service_set(s, s->host, "ReadonlyPaths", json_array());
 }
 
 static void add_security_option(struct service *s, const struct yaml_node *at, const char *text)
@@ -138,9 +225,10 @@ static void add_security_option(struct service *s, const struct yaml_node *at, c
 				    "its label decides what SELinux allows"))
 			append_option(s, arena_printf(s->p->arena, "label=%s", value));
 	} else if (strcmp(name, "systempaths") == 0) {
-		if (service_permits(s, "unmasked-proc", at,
+		if (!service_is_jail_instead(s, "unmasked-proc") &&
+		    service_permits(s, "unmasked-proc", at,
 				    "the engine hides parts of /proc that reach into the host"))
-			append_option(s, "systempaths=unconfined");
+			unmask_proc(s);
 	} else {
 		service_fault(s, at, "'%s' is not a security option", name);
 	}
@@ -480,6 +568,17 @@ static capability_set read_capabilities(struct service *s, const struct yaml_nod
 	return all;
 }
 
+static bool permits_capability(struct service *s, const char *opt_in, const struct yaml_node *at,
+			       capability_set one)
+{
+	const char *reason =
+		arena_printf(s->p->arena, "'%s' is beyond what a service may ask for", opt_in + 11);
+
+	if (one & admin())
+		return permits_rights(s, opt_in, at, reason ? reason : opt_in);
+	return service_permits(s, opt_in, at, "%s", reason ? reason : opt_in);
+}
+
 /* Every name is asked for by itself, so that the problem stands at its line. */
 static capability_set permitted_additions(struct service *s)
 {
@@ -499,10 +598,8 @@ static capability_set permitted_additions(struct service *s)
 		opt_in = arena_printf(s->p->arena, "capability:%s", name);
 		for (char *c = (char *)(uintptr_t)opt_in; c && *c; c++)
 			*c = (char)(c - opt_in < 11 ? *c : toupper((unsigned char)*c));
-		if (opt_in &&
-		    ((one & ~capability_for_the_asking) == 0 || is_for_vpn(s, opt_in) ||
-		     service_permits(s, opt_in, item, "'%s' is beyond what a service may ask for",
-				     opt_in + 11)))
+		if (opt_in && ((one & ~capability_for_the_asking) == 0 || is_for_vpn(s, opt_in) ||
+			       permits_capability(s, opt_in, item, one)))
 			all |= one;
 	}
 	return all;
@@ -526,14 +623,30 @@ static void set_capabilities(struct service *s)
 	service_set(s, s->host, "CapAdd", add);
 }
 
+/*
+ * In a user namespace of the engine's making, which the node sees to, this is a root that is nobody
+ * outside: it mounts and makes namespaces, and the kernel asks more of who would reach the host.
+ */
+static void give_jail(struct service *s)
+{
+	planner_append(s->p, json_object_get(s->host, "CapAdd"), json_string("SYS_ADMIN"));
+	planner_append(s->p, json_object_get(s->host, "SecurityOpt"), seccomp_option(SECCOMP_JAIL));
+	append_option(s, "apparmor=unconfined"); /* Docker's profile forbids to mount at all */
+	unmask_proc(s);
+	service_set_text(s, s->host, "CgroupnsMode", "private");
+}
+
 void service_finish_security(struct service *s)
 {
 	set_devices(s);
+	settle_privileged(s);
 	if (s->privileged) {
 		service_set(s, s->host, "Privileged", json_true());
 		return;
 	}
 	set_capabilities(s);
+	if (s->plan->jail)
+		give_jail(s);
 	if (s->no_new_privileges)
 		append_option(s, "no-new-privileges:true");
 }

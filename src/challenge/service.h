@@ -25,6 +25,8 @@ struct service {
 	struct variables environment, env_files;
 	const char *base_image; /* what it is of, or built on; NULL: not known */
 	const struct yaml_node *cap_add, *cap_drop, *devices;
+	const struct yaml_node *privileged_node; /* asks to be */
+	bool built_for_jail; /* its image is a jail's, or its Dockerfile speaks of one */
 	bool privileged, no_new_privileges;
 	int64_t memory, memory_swap, nano_cpus, cpu_quota, cpu_period, pids; /* 0: not asked */
 	const struct yaml_node *memory_node, *swap_node, *cpus_node, *pids_node;
@@ -74,6 +76,15 @@ void service_each_pair(struct service *s, const struct yaml_node *value, const c
 bool service_checks_host(struct service *s, const struct yaml_node *at, const char *name,
 			 const char *address);
 bool service_checks_platform(struct service *s, const struct yaml_node *at, const char *text);
+
+/*
+ * Whether a jail's rights are given in place of what opt_in would allow: the service asks for all
+ * rights, or for SYS_ADMIN, and the policy has 'jail' for it and not that.
+ */
+bool service_is_jail_instead(struct service *s, const char *opt_in);
+
+/* Whether a text, of a Dockerfile or an image's name, is that of one of the usual jails. */
+bool text_names_jail(const char *text);
 
 /* Tells of an entry of a map whose key isn't known. */
 void service_unknown(struct service *s, const struct yaml_entry *entry);

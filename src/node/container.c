@@ -110,11 +110,28 @@ static int prepare_bind(const struct compose *compose, const struct plan_bind *b
 	return 0;
 }
 
+/* Without a user namespace of its own, the root of such a container is the host's. */
+static int check_jail(const struct compose *compose, const struct plan_service *service,
+		      struct err *e)
+{
+	const json_t *host = json_object_get(service->container, "HostConfig");
+
+	if (!service->jail || (compose->node->maps_users && !json_object_get(host, "UsernsMode")))
+		return 0;
+	return err_set(e, ERR_POLICY,
+		       "a jail's rights are given only where the engine maps the users of "
+		       "containers: set \"userns-remap\": \"default\" in its daemon.json");
+}
+
 int container_prepare(const struct compose *compose, const struct plan_service *service,
 		      struct err *e)
 {
+	int r = check_jail(compose, service, e);
+
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < service->bind_count; i++) {
-		int r = prepare_bind(compose, &service->binds[i], e);
+		r = prepare_bind(compose, &service->binds[i], e);
 
 		if (r < 0)
 			return err_wrap(e, "bind to '%s'", service->binds[i].target);

@@ -113,6 +113,17 @@ static int load_policy(const struct node_options *options, struct policy **ret_p
 	return r;
 }
 
+static bool engine_maps_users(const json_t *info)
+{
+	const json_t *option;
+	size_t i;
+
+	json_array_foreach (json_object_get(info, "SecurityOptions"), i, option)
+		if (json_is_string(option) && strcmp(json_string_value(option), "name=userns") == 0)
+			return true;
+	return false;
+}
+
 static int open_engine(struct node *node, struct err *e)
 {
 	const struct engine_options options = {
@@ -135,6 +146,7 @@ static int open_engine(struct node *node, struct err *e)
 	if (r < 0)
 		return r;
 	json_unpack(info, "{s:s}", "DockerRootDir", &dir); /* Podman says nothing of it */
+	node->maps_users = engine_maps_users(info);
 	node->nano_cpus = json_integer_value(json_object_get(info, "NCPU")) * 1000000000;
 	node->engine_dir = strdup(dir);
 	return node->engine_dir ? 0 : err_memory(e);

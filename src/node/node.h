@@ -41,6 +41,7 @@ struct node {
 	char *evidence_dir;        /* absolute: what is recorded lies below it */
 	int state_claim, id_claim; /* base/claim.h; -1: none */
 	char *engine_name;         /* "Docker 20.10.24" */
+	bool maps_users;           /* the engine gives containers a user namespace */
 	int64_t nano_cpus;         /* the engine's host has; 0: unknown */
 	char *engine_dir;          /* where the engine keeps its images and containers */
 	char id[ID_SIZE];

@@ -34,10 +34,12 @@ def enter_namespace(mounts=False):
 
 
 class OwnEngine:
-    def __init__(self, images=IMAGES, live_restore=False, within=()):
+    def __init__(self, images=IMAGES, live_restore=False, within=(), arguments=()):
+        self.arguments = arguments # dockerd's, besides
         self.within = within # a command that runs commands, in another namespace say
         self.images_from = harness.engine.socket
         self.dir = tempfile.mkdtemp(prefix="ctfy-engine-")
+        os.chmod(self.dir, 0o711) # for users that the engine maps
         self.socket = os.path.join(self.dir, "docker.sock")
         self.log_path = os.path.join(self.dir, "log")
         self.live_restore = live_restore
@@ -56,7 +58,7 @@ class OwnEngine:
         return [*self.within, "dockerd", "--data-root", os.path.join(self.dir, "data"),
                 "--exec-root", os.path.join(self.dir, "exec"),
                 "--pidfile", os.path.join(self.dir, "pid"), "--host", "unix://" + self.socket,
-                f"--live-restore={str(self.live_restore).lower()}"]
+                f"--live-restore={str(self.live_restore).lower()}", *self.arguments]
 
     def _answers(self):
         if self.process.poll() is not None:

@@ -350,6 +350,106 @@ TEST(an_opt_in_for_devices_is_for_the_device_that_is_meant)
 	folder_close(&f);
 }
 
+/* --- jails -------------------------------------------------------------------------------- */
+
+#define JAIL_REFUSED "'jail' is enough here (opt-in: jail)"
+
+TEST(a_jail_is_known_by_its_image_and_its_dockerfile)
+{
+	static const char *const dockerfiles[] = {
+		"FROM pwn.red/jail\nCOPY --from=ubuntu:22.04 / /srv\n",
+		"FROM ubuntu AS app\nFROM docker.io/redpwn/jail:v0.3\nCOPY --from=app / /srv\n",
+		"FROM debian\nRUN apt-get install -y nsjail\n",
+		"FROM ubuntu AS chroot\nFROM gcr.io/kctf-docker/challenge:1\n",
+	};
+	folder_open(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(dockerfiles); i++) {
+		folder_write(&f, "Dockerfile", dockerfiles[i]);
+		folder_write(&f, "compose.yml", "services: {s: {build: ., privileged: true}}");
+		CHECK_EQ(folder_plan(&f), -ERR_POLICY);
+		folder_check_problem(&f, JAIL_REFUSED);
+	}
+	folder_write(&f, "compose.yml",
+		     "services: {s: {image: pwn.red/jail, cap_add: [SYS_ADMIN]}}");
+	CHECK_EQ(folder_plan(&f), -ERR_POLICY);
+	folder_check_problem(&f, JAIL_REFUSED);
+	folder_write(&f, "Dockerfile", "FROM debian\n");
+	folder_write(&f, "compose.yml", "services: {s: {build: ., privileged: true}}");
+	CHECK_EQ(folder_plan(&f), -ERR_POLICY);
+	folder_check_problem(&f, "(opt-in: privileged)");
+	folder_close(&f);
+}
+
+TEST(who_may_have_all_rights_is_told_where_a_jail_s_would_do)
+{
+	folder_open(&f);
+	set_policy("allow: [privileged]\n");
+	folder_write(&f, "compose.yml", "services: {s: {image: pwn.red/jail, privileged: true}}");
+	CHECK_EQ(folder_plan(&f), 0);
+	folder_check(f.json, HOST "Privileged", "true");
+	folder_check_problem(&f,
+			     "warning: services.s.privileged: 'jail' is enough here, in place of "
+			     "'privileged'");
+	folder_close(&f);
+}
+
+static bool has_option(const char *beginning)
+{
+	const json_t *option;
+	size_t i;
+
+	json_array_foreach (folder_at(f.json, HOST "SecurityOpt"), i, option)
+		if (strncmp(json_string_value(option), beginning, strlen(beginning)) == 0)
+			return true;
+	return false;
+}
+
+static bool planned_capability(const char *name)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach (folder_at(f.json, HOST "CapAdd"), i, row)
+		if (strcmp(json_string_value(row), name) == 0)
+			return true;
+	return false;
+}
+
+TEST(a_jail_s_rights_take_the_place_of_all)
+{
+	static const char *const ways[] = {
+		"services: {s: {image: i, privileged: true}}",
+		"services: {s: {image: i, cap_add: [SYS_ADMIN], security_opt: [seccomp=unconfined, "
+		"apparmor=unconfined, systempaths=unconfined]}}",
+	};
+
+	folder_open(&f);
+	set_policy("allow: [jail]\n");
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		folder_write(&f, "compose.yml", ways[i]);
+		CHECK_EQ(folder_plan(&f), 0);
+		folder_check(f.json, HOST "Privileged", "");
+		folder_check(f.json, "services/0/jail", "true");
+		folder_check(f.json, HOST "MaskedPaths", "[]");
+		folder_check(f.json, HOST "ReadonlyPaths", "[]");
+		folder_check(f.json, HOST "CgroupnsMode", "\"private\"");
+		folder_check(f.json, HOST "CapDrop", "[\"ALL\"]");
+		CHECK(planned_capability("SYS_ADMIN"));
+		CHECK(!planned_capability("NET_RAW"));
+		CHECK(!planned_capability("NET_ADMIN"));
+		CHECK(has_option("seccomp={"));
+		CHECK(has_option("no-new-privileges:true"));
+	}
+	/* Other rights are as they were; and who asks for none gets none. */
+	CHECK_EQ(plan_keys("privileged: true, pid: host", NULL), -ERR_POLICY);
+	CHECK_EQ(plan_keys("privileged: true, cap_add: [SYS_MODULE]", NULL), -ERR_POLICY);
+	CHECK_EQ(plan_keys("privileged: true, devices: [/dev/kvm]", NULL), -ERR_POLICY);
+	CHECK_EQ(plan_keys("tty: true", NULL), 0);
+	folder_check(f.json, "services/0/jail", "");
+	CHECK_EQ(plan_keys("security_opt: [seccomp=unconfined]", NULL), -ERR_POLICY);
+	folder_close(&f);
+}
+
 TEST(one_challenge_takes_so_many_ports_and_networks_and_no_more)
 {
 	struct buf text = BUF_INIT;
@@ -711,6 +811,9 @@ RUN_TESTS(T(a_volume_s_options_are_written_by_us),
 	  T(an_image_and_a_platform_are_references_and_no_urls),
 	  T(what_limits_a_container_s_disk_is_not_the_author_s),
 	  T(an_opt_in_for_devices_is_for_the_device_that_is_meant),
+	  T(a_jail_is_known_by_its_image_and_its_dockerfile),
+	  T(who_may_have_all_rights_is_told_where_a_jail_s_would_do),
+	  T(a_jail_s_rights_take_the_place_of_all),
 	  T(one_challenge_takes_so_many_ports_and_networks_and_no_more),
 	  T(an_address_far_off_takes_no_large_network),
 	  T(a_limit_that_the_kernel_does_not_have_is_refused),

@@ -70,9 +70,11 @@ TEST(mounts_take_a_capability_or_a_jail)
 
 	CHECK_EQ(allowances(plain, "mount", &rule), 1);
 	assert_non_null(json_object_get(json_object_get(rule, "includes"), "caps"));
-	CHECK_EQ(allowances(jail, "mount", &rule), 2);
+	CHECK_EQ(allowances(jail, "mount", &rule), 1);
 	assert_null(json_object_get(rule, "includes"));
 	CHECK_EQ(allowances(jail, "kexec_load", &rule), 0);
+	CHECK_EQ(allowances(jail, "bpf", &rule), 0);
+	CHECK_EQ(allowances(jail, "init_module", &rule), 0);
 }
 
 TEST(other_architectures_can_be_left_out)
