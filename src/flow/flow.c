@@ -226,7 +226,9 @@ void flow_say(struct flow *flow, const char *member, const char *text)
 
 static void put_member(struct buf *line, const char *name, const char *text)
 {
-	buf_printf(line, ",\"%s\":", name);
+	buf_puts(line, ",\"");
+	buf_puts(line, name);
+	buf_puts(line, "\":");
 	text_puts(line, text);
 }
 
@@ -394,13 +396,15 @@ static void write_line(struct flow *flow, bool at_end, const char *error, int64_
 
 	flush_held(flow);
 	line = lines_begin(writer);
-	buf_printf(line, "{\"line\":\"%s\",\"id\":\"%s\"",
-		   at_end            ? "end"
-		   : flow->has_begun ? "more"
-				     : "begin",
-		   flow->id);
-	if (flow->prev >= 0)
-		buf_printf(line, ",\"prev\":%lld", (long long)flow->prev);
+	buf_puts(line, "{\"line\":\"");
+	buf_puts(line, at_end ? "end" : flow->has_begun ? "more" : "begin");
+	buf_puts(line, "\",\"id\":\"");
+	buf_puts(line, flow->id);
+	buf_putc(line, '"');
+	if (flow->prev >= 0) {
+		buf_puts(line, ",\"prev\":");
+		text_put_number(line, (uint64_t)flow->prev);
+	}
 	if (!flow->has_begun)
 		put_beginning(flow, line);
 	buf_put(line, flow->members.data, flow->members.len);

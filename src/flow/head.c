@@ -45,13 +45,12 @@ bool slice_has_word(struct slice slice, const char *word)
 	return false;
 }
 
-/* What names are made of (RFC 9110, 5.6.2). */
+/* What names are made of (RFC 9110, 5.6.2): a bit for each of the bytes up to 0x7f. */
 static bool is_token_byte(unsigned char c)
 {
-	static const char others[] = "!#$%&'*+-.^_`|~";
+	static const uint32_t allowed[4] = { 0x00000000, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff };
 
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c != 0 && strchr(others, c));
+	return c < 0x80 && allowed[c / 32] >> c % 32 & 1;
 }
 
 static bool is_token(struct slice slice)
@@ -294,26 +293,33 @@ static void read_coding(struct head *head, struct slice value)
 
 static void read_field(struct head *head, const struct field *field)
 {
-	bool is_framing = slice_is(field->name, "content-length") ||
-			  slice_is(field->name, "transfer-encoding");
-
 	if (field->is_odd)
 		doubt(head, "a line that is no field");
 	if (field->is_folded)
 		doubt(head, "a field over several lines");
-	if (is_framing && field->name.len == strlen("content-length"))
-		read_length(head, field->value);
-	else if (is_framing)
-		read_coding(head, field->value);
-	else if (slice_is(field->name, "host") && !head->host.at)
-		head->host = field->value;
-	else if (slice_is(field->name, "upgrade") && !head->upgrade.at)
-		head->upgrade = field->value;
-	else if (slice_is(field->name, "http2-settings"))
-		head->settings = field->value;
-	else if (slice_is(field->name, "expect"))
-		head->expects = true;
 	head->is_canonical &= field->is_plain;
+	switch (field->name.len) { /* most are none of these */
+	case 4:
+		if (slice_is(field->name, "host") && !head->host.at)
+			head->host = field->value;
+		break;
+	case 6: head->expects |= slice_is(field->name, "expect"); break;
+	case 7:
+		if (slice_is(field->name, "upgrade") && !head->upgrade.at)
+			head->upgrade = field->value;
+		break;
+	case 14:
+		if (slice_is(field->name, "content-length"))
+			read_length(head, field->value);
+		else if (slice_is(field->name, "http2-settings"))
+			head->settings = field->value;
+		break;
+	case 17:
+		if (slice_is(field->name, "transfer-encoding"))
+			read_coding(head, field->value);
+		break;
+	default: break;
+	}
 }
 
 /* Line ends that only some take for such. */
@@ -393,7 +399,9 @@ static void put_fields(struct buf *buf, const char *name, struct slice fields)
 	struct field field;
 	bool is_first = true;
 
-	buf_printf(buf, ",\"%s\":[", name);
+	buf_puts(buf, ",\"");
+	buf_puts(buf, name);
+	buf_puts(buf, "\":[");
 	while (next_field(&fields, &field)) {
 		buf_puts(buf, is_first ? "{\"name\":" : ",{\"name\":");
 		text_put(buf, field.name.at, field.name.len);

@@ -144,9 +144,20 @@ struct ration *lines_ration(struct flow_writer *writer)
 	return &writer->ration;
 }
 
+/* The run, and behind it a number in hexadecimal digits. */
 void lines_id(struct flow_writer *writer, char id[FLOW_ID_SIZE])
 {
-	snprintf(id, FLOW_ID_SIZE, "%s-%llx", writer->run, (unsigned long long)++writer->next_id);
+	uint64_t number = ++writer->next_id;
+	char digits[16];
+	size_t at = sizeof(digits), len = strlen(writer->run);
+
+	do
+		digits[--at] = "0123456789abcdef"[number & 15];
+	while (number >>= 4);
+	memcpy(id, writer->run, len);
+	id[len++] = '-';
+	memcpy(id + len, digits + at, sizeof(digits) - at);
+	id[len + sizeof(digits) - at] = '\0';
 }
 
 bool lines_have_room(const struct flow_writer *writer)
