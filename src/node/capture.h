@@ -21,6 +21,8 @@ int capture_start(const struct compose *compose, struct err *e);
 /* Fails with NOT_FOUND (no such instance, or nothing was captured). */
 int capture_open(struct node *node, const char *instance_id, struct capture **ret_capture,
 		 struct err *e);
+/* Of the pcap files in a directory, whatever they hold. Fails with NOT_FOUND (there is none). */
+int capture_open_dir(const char *path, struct capture **ret_capture, struct err *e);
 void capture_close(struct capture *capture);
 static inline void capture_closep(struct capture **capture)
 {

@@ -10,10 +10,10 @@ shift
 root=$(cd "$(dirname "$0")/../.." && pwd)
 out=$root/build/fuzz
 corpus=${CTFY_CORPUS:-$root/../shared/corpus}
-(($#)) || set -- yaml text compose spec json parcel stream flow flow-file
+(($#)) || set -- yaml text compose spec json parcel stream capture flow flow-file
 libraries=(jansson libsodium yaml-0.1 libarchive libpcre2-8 libcrypto libnghttp2 zlib libbrotlidec libzstd)
 rooms=("$root"/src/base/*.c "$root"/src/challenge/*.c "$root"/src/flow/*.c "$root"/src/http/{frame,sha1}.c
-	"$root"/src/engine/demux.c)
+	"$root"/src/engine/demux.c "$root"/src/node/capture-read.c)
 read -ra flags <<<"-std=c17 -g -O1 -D_GNU_SOURCE -DCTFY_VERSION=\"fuzz\" -fno-omit-frame-pointer -I$root/src
 	-I$root/include -I$root/tests/fuzz -fsanitize=address,undefined -fno-sanitize-recover=undefined
 	$(pkg-config --cflags "${libraries[@]}" | tr '\n' ' ')"
