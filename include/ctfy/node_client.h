@@ -274,6 +274,7 @@ struct ctfy_traffic_query {
 	const char *since; /* a `next` of an earlier answer; NULL: from the beginning */
 	int64_t limit;     /* most flows; 0: the node's choice */
 	bool har;          /* HAR 1.2 instead */
+	bool mitm;         /* a file of flows that mitmproxy opens instead, which is no text */
 };
 
 /* GET /instances/{id}/traffic: the recorded HTTP flows, as JSON text. NODE: 404. */

@@ -207,14 +207,19 @@ static int serve_traffic(void *ctx, struct http_req *req, struct http_res *res, 
 	int r;
 
 	r = http_query_int(req, "limit", 1, INT32_MAX, 0, &query.limit, e);
-	if (r == 0 && format && strcmp(format, "har") != 0)
-		r = err_set(e, ERR_INVALID, "the format '%s' is not known: only \"har\"", format);
+	query.har = format && strcmp(format, "har") == 0;
+	query.mitm = format && strcmp(format, "mitm") == 0;
+	if (r == 0 && format && !query.har && !query.mitm)
+		r = err_set(e, ERR_INVALID,
+			    "the format '%s' is not known: only \"har\" and \"mitm\"", format);
 	if (r == 0)
 		r = find_any(ctx, req, &subject, e);
 	if (r < 0)
 		return r;
-	query.har = format;
-	relay.filename = format ? filename(req, &subject, ".har") : NULL;
+	if (query.mitm)
+		relay.type = "application/octet-stream";
+	if (format)
+		relay.filename = filename(req, &subject, query.har ? ".har" : ".mitm");
 	r = ctfy_node_get_traffic_to(nodes_client(subject.node), subject.instance.copy_id, &query,
 				     &sink, &call, &error);
 	return relay_end(&relay, subject.node, r, &error);

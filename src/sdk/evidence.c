@@ -22,8 +22,8 @@ static int traffic_request(const char *instance_id, const struct ctfy_traffic_qu
 		put_query(query, "since", wanted->since);
 	if (wanted && wanted->limit)
 		put_query_int(query, "limit", wanted->limit);
-	if (wanted && wanted->har)
-		put_query(query, "format", "har");
+	if (wanted && (wanted->har || wanted->mitm))
+		put_query(query, "format", wanted->har ? "har" : "mitm");
 	if (buf_failed(query))
 		return sdk_fail_memory(error);
 	*ret_request = (struct request){ .method = "GET",
