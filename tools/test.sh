@@ -28,6 +28,7 @@ tools/base-image.sh
 
 rm -f {"$plain","$sanitized"}/meson-logs/testlog.json
 # The long suites run once, in the build that finds more; the browser's in the plain one.
-run_suites "$plain" --no-suite node --no-suite evidence --no-suite e2e --no-suite peers --timeout-multiplier 2
+run_suites "$plain" --no-suite engine --no-suite node --no-suite evidence --no-suite e2e --no-suite peers \
+	--timeout-multiplier 2
 run_suites "$sanitized" --no-suite corpus --no-suite check --no-suite web --no-suite fuzz --timeout-multiplier 3
 /usr/bin/python3 tests/check/summary.py {"$plain","$sanitized"}/meson-logs/testlog.json
