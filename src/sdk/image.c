@@ -1,7 +1,10 @@
 /* Images made ready before they are needed: builds, and pulls, their twins. */
 #include "base/err.h"
+#include "base/utf8.h"
 #include "sdk/client.h"
 #include "wire/node.h"
+
+#include <string.h>
 
 static int ask_one(struct ctfy_node_client *client, const char *challenge_id, const char *verb,
 		   const struct field *fields, struct ctfy_image_row *ret_row,
@@ -43,10 +46,13 @@ static int ask_all(struct ctfy_node_client *client, const char *path,
 	struct request request = { .method = "POST", .path = { path } };
 
 	*ret_bulk = (struct ctfy_bulk){ 0 };
+	for (size_t i = 0; challenge_ids && i < challenge_id_count; i++)
+		if (!utf8_is_valid(challenge_ids[i], strlen(challenge_ids[i])))
+			return sdk_refuse_argument(error, "a challenge's id is not UTF-8");
 	if (challenge_ids) {
 		body = fields_encode(image_scope_fields, &scope);
 		if (!body)
-			return sdk_refuse_argument(error, "a challenge's id is not UTF-8");
+			return sdk_fail_memory(error);
 		request.body = body;
 	}
 	return sdk_ask_fields(client, &request, call, fields, ret_bulk, error);
