@@ -7,6 +7,7 @@
 #include "node/labelled.h"
 #include "node/node.h"
 #include "node/port.h"
+#include "node/vpn.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -131,6 +132,8 @@ void resources_release(struct node *node, struct resources *resources)
 	}
 	for (size_t i = 0; i < resources->network_count; i++)
 		pool_put(node->pool, &resources->networks[i]);
+	if (resources->vpn_pool[0])
+		subnets_release(node->subnets, resources->vpn_pool);
 	promise(&node->promises, -resources->memory, -resources->nano_cpus);
 	resources_done(resources);
 }
@@ -201,6 +204,8 @@ static int take_all(struct node *node, const struct plan *plan, struct resources
 	     resources->network_count += r == 0)
 		r = take_network(node, &plan->networks[resources->network_count],
 				 &resources->networks[resources->network_count], e);
+	if (r == 0 && vpn_has_service(plan))
+		r = subnets_take(node->subnets, VPN_POOL_PREFIX, resources->vpn_pool, e);
 	return r;
 }
 
@@ -218,9 +223,10 @@ int resources_take(struct node *node, const struct plan *plan, struct resources 
 char *resources_text(const struct resources *resources)
 {
 	AUTO(json_t *, json_decrefp) json =
-		json_pack("{s:[],s:[],s:I,s:I,s:b}", "networks", "ports", "memory",
+		json_pack("{s:[],s:[],s:I,s:I,s:b,s:s}", "networks", "ports", "memory",
 			  (json_int_t)resources->memory, "nano_cpus",
-			  (json_int_t)resources->nano_cpus, "no_images", resources->no_images);
+			  (json_int_t)resources->nano_cpus, "no_images", resources->no_images,
+			  "vpn_pool", resources->vpn_pool);
 
 	for (size_t i = 0; i < resources->network_count; i++)
 		json_array_append_new(json_object_get(json, "networks"),
@@ -242,6 +248,16 @@ static void claim_network(struct node *node, const json_t *json, struct pooled_n
 	subnets_claim(node->subnets, network->subnet);
 }
 
+/* A row of an earlier version has none. */
+static void claim_vpn_pool(struct node *node, const json_t *json, struct resources *resources)
+{
+	const char *pool = json_string_value(json_object_get(json, "vpn_pool"));
+
+	snprintf(resources->vpn_pool, sizeof(resources->vpn_pool), "%s", pool ? pool : "");
+	if (resources->vpn_pool[0])
+		subnets_claim(node->subnets, resources->vpn_pool);
+}
+
 int resources_claim(struct node *node, const char *text, struct resources *ret_resources,
 		    struct err *e)
 {
@@ -259,6 +275,7 @@ int resources_claim(struct node *node, const char *text, struct resources *ret_r
 	resources->memory = json_integer_value(json_object_get(json, "memory"));
 	resources->nano_cpus = json_integer_value(json_object_get(json, "nano_cpus"));
 	resources->no_images = json_is_true(json_object_get(json, "no_images"));
+	claim_vpn_pool(node, json, resources);
 	promise(&node->promises, resources->memory, resources->nano_cpus);
 	json_array_foreach (networks, i, value)
 		claim_network(node, value, &resources->networks[resources->network_count++]);

@@ -38,8 +38,9 @@ struct resources {
 	size_t network_count;
 	uint16_t *ports; /* one per published port and replica, in the plan's order */
 	size_t port_count;
-	int64_t memory, nano_cpus; /* promised to its containers */
-	bool no_images;            /* it is known to have none of its own */
+	int64_t memory, nano_cpus;       /* promised to its containers */
+	bool no_images;                  /* it is known to have none of its own */
+	char vpn_pool[SUBNET_TEXT_SIZE]; /* addresses of its VPN's clients; "": it has no VPN */
 };
 
 /* All that the plan needs, or nothing. Fails with UNAVAILABLE. */

@@ -23,7 +23,7 @@ enum { VPN_PORT = 1194, VPN_MEMORY = 64 << 20, VPN_PIDS = 64 };
 
 /* --- planning ----------------------------------------------------------------------------- */
 
-static struct plan_service *find_service(struct plan *plan)
+static struct plan_service *find_service(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->service_count; i++)
 		if (strcmp(plan->services[i].name, service_name) == 0)
@@ -146,6 +146,11 @@ static int publish(struct plan *plan, struct plan_service *service, struct err *
 	return 0;
 }
 
+bool vpn_has_service(const struct plan *plan)
+{
+	return find_service(plan) != NULL;
+}
+
 int vpn_plan(struct plan *plan, struct err *e)
 {
 	struct plan_service *service = find_service(plan);
@@ -196,6 +201,8 @@ void vpn_tell_address(const struct compose *compose, const struct plan_service *
 		return;
 	env = member(body, "Env", json_array);
 	tell(env, "CTFY_VPN_REMOTE", compose->node->options->public_host);
+	if (compose->resources->vpn_pool[0])
+		tell(env, "CTFY_VPN_POOL", compose->resources->vpn_pool);
 	for (size_t i = 0; i < service->port_count; i++) {
 		if (!service->ports[i].published)
 			continue;

@@ -8,9 +8,13 @@
 #define NODE_VPN_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { VPN_CONFIG_MAX = 1 << 20 };
+
+/* Of an instance's VPN: the server's address and 61 clients'. */
+enum { VPN_POOL_PREFIX = 26 };
 
 struct buf;
 struct compose;
@@ -25,7 +29,12 @@ struct plan_service;
  */
 int vpn_plan(struct plan *plan, struct err *e);
 
-/* Tells the service in its environment where players reach it; ports as container_facts has them.
+/* Whether the plan has a VPN of whatever kind, once vpn_plan() has seen it. */
+bool vpn_has_service(const struct plan *plan);
+
+/*
+ * Tells the service in its environment where players reach it, and which addresses they have in it,
+ * which no other instance of the node gives out; ports as container_facts has them.
  */
 void vpn_tell_address(const struct compose *compose, const struct plan_service *service,
 		      const uint16_t *ports, json_t *body);

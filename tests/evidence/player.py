@@ -30,7 +30,7 @@ class Player:
         self.address = host[:-1] + "2"
         self.name = "ctfy-" + secrets.token_hex(3)
         self.wire = "cw" + secrets.token_hex(3)
-        self.client = None
+        self.clients = []
         self.dir = tempfile.mkdtemp(prefix="ctfy-player-")
         run("ip", "netns", "add", self.name)
         run("ip", "link", "add", self.wire, "type", "veth", "peer", "name", "eth0", "netns", self.name)
@@ -46,16 +46,17 @@ class Player:
         return run(*self.argv(*argv), **more)
 
     def connect(self, profile):
-        path = os.path.join(self.dir, "client.ovpn")
+        """Beside those that are connected."""
+        path = os.path.join(self.dir, f"client-{len(self.clients)}.ovpn")
         with open(path, "wb") as file:
             file.write(profile)
-        self.log = os.path.join(self.dir, "log")
-        self.client = subprocess.Popen(self.argv("openvpn", "--config", path, "--log", self.log))
-        wait_for(lambda: "Initialization Sequence Completed" in self.words(), 20, self.words)
+        log = path + ".log"
+        self.clients.append(subprocess.Popen(self.argv("openvpn", "--config", path, "--log", log)))
+        wait_for(lambda: "Initialization Sequence Completed" in self.words(log), 20, lambda: self.words(log))
 
-    def words(self):
+    def words(self, log):
         try:
-            with open(self.log, errors="replace") as file:
+            with open(log, errors="replace") as file:
                 return file.read()
         except FileNotFoundError:
             return ""
@@ -64,9 +65,9 @@ class Player:
         return self.run("curl", "-sS", "--max-time", "5", url)
 
     def close(self):
-        if self.client:
-            self.client.terminate()
-            self.client.wait()
+        for client in self.clients:
+            client.terminate()
+            client.wait()
         run("ip", "link", "del", self.wire)
         run("ip", "netns", "del", self.name)
         shutil.rmtree(self.dir)

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """OpenVPN: the profile out of the instance, and a real client that comes in with it."""
 
+import ipaddress
+import json
 import os
 import shutil
 import subprocess
@@ -77,6 +79,25 @@ class Way(NodeTest):
         self.assertGone(node, row["instance_id"])
         with self.assertRaises(subprocess.CalledProcessError):
             somebody.fetch(target)
+
+    def test_two_vpns_are_up_at_once(self):
+        """Each with addresses of its own: with the same, a player's machine has one tunnel's route for both."""
+        somebody = player.Player(host)
+        self.addCleanup(somebody.close)
+        begun = [node.begin("vpn") for _ in range(2)]
+        for row, _ in begun:
+            profile = wait_for(lambda r=row: (p := profile_of(r["instance_id"])).status == 200 and p, 10, "the profile")
+            somebody.connect(profile.body)
+        links = json.loads(somebody.run("ip", "-j", "-4", "addr"))
+        mine = [ipaddress.ip_interface(f"{a['local']}/{a['prefixlen']}").network
+                for link in links if link["ifname"].startswith("tun") for a in link["addr_info"]]
+        self.assertEqual(len(mine), 2, links)
+        self.assertFalse(mine[0].overlaps(mine[1]), mine)
+        for pool in mine:
+            self.assertTrue(pool.subnet_of(ipaddress.ip_network(node.options["subnets"])), pool)
+        for row, spec in begun:
+            target = target_network(row["instance_id"])["IPAddress"]
+            self.assertEqual(somebody.fetch(f"http://{target}/"), spec["answers"]["flag"])
 
 
 if __name__ == "__main__":
