@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "engine/engine.h"
+#include "node/firewall.h"
 #include "node/node.h"
 #include "node/port.h"
 #include "node/subnet.h"
@@ -308,6 +309,14 @@ static void examine_programs(struct examination *x)
 		advise(find(x, "conntrack tool", FINDING_WARNING, INT64_MAX,
 			    "not installed: networks are not used again"),
 		       "apt-get install conntrack");
+	if (node_isolates(x->node) && !is_in_path("nft"))
+		advise(find(x, "firewall", FINDING_FAULT, 0,
+			    "nft is not installed: no node starts with --isolation firewall"),
+		       "apt-get install nftables");
+	if (x->node->firewall && !firewall_guards_ports(x->node->firewall))
+		advise(find(x, "firewall", FINDING_WARNING, INT64_MAX,
+			    "services may take their neighbours' MAC and IP addresses"),
+		       "a kernel with nftables' bridge family (CONFIG_NF_TABLES_BRIDGE)");
 	if (!node_isolates(x->node))
 		advise(find(x, "isolation", FINDING_WARNING, INT64_MAX,
 			    "none: instances reach the host and its networks"),

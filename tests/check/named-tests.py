@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 root = Path(__file__).parents[2]
-pages = ["engine-boundary.md"]
+pages = ["engine-boundary.md", "threat-model.md"]
 
 
 def find_faults(page, tests):
