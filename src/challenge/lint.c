@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/own.h"
 #include "challenge/challenge.h"
+#include "challenge/loopback.h"
 #include "challenge/plan.h"
 
 #include <stdlib.h>
@@ -47,6 +48,28 @@ static bool is_reachable(const struct challenge *challenge, const struct plan *p
 	return challenge->vpn;
 }
 
+static bool publishes(const struct plan_service *service)
+{
+	for (size_t i = 0; i < service->port_count; i++)
+		if (service->ports[i].published)
+			return true;
+	return false;
+}
+
+static void check_addresses(const struct plan *plan, struct problems *problems)
+{
+	for (size_t i = 0; i < plan->service_count; i++) {
+		const struct plan_service *service = &plan->services[i];
+		AUTO(char *, freep) key = strf("services.%s", service->name);
+
+		if (publishes(service) && service_listens_within(plan->arena, service))
+			problem_add(
+				problems, PROBLEM_WARNING, NULL, 0, 0, key,
+				"its server listens on 127.0.0.1, where no player reaches it: let "
+				"it listen on 0.0.0.0");
+	}
+}
+
 /* What works, but can't be meant. */
 static void check_sense(const struct challenge *challenge, const struct plan *plan,
 			struct problems *problems)
@@ -60,6 +83,7 @@ static void check_sense(const struct challenge *challenge, const struct plan *pl
 				problems, PROBLEM_WARNING, file, 0, 0, "questions",
 				"the answer to '%s' is made for each instance but gets into none",
 				challenge->questions[i].id);
+	check_addresses(plan, problems);
 	if (plan->service_count && !is_reachable(challenge, plan))
 		problem_add(problems, PROBLEM_WARNING, file, 0, 0, "ports",
 			    "no service publishes a port: players can reach none");

@@ -1132,6 +1132,48 @@ TEST(lint_judges_every_challenge_of_a_tree)
 	folder_close(&f);
 }
 
+TEST(lint_tells_of_a_server_that_only_its_container_reaches)
+{
+	static const struct {
+		const char *keys, *dockerfile;
+		bool told;
+	} facts[] = {
+		{ "image: i, command: python3 -m http.server --bind 127.0.0.1 80", NULL, true },
+		{ "image: i, command: [gunicorn, -b, '127.0.0.1:80', app]", NULL, true },
+		{ "image: i, command: [php, -S, 'localhost:80']", NULL, true },
+		{ "image: i, command: ['socat', 'TCP-LISTEN:80,bind=127.0.0.1,fork', 'EXEC:x']",
+		  NULL, true },
+		{ "image: i, environment: {FLASK_RUN_HOST: 127.0.0.1}", NULL, true },
+		{ "build: .", "FROM x\nCMD [\"flask\", \"run\", \"--host=127.0.0.1\"]\n", true },
+		{ "build: .", "FROM x\nCMD gunicorn \\\n  --bind 127.0.0.1:80 app\n", true },
+		{ "build: .", "FROM x AS a\nCMD run --host 127.0.0.1\nFROM y\nCMD run\n", false },
+		{ "build: ., command: run --host 0.0.0.0", "FROM x\nCMD run --host 127.0.0.1\n",
+		  false },
+		{ "image: i, command: python3 -m http.server --bind 0.0.0.0 80", NULL, false },
+		{ "image: i, command: [proxy, --upstream, '127.0.0.1:9000']", NULL, false },
+		{ "image: i, command: [sh, -c, 'serve & curl -s 127.0.0.1:80']", NULL, false },
+		{ "image: i, environment: {DB_HOST: 127.0.0.1}", NULL, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
+		AUTO(struct lint_result, lint_result_done) result = { .path = NULL };
+		AUTO(char *, freep)
+		text = strf("services: {s: {%s, ports: ['80:80']}}\n", facts[i].keys);
+		bool told = false;
+
+		folder_open(&f);
+		folder_write(&f, "compose.yml", text);
+		if (facts[i].dockerfile)
+			folder_write(&f, "Dockerfile", facts[i].dockerfile);
+		CHECK_EQ(lint_challenge(f.dir, "c", NULL, &result, &f.e), 0);
+		for (size_t j = 0; j < result.problems.count; j++)
+			told = told || strstr(result.problems.rows[j].message, "127.0.0.1");
+		if (told != facts[i].told)
+			fail_msg("%s: %s", told ? "told" : "not told", facts[i].keys);
+		folder_close(&f);
+	}
+}
+
 TEST(lint_takes_a_compose_file_by_itself)
 {
 	AUTO(struct buf, buf_done) out = BUF_INIT;
@@ -1190,4 +1232,6 @@ RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(an_unknown_key_warns_wherever_it_sta
 	  T(a_tree_is_walked_in_order_and_not_into_what_was_found),
 	  T(a_folder_whose_parts_need_each_other_is_one_challenge),
 	  T(a_folder_is_known_by_its_name_or_without_spec_by_one_that_says_more),
-	  T(lint_judges_every_challenge_of_a_tree), T(lint_takes_a_compose_file_by_itself))
+	  T(lint_judges_every_challenge_of_a_tree),
+	  T(lint_tells_of_a_server_that_only_its_container_reaches),
+	  T(lint_takes_a_compose_file_by_itself))
