@@ -243,7 +243,7 @@ static int admit(struct http_req *req, uint64_t body_len, struct err *e)
 	if (found < 0)
 		return err_set(e, lost.code, "%s", lost.msg);
 	if (!request_path_valid(req))
-		return err_set(e, ERR_INVALID, "the path is not UTF-8");
+		return err_set(e, ERR_NOT_FOUND, "no such path: it is not UTF-8");
 	if (!request_query_valid(req))
 		return err_set(e, ERR_INVALID, "the query has a malformed escape, or is not UTF-8");
 	if (body_len != UINT64_MAX && body_len > max_body(req))
