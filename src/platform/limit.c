@@ -140,6 +140,17 @@ void limiter_count(struct limiter *limiter, const char *key, const struct rate *
 	pthread_mutex_unlock(&limiter->lock);
 }
 
+void limiter_return(struct limiter *limiter, const char *key, const struct rate *rate)
+{
+	struct tally *tally;
+
+	pthread_mutex_lock(&limiter->lock);
+	tally = find(limiter, key);
+	if (tally)
+		tally->clear_at -= rate->period_ms;
+	pthread_mutex_unlock(&limiter->lock);
+}
+
 int64_t limiter_take(struct limiter *limiter, const char *key, const struct rate *rate, int64_t now)
 {
 	struct tally *tally;

@@ -33,4 +33,7 @@ void limiter_count(struct limiter *limiter, const char *key, const struct rate *
 int64_t limiter_take(struct limiter *limiter, const char *key, const struct rate *rate,
 		     int64_t now);
 
+/* Takes back what limiter_take() counted. */
+void limiter_return(struct limiter *limiter, const char *key, const struct rate *rate);
+
 #endif

@@ -26,6 +26,7 @@
 #include "platform/schema.h"
 #include "platform/scoreboard.h"
 #include "platform/settle.h"
+#include "platform/turn.h"
 #include "platform/vault.h"
 
 #include <limits.h>
@@ -280,6 +281,8 @@ static int open_parts(struct platform *platform, struct err *e)
 	if (r == 0)
 		r = limiter_new(&platform->limiter, e);
 	if (r == 0)
+		r = turns_new(0, &platform->turns, e);
+	if (r == 0)
 		r = open_oidc(platform, e);
 	if (r == 0)
 		r = openapi_make(platform_route_tables, &platform->openapi, e);
@@ -490,6 +493,7 @@ void platform_daemon_free(struct platform_daemon *daemon)
 	programme_free(platform->programme);
 	openapi_done(&platform->openapi);
 	oidc_free(platform->oidc);
+	turns_free(platform->turns);
 	limiter_free(platform->limiter);
 	keyring_free(platform->keyring);
 	challenges_free(platform->challenges);

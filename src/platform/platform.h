@@ -31,6 +31,7 @@ struct programme;
 struct s3;
 struct scoreboards;
 struct settler;
+struct turns;
 
 struct platform {
 	const struct platform_options *options;
@@ -40,6 +41,7 @@ struct platform {
 	struct db *db;
 	struct keyring *keyring;
 	struct limiter *limiter;
+	struct turns *turns;
 	struct oidc *oidc; /* NULL: nobody logs in with a provider */
 	struct challenges *challenges;
 	struct programme *programme;

@@ -308,6 +308,13 @@ static const char *const migrations[] = {
 	"	account_id TEXT,"
 	"	expires_at BIGINT NOT NULL);"
 	"CREATE INDEX login_attempt_by_age ON login_attempt (expires_at);",
+
+	/* Browsers that an account has come in with, by the hash of the word each keeps. */
+	"CREATE TABLE known_browser ("
+	"	hash TEXT PRIMARY KEY,"
+	"	account_id TEXT NOT NULL REFERENCES account (id),"
+	"	seen_at BIGINT NOT NULL);"
+	"CREATE INDEX known_browser_of_account ON known_browser (account_id, seen_at);",
 	NULL,
 };
 

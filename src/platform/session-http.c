@@ -6,6 +6,7 @@
 #include "platform/limit.h"
 #include "platform/name.h"
 #include "platform/session.h"
+#include "platform/turn.h"
 
 #include <string.h>
 
@@ -14,11 +15,17 @@
 enum { SESSION_DAYS = 30 };
 
 /*
- * Wrong passwords: of one account from one address, and of one address. A hall full of players has
- * one address; a guesser behind it is stopped by the first.
+ * Guesses at one account, right or wrong: from one address, and from a browser or token that has
+ * come in with that account before; whom the first stops doesn't stop the second. A hall full of
+ * players has one address: who guesses at many accounts there makes the hall wait longer for its
+ * turns, and is refused none.
  */
 static const struct rate guesses_at_one = { .burst = 10, .period_ms = 10000 };
 static const struct rate guesses_from_one = { .burst = 200, .period_ms = 1000 };
+
+/* What says that a browser has come in before. */
+#define KNOWN_COOKIE "ctfy_known"
+enum { KNOWN_DAYS = 365 };
 
 static int64_t days(int64_t count)
 {
@@ -73,30 +80,95 @@ static int refuse_guesser(struct http_res *res, int64_t wait_ms, struct err *e)
 	return err_set(e, ERR_RATE_LIMITED, "too many wrong passwords: try again in %u s", seconds);
 }
 
-/* Whoever is over the limit isn't even looked at: a guess costs us a hash. */
+/* Who tries to come in, as what. */
+struct guess {
+	const char *name_key;
+	const char *source; /* whose turns they are */
+	const char *bucket; /* what is counted */
+	bool suspect;       /* many guesses came from there already */
+};
+
+/* Whether the call's own token, or else the browser's cookie, is of that account. */
+static int find_known(struct platform *platform, struct http_req *req, const char *name_key,
+		      const char **ret_known, struct err *e)
+{
+	const char *word = door_cookie(req, KNOWN_COOKIE), *shown, *key;
+	struct principal who;
+	char hash[SECRET_HASH_SIZE];
+	struct user user;
+	bool known = false;
+	int r;
+
+	*ret_known = NULL;
+	if (door_has_token(req) && door_identify(platform, req, &who, NULL) == 0 && who.user_id &&
+	    user_find(platform->db, http_arena(req), who.user_id, &user, NULL) == 0 &&
+	    name_read(http_arena(req), "a name", user.name, &shown, &key, NULL) == 0 &&
+	    strcmp(key, name_key) == 0)
+		*ret_known = who.token_id;
+	if (*ret_known || !word)
+		return 0;
+	r = user_knows_browser(platform->db, word, name_key, &known, e);
+	secret_hash(word, hash);
+	if (r == 0 && known)
+		*ret_known = arena_strdup(http_arena(req), hash);
+	return r;
+}
+
+static int guess_read(struct platform *platform, struct http_req *req, const char *name,
+		      struct guess *ret_guess, struct err *e)
+{
+	const char *peer = http_peer_key(req), *shown, *known = NULL;
+	int64_t now = door_now(platform);
+	int r;
+
+	r = name_read(http_arena(req), "a name", name, &shown, &ret_guess->name_key, e);
+	if (r == 0)
+		r = find_known(platform, req, ret_guess->name_key, &known, e);
+	if (r < 0)
+		return r;
+	ret_guess->source = known ? known : peer;
+	ret_guess->suspect =
+		!known && limiter_wait(platform->limiter, peer, &guesses_from_one, now) > 0;
+	ret_guess->bucket =
+		arena_printf(http_arena(req), "%s %s", ret_guess->source, ret_guess->name_key);
+	return ret_guess->bucket ? 0 : err_memory(e);
+}
+
+static int try_password(struct platform *platform, struct http_req *req, const struct guess *guess,
+			const char *name, const char *password, struct user *ret_user,
+			struct err *e)
+{
+	int r = turn_take(platform->turns, guess->source, guess->name_key, guess->suspect, e);
+
+	if (r < 0)
+		return r;
+	r = user_login(platform->db, http_arena(req), name, password, ret_user, e);
+	turn_end(platform->turns);
+	return r;
+}
+
+/* A guess is counted before it is looked at, so that many at once are as many. */
 int session_check_password(struct platform *platform, struct http_req *req, struct http_res *res,
 			   const char *name, const char *password, struct user *ret_user,
 			   struct err *e)
 {
-	const char *peer = http_peer(req), *both, *shown, *key;
-	int64_t now = door_now(platform), wait, wait_of_peer;
+	int64_t now = door_now(platform), wait;
+	struct guess guess;
 	int r;
 
-	r = name_read(http_arena(req), "a name", name, &shown, &key, e);
+	r = guess_read(platform, req, name, &guess, e);
 	if (r < 0)
 		return r;
-	both = arena_printf(http_arena(req), "%s %s", peer, key);
-	if (!both)
-		return err_memory(e);
-	wait = limiter_wait(platform->limiter, both, &guesses_at_one, now);
-	wait_of_peer = limiter_wait(platform->limiter, peer, &guesses_from_one, now);
-	if (wait > 0 || wait_of_peer > 0)
-		return refuse_guesser(res, wait > wait_of_peer ? wait : wait_of_peer, e);
-	r = user_login(platform->db, http_arena(req), name, password, ret_user, e);
-	if (r == -ERR_UNAUTHORIZED) {
-		limiter_count(platform->limiter, both, &guesses_at_one, now);
-		limiter_count(platform->limiter, peer, &guesses_from_one, now);
-	}
+	wait = limiter_take(platform->limiter, guess.bucket, &guesses_at_one, now);
+	if (wait > 0)
+		return refuse_guesser(res, wait, e);
+	r = try_password(platform, req, &guess, name, password, ret_user, e);
+	if (r != -ERR_UNAUTHORIZED)
+		limiter_return(platform->limiter, guess.bucket, &guesses_at_one);
+	else
+		limiter_count(platform->limiter, http_peer_key(req), &guesses_from_one, now);
+	if (r == -ERR_UNAVAILABLE)
+		http_set_retry_after(res, 1);
 	return r;
 }
 
@@ -148,6 +220,29 @@ int session_begin(struct platform *platform, struct http_req *req, struct http_r
 	return 0;
 }
 
+/* The browser is known from now on; one that was is again, by another word. */
+static int know_browser(struct platform *platform, struct http_req *req, struct http_res *res,
+			const char *user_id, struct err *e)
+{
+	char word[SECRET_TOKEN_SIZE];
+	const char *cookie;
+	int r;
+
+	secret_token(word);
+	r = user_know_browser(platform->db, user_id, word, door_now(platform), e);
+	if (r < 0)
+		return r;
+	cookie = arena_printf(http_arena(req),
+			      KNOWN_COOKIE "=%s; Path=/api/v1/sessions; Max-Age=%lld; HttpOnly;"
+					   " SameSite=Strict%s",
+			      word, (long long)(days(KNOWN_DAYS) / 1000),
+			      http_is_https(req) ? "; Secure" : "");
+	if (!cookie)
+		return err_memory(e);
+	http_set_header(res, "Set-Cookie", cookie);
+	return 0;
+}
+
 static int send_session(struct platform *platform, struct http_req *req, struct http_res *res,
 			const struct login *login, const struct user *user, struct err *e)
 {
@@ -155,6 +250,9 @@ static int send_session(struct platform *platform, struct http_req *req, struct 
 	char word[SECRET_TOKEN_SIZE];
 	int r;
 
+	r = login->cookie ? know_browser(platform, req, res, user->id, e) : 0;
+	if (r < 0)
+		return r;
 	r = login->cookie ? session_begin(platform, req, res, user->id, word, &json, e)
 			  : make_session(platform, req, user->id, NULL, word, &json, e);
 	if (r < 0)

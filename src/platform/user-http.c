@@ -1,7 +1,10 @@
+#include "base/arena.h"
 #include "base/err.h"
 #include "platform/door.h"
+#include "platform/limit.h"
 #include "platform/page.h"
 #include "platform/session.h"
+#include "platform/turn.h"
 
 #include <string.h>
 
@@ -16,6 +19,42 @@ static const struct field credentials_fields[] = {
 	FIELDS_END,
 };
 
+/* Of one address: a hall registers at once, a program goes on. */
+static const struct rate registrations = { .burst = 300, .period_ms = 3000 };
+
+static int check_registrations(struct platform *platform, struct http_req *req,
+			       struct http_res *res, struct err *e)
+{
+	const char *key = arena_printf(http_arena(req), "register %s", http_peer_key(req));
+	int64_t wait;
+
+	if (!platform->registration_open)
+		return err_set(e, ERR_FORBIDDEN, "registration is closed: ask an organiser");
+	if (!key)
+		return err_memory(e);
+	wait = limiter_take(platform->limiter, key, &registrations, door_now(platform));
+	if (wait == 0)
+		return 0;
+	http_set_retry_after(res, (unsigned)((wait + 999) / 1000));
+	return err_set(e, ERR_RATE_LIMITED,
+		       "too many accounts were made from your address: try again in a moment");
+}
+
+static int create_in_turn(struct platform *platform, struct http_req *req, struct http_res *res,
+			  const struct credentials *body, struct user *ret_user, struct err *e)
+{
+	int r = turn_take(platform->turns, http_peer_key(req), body->name, false, e);
+
+	if (r == -ERR_UNAVAILABLE)
+		http_set_retry_after(res, 1);
+	if (r < 0)
+		return r;
+	r = user_create(platform->db, http_arena(req), door_now(platform), body->name,
+			body->password, ROLE_PLAYER, ret_user, e);
+	turn_end(platform->turns);
+	return r;
+}
+
 static int serve_register(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct platform *platform = ctx;
@@ -24,11 +63,10 @@ static int serve_register(void *ctx, struct http_req *req, struct http_res *res,
 	int r;
 
 	r = http_read(req, credentials_fields, &body, e);
-	if (r == 0 && !platform->registration_open)
-		r = err_set(e, ERR_FORBIDDEN, "registration is closed: ask an organiser");
 	if (r == 0)
-		r = user_create(platform->db, http_arena(req), door_now(platform), body.name,
-				body.password, ROLE_PLAYER, &user, e);
+		r = check_registrations(platform, req, res, e);
+	if (r == 0)
+		r = create_in_turn(platform, req, res, &body, &user, e);
 	fields_done(credentials_fields, &body);
 	return r < 0 ? r : http_send(res, 201, user_fields, &user);
 }
@@ -58,7 +96,11 @@ static int change_password(struct platform *platform, struct http_req *req, stru
 	if (r == -ERR_UNAUTHORIZED)
 		return err_set(e, ERR_FORBIDDEN, "the old password is wrong");
 	if (r == 0)
-		r = user_set_password(platform->db, user.id, body->password, who->token_id, e);
+		r = turn_take(platform->turns, who->user_id, user.name, false, e);
+	if (r < 0)
+		return r;
+	r = user_set_password(platform->db, user.id, body->password, who->token_id, e);
+	turn_end(platform->turns);
 	return r < 0 ? r : keyring_refresh_user(platform->keyring, user.id, e);
 }
 

@@ -8,9 +8,6 @@
 #include "platform/rows.h"
 #include "platform/schema.h"
 
-#include <pthread.h>
-#include <semaphore.h>
-#include <stdatomic.h>
 #include <string.h>
 
 static const char *const role_words[] = { "player", "organiser", "admin" };
@@ -59,62 +56,14 @@ const struct field tokens_fields[] = {
 	FIELDS_END,
 };
 
-/*
- * A hash takes 64 MiB and a core: a crowd at the login waits its turn instead of taking both, and
- * is sent away before it takes every thread there is.
- */
-enum { HASHES_AT_ONCE = 4, HASHES_WAITING_MAX = 64 };
-
-static atomic_int hashes_waiting;
-
-static sem_t hash_seats;
-static pthread_once_t hash_seats_once = PTHREAD_ONCE_INIT;
-
-static void make_hash_seats(void)
-{
-	sem_init(&hash_seats, 0, HASHES_AT_ONCE);
-}
-
-static int take_hash_seat(struct err *e)
-{
-	int waiting = atomic_fetch_add(&hashes_waiting, 1);
-
-	pthread_once(&hash_seats_once, make_hash_seats);
-	if (waiting < HASHES_WAITING_MAX)
-		while (sem_wait(&hash_seats) < 0)
-			continue;
-	atomic_fetch_sub(&hashes_waiting, 1);
-	if (waiting >= HASHES_WAITING_MAX)
-		return err_set(e, ERR_UNAVAILABLE,
-			       "too many are logging in at once: try again in a moment");
-	return 0;
-}
-
 static int hash_password(const char *password, char hash[SECRET_PASSWORD_SIZE], struct err *e)
 {
 	size_t len = strlen(password);
-	int r;
 
 	if (len < PASSWORD_MIN || len > PASSWORD_MAX)
 		return err_set(e, ERR_VALIDATION, "a password has %d to %d bytes", PASSWORD_MIN,
 			       PASSWORD_MAX);
-	r = take_hash_seat(e);
-	if (r < 0)
-		return r;
-	r = password_hash(password, hash, e);
-	sem_post(&hash_seats);
-	return r;
-}
-
-static int check_password(const char *password, const char *hash, bool *ret_right, struct err *e)
-{
-	int r = take_hash_seat(e);
-
-	if (r < 0)
-		return r;
-	*ret_right = password_verify(password, hash);
-	sem_post(&hash_seats);
-	return 0;
+	return password_hash(password, hash, e);
 }
 
 #define USER_COLUMNS "account.id, account.name, account.role, account.disabled, account.created_at"
@@ -211,7 +160,6 @@ int user_login(struct db *db, struct arena *arena, const char *name, const char 
 {
 	struct login login = { .password = NULL };
 	const char *shown, *key;
-	bool right = false;
 	int r;
 
 	r = name_read(arena, "a name", name, &shown, &key, e);
@@ -222,13 +170,52 @@ int user_login(struct db *db, struct arena *arena, const char *name, const char 
 		     DB_ARGS(db_text(key)), read_login, &login, "account", e);
 	if (r < 0 && r != -ERR_NOT_FOUND)
 		return r;
-	r = check_password(password, login.password ? login.password : nobodys_hash, &right, e);
-	if (r < 0)
-		return r;
-	if (!right || !login.password || login.user.disabled)
+	if (!password_verify(password, login.password ? login.password : nobodys_hash) ||
+	    !login.password || login.user.disabled)
 		return err_set(e, ERR_UNAUTHORIZED, "the name or the password is wrong");
 	*ret_user = login.user;
 	return 0;
+}
+
+/* The browsers that an account came in with last: those before are strangers again. */
+enum { BROWSERS_MAX = 10 };
+
+int user_knows_browser(struct db *db, const char *word, const char *name_key, bool *ret_known,
+		       struct err *e)
+{
+	char hash[SECRET_HASH_SIZE];
+	int64_t count;
+	int r;
+
+	secret_hash(word, hash);
+	r = rows_count(db,
+		       "SELECT COUNT(*) FROM known_browser JOIN account"
+		       " ON account.id = known_browser.account_id"
+		       " WHERE known_browser.hash = ? AND account.name_key = ?",
+		       DB_ARGS(db_text(hash), db_text(name_key)), &count, e);
+	if (r == 0)
+		*ret_known = count > 0;
+	return r;
+}
+
+int user_know_browser(struct db *db, const char *user_id, const char *word, int64_t now,
+		      struct err *e)
+{
+	char hash[SECRET_HASH_SIZE];
+	int r = db_begin(db, e);
+
+	if (r < 0)
+		return r;
+	secret_hash(word, hash);
+	r = db_run(db, "INSERT INTO known_browser (hash, account_id, seen_at) VALUES (?, ?, ?)",
+		   DB_ARGS(db_text(hash), db_text(user_id), db_int(now)), e);
+	if (r == 0)
+		r = db_run(db,
+			   "DELETE FROM known_browser WHERE account_id = ? AND hash NOT IN"
+			   " (SELECT hash FROM known_browser WHERE account_id = ?"
+			   " ORDER BY seen_at DESC, hash LIMIT ?)",
+			   DB_ARGS(db_text(user_id), db_text(user_id), db_int(BROWSERS_MAX)), e);
+	return rows_end(db, r, e);
 }
 
 int user_find(struct db *db, struct arena *arena, const char *id, struct user *ret_user,
@@ -275,6 +262,9 @@ int user_set_password(struct db *db, const char *id, const char *password, const
 	if (r == 0)
 		r = db_run(db, "DELETE FROM token WHERE account_id = ? AND id <> ?",
 			   DB_ARGS(db_text(id), db_text(keep ? keep : "")), e);
+	if (r == 0)
+		r = db_run(db, "DELETE FROM known_browser WHERE account_id = ?",
+			   DB_ARGS(db_text(id)), e);
 	return rows_end(db, r, e);
 }
 
@@ -310,6 +300,28 @@ int user_set_role(struct db *db, const char *id, enum role role, bool disabled, 
 	return r < 0 ? r : rows_end(db, user_change_role(db, id, role, disabled, e), e);
 }
 
+/* A token more than an account may have: a new session ends the oldest one. */
+static int make_room_for_token(struct db *db, const struct token_wish *wish, bool is_session,
+			       struct err *e)
+{
+	int64_t count;
+	int r;
+
+	r = rows_count(db, "SELECT COUNT(*) FROM token WHERE account_id = ?",
+		       DB_ARGS(db_text(wish->user_id)), &count, e);
+	if (r < 0 || count < TOKENS_MAX)
+		return r;
+	if (!is_session)
+		return err_set(e, ERR_CONFLICT,
+			       "an account has at most %d tokens and sessions: end some first",
+			       TOKENS_MAX);
+	return db_run(db,
+		      "DELETE FROM token WHERE account_id = ? AND id = (SELECT id FROM token"
+		      " WHERE account_id = ? ORDER BY CASE WHEN name = 'session' THEN 0 ELSE 1 END,"
+		      " created_at, id LIMIT 1)",
+		      DB_ARGS(db_text(wish->user_id), db_text(wish->user_id)), e);
+}
+
 int token_create(struct db *db, struct arena *arena, int64_t now, const struct token_wish *wish,
 		 struct token *ret_token, char text[SECRET_TOKEN_SIZE], struct err *e)
 {
@@ -323,6 +335,8 @@ int token_create(struct db *db, struct arena *arena, int64_t now, const struct t
 	r = db_run(db,
 		   "DELETE FROM token WHERE account_id = ? AND expires_at > 0 AND expires_at <= ?",
 		   DB_ARGS(db_text(wish->user_id), db_int(now)), e);
+	if (r == 0)
+		r = make_room_for_token(db, wish, strcmp(shown, "session") == 0, e);
 	if (r < 0)
 		return r;
 	secret_token(text);

@@ -56,6 +56,15 @@ int user_name_is_free(struct db *db, struct arena *arena, const char *name, bool
 int user_login(struct db *db, struct arena *arena, const char *name, const char *password,
 	       struct user *ret_user, struct err *e);
 
+/*
+ * A browser that an account has come in with keeps a word that says so: it is known, whatever
+ * strangers try with the account's name. A new password makes strangers of all.
+ */
+int user_knows_browser(struct db *db, const char *word, const char *name_key, bool *ret_known,
+		       struct err *e);
+int user_know_browser(struct db *db, const char *user_id, const char *word, int64_t now,
+		      struct err *e);
+
 int user_find(struct db *db, struct arena *arena, const char *id, struct user *ret_user,
 	      struct err *e);
 int user_list(struct db *db, struct arena *arena, const struct page *page, struct users *ret_users,
@@ -97,7 +106,13 @@ struct token_wish {
 	int64_t expires_at;      /* 0: never */
 };
 
-/* A new token; its text is told once and never again. Fails with VALIDATION (the name). */
+enum { TOKENS_MAX = 100 };
+
+/*
+ * A new token; its text is told once and never again. Fails with VALIDATION (the name), or with
+ * CONFLICT: the account has TOKENS_MAX. A session, which has that name, ends the oldest one
+ * instead.
+ */
 int token_create(struct db *db, struct arena *arena, int64_t now, const struct token_wish *wish,
 		 struct token *ret_token, char text[SECRET_TOKEN_SIZE], struct err *e);
 

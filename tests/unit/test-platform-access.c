@@ -1,11 +1,16 @@
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/own.h"
 #include "platform/limit.h"
+#include "platform/turn.h"
 
 #include "platform-world.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* Who may come in, as what, and what is written of it. */
 
@@ -247,7 +252,8 @@ TEST(a_guesser_has_to_wait_and_delays_nobody_else)
 	}
 	EXPECT(reply, 429);
 	CHECK(reply_header(reply, "Retry-After", after, sizeof(after)));
-	EXPECT(call(&w, w.alice, "PUT", "/me/password", guess, NULL), 429);
+	/* Her own token is none of the stranger's. */
+	EXPECT(call(&w, w.alice, "PUT", "/me/password", guess, NULL), 403);
 	EXPECT(call(&w, NULL, "POST", "/sessions", "{\"name\":\"bob\",\"password\":\"password\"}",
 		    NULL),
 	       201);
@@ -258,7 +264,213 @@ TEST(a_guesser_has_to_wait_and_delays_nobody_else)
 	EXPECT(reply, 429);
 }
 
+/* The cookie of that name that an answer sets, as a header to send; false: it sets none. */
+static bool kept_cookie(const struct reply *reply, const char *name, char *header, size_t size)
+{
+	const char *at = strstr(reply->headers.data, name);
+
+	if (at)
+		snprintf(header, size, "Cookie: %.*s", (int)strcspn(at, ";\r\n"), at);
+	return at != NULL;
+}
+
+TEST(a_browser_that_is_known_comes_in_whatever_strangers_guess)
+{
+	static const char wrong[] = "{\"name\":\"alice\",\"password\":\"guess-it\"}";
+	static const char right[] =
+		"{\"name\":\"alice\",\"password\":\"password\",\"cookie\":true}";
+	static const char bobs[] = "{\"name\":\"bob\",\"password\":\"password\"}";
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply = NULL;
+	char known[256], bearer[128];
+
+	begin_world(&w);
+	CHECK(kept_cookie(call(&w, NULL, "POST", "/sessions", right, NULL), "ctfy_known", known,
+			  sizeof(known)));
+	for (int i = 0; i < 50 && (!reply || reply->status != 429); i++)
+		reply = call(&w, NULL, "POST", "/sessions", wrong, NULL);
+	EXPECT(reply, 429);
+	EXPECT(call(&w, NULL, "POST", "/sessions", right, NULL), 429);
+	EXPECT(call(&w, NULL, "POST", "/sessions", right, known), 201);
+	snprintf(bearer, sizeof(bearer), "Authorization: Bearer %s", w.alice);
+	EXPECT(call(&w, NULL, "POST", "/sessions", right, bearer), 201);
+	/* It is known for alice alone, and only as long as her password stays. */
+	snprintf(bearer, sizeof(bearer), "Authorization: Bearer %s", w.bob);
+	EXPECT(call(&w, NULL, "POST", "/sessions", right, bearer), 429);
+	EXPECT(call(&w, NULL, "POST", "/sessions", bobs, known), 201);
+	EXPECT(call(&w, w.alice, "PUT", "/me/password",
+		    "{\"old_password\":\"password\",\"password\":\"password\"}", NULL),
+	       204);
+	EXPECT(call(&w, NULL, "POST", "/sessions", right, known), 429);
+}
+
+/* Clients of their own thread; they come by a proxy, which says from where. */
+struct client {
+	struct world *w;
+	const char *body, *from;
+	atomic_bool *over; /* goes on until it is; NULL: once */
+	int statuses[600];
+	int64_t slowest_ms;
+};
+
+static void *ask_to_come_in(void *cookie)
+{
+	struct client *client = cookie;
+
+	do {
+		int64_t begun = clock_monotonic_ms(), took;
+
+		client->statuses[call(client->w, NULL, "POST", "/sessions", client->body,
+				      client->from)
+					 ->status]++;
+		took = clock_monotonic_ms() - begun;
+		if (took > client->slowest_ms)
+			client->slowest_ms = took;
+	} while (client->over && !atomic_load(client->over));
+	forget_reply();
+	return NULL;
+}
+
+TEST(of_guesses_at_once_no_more_are_looked_at_than_one_by_one)
+{
+	enum { AT_ONCE = 40 };
+	AUTO(struct world, end_platform) w;
+	static struct client clients[AT_ONCE];
+	pthread_t threads[AT_ONCE];
+	int looked_at = 0;
+
+	begin_world(&w);
+	for (int i = 0; i < AT_ONCE; i++) {
+		clients[i] =
+			(struct client){ .w = &w,
+					 .body = "{\"name\":\"alice\",\"password\":\"guess-it\"}" };
+		CHECK_EQ(pthread_create(&threads[i], NULL, ask_to_come_in, &clients[i]), 0);
+	}
+	for (int i = 0; i < AT_ONCE; i++) {
+		pthread_join(threads[i], NULL);
+		looked_at += clients[i].statuses[401];
+	}
+	/* One more for each ten seconds that it may have taken. */
+	CHECK(looked_at >= 10 && looked_at <= 12);
+}
+
+TEST(a_flood_from_one_address_delays_logins_from_another_and_refuses_none)
+{
+	enum { FLOOD = 150, LOGINS = 10 };
+	static const char right[] = "{\"name\":\"bob\",\"password\":\"password\"}";
+	AUTO(struct world, end_platform) w;
+	static struct client clients[FLOOD];
+	static char bodies[FLOOD][64], from[FLOOD][64];
+	pthread_t threads[FLOOD];
+	atomic_bool over = false;
+	struct client other = { .body = right, .from = "X-Forwarded-For: 192.0.2.1" };
+	int flood = 0;
+
+	prepare_world(&w);
+	w.options.behind_proxy = true;
+	begin_platform(&w);
+	make_people(&w);
+	other.w = &w;
+	for (int i = 0; i < FLOOD; i++) {
+		snprintf(bodies[i], sizeof(bodies[i]),
+			 "{\"name\":\"nobody-%d\",\"password\":\"guess-it\"}", i);
+		snprintf(from[i], sizeof(from[i]), "X-Forwarded-For: 2001:db8::%x", i + 1);
+		clients[i] = (struct client){
+			.w = &w, .body = bodies[i], .from = from[i], .over = &over
+		};
+		CHECK_EQ(pthread_create(&threads[i], NULL, ask_to_come_in, &clients[i]), 0);
+	}
+	for (int i = 0; i < LOGINS; i++)
+		ask_to_come_in(&other);
+	atomic_store(&over, true);
+	for (int i = 0; i < FLOOD; i++) {
+		pthread_join(threads[i], NULL);
+		flood += clients[i].statuses[401];
+	}
+	print_message("slowest of %d logins: %lld ms, beside %d of the flood\n", LOGINS,
+		      (long long)other.slowest_ms, flood);
+	CHECK_EQ(other.statuses[201], LOGINS);
+}
+
+/* Turns */
+
+struct asker {
+	struct turns *turns;
+	const char *source;
+	atomic_int *served;
+	int place; /* 0: was sent away */
+};
+
+static void *ask_for_turn(void *cookie)
+{
+	struct asker *asker = cookie;
+	struct err e = ERR_INIT;
+
+	if (turn_take(asker->turns, asker->source, "a", false, &e) < 0)
+		return NULL;
+	asker->place = atomic_fetch_add(asker->served, 1) + 1;
+	turn_end(asker->turns);
+	return NULL;
+}
+
+static void begin_asker(struct asker *asker, pthread_t *thread, unsigned waiting)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	CHECK_EQ(pthread_create(thread, NULL, ask_for_turn, asker), 0);
+	while (turns_waiting(asker->turns) < waiting)
+		nanosleep(&pause, NULL);
+}
+
+TEST(who_comes_late_is_behind_one_of_a_crowd_and_who_crowds_gives_way)
+{
+	enum { LATE = TURNS_WAITING_MAX - 1 };
+	static struct asker askers[TURNS_WAITING_MAX + 1];
+	pthread_t threads[TURNS_WAITING_MAX + 1];
+	atomic_int served = 0;
+	struct turns *turns;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(turns_new(1, &turns, &e), 0);
+	CHECK_EQ(turn_take(turns, "crowd", "a", false, &e), 0);
+	for (unsigned i = 0; i <= LATE; i++) {
+		askers[i] = (struct asker){ .turns = turns,
+					    .source = i == LATE ? "other" : "crowd",
+					    .served = &served };
+		begin_asker(&askers[i], &threads[i], i + 1);
+	}
+	askers[LATE + 1] = (struct asker){ .turns = turns, .source = "crowd", .served = &served };
+	begin_asker(&askers[LATE + 1], &threads[LATE + 1], TURNS_WAITING_MAX);
+	pthread_join(threads[LATE + 1], NULL); /* while nobody else has got a turn */
+	CHECK_EQ(askers[LATE + 1].place, 0);
+	turn_end(turns);
+	for (unsigned i = 0; i <= LATE; i++)
+		pthread_join(threads[i], NULL);
+	CHECK(askers[LATE].place >= 1 && askers[LATE].place <= 2);
+	CHECK_EQ(atomic_load(&served), TURNS_WAITING_MAX);
+	turns_free(turns);
+}
+
 /* Limits */
+
+TEST(an_account_has_so_many_tokens_and_no_more)
+{
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply = NULL;
+	int made = 0;
+
+	begin_world(&w);
+	while (made <= 200 && (!reply || reply->status == 201)) {
+		reply = call(&w, w.alice, "POST", "/me/tokens", "{\"name\":\"t\"}", NULL);
+		made++;
+	}
+	EXPECT(reply, 409);
+	CHECK_EQ(made, 100); /* she has a session, too */
+	reply = call(&w, NULL, "POST", "/sessions",
+		     "{\"name\":\"alice\",\"password\":\"password\"}", NULL);
+	EXPECT(reply, 201);
+	EXPECT(call(&w, w.alice, "GET", "/me", NULL, NULL), 401);
+}
 
 TEST(a_limit_lets_a_burst_through_and_then_one_per_period)
 {
@@ -293,6 +505,11 @@ int main(void)
 		T(an_agents_token_reads_and_answers_its_instance_and_nothing_else),
 		T(a_cookie_alone_reads_and_changes_nothing),
 		T(a_guesser_has_to_wait_and_delays_nobody_else),
+		T(a_browser_that_is_known_comes_in_whatever_strangers_guess),
+		T(of_guesses_at_once_no_more_are_looked_at_than_one_by_one),
+		T(a_flood_from_one_address_delays_logins_from_another_and_refuses_none),
+		T(who_comes_late_is_behind_one_of_a_crowd_and_who_crowds_gives_way),
+		T(an_account_has_so_many_tokens_and_no_more),
 		T(a_limit_lets_a_burst_through_and_then_one_per_period),
 		T(what_organisers_change_is_written_down_with_how_it_ended),
 		T(a_cursor_goes_on_where_the_page_ended),
