@@ -71,7 +71,10 @@ const struct cli_command cmd_join = {
 	.summary = "Register a node with the platform, and keep its token.",
 	.details =
 		"NODE_URL is where the platform will reach it. A node that joins again under its\n"
-		"name gets a new token; the old one is good for nothing from then on.",
+		"name gets a new token; the old one is good for nothing from then on. For that "
+		"the\n"
+		"join secret is not enough: be an admin, or set CTFY_TOKEN to the node's own "
+		"token.",
 	.least = 2,
 	.most = 2,
 	.run = run_join,

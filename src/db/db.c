@@ -15,6 +15,7 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { BATCH_MAX = 256 };
 
@@ -448,6 +449,16 @@ static void init_lock(struct db *db)
 	pthread_cond_init(&db->batch_ended, NULL);
 }
 
+/* For its owner alone, whoever made it: SQLite's own files follow its mode. */
+static int make_private(const char *path, struct err *e)
+{
+	AUTO(int, closep) fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0 || fchmod(fd, 0600) < 0)
+		return err_errno(e, ERR_STORE, "open '%s'", path);
+	return 0;
+}
+
 int db_open(const char *path, const char *const *migrations, struct db **ret_db, struct err *e)
 {
 	AUTO(struct db *, db_closep) db = calloc(1, sizeof(*db));
@@ -457,10 +468,12 @@ int db_open(const char *path, const char *const *migrations, struct db **ret_db,
 		return err_memory(e);
 	init_lock(db);
 	/* FULL: a commit is on disk when it returns, through power loss too. */
-	r = connection_open(&db->writer, path,
-			    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
-			    "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY",
-			    e);
+	r = make_private(path, e);
+	if (r == 0)
+		r = connection_open(&db->writer, path,
+				    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+				    "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY",
+				    e);
 	if (r == 0)
 		r = readers_new(path, &db->readers, e);
 	if (r == 0)

@@ -21,7 +21,8 @@ struct err;
 
 /*
  * Opens or makes the database, and brings its schema up to date: migrations is a NULL-terminated
- * list of scripts, each run once, in order, for ever append-only. Fails with STORE.
+ * list of scripts, each run once, in order, for ever append-only. It is its owner's alone (0600).
+ * Fails with STORE.
  */
 int db_open(const char *path, const char *const *migrations, struct db **ret_db, struct err *e);
 void db_close(struct db *db);

@@ -6,17 +6,23 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* What awaited_since says of a client that need not speak. */
 enum { NOT_AWAITED = -1 };
+
+enum { OWNER_SIZE = 64 };
 
 struct visit {
 	struct visit *next, **at;
 	struct patience *patience;
 	int fd;
 	atomic_int_fast64_t awaited_since;
+	char user[OWNER_SIZE], token[OWNER_SIZE]; /* ids; "" is nobody's */
+	bool is_owned;                            /* read by its own listening thread alone */
 	int64_t gone_since; /* what awaited_since was when the client was seen to be gone; else 0 */
 };
 
@@ -119,6 +125,27 @@ void visit_end(struct visit *visit)
 		visit->next->at = visit->at;
 	pthread_mutex_unlock(&visit->patience->lock);
 	free(visit);
+}
+
+void visit_own(struct visit *visit, const char *user, const char *token)
+{
+	if (!visit || (!user && !token && !visit->is_owned))
+		return;
+	pthread_mutex_lock(&visit->patience->lock);
+	visit->is_owned = user || token;
+	snprintf(visit->user, sizeof(visit->user), "%s", user ? user : "");
+	snprintf(visit->token, sizeof(visit->token), "%s", token ? token : "");
+	pthread_mutex_unlock(&visit->patience->lock);
+}
+
+void patience_cut(struct patience *p, const char *who, const struct visit *except)
+{
+	pthread_mutex_lock(&p->lock);
+	for (struct visit *visit = p->visits; visit; visit = visit->next)
+		if (visit != except && *who &&
+		    (strcmp(visit->user, who) == 0 || strcmp(visit->token, who) == 0))
+			shutdown(visit->fd, SHUT_RDWR);
+	pthread_mutex_unlock(&p->lock);
 }
 
 void visit_await(struct visit *visit)

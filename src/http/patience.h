@@ -30,4 +30,11 @@ void visit_end(struct visit *visit);
 void visit_await(struct visit *visit);
 void visit_served(struct visit *visit);
 
+/*
+ * Whose the connection is from now on: an account and the token it came with; NULL: nobody's. And
+ * the end of those that are `who`'s, account or token, whatever they are about; but `except`.
+ */
+void visit_own(struct visit *visit, const char *user, const char *token);
+void patience_cut(struct patience *patience, const char *who, const struct visit *except);
+
 #endif

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/own.h"
 #include "base/utf8.h"
+#include "http/patience.h"
 #include "http/stream.h"
 
 #include <arpa/inet.h>
@@ -341,6 +342,11 @@ struct arena *http_arena(struct http_req *req)
 void http_set_user(struct http_req *req, void *user)
 {
 	req->user = user;
+}
+
+void http_set_owner(struct http_req *req, const char *user, const char *token)
+{
+	visit_own(req->visit, user, token);
 }
 
 void *http_user(const struct http_req *req)

@@ -18,7 +18,9 @@
 #include <microhttpd.h>
 #include <stdatomic.h>
 
+struct spool;
 struct stream;
+struct visit;
 struct websocket;
 
 enum { REQUEST_ID_SIZE = 64 };
@@ -55,7 +57,8 @@ struct http_req {
 	struct task task;
 	atomic_int holders;
 	enum stage stage;
-	bool counted; /* among those the server waits for when it stops */
+	struct visit *visit; /* its connection's */
+	bool counted;        /* among those the server waits for when it stops */
 	struct route_match match;
 	const char *method;
 	const char *path;  /* as sent, without the query */
@@ -100,6 +103,7 @@ void respond_error(struct http_req *req, const struct err *e);
 /* What the server is asked by its requests. */
 const struct http_server_options *server_options(const struct http_server *server);
 const struct networks *server_proxies(const struct http_server *server);
+struct spool *server_spool(struct http_server *server);
 const atomic_bool *server_aborting(const struct http_server *server);
 bool server_stopping(const struct http_server *server);
 void server_request_over(struct http_server *server);

@@ -339,7 +339,8 @@ static int begin(struct http_res *res, int status, const char *type, size_t buff
 		return err_set(e, ERR_INTERNAL, "a quick route can't make its answer as it goes");
 	r = request_keep(req, e);
 	if (r == 0)
-		r = stream_new(connection, server_aborting(req->server), buffer, &stream, e);
+		r = stream_new(connection, server_aborting(req->server), server_spool(req->server),
+			       buffer, &stream, e);
 	if (r < 0)
 		return r;
 	res->silent = strcmp(req->method, "HEAD") == 0;

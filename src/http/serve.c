@@ -18,6 +18,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
+static const uint64_t SPOOL_DEFAULT = 4ULL << 30;
+
 enum {
 	LISTENERS_DEFAULT = 2,
 	WORKERS_DEFAULT = 512,
@@ -45,6 +47,7 @@ struct http_server {
 	struct MHD_Daemon *daemon;
 	char *cert, *key;
 	struct networks proxies;
+	struct spool spool;
 	char id_prefix[ID_PREFIX_LEN + 2];
 	atomic_uint_fast64_t ids;
 	atomic_uint requests; /* read to their end, and not yet over */
@@ -63,6 +66,11 @@ const struct http_server_options *server_options(const struct http_server *serve
 const struct networks *server_proxies(const struct http_server *server)
 {
 	return &server->proxies;
+}
+
+struct spool *server_spool(struct http_server *server)
+{
+	return &server->spool;
 }
 
 const atomic_bool *server_aborting(const struct http_server *server)
@@ -110,6 +118,14 @@ static int run(struct http_req *req, struct err *e)
 			    : route->serve(options->ctx, req, &req->res, e);
 }
 
+/* That of the request which this thread serves. */
+static _Thread_local const struct visit *served_visit;
+
+void http_server_cut(struct http_server *server, const char *who)
+{
+	patience_cut(server->patience, who, served_visit);
+}
+
 /* The handler answers, or its error does. */
 static void serve(struct http_req *req)
 {
@@ -117,7 +133,9 @@ static void serve(struct http_req *req)
 	int r;
 
 	log_set_request(http_req_id(req));
+	served_visit = req->visit;
 	r = run(req, &e);
+	served_visit = NULL;
 	if (r < 0 && e.code == ERR_NONE)
 		r = err_set(&e, (enum err_code)(-r), "the answer can't be sent");
 	if (r >= 0 && !req->res.stream && !req->res.socket && !req->res.ready)
@@ -271,6 +289,9 @@ static enum MHD_Result begin(struct http_req *req, struct MHD_Connection *connec
 	bool clear = true;
 	int r = 0;
 
+	req->visit = visit_of(connection);
+	visit_own(req->visit, NULL, NULL);
+
 	r = strict_check(connection, version, &e);
 	if (r == 0 && has_body)
 		r = check_framing(req, &e);
@@ -377,6 +398,7 @@ static void on_completed(void *cookie, struct MHD_Connection *connection, void *
 	(void)cookie;
 	(void)code;
 	visit_await(visit_of(connection));
+	visit_own(visit_of(connection), NULL, NULL);
 	if (!req)
 		return;
 	if (req->res.stream)
@@ -484,6 +506,8 @@ static int server_new(const struct http_server_options *options, struct http_ser
 		server->options.max_body = MAX_BODY_DEFAULT;
 	if (!options->patience_ms)
 		server->options.patience_ms = PATIENCE_MS_DEFAULT;
+	server->spool.dir = options->spool_dir ? options->spool_dir : "/var/tmp";
+	server->spool.most = options->spool_max ? options->spool_max : SPOOL_DEFAULT;
 	id_random(server->id_prefix, ID_PREFIX_LEN);
 	server->id_prefix[ID_PREFIX_LEN] = '-';
 	pthread_mutex_init(&server->lock, NULL);

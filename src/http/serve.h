@@ -68,6 +68,12 @@ struct http_server_options {
 	const char *proxies;
 	/* Connections begin with a PROXY header (version 2), and come from proxies alone. */
 	bool proxy_protocol;
+	/*
+	 * Where and how much of answers is kept that are made faster than their clients read them:
+	 * a directory, NULL: /var/tmp; bytes, 0: 4 GiB.
+	 */
+	const char *spool_dir;
+	uint64_t spool_max;
 	unsigned hsts_days; /* told to browsers that came by https; 0: not told */
 };
 
@@ -85,6 +91,11 @@ unsigned http_connection_limit(void);
  * gets 503; clients have some seconds to take what is being sent, then http_write() fails.
  */
 void http_server_free(struct http_server *server);
+/*
+ * Ends the connections of an account or a token at once, whatever is being sent; but not the one
+ * whose request is served by this thread: it gets its answer.
+ */
+void http_server_cut(struct http_server *server, const char *who);
 static inline void http_server_freep(struct http_server **server)
 {
 	http_server_free(*server);
@@ -111,6 +122,11 @@ bool http_is_https(const struct http_req *req);
 const char *http_host(const struct http_req *req);    /* NULL: it didn't say */
 struct arena *http_arena(struct http_req *req);       /* ends with the request */
 void http_set_user(struct http_req *req, void *user); /* what authorize() found; borrowed */
+/*
+ * By whose leave it is answered: ids of an account and of the token it came with. When either is no
+ * longer good, http_server_cut() ends what is still open: streams, downloads, WebSockets.
+ */
+void http_set_owner(struct http_req *req, const char *user, const char *token);
 void *http_user(const struct http_req *req);
 
 /*
@@ -160,9 +176,10 @@ void http_set_header(struct http_res *res, const char *name, const char *value);
 void http_set_retry_after(struct http_res *res, unsigned seconds);
 
 /*
- * A body made while it is sent: begin, then write. Writing blocks while the client is slow (a
- * bounded buffer), and fails with ABORTED once it is gone. A handler that fails in between cuts the
- * connection, so that the client doesn't take what it got for the whole. Worker threads only.
+ * A body made while it is sent: begin, then write. What a slow client doesn't take waits in a file
+ * (spool_max); once the client is gone writing fails with ABORTED. A handler that fails in between
+ * cuts the connection, so that the client doesn't take what it got for the whole. Worker threads
+ * only.
  */
 int http_begin(struct http_res *res, int status, const char *content_type, struct err *e);
 int http_write(struct http_res *res, const void *bytes, size_t len, struct err *e);

@@ -1,11 +1,17 @@
 #include "http/stream.h"
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/own.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 	ABORT_CHECK_S = 1,
@@ -22,11 +28,18 @@ struct stream {
 	bool gone;
 	size_t size;       /* of the ring */
 	size_t start, len; /* of the bytes in it */
+
+	/* What comes behind them, while spooled_to is not spooled_from. Only the writer writes it.
+	 */
+	struct spool *spool;
+	int spool_fd; /* -1: it needed none yet */
+	uint64_t spooled_from, spooled_to;
+	uint64_t charged; /* of the spool's bytes */
 	char ring[];
 };
 
-int stream_new(struct MHD_Connection *connection, const atomic_bool *aborting, size_t size,
-	       struct stream **ret_stream, struct err *e)
+int stream_new(struct MHD_Connection *connection, const atomic_bool *aborting, struct spool *spool,
+	       size_t size, struct stream **ret_stream, struct err *e)
 {
 	struct stream *s = malloc(sizeof(*s) + size);
 	pthread_condattr_t monotonic;
@@ -37,6 +50,8 @@ int stream_new(struct MHD_Connection *connection, const atomic_bool *aborting, s
 	s->size = size;
 	s->connection = connection;
 	s->aborting = aborting;
+	s->spool = spool;
+	s->spool_fd = -1;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -50,6 +65,9 @@ void stream_free(struct stream *s)
 {
 	if (!s)
 		return;
+	if (s->spool_fd >= 0)
+		close(s->spool_fd);
+	atomic_fetch_sub(&s->spool->used, s->charged);
 	pthread_cond_destroy(&s->room);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -60,12 +78,17 @@ static bool is_over(const struct stream *s)
 	return s->gone || atomic_load(s->aborting);
 }
 
+static bool is_spooling(const struct stream *s)
+{
+	return s->spooled_to > s->spooled_from;
+}
+
 /* A client that reads slowly tells us nothing; so look up now and then whether we should stop. */
 static void wait_for_room(struct stream *s)
 {
 	struct timespec until;
 
-	while (s->len == s->size && !is_over(s)) {
+	while ((s->len == s->size || is_spooling(s)) && !is_over(s)) {
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += ABORT_CHECK_S;
 		pthread_cond_timedwait(&s->room, &s->lock, &until);
@@ -112,6 +135,78 @@ static size_t ring_take(struct stream *s, char *bytes, size_t size)
 	return len;
 }
 
+static int open_spool(const char *dir)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	AUTO(char *, freep) path = fd < 0 ? strf("%s/ctfy-spool-XXXXXX", dir) : NULL;
+
+	if (fd >= 0 || !path)
+		return fd;
+	fd = mkostemp(path, O_CLOEXEC); /* not every file system knows files without a name */
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+/* The bytes up to `end` of its file are the stream's to write; false: there is no room. */
+static bool charge(struct stream *s, uint64_t end)
+{
+	uint64_t more = end > s->charged ? end - s->charged : 0;
+
+	if (atomic_fetch_add(&s->spool->used, more) + more > s->spool->most) {
+		atomic_fetch_sub(&s->spool->used, more);
+		return false;
+	}
+	s->charged += more;
+	return true;
+}
+
+/* Called and left with the lock held; the file is written without it. False: it took nothing. */
+static bool spool_put(struct stream *s, const char *bytes, size_t len)
+{
+	uint64_t at;
+	bool written;
+
+	if (s->spool_fd < 0)
+		s->spool_fd = open_spool(s->spool->dir);
+	if (!is_spooling(s))
+		s->spooled_from = s->spooled_to = 0;
+	at = s->spooled_to;
+	if (s->spool_fd < 0 || !charge(s, at + len))
+		return false;
+	pthread_mutex_unlock(&s->lock);
+	for (written = true; written && len > 0;) {
+		ssize_t n = pwrite(s->spool_fd, bytes, len, (off_t)at);
+
+		written = n > 0 || (n < 0 && errno == EINTR);
+		if (n <= 0)
+			continue;
+		at += (uint64_t)n;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	pthread_mutex_lock(&s->lock);
+	if (written)
+		s->spooled_to = at;
+	return written;
+}
+
+/* Where there is no room in the spool either: a few may, in all. */
+static bool wait_for_client(struct stream *s)
+{
+	bool may = atomic_fetch_add(&s->spool->waiting, 1) < SPOOL_WAITING_MAX;
+
+	if (may)
+		wait_for_room(s);
+	atomic_fetch_sub(&s->spool->waiting, 1);
+	return may;
+}
+
+static int tell_over(const struct stream *s, struct err *e)
+{
+	return err_set(e, ERR_ABORTED, s->gone ? "the client went away" : "the server is stopping");
+}
+
 int stream_write(struct stream *s, const void *bytes, size_t len, struct err *e)
 {
 	const char *next = bytes;
@@ -119,15 +214,18 @@ int stream_write(struct stream *s, const void *bytes, size_t len, struct err *e)
 
 	pthread_mutex_lock(&s->lock);
 	while (len > 0 && r == 0) {
-		size_t put;
+		size_t put = 0;
 
-		wait_for_room(s);
 		if (is_over(s)) {
-			r = err_set(e, ERR_ABORTED,
-				    s->gone ? "the client went away" : "the server is stopping");
+			r = tell_over(s, e);
 			break;
 		}
-		put = ring_put(s, next, len);
+		if (!is_spooling(s))
+			put = ring_put(s, next, len);
+		if (put == 0 && spool_put(s, next, len))
+			put = len;
+		if (put == 0 && !wait_for_client(s))
+			r = err_set(e, ERR_ABORTED, "too many clients read too slowly");
 		next += put;
 		len -= put;
 		wake_sender(s);
@@ -159,6 +257,20 @@ void stream_end(struct stream *s, bool whole)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static ssize_t spool_take(struct stream *s, char *bytes, size_t size)
+{
+	uint64_t left = s->spooled_to - s->spooled_from;
+	ssize_t n = pread(s->spool_fd, bytes, left < size ? (size_t)left : size,
+			  (off_t)s->spooled_from);
+
+	if (n <= 0)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	s->spooled_from += (uint64_t)n;
+	if (!is_spooling(s))
+		pthread_cond_signal(&s->room);
+	return n;
+}
+
 ssize_t stream_read(void *cookie, uint64_t pos, char *bytes, size_t size)
 {
 	struct stream *s = cookie;
@@ -169,6 +281,8 @@ ssize_t stream_read(void *cookie, uint64_t pos, char *bytes, size_t size)
 	if (s->len > 0) {
 		n = (ssize_t)ring_take(s, bytes, size);
 		pthread_cond_signal(&s->room);
+	} else if (is_spooling(s)) {
+		n = spool_take(s, bytes, size);
 	} else if (s->ended) {
 		n = s->whole ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
 	} else {

@@ -1,8 +1,10 @@
 /*
  * A body on its way from a handler, on a worker thread, to the listening thread that sends it.
  *
- * A bounded buffer between the two: the writer waits while it is full; while it is empty, the
- * connection is suspended.
+ * A bounded buffer between the two; while it is empty, the connection is suspended. Where it is
+ * full the rest goes to a file without a name, so that no writer waits for its client: the
+ * listening threads send from there. What all of these hold is bounded; beyond, so many writers
+ * wait, and those of further clients are told ABORTED.
  */
 #ifndef HTTP_STREAM_H
 #define HTTP_STREAM_H
@@ -11,13 +13,24 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct err;
 struct stream;
 
+/* What the streams of a server have in common. */
+struct spool {
+	const char *dir;    /* of the files */
+	uint64_t most;      /* bytes in all of them */
+	atomic_ullong used; /* of these */
+	atomic_uint waiting;
+};
+
+enum { SPOOL_WAITING_MAX = 32 }; /* writers */
+
 /* The writer gives up once *aborting is true. The buffer has `size` bytes. */
-int stream_new(struct MHD_Connection *connection, const atomic_bool *aborting, size_t size,
-	       struct stream **ret_stream, struct err *e);
+int stream_new(struct MHD_Connection *connection, const atomic_bool *aborting, struct spool *spool,
+	       size_t size, struct stream **ret_stream, struct err *e);
 void stream_free(struct stream *stream);
 
 /* The writer's side. Fails with ABORTED. */

@@ -31,6 +31,8 @@ struct keyring {
 	pthread_mutex_t loading; /* so that what was read last is put last */
 	pthread_rwlock_t lock;   /* of the buckets; never held over I/O */
 	struct key *buckets[BUCKETS];
+	void (*ended)(void *cookie, const char *token_id);
+	void *cookie;
 };
 
 /* A token's row, as both queries give it. */
@@ -138,8 +140,11 @@ static struct key **bucket(struct keyring *keyring, const char *hash)
 	return &keyring->buckets[strtoul(digits, NULL, 16) % BUCKETS];
 }
 
-static void drop_keys_of(struct keyring *keyring, const char *owner)
+/* Takes them out; the list of them is the caller's. */
+static struct key *take_keys_of(struct keyring *keyring, const char *owner)
 {
+	struct key *taken = NULL;
+
 	for (size_t i = 0; i < BUCKETS; i++) {
 		struct key **at = &keyring->buckets[i];
 
@@ -151,20 +156,58 @@ static void drop_keys_of(struct keyring *keyring, const char *owner)
 				continue;
 			}
 			*at = key->next;
-			free(key);
+			key->next = taken;
+			taken = key;
 		}
 	}
+	return taken;
+}
+
+static const struct key *find_key(struct keyring *keyring, const char *hash)
+{
+	const struct key *key = *bucket(keyring, hash);
+
+	while (key && strcmp(key->hash, hash) != 0)
+		key = key->next;
+	return key;
+}
+
+/* What was begun with a token ends with it. */
+static void end_keys(struct keyring *keyring, struct key *old)
+{
+	while (old) {
+		struct key *key = old;
+		const struct key *now;
+		bool ended;
+
+		old = key->next;
+		pthread_rwlock_rdlock(&keyring->lock);
+		now = find_key(keyring, key->hash);
+		ended = !now || now->role != key->role;
+		pthread_rwlock_unlock(&keyring->lock);
+		if (ended && keyring->ended)
+			keyring->ended(keyring->cookie, key->token_id);
+		free(key);
+	}
+}
+
+void keyring_tell(struct keyring *keyring, void (*ended)(void *cookie, const char *token_id),
+		  void *cookie)
+{
+	keyring->ended = ended;
+	keyring->cookie = cookie;
 }
 
 /* Replaces the owner's keys (NULL: adds everybody's) by what the rows say. */
 static int put_keys(struct keyring *keyring, const char *owner, const struct key_row *rows,
 		    size_t count, struct err *e)
 {
+	struct key *old = NULL;
 	int r = 0;
 
 	pthread_rwlock_wrlock(&keyring->lock);
 	if (owner)
-		drop_keys_of(keyring, owner);
+		old = take_keys_of(keyring, owner);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		struct key *key = key_new(&rows[i]);
 		struct key **at = bucket(keyring, rows[i].hash);
@@ -177,6 +220,7 @@ static int put_keys(struct keyring *keyring, const char *owner, const struct key
 		*at = key;
 	}
 	pthread_rwlock_unlock(&keyring->lock);
+	end_keys(keyring, old);
 	return r;
 }
 

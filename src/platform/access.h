@@ -51,6 +51,10 @@ struct keyring;
 int keyring_new(struct db *db, struct keyring **ret_keyring, struct err *e);
 void keyring_free(struct keyring *keyring);
 
+/* Told of each token that is no longer good, or for other things than before; one, before any. */
+void keyring_tell(struct keyring *keyring, void (*ended)(void *cookie, const char *token_id),
+		  void *cookie);
+
 /* Reads a user's tokens again; a node's token. */
 int keyring_refresh_user(struct keyring *keyring, const char *user_id, struct err *e);
 int keyring_refresh_node(struct keyring *keyring, const char *node_id, struct err *e);

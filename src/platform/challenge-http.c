@@ -2,13 +2,14 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/own.h"
+#include "db/db.h"
 #include "platform/door.h"
 #include "platform/instance.h"
 #include "platform/progress.h"
+#include "platform/rows.h"
 #include "platform/score.h"
 #include "platform/scoreboard.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -311,13 +312,35 @@ static int find_hint(struct http_req *req, const struct challenge *challenge, si
 	return 0;
 }
 
-/* One at a time, so that no two are paid with the same points. */
-static int unlock(struct platform *platform, struct http_req *req, const struct entry *entry,
-		  size_t hint, struct err *e)
+/* What a team has earned: by the board's steps, or for one that isn't on it by today's values. */
+static int64_t earned(const struct board *board, const struct entry *entry,
+		      const struct progress *progress)
 {
-	int64_t cost = entry->challenge->hints[hint].cost;
-	AUTO(const struct board *, board_dropp) board = NULL;
-	const struct board_line *line;
+	const struct board_line *line = board_line(board, entry->team.id);
+	int64_t points = 0;
+
+	for (size_t i = 0; line && i < line->step_count; i++)
+		points += line->steps[i].points > 0 ? line->steps[i].points : 0;
+	for (size_t i = 0; !line && i < progress->solve_count; i++) {
+		const struct progress_solve *solve = &progress->solves[i];
+		const struct standing *standing = board_standing(board, solve->challenge_id);
+		const struct challenge *c = shelf_find(entry->shelf, solve->challenge_id);
+
+		for (size_t q = 0; standing && c && q < c->question_count; q++)
+			if (strcmp(c->questions[q].id, solve->question_id) == 0)
+				points += score_share(c, q, standing->value);
+	}
+	return points;
+}
+
+/*
+ * In a transaction: what was paid is what the store says at that moment, so that no two hints are
+ * paid with the same points, however old the board is.
+ */
+static int unlock_now(struct platform *platform, struct http_req *req, const struct entry *entry,
+		      const struct board *board, size_t hint, struct err *e)
+{
+	int64_t cost = entry->challenge->hints[hint].cost, paid, points;
 	struct progress progress;
 	size_t missing;
 	int r;
@@ -328,16 +351,30 @@ static int unlock(struct platform *platform, struct http_req *req, const struct 
 	missing = progress_hint_missing(&progress, entry->challenge, hint);
 	if (missing < entry->challenge->hint_count)
 		return err_set(e, ERR_CONFLICT, "hint %zu has to be unlocked before", missing + 1);
-	r = scoreboards_take(platform->boards, &entry->competition, true, &board, e);
+	r = hints_paid(platform->db, entry->team.id, &paid, e);
 	if (r < 0)
 		return r;
-	line = board_line(board, entry->team.id);
-	if (cost > 0 && line && line->score < cost)
+	points = earned(board, entry, &progress) - paid;
+	if (cost > 0 && points < cost)
 		return err_set(e, ERR_CONFLICT,
 			       "the hint costs %lld points, and your team has %lld",
-			       (long long)cost, (long long)line->score);
-	r = hint_unlock(platform->db, door_now(platform), &entry->team,
-			door_principal(req)->user_id, entry->challenge, hint, e);
+			       (long long)cost, (long long)points);
+	return hint_unlock(platform->db, door_now(platform), &entry->team,
+			   door_principal(req)->user_id, entry->challenge, hint, e);
+}
+
+static int unlock(struct platform *platform, struct http_req *req, const struct entry *entry,
+		  size_t hint, struct err *e)
+{
+	AUTO(const struct board *, board_dropp) board = NULL;
+	int r;
+
+	r = scoreboards_take(platform->boards, &entry->competition, true, &board, e);
+	if (r == 0)
+		r = db_begin(platform->db, e);
+	if (r < 0)
+		return r;
+	r = rows_end(platform->db, unlock_now(platform, req, entry, board, hint, e), e);
 	if (r < 0)
 		return r;
 	scoreboards_charged(platform->boards);
@@ -346,7 +383,6 @@ static int unlock(struct platform *platform, struct http_req *req, const struct 
 
 static int serve_unlock(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
-	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	AUTO(struct entry, door_leave) entry = ENTRY_INIT;
 	struct platform *platform = ctx;
 	size_t hint = 0;
@@ -357,11 +393,8 @@ static int serve_unlock(void *ctx, struct http_req *req, struct http_res *res, s
 		r = door_check_open(platform, req, &entry, e);
 	if (r == 0)
 		r = find_hint(req, entry.challenge, &hint, e);
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&one_at_a_time);
-	r = unlock(platform, req, &entry, hint, e);
-	pthread_mutex_unlock(&one_at_a_time);
+	if (r == 0)
+		r = unlock(platform, req, &entry, hint, e);
 	if (r < 0)
 		return r;
 	return http_send_json(res, 200,

@@ -115,6 +115,8 @@ int door_identify(struct platform *platform, struct http_req *req, struct princi
 		r = check_origin(req, e);
 	if (r == 0 && by_cookie)
 		r = check_csrf(req, ret_principal, e);
+	if (r == 0)
+		http_set_owner(req, ret_principal->user_id, ret_principal->token_id);
 	return r;
 }
 
@@ -199,6 +201,8 @@ int door_check_board(struct platform *platform, struct http_req *req,
 	if (strcmp(competition->scoreboard, "public") == 0)
 		return 0;
 	r = door_identify(platform, req, &who, e);
+	if (r == 0)
+		r = access_check(&who, ACCESS_USER, NULL, e);
 	if (r < 0)
 		return r;
 	if (strcmp(competition->scoreboard, "organisers") == 0 && who.role < ROLE_ORGANISER)

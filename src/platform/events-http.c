@@ -27,12 +27,12 @@ static int read_wish(struct platform *platform, struct http_req *req,
 	if (!door_has_token(req))
 		return 0;
 	r = door_identify(platform, req, who, e);
+	if (r == 0)
+		r = access_check(who, ACCESS_USER, NULL, e);
 	if (r < 0)
 		return r;
-	wish->is_user = who->user_id != NULL;
-	wish->is_organiser = wish->is_user && !who->agent && who->role >= ROLE_ORGANISER;
-	if (!wish->is_user)
-		return 0;
+	wish->is_user = true;
+	wish->is_organiser = who->role >= ROLE_ORGANISER;
 	http_set_user(req, who);
 	r = door_team(platform, req, competition, &team, e);
 	if (r == 0)

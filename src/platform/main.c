@@ -325,6 +325,11 @@ static int open_platform(struct platform *platform, struct err *e)
 	return r < 0 ? r : open_parts(platform, e);
 }
 
+static void end_token(void *cookie, const char *token_id)
+{
+	http_server_cut(cookie, token_id);
+}
+
 static int serve(struct platform_daemon *daemon, struct err *e)
 {
 	const struct platform_options *options = daemon->platform.options;
@@ -337,11 +342,18 @@ static int serve(struct platform_daemon *daemon, struct err *e)
 		.proxies =
 			options->behind_proxy || options->proxy_protocol ? options->proxies : NULL,
 		.proxy_protocol = options->proxy_protocol,
+		.spool_dir = options->state,
 		.cert_file = options->cert,
 		.key_file = options->key,
 	};
 
-	return http_serve(&server, &daemon->server, e);
+	int r = http_serve(&server, &daemon->server, e);
+
+	if (r < 0)
+		return r;
+	daemon->platform.server = daemon->server;
+	keyring_tell(daemon->platform.keyring, end_token, daemon->server);
+	return 0;
 }
 
 static void platform_daemon_freep(struct platform_daemon **daemon)

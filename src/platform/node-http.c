@@ -7,8 +7,10 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/steady-clock.h"
+#include "base/utf8.h"
 #include "base/work.h"
 #include "http/call.h"
+#include "platform/audit.h"
 #include "platform/door.h"
 #include "platform/join-secret.h"
 #include "platform/programme.h"
@@ -16,6 +18,8 @@
 #include "wire/node.h"
 
 #include <string.h>
+
+enum { NOTE_MAX = 511 };
 
 struct registration {
 	char *join_secret;
@@ -48,6 +52,55 @@ static int enter_node(struct platform *platform, struct http_req *req,
 	return r < 0 ? r : keyring_refresh_node(platform->keyring, *ret_id, e);
 }
 
+/*
+ * A name that is known gets an instance's answers: it is registered again by itself, with the token
+ * it has, or by an admin; a join secret alone makes new names.
+ */
+static int check_name(struct platform *platform, struct http_req *req, const char *name,
+		      struct err *e)
+{
+	struct principal who = { .role = ROLE_PLAYER };
+	const char *id;
+	int r;
+
+	r = nodes_find_name(platform->nodes, http_arena(req), name, &id, e);
+	if (r < 0 || !id)
+		return r;
+	if (door_has_token(req))
+		r = door_identify(platform, req, &who, e);
+	if (r < 0)
+		return r;
+	if ((who.node_id && strcmp(who.node_id, id) == 0) ||
+	    (who.user_id && access_check(&who, ACCESS_ADMIN, NULL, NULL) == 0))
+		return 0;
+	return err_set(
+		e, ERR_FORBIDDEN,
+		"there is a node '%s' already: it registers again with its own token, or with "
+		"that of an admin, as Authorization: Bearer",
+		name);
+}
+
+/* Who came, also one that was refused: whose name it is, is whose answers it gets. */
+static void note_registration(struct platform *platform, struct http_req *req,
+			      const struct registration *body, int r)
+{
+	const struct audit_entry entry = {
+		.action = "node registration",
+		.object = arena_strndup(http_arena(req), body->name,
+					utf8_cut(body->name, strlen(body->name), NOTE_MAX)),
+		.note = arena_strndup(http_arena(req), body->url,
+				      utf8_cut(body->url, strlen(body->url), NOTE_MAX)),
+		.status = r < 0 ? err_status((enum err_code)(-r)) : 201,
+		.peer = http_peer(req),
+		.request_id = http_req_id(req),
+	};
+	struct err e = ERR_INIT;
+
+	if (audit_record(platform->db, http_arena(req), door_now(platform), &entry, NULL, &e) < 0)
+		log_error("the registration of '%s' is not in the audit log: %s", body->name,
+			  e.msg);
+}
+
 static int register_node(struct platform *platform, struct http_req *req,
 			 const struct registration *body, char **ret_id,
 			 char token[SECRET_TOKEN_SIZE], struct err *e)
@@ -56,6 +109,11 @@ static int register_node(struct platform *platform, struct http_req *req,
 	char *used;
 	int r;
 
+	if (!id_valid(body->name))
+		return err_set(e, ERR_VALIDATION, NODE_NAME_WANTED, body->name);
+	r = check_name(platform, req, body->name, e);
+	if (r < 0)
+		return r;
 	if (is_standing_secret(platform, body->join_secret))
 		return enter_node(platform, req, body, ret_id, token, e);
 	r = join_secret_use(platform->db, http_arena(req), door_now(platform), body->join_secret,
@@ -78,6 +136,8 @@ static int serve_register(void *ctx, struct http_req *req, struct http_res *res,
 	r = http_read(req, registration_fields, &body, e);
 	if (r == 0)
 		r = register_node(ctx, req, &body, &id, token, e);
+	if (body.name && body.url && r != -ERR_VALIDATION)
+		note_registration(ctx, req, &body, r);
 	fields_done(registration_fields, &body);
 	if (r < 0)
 		return r;

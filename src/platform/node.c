@@ -370,7 +370,7 @@ static void read_node(const struct db_rows *rows, struct arena *arena, void *ret
 		.id = arena_strdup(arena, db_get_text(rows, 0)),
 		.name = arena_strdup(arena, db_get_text(rows, 1)),
 		.url = arena_strdup(arena, db_get_text(rows, 2)),
-		.token = arena_strdup(arena, db_get_text(rows, 3)),
+		.token = arena_strdup(arena, db_get_secret(rows, 3)),
 		.drained = db_get_int(rows, 4) != 0,
 	};
 }
@@ -638,7 +638,7 @@ static int store_node(struct nodes *nodes, const char *fresh_id, const char *nam
 	r = db_change(nodes->options.db,
 		      "UPDATE node SET url = ?, token = ?, token_hash = ?, registered_at = ?"
 		      " WHERE name = ?",
-		      DB_ARGS(db_text(url), db_text(token), db_text(hash), db_int(now),
+		      DB_ARGS(db_text(url), db_secret(token), db_text(hash), db_int(now),
 			      db_text(name)),
 		      &changed, e);
 	if (r < 0 || changed > 0)
@@ -646,7 +646,7 @@ static int store_node(struct nodes *nodes, const char *fresh_id, const char *nam
 	return db_run(nodes->options.db,
 		      "INSERT INTO node (id, name, url, token, token_hash, created_at,"
 		      " registered_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		      DB_ARGS(db_text(fresh_id), db_text(name), db_text(url), db_text(token),
+		      DB_ARGS(db_text(fresh_id), db_text(name), db_text(url), db_secret(token),
 			      db_text(hash), db_int(now), db_int(now)),
 		      e);
 }
@@ -681,10 +681,7 @@ int nodes_put(struct nodes *nodes, struct arena *arena, const char *name, const 
 	int r;
 
 	if (!id_valid(name))
-		return err_set(e, ERR_VALIDATION,
-			       "'%s' is no name for a node: letters, digits, '_', '.', '-', at "
-			       "most 63",
-			       name);
+		return err_set(e, ERR_VALIDATION, NODE_NAME_WANTED, name);
 	/* Made once before it is stored, so that no unusable URL ever is. */
 	r = make_node(nodes, "", name, url, token, &node, e);
 	if (r < 0)
@@ -698,6 +695,23 @@ int nodes_put(struct nodes *nodes, struct arena *arena, const char *name, const 
 		return r;
 	log_info("node '%s' registered", name);
 	*ret_id = stored.id;
+	return 0;
+}
+
+static void read_node_id(const struct db_rows *rows, struct arena *arena, void *ret_struct)
+{
+	*(const char **)ret_struct = arena_strdup(arena, db_get_text(rows, 0));
+}
+
+int nodes_find_name(struct nodes *nodes, struct arena *arena, const char *name, const char **ret_id,
+		    struct err *e)
+{
+	int r = rows_one(nodes->options.db, arena, "SELECT id FROM node WHERE name = ?",
+			 DB_ARGS(db_text(name)), read_node_id, ret_id, "node", e);
+
+	if (r != -ERR_NOT_FOUND)
+		return r;
+	*ret_id = NULL;
 	return 0;
 }
 
@@ -721,7 +735,7 @@ static int store_token(struct nodes *nodes, struct arena *arena, const char *id,
 	if (r < 0)
 		return r;
 	r = db_run(nodes->options.db, "UPDATE node SET token = ?, token_hash = ? WHERE id = ?",
-		   DB_ARGS(db_text(token), db_text(hash), db_text(id)), e);
+		   DB_ARGS(db_secret(token), db_text(hash), db_text(id)), e);
 	if (r >= 0)
 		r = rows_one(nodes->options.db, arena, NODE_SELECT " WHERE id = ?",
 			     DB_ARGS(db_text(id)), read_node, ret_stored, "node", e);

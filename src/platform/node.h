@@ -67,6 +67,12 @@ void nodes_free(struct nodes *nodes);
  * A node by its name: new, or known and now at this URL with a new token. ret_id is the arena's.
  * Fails with VALIDATION (name, URL).
  */
+/* What is said of a name that no node may have. */
+#define NODE_NAME_WANTED "'%s' is no name for a node: letters, digits, '_', '.', '-', at most 63"
+
+/* The id of the node of this name, the arena's; NULL: there is none. */
+int nodes_find_name(struct nodes *nodes, struct arena *arena, const char *name, const char **ret_id,
+		    struct err *e);
 int nodes_register(struct nodes *nodes, struct arena *arena, const char *name, const char *url,
 		   char **ret_id, char token[SECRET_TOKEN_SIZE], struct err *e);
 /* As nodes_register(), with a token that both sides have already. */

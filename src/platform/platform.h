@@ -54,6 +54,7 @@ struct platform {
 	struct meter *meter;
 	struct settler *settler;
 	struct nodes *nodes;
+	struct http_server *server; /* NULL: it doesn't listen yet */
 	char join_secret_hash[SECRET_HASH_SIZE];
 	bool registration_open;
 	atomic_int waiters; /* requests that wait for an instance */

@@ -1,11 +1,8 @@
 #include "platform/schema.h"
 
-#include "base/err.h"
 #include "db/db.h"
 
-#include <fcntl.h>
 #include <stddef.h>
-#include <unistd.h>
 
 /* For ever append-only. */
 static const char *const migrations[] = {
@@ -318,20 +315,7 @@ static const char *const migrations[] = {
 	NULL,
 };
 
-/* It holds nodes' tokens and challenges' answers: SQLite's own files follow its mode. */
-static int make_private(const char *path, struct err *e)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return err_errno(e, ERR_STORE, "open '%s'", path);
-	close(fd);
-	return 0;
-}
-
 int schema_open(const char *path, struct db **ret_db, struct err *e)
 {
-	int r = make_private(path, e);
-
-	return r < 0 ? r : db_open(path, migrations, ret_db, e);
+	return db_open(path, migrations, ret_db, e);
 }

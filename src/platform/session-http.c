@@ -454,10 +454,44 @@ static int serve_new_token(void *ctx, struct http_req *req, struct http_res *res
 	return r;
 }
 
+/* What a token may at most is no more than its account. */
+static int role_of_token(const struct token *token, const struct user *user)
+{
+	enum role scope = ROLE_PLAYER, role = ROLE_PLAYER;
+
+	role_parse(token->scope, &scope);
+	role_parse(user->role, &role);
+	return scope < role ? scope : role;
+}
+
+/* No token ends one that may more than itself. */
+static int check_may_end(struct platform *platform, struct http_req *req, const char *id,
+			 struct err *e)
+{
+	const struct principal *who = door_principal(req);
+	struct tokens tokens = { .tokens = NULL };
+	struct user user;
+	int r;
+
+	r = user_find(platform->db, http_arena(req), who->user_id, &user, e);
+	if (r == 0)
+		r = token_list(platform->db, http_arena(req), who->user_id, door_now(platform),
+			       &tokens, e);
+	for (size_t i = 0; r == 0 && i < tokens.token_count; i++)
+		if (strcmp(tokens.tokens[i].id, id) == 0 &&
+		    role_of_token(&tokens.tokens[i], &user) > (int)who->role)
+			r = err_set(e, ERR_FORBIDDEN,
+				    "this token may less than the one it would end");
+	return r;
+}
+
 static int serve_revoke(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
-	int r = end_token(ctx, door_principal(req)->user_id, http_param(req, "token"), e);
+	const char *id = http_param(req, "token");
+	int r = check_may_end(ctx, req, id, e);
 
+	if (r == 0)
+		r = end_token(ctx, door_principal(req)->user_id, id, e);
 	return r < 0 ? r : http_send_nothing(res, 204);
 }
 

@@ -81,6 +81,8 @@ static const struct {
 	  "UPDATE answer SET answer = ? WHERE instance_id = ? AND question_id = ?" },
 	{ "SELECT id, id, answer FROM submission WHERE answer " CLEAR,
 	  "UPDATE submission SET answer = ? WHERE id = ? AND id = ?" },
+	{ "SELECT id, id, token FROM node WHERE token " CLEAR,
+	  "UPDATE node SET token = ? WHERE id = ? AND id = ?" },
 };
 
 static int seal_some(struct db *db, size_t place, size_t *ret_count, struct err *e)
@@ -162,5 +164,6 @@ int vault_open(struct db *db, const char *path, struct err *e)
 	if (r < 0)
 		return r;
 	db_use_key(db, key);
-	return check_key(db, path, e);
+	r = check_key(db, path, e);
+	return r < 0 ? r : seal_all(db, e); /* what earlier versions kept in clear */
 }

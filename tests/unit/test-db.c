@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *const migrations[] = {
 	"CREATE TABLE pet (name TEXT PRIMARY KEY, legs INTEGER NOT NULL)",
@@ -188,9 +189,47 @@ TEST(queries_within_queries_of_many_threads_dont_wait_for_each_other)
 		pthread_join(threads[i], NULL);
 }
 
+TEST(the_store_is_its_owners_alone)
+{
+	AUTO(struct db *, db_closep) db = NULL;
+	struct err e = ERR_INIT;
+	char open_to_all[80];
+	struct stat st;
+
+	snprintf(open_to_all, sizeof(open_to_all), "%s/public.db", dir);
+	CHECK_EQ(file_write(open_to_all, "", 0, 0644, &e), 0);
+	CHECK_EQ(db_open(open_to_all, migrations, &db, &e), 0);
+	CHECK_EQ(stat(open_to_all, &st), 0);
+	CHECK_EQ(st.st_mode & 0777, 0600);
+}
+
+TEST(no_text_of_the_store_is_anything_but_utf8)
+{
+	static const char *const old[] = {
+		"CREATE TABLE pet (name TEXT PRIMARY KEY, legs INTEGER NOT NULL)",
+		"INSERT INTO pet (name, legs) VALUES (CAST(X'41ff42' AS TEXT), 3)", NULL
+	};
+	AUTO(struct db *, db_closep) db = NULL;
+	AUTO(struct db_rows *, db_rows_closep) rows = NULL;
+	struct err e = ERR_INIT;
+	char other[80];
+
+	snprintf(other, sizeof(other), "%s/old.db", dir);
+	CHECK_EQ(db_open(other, old, &db, &e), 0);
+	CHECK_EQ(add(db, "Re\xc3", &e), 0);
+	CHECK_EQ(db_query(db, "SELECT name FROM pet ORDER BY legs", NULL, &rows, &e), 0);
+	CHECK_EQ(db_next(rows, &e), 1);
+	CHECK_STR(db_get_text(rows, 0), "A\xef\xbf\xbd"
+					"B");
+	CHECK_EQ(db_next(rows, &e), 1);
+	CHECK_STR(db_get_text(rows, 0), "Re\xef\xbf\xbd");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(the_store_is_its_owners_alone),
+		T(no_text_of_the_store_is_anything_but_utf8),
 		T(a_constraint_is_a_conflict_and_changes_nothing),
 		T(a_rollback_leaves_no_trace),
 		T(a_newer_schema_is_refused),

@@ -1375,6 +1375,62 @@ TEST(tls_serves_who_trusts_it)
 	CHECK_EQ(http_serve(&options, &server, &w.e), -ERR_INVALID);
 }
 
+/* Slow readers */
+
+TEST(clients_that_do_not_read_hold_no_worker)
+{
+	enum { WORKERS = 4, READERS = 40, LINES = 4096 };
+	static int fds[READERS];
+	struct world w;
+
+	world_start_with(&w, &(struct http_server_options){ .listen = "127.0.0.1:0",
+							    .tables = tables,
+							    .authorize = authorize,
+							    .workers = WORKERS });
+	for (int i = 0; i < READERS; i++) {
+		fds[i] = raw_open(&w);
+		raw_put(fds[i], "GET /lines?n=4096 HTTP/1.1\r\n" HOST TOKEN
+				"X-Agent: smith\r\nConnection: close\r\n\r\n");
+	}
+	for (int i = 0; i < 20; i++)
+		CHECK_EQ(get(&w, "/items/7"), 200);
+	for (int i = 0; i < READERS; i++) {
+		AUTO(struct buf, buf_done) b = BUF_INIT;
+		const char *last = NULL;
+
+		raw_read(fds[i], &b, NULL);
+		CHECK(b.len > LINES * 1024);
+		last = memmem(b.data, b.len, "smith 4095", 10);
+		CHECK(last && memmem(b.data, (size_t)(last - b.data), "smith 4094", 10));
+		close(fds[i]);
+	}
+	world_end(&w);
+}
+
+TEST(beyond_the_spool_few_writers_wait_and_the_rest_are_cut_off)
+{
+	enum { WORKERS = 64, READERS = 60 };
+	static int fds[READERS];
+	struct world w;
+
+	world_start_with(&w, &(struct http_server_options){ .listen = "127.0.0.1:0",
+							    .tables = tables,
+							    .authorize = authorize,
+							    .spool_max = 1,
+							    .workers = WORKERS });
+	for (int i = 0; i < READERS; i++) {
+		fds[i] = raw_open(&w);
+		raw_put(fds[i],
+			"GET /lines?n=8192 HTTP/1.1\r\n" HOST TOKEN "X-Agent: smith\r\n\r\n");
+	}
+	await_aborted();
+	for (int i = 0; i < 20; i++)
+		CHECK_EQ(get(&w, "/items/7"), 200);
+	for (int i = 0; i < READERS; i++)
+		close(fds[i]);
+	world_end(&w);
+}
+
 /* Reading strictly */
 
 TEST(a_request_that_two_readers_may_read_otherwise_is_refused)
@@ -1607,6 +1663,8 @@ RUN_TESTS(T(a_path_finds_its_most_literal_route),
 	  T(a_stopping_server_does_not_wait_for_who_never_reads),
 	  T(a_server_that_cannot_be_had_says_why), T(any_address_serves_both_kinds_of_ip),
 	  T(a_socket_in_the_file_system_serves_as_well), T(tls_serves_who_trusts_it),
+	  T(clients_that_do_not_read_hold_no_worker),
+	  T(beyond_the_spool_few_writers_wait_and_the_rest_are_cut_off),
 	  T(a_request_that_two_readers_may_read_otherwise_is_refused),
 	  T(a_nul_in_a_request_is_refused), T(a_path_and_a_query_are_utf8),
 	  T(an_answer_is_nobody_elses_and_no_page),

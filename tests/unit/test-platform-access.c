@@ -356,7 +356,7 @@ TEST(of_guesses_at_once_no_more_are_looked_at_than_one_by_one)
 
 TEST(a_flood_from_one_address_delays_logins_from_another_and_refuses_none)
 {
-	enum { FLOOD = 150, LOGINS = 10 };
+	enum { FLOOD = 80, LOGINS = 5 };
 	static const char right[] = "{\"name\":\"bob\",\"password\":\"password\"}";
 	AUTO(struct world, end_platform) w;
 	static struct client clients[FLOOD];
@@ -453,6 +453,29 @@ TEST(who_comes_late_is_behind_one_of_a_crowd_and_who_crowds_gives_way)
 
 /* Limits */
 
+TEST(a_players_token_ends_no_organisers_session)
+{
+	AUTO(struct world, end_platform) w;
+	char path[128], low[SECRET_TOKEN_SIZE], own[128];
+	const struct reply *reply;
+	size_t i;
+	json_t *token;
+
+	begin_world(&w);
+	reply = call(&w, w.admin, "POST", "/me/tokens", "{\"name\":\"l\",\"scope\":\"player\"}",
+		     NULL);
+	snprintf(low, sizeof(low), "%s", text(reply, "token"));
+	snprintf(own, sizeof(own), "/me/tokens/%s", text(reply, "id"));
+	reply = call(&w, w.admin, "GET", "/me/tokens", NULL, NULL);
+	json_array_foreach (json_object_get(reply->json, "tokens"), i, token)
+		if (json_is_true(json_object_get(token, "current")))
+			snprintf(path, sizeof(path), "/me/tokens/%s",
+				 json_string_value(json_object_get(token, "id")));
+	EXPECT(call(&w, low, "DELETE", path, NULL, NULL), 403);
+	EXPECT(call(&w, w.admin, "GET", "/me", NULL, NULL), 200);
+	EXPECT(call(&w, low, "DELETE", own, NULL, NULL), 204);
+}
+
 TEST(an_account_has_so_many_tokens_and_no_more)
 {
 	AUTO(struct world, end_platform) w;
@@ -509,6 +532,7 @@ int main(void)
 		T(of_guesses_at_once_no_more_are_looked_at_than_one_by_one),
 		T(a_flood_from_one_address_delays_logins_from_another_and_refuses_none),
 		T(who_comes_late_is_behind_one_of_a_crowd_and_who_crowds_gives_way),
+		T(a_players_token_ends_no_organisers_session),
 		T(an_account_has_so_many_tokens_and_no_more),
 		T(a_limit_lets_a_burst_through_and_then_one_per_period),
 		T(what_organisers_change_is_written_down_with_how_it_ended),

@@ -4,6 +4,7 @@
 
 #include "platform-world.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -311,6 +312,64 @@ TEST(a_hint_that_was_paid_for_is_told_again_however_few_points_are_left)
 	CHECK_EQ(score_of(&w, "Red"), 10);
 	EXPECT(call(&w, w.alice, "POST", "/challenges/quiz/hints/0", NULL, NULL), 200);
 	CHECK_EQ(score_of(&w, "Red"), 10);
+}
+
+struct buyer {
+	struct world *w;
+	const char *token;
+	int hint, status;
+};
+
+static void *buy_hint(void *cookie)
+{
+	struct buyer *buyer = cookie;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/challenges/dear/hints/%d", buyer->hint);
+	buyer->status = call(buyer->w, buyer->token, "POST", path, NULL, NULL)->status;
+	forget_reply();
+	return NULL;
+}
+
+/* All at once; how many got one. */
+static int buy_six_hints(struct world *w, const char *token)
+{
+	struct buyer buyers[6];
+	pthread_t threads[6];
+	int bought = 0;
+
+	for (int i = 0; i < 6; i++) {
+		buyers[i] = (struct buyer){ .w = w, .token = token, .hint = i };
+		CHECK_EQ(pthread_create(&threads[i], NULL, buy_hint, &buyers[i]), 0);
+	}
+	for (int i = 0; i < 6; i++) {
+		pthread_join(threads[i], NULL);
+		CHECK(buyers[i].status == 200 || buyers[i].status == 409);
+		bought += buyers[i].status == 200;
+	}
+	return bought;
+}
+
+TEST(points_pay_for_one_hint_once_and_those_of_a_hidden_team_too)
+{
+	AUTO(struct world, end_platform) w;
+	char path[128];
+
+	write_file("dear/challenge.yml",
+		   "name: Dear\nflags: [d]\nvalue: 100\nhints: [{content: a, cost: 60},"
+		   " {content: b, cost: 60}, {content: c, cost: 60}, {content: d, cost: 60},"
+		   " {content: e, cost: 60}, {content: f, cost: 60}]\n");
+	begin_world(&w);
+	apply(&w, "id: ctf\nchallenges: [dear]\n");
+	EXPECT(answer(&w, w.alice, "dear", "d"), 201);
+	CHECK_EQ(buy_six_hints(&w, w.alice), 1);
+	CHECK_EQ(score_of(&w, "Red"), 40);
+	snprintf(path, sizeof(path), "/admin/teams/%s",
+		 text(call(&w, w.bob, "GET", "/team", NULL, NULL), "id"));
+	EXPECT(call(&w, w.admin, "PATCH", path, "{\"hidden\":true}", NULL), 200);
+	CHECK_EQ(buy_six_hints(&w, w.bob), 0);
+	EXPECT(answer(&w, w.bob, "dear", "d"), 201);
+	CHECK_EQ(buy_six_hints(&w, w.bob), 1);
 }
 
 TEST(attempts_end_and_come_at_a_rate)
@@ -648,6 +707,7 @@ int main(void)
 		T(what_has_to_be_solved_before_is_named),
 		T(a_competition_has_its_own_values),
 		T(a_hint_is_told_to_those_who_pay_and_can),
+		T(points_pay_for_one_hint_once_and_those_of_a_hidden_team_too),
 		T(a_hint_that_was_paid_for_is_told_again_however_few_points_are_left),
 		T(what_authors_say_of_order_time_and_names_is_kept),
 		T(attempts_end_and_come_at_a_rate),

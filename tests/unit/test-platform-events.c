@@ -111,6 +111,62 @@ static void end_ear(struct ear *ear)
 	pthread_mutex_destroy(&ear->lock);
 }
 
+/* Until its connection has ended. */
+static void until_over(struct ear *ear)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += HEARING_PATIENCE_S;
+	pthread_mutex_lock(&ear->lock);
+	while (!ear->over)
+		if (pthread_cond_timedwait(&ear->heard_more, &ear->lock, &until) != 0)
+			fail_msg("it still hears");
+	pthread_mutex_unlock(&ear->lock);
+}
+
+static void user_path(struct world *w, const char *token, char path[128])
+{
+	snprintf(path, 128, "/admin/users/%s",
+		 text(call(w, token, "GET", "/me", NULL, NULL), "id"));
+}
+
+TEST(who_may_no_longer_hears_no_longer)
+{
+	AUTO(struct world, end_platform) w;
+	struct ear alices, sessions, bobs;
+	char path[128], token[SECRET_TOKEN_SIZE], other[SECRET_TOKEN_SIZE];
+	static const char made[] = "{\"name\":\"t\",\"scope\":\"player\"}";
+
+	begin_world(&w);
+	begin_ear(&alices, &w, w.alice);
+	begin_ear(&bobs, &w, w.bob);
+	user_path(&w, w.alice, path);
+	EXPECT(call(&w, w.admin, "PATCH", path, "{\"disabled\":true}", NULL), 200);
+	until_over(&alices);
+	EXPECT(call(&w, w.admin, "PATCH", path, "{\"disabled\":false}", NULL), 200);
+
+	/* A token that is ended, by whoever may as much. */
+	snprintf(token, sizeof(token), "%s",
+		 text(call(&w, w.bob, "POST", "/me/tokens", made, NULL), "token"));
+	begin_ear(&sessions, &w, token);
+	snprintf(other, sizeof(other), "%s",
+		 text(call(&w, w.bob, "POST", "/me/tokens", made, NULL), "id"));
+	EXPECT(call(&w, token, "DELETE", "/sessions", NULL, NULL), 204);
+	until_over(&sessions);
+	snprintf(path, sizeof(path), "/me/tokens/%s", other);
+	EXPECT(call(&w, w.bob, "DELETE", path, NULL, NULL), 204);
+
+	/* Another role is another leave; the token that asks for it gets its answer. */
+	CHECK(!bobs.over);
+	user_path(&w, w.bob, path);
+	EXPECT(call(&w, w.admin, "PATCH", path, "{\"role\":\"organiser\"}", NULL), 200);
+	until_over(&bobs);
+	end_ear(&alices);
+	end_ear(&sessions);
+	end_ear(&bobs);
+}
+
 TEST(a_solve_is_pushed_as_the_lines_it_changes)
 {
 	AUTO(struct world, end_platform) w;
@@ -331,6 +387,7 @@ TEST(hundreds_hear_and_one_who_never_reads_is_cut_off_and_keeps_nobody)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(who_may_no_longer_hears_no_longer),
 		T(a_solve_is_pushed_as_the_lines_it_changes),
 		T(a_notice_reaches_players_and_stays_readable),
 		T(a_scoreboard_for_organisers_is_pushed_to_no_player),

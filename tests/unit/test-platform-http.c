@@ -496,6 +496,23 @@ TEST(a_restart_takes_up_what_was_under_way)
 	CHECK_EQ(count_live(&node), 1);
 }
 
+/* Nobody who has the database has a node's token. */
+static void check_not_in_store(const struct world *w, const char *token)
+{
+	static const char *const files[] = { "platform.db", "platform.db-wal" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		AUTO(char *, freep) bytes = NULL;
+		struct err e = ERR_INIT;
+		char path[256];
+		size_t len;
+
+		snprintf(path, sizeof(path), "%s/%s", w->state, files[i]);
+		CHECK_EQ(file_read(path, 64 << 20, &bytes, &len, &e), 0);
+		CHECK(!memmem(bytes, len, token, strlen(token)));
+	}
+}
+
 TEST(a_node_joins_with_the_secret_and_speaks_with_its_token)
 {
 	AUTO(struct fake_node, end_node) node;
@@ -521,8 +538,21 @@ TEST(a_node_joins_with_the_secret_and_speaks_with_its_token)
 	EXPECT(reply, 200);
 	CHECK_STR(text(reply, "name"), "n1");
 
-	/* It joins again: the same node, a new token, and the old one is over. */
-	reply = call(&w, NULL, "POST", "/nodes/register", body, NULL);
+	/*
+	 * Its name is its own: the secret alone is not enough to have it. It joins again: the same
+	 * node, a new token, and the old one is over.
+	 */
+	EXPECT(call(&w, NULL, "POST", "/nodes/register", body, NULL), 403);
+	EXPECT(call(&w, w.alice, "POST", "/nodes/register", body, NULL), 403);
+	CHECK_HAS(call(&w, w.admin, "GET", "/admin/audit", NULL, NULL)->body.data,
+		  "\"node registration\",\"object\":\"n1\"");
+	EXPECT(call(&w, first, "GET", "/nodes/me", NULL, NULL), 200);
+	EXPECT(call(&w, w.admin, "POST", "/nodes/register", body, NULL), 201);
+	EXPECT(call(&w, first, "GET", "/nodes/me", NULL, NULL), 401);
+	snprintf(first, sizeof(first), "%s",
+		 text(call(&w, w.admin, "POST", "/nodes/register", body, NULL), "token"));
+	check_not_in_store(&w, first);
+	reply = call(&w, first, "POST", "/nodes/register", body, NULL);
 	EXPECT(reply, 201);
 	CHECK(strcmp(text(reply, "token"), first) != 0);
 	EXPECT(call(&w, first, "GET", "/nodes/me", NULL, NULL), 401);
