@@ -208,7 +208,10 @@ static bool is_client_gone(int error)
 static void hand_over(struct listener *l, int fd, const struct sockaddr_storage *peer,
 		      socklen_t len)
 {
-	if (MHD_add_connection(l->daemon, fd, (const struct sockaddr *)peer, len) == MHD_NO)
+	if (patience_is_crowded(l->patience, (const struct sockaddr *)peer)) {
+		close(fd);
+		complain(l, "too many of its address are open");
+	} else if (MHD_add_connection(l->daemon, fd, (const struct sockaddr *)peer, len) == MHD_NO)
 		complain(l, "too many are open");
 }
 

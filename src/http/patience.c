@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "http/peer.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
 /* What awaited_since says of a client that need not speak. */
@@ -22,18 +24,27 @@ struct visit {
 	int fd;
 	atomic_int_fast64_t awaited_since;
 	char user[OWNER_SIZE], token[OWNER_SIZE]; /* ids; "" is nobody's */
-	bool is_owned;                            /* read by its own listening thread alone */
+	atomic_uint *crowd; /* that it is one of; NULL: its address isn't counted */
+	bool is_owned;      /* read by its own listening thread alone */
 	int64_t gone_since; /* what awaited_since was when the client was seen to be gone; else 0 */
 };
 
+/* By a hash of the address that nobody can foretell. */
+enum { CROWDS = 4096 };
+
 struct patience {
+	atomic_uint crowds[CROWDS]; /* connections */
+	unsigned most;              /* of one */
+	uint64_t seed;
+	const struct networks *proxies;
 	pthread_mutex_t lock; /* while it is held, no watched descriptor is closed */
 	struct visit *visits;
 	int64_t limit_ms;
 	int64_t checked_at;
 };
 
-int patience_new(int64_t limit_ms, struct patience **ret_patience, struct err *e)
+int patience_new(int64_t limit_ms, unsigned most, const struct networks *proxies,
+		 struct patience **ret_patience, struct err *e)
 {
 	struct patience *p = calloc(1, sizeof(*p));
 
@@ -41,6 +52,10 @@ int patience_new(int64_t limit_ms, struct patience **ret_patience, struct err *e
 		return err_memory(e);
 	pthread_mutex_init(&p->lock, NULL);
 	p->limit_ms = limit_ms;
+	p->most = most;
+	p->proxies = proxies;
+	if (getrandom(&p->seed, sizeof(p->seed), 0) != sizeof(p->seed))
+		p->seed = (uint64_t)(uintptr_t)p;
 	*ret_patience = p;
 	return 0;
 }
@@ -95,7 +110,29 @@ void patience_check(struct patience *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
-struct visit *visit_begin(struct patience *p, int fd)
+/* NULL: a local one, or a proxy, behind which are many. */
+static atomic_uint *crowd_of(struct patience *p, const struct sockaddr *address)
+{
+	uint64_t hash = 14695981039346656037U ^ p->seed;
+	char source[PEER_TEXT_SIZE];
+	struct in6_addr peer;
+
+	if (!address || !peer_of_socket(address, &peer) || networks_have(p->proxies, &peer))
+		return NULL;
+	peer_source(&peer, source);
+	for (const char *c = source; *c; c++) /* FNV-1a */
+		hash = (hash ^ (unsigned char)*c) * 1099511628211U;
+	return &p->crowds[(hash >> 32) % CROWDS];
+}
+
+bool patience_is_crowded(struct patience *p, const struct sockaddr *address)
+{
+	atomic_uint *crowd = crowd_of(p, address);
+
+	return crowd && atomic_load(crowd) >= p->most;
+}
+
+struct visit *visit_begin(struct patience *p, int fd, const struct sockaddr *address)
 {
 	struct visit *visit = calloc(1, sizeof(*visit));
 
@@ -103,6 +140,9 @@ struct visit *visit_begin(struct patience *p, int fd)
 		return NULL;
 	visit->patience = p;
 	visit->fd = fd;
+	visit->crowd = crowd_of(p, address);
+	if (visit->crowd)
+		atomic_fetch_add(visit->crowd, 1);
 	visit_await(visit);
 
 	pthread_mutex_lock(&p->lock);
@@ -119,6 +159,8 @@ void visit_end(struct visit *visit)
 {
 	if (!visit)
 		return;
+	if (visit->crowd)
+		atomic_fetch_sub(visit->crowd, 1);
 	pthread_mutex_lock(&visit->patience->lock);
 	*visit->at = visit->next;
 	if (visit->next)

@@ -8,13 +8,18 @@
 #ifndef HTTP_PATIENCE_H
 #define HTTP_PATIENCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct err;
+struct networks;
 struct patience;
 struct visit; /* one connection's */
 
-int patience_new(int64_t limit_ms, struct patience **ret_patience, struct err *e);
+/* One address has `most` connections at once, unless it is one of the proxies (borrowed). */
+int patience_new(int64_t limit_ms, unsigned most, const struct networks *proxies,
+		 struct patience **ret_patience, struct err *e);
 void patience_free(struct patience *patience);
 
 /* Ends who is overdue or gone. Called as often as one likes, it looks once every PATIENCE_CHECK_MS.
@@ -23,7 +28,9 @@ enum { PATIENCE_CHECK_MS = 1000 };
 void patience_check(struct patience *patience);
 
 /* Before the connection's first and after its last byte. NULL when out of memory: unwatched. */
-struct visit *visit_begin(struct patience *patience, int fd);
+struct visit *visit_begin(struct patience *patience, int fd, const struct sockaddr *address);
+/* Whether one more from there is too many. */
+bool patience_is_crowded(struct patience *patience, const struct sockaddr *address);
 void visit_end(struct visit *visit);
 
 /* From now on the client is expected to speak, or need not. */

@@ -236,8 +236,11 @@ static int authorize(struct http_req *req, struct err *e)
 static size_t max_body(const struct http_req *req)
 {
 	const struct http_route *route = req->match.route;
+	size_t most = req->server->options.max_body;
 
-	return route && route->flags & HTTP_LARGE ? HTTP_LARGE_MAX : req->server->options.max_body;
+	if (route && route->flags & HTTP_LARGE)
+		return HTTP_LARGE_MAX;
+	return route && route->flags & HTTP_OPEN && most > HTTP_OPEN_MAX ? HTTP_OPEN_MAX : most;
 }
 
 static int refuse_body(const struct http_req *req, struct err *e)
@@ -378,7 +381,10 @@ static void on_connection(void *cookie, struct MHD_Connection *connection, void 
 		*visit = visit_begin(server->patience,
 				     MHD_get_connection_info(connection,
 							     MHD_CONNECTION_INFO_CONNECTION_FD)
-					     ->connect_fd);
+					     ->connect_fd,
+				     MHD_get_connection_info(connection,
+							     MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+					     ->client_addr);
 	} else {
 		visit_end(*visit);
 		*visit = NULL;
@@ -543,7 +549,8 @@ int http_serve(const struct http_server_options *options, struct http_server **r
 	    (r = networks_parse(options->proxies, &server->proxies, e)) < 0 ||
 	    (r = read_tls(server, e)) < 0 ||
 	    (r = workers_new(server->options.workers, &server->workers, e)) < 0 ||
-	    (r = patience_new(server->options.patience_ms, &server->patience, e)) < 0 ||
+	    (r = patience_new(server->options.patience_ms, http_connection_limit() / 2,
+			      &server->proxies, &server->patience, e)) < 0 ||
 	    (r = listener_new(options->listen, &server->listener, e)) < 0 ||
 	    (r = start_daemon(server, e)) < 0 ||
 	    (r = listener_start(server->listener, server->daemon, server->patience,

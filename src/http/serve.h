@@ -25,11 +25,11 @@ typedef int http_handler(void *ctx, struct http_req *req, struct http_res *res, 
 
 enum {
 	HTTP_QUICK = 1, /* never blocks: no I/O, no lock held over I/O */
-	HTTP_OPEN = 2,  /* needs no authorization */
+	HTTP_OPEN = 2,  /* needs no authorization; its body may have HTTP_OPEN_MAX bytes */
 	HTTP_LARGE = 4, /* its body may have HTTP_LARGE_MAX bytes */
 };
 
-enum { HTTP_LARGE_MAX = 64 << 20 };
+enum { HTTP_LARGE_MAX = 64 << 20, HTTP_OPEN_MAX = 64 << 10 };
 
 struct http_route {
 	const char *method; /* NULL ends a table; GET serves HEAD too */

@@ -24,6 +24,7 @@ static int read_wish(struct platform *platform, struct http_req *req,
 	if (!who)
 		return err_memory(e);
 	wish->competition_id = competition->id;
+	wish->source = http_peer_key(req);
 	if (!door_has_token(req))
 		return 0;
 	r = door_identify(platform, req, who, e);
@@ -32,6 +33,7 @@ static int read_wish(struct platform *platform, struct http_req *req,
 	if (r < 0)
 		return r;
 	wish->is_user = true;
+	wish->source = who->user_id;
 	wish->is_organiser = who->role >= ROLE_ORGANISER;
 	http_set_user(req, who);
 	r = door_team(platform, req, competition, &team, e);

@@ -18,6 +18,7 @@ struct news_listener {
 	struct http_feed *feed;
 	char *competition_id;
 	char *team_id;
+	char *source;
 	bool is_user, is_organiser;
 };
 
@@ -36,6 +37,7 @@ static void listener_done(struct news_listener *listener)
 	http_feed_free(listener->feed);
 	free(listener->competition_id);
 	free(listener->team_id);
+	free(listener->source);
 	free(listener);
 }
 
@@ -156,6 +158,21 @@ void events_free(struct events *events)
 	free(events);
 }
 
+/* Called with the lock held. */
+static bool is_welcome(const struct events *events, const struct listener_wish *wish)
+{
+	unsigned own = 0, strangers = 0;
+
+	for (const struct news_listener *l = events->listeners; l; l = l->next) {
+		own += l->is_user == wish->is_user && strcmp(l->source, wish->source) == 0;
+		strangers += !l->is_user;
+	}
+	if (events->ending || events->count >= events->most)
+		return false;
+	return wish->is_user ? own < EVENTS_OF_ACCOUNT
+			     : own < EVENTS_OF_ADDRESS && strangers < events->most / 4;
+}
+
 static struct news_listener *listener_make(const struct listener_wish *wish, struct http_feed *feed)
 {
 	struct news_listener *listener = calloc(1, sizeof(*listener));
@@ -169,7 +186,9 @@ static struct news_listener *listener_make(const struct listener_wish *wish, str
 	listener->is_organiser = wish->is_organiser;
 	listener->competition_id = strdup(wish->competition_id);
 	listener->team_id = wish->team_id ? strdup(wish->team_id) : NULL;
-	if (!listener->competition_id || (wish->team_id && !listener->team_id)) {
+	listener->source = strdup(wish->source);
+	if (!listener->competition_id || !listener->source ||
+	    (wish->team_id && !listener->team_id)) {
 		listener_done(listener);
 		return NULL;
 	}
@@ -195,8 +214,7 @@ int events_listen(struct events *events, const struct listener_wish *wish, struc
 	if (!listener)
 		return err_memory(e);
 	pthread_mutex_lock(&events->lock);
-	welcome = !events->ending && events->count < events->most &&
-		  http_feed_send(listener->feed, hello, strlen(hello));
+	welcome = is_welcome(events, wish) && http_feed_send(listener->feed, hello, strlen(hello));
 	if (welcome) {
 		listener->next = events->listeners;
 		events->listeners = listener;

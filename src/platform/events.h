@@ -5,7 +5,8 @@
  * A listener holds a connection and no thread. Nothing is kept for those who aren't there: who
  * comes is told the state of things by "hello", and asks for what it missed. A listener that
  * doesn't keep up is cut off, and comes again. Listeners have three of four connections at most:
- * there always are some left for calls.
+ * there always are some left for calls; one account has EVENTS_OF_ACCOUNT of them, one address
+ * without an account EVENTS_OF_ADDRESS, and all without one a quarter.
  */
 #ifndef PLATFORM_EVENTS_H
 #define PLATFORM_EVENTS_H
@@ -13,6 +14,8 @@
 #include "platform/user.h"
 
 #include <jansson.h>
+
+enum { EVENTS_OF_ACCOUNT = 16, EVENTS_OF_ADDRESS = 1024 };
 
 struct err;
 struct events;
@@ -39,6 +42,7 @@ void events_publish(struct events *events, const struct event_audience *audience
 struct listener_wish {
 	const char *competition_id;
 	const char *team_id; /* NULL: none */
+	const char *source;  /* the account's id, or the address of who has none */
 	bool is_user;
 	bool is_organiser;
 };

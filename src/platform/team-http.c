@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "platform/door.h"
+#include "platform/limit.h"
 #include "platform/page.h"
 #include "platform/programme.h"
 #include "platform/scoreboard.h"
@@ -24,6 +25,33 @@ static const struct field joining_fields[] = {
 	FIELDS_END,
 };
 
+/* Of one account in one competition, so that leaving and making another one leads nowhere. */
+static const struct rate new_teams = { .burst = 5, .period_ms = 10 * 60 * 1000 };
+
+static int create(struct platform *platform, struct http_req *req, struct http_res *res,
+		  const struct competition *competition, const struct team_wish *wish,
+		  struct team *ret_team, struct err *e)
+{
+	const char *user_id = door_principal(req)->user_id;
+	const char *key = arena_printf(http_arena(req), "team %s %s", user_id, competition->id);
+	int64_t wait;
+	int r;
+
+	if (!key)
+		return err_memory(e);
+	wait = limiter_take(platform->limiter, key, &new_teams, door_now(platform));
+	if (wait > 0) {
+		http_set_retry_after(res, (unsigned)((wait + 999) / 1000));
+		return err_set(e, ERR_RATE_LIMITED,
+			       "you have made too many teams: try again later");
+	}
+	r = team_create(platform->db, http_arena(req), door_now(platform), competition, user_id,
+			wish, ret_team, e);
+	if (r < 0)
+		limiter_return(platform->limiter, key, &new_teams);
+	return r;
+}
+
 static int serve_new_team(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct platform *platform = ctx;
@@ -36,8 +64,7 @@ static int serve_new_team(void *ctx, struct http_req *req, struct http_res *res,
 	if (r == 0)
 		r = door_competition(platform, req, &competition, e);
 	if (r == 0)
-		r = team_create(platform->db, http_arena(req), door_now(platform), &competition,
-				door_principal(req)->user_id, &wish, &team, e);
+		r = create(platform, req, res, &competition, &wish, &team, e);
 	fields_done(new_team_fields, &wish);
 	if (r < 0)
 		return r;

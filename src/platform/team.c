@@ -251,7 +251,8 @@ int team_join(struct db *db, struct arena *arena, int64_t now,
 	if (r < 0)
 		return r;
 	r = rows_one(db, arena,
-		     "SELECT " TEAM_COLUMNS " FROM team WHERE invite = ? AND competition_id = ?",
+		     "SELECT " TEAM_COLUMNS " FROM team WHERE invite = ? AND competition_id = ?"
+		     " AND EXISTS (SELECT 1 FROM member WHERE member.team_id = team.id)",
 		     DB_ARGS(db_text(invite), db_text(competition->id)), read_team, &team, "invite",
 		     e);
 	if (r == 0)

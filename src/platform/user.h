@@ -106,7 +106,7 @@ struct token_wish {
 	int64_t expires_at;      /* 0: never */
 };
 
-enum { TOKENS_MAX = 100 };
+enum { TOKENS_MAX = 200 };
 
 /*
  * A new token; its text is told once and never again. Fails with VALIDATION (the name), or with

@@ -1,5 +1,6 @@
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -1375,6 +1376,34 @@ TEST(tls_serves_who_trusts_it)
 	CHECK_EQ(http_serve(&options, &server, &w.e), -ERR_INVALID);
 }
 
+TEST(one_address_has_half_of_the_connections_and_no_more)
+{
+	enum { FILES = 240, MOST = FILES / 4 };
+	struct rlimit before, few;
+	int64_t until;
+	int fds[MOST];
+	struct world w;
+
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = FILES;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+	world_start(&w);
+	for (int i = 0; i < MOST; i++) {
+		fds[i] = raw_open(&w);
+		ask_quick(fds[i]);
+	}
+	CHECK_EQ(raw_status(&w, QUICK), 0);
+	close(fds[0]);
+	until = clock_monotonic_ms() + 20000;
+	while (raw_status(&w, QUICK) != 200)
+		CHECK(clock_monotonic_ms() < until);
+	for (int i = 1; i < MOST; i++)
+		close(fds[i]);
+	world_end(&w);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 /* Slow readers */
 
 TEST(clients_that_do_not_read_hold_no_worker)
@@ -1663,6 +1692,7 @@ RUN_TESTS(T(a_path_finds_its_most_literal_route),
 	  T(a_stopping_server_does_not_wait_for_who_never_reads),
 	  T(a_server_that_cannot_be_had_says_why), T(any_address_serves_both_kinds_of_ip),
 	  T(a_socket_in_the_file_system_serves_as_well), T(tls_serves_who_trusts_it),
+	  T(one_address_has_half_of_the_connections_and_no_more),
 	  T(clients_that_do_not_read_hold_no_worker),
 	  T(beyond_the_spool_few_writers_wait_and_the_rest_are_cut_off),
 	  T(a_request_that_two_readers_may_read_otherwise_is_refused),

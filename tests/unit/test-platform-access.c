@@ -1,8 +1,10 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/own.h"
+#include "http/serve.h"
 #include "platform/limit.h"
 #include "platform/turn.h"
+#include "platform/user.h"
 
 #include "platform-world.h"
 
@@ -476,6 +478,38 @@ TEST(a_players_token_ends_no_organisers_session)
 	EXPECT(call(&w, low, "DELETE", own, NULL, NULL), 204);
 }
 
+TEST(who_makes_one_team_after_the_other_has_to_wait_and_leaves_no_invite)
+{
+	AUTO(struct world, end_platform) w;
+	char body[64], join[96];
+	const struct reply *reply = NULL;
+
+	begin_world(&w); /* alice has made one */
+	snprintf(join, sizeof(join), "{\"invite\":\"%s\"}",
+		 text(call(&w, w.alice, "GET", "/team", NULL, NULL), "invite"));
+	for (int i = 0; i < 5; i++) {
+		EXPECT(call(&w, w.alice, "DELETE", "/team/members/me", NULL, NULL), 204);
+		snprintf(body, sizeof(body), "{\"name\":\"Team %d\"}", i);
+		reply = call(&w, w.alice, "POST", "/teams", body, NULL);
+		EXPECT(reply, i < 4 ? 201 : 429);
+	}
+	EXPECT(call(&w, w.alice, "POST", "/team/members", join, NULL), 404);
+}
+
+TEST(a_stranger_sends_little)
+{
+	AUTO(struct world, end_platform) w;
+	AUTO(struct buf, buf_done) body = BUF_INIT;
+
+	begin_world(&w);
+	buf_puts(&body, "{\"name\":\"");
+	while (body.len <= HTTP_OPEN_MAX)
+		buf_puts(&body, "x");
+	buf_puts(&body, "\",\"password\":\"password\"}");
+	EXPECT(call(&w, NULL, "POST", "/sessions", body.data, NULL), 413);
+	EXPECT(call(&w, NULL, "POST", "/users", body.data, NULL), 413);
+}
+
 TEST(an_account_has_so_many_tokens_and_no_more)
 {
 	AUTO(struct world, end_platform) w;
@@ -483,12 +517,12 @@ TEST(an_account_has_so_many_tokens_and_no_more)
 	int made = 0;
 
 	begin_world(&w);
-	while (made <= 200 && (!reply || reply->status == 201)) {
+	while (made <= 2 * TOKENS_MAX && (!reply || reply->status == 201)) {
 		reply = call(&w, w.alice, "POST", "/me/tokens", "{\"name\":\"t\"}", NULL);
 		made++;
 	}
 	EXPECT(reply, 409);
-	CHECK_EQ(made, 100); /* she has a session, too */
+	CHECK_EQ(made, TOKENS_MAX); /* she has a session, too */
 	reply = call(&w, NULL, "POST", "/sessions",
 		     "{\"name\":\"alice\",\"password\":\"password\"}", NULL);
 	EXPECT(reply, 201);
@@ -533,6 +567,8 @@ int main(void)
 		T(a_flood_from_one_address_delays_logins_from_another_and_refuses_none),
 		T(who_comes_late_is_behind_one_of_a_crowd_and_who_crowds_gives_way),
 		T(a_players_token_ends_no_organisers_session),
+		T(who_makes_one_team_after_the_other_has_to_wait_and_leaves_no_invite),
+		T(a_stranger_sends_little),
 		T(an_account_has_so_many_tokens_and_no_more),
 		T(a_limit_lets_a_burst_through_and_then_one_per_period),
 		T(what_organisers_change_is_written_down_with_how_it_ended),

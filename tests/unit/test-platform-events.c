@@ -131,6 +131,29 @@ static void user_path(struct world *w, const char *token, char path[128])
 		 text(call(w, token, "GET", "/me", NULL, NULL), "id"));
 }
 
+TEST(an_account_has_so_many_ears_and_no_more)
+{
+	static struct ear ears[EVENTS_OF_ACCOUNT], extra;
+	AUTO(struct world, end_platform) w;
+
+	begin_world(&w);
+	for (int i = 0; i < EVENTS_OF_ACCOUNT; i++)
+		begin_ear(&ears[i], &w, w.alice);
+	extra = (struct ear){
+		.w = &w, .token = w.alice, .path = "/api/v1/events", .heard = BUF_INIT
+	};
+	pthread_mutex_init(&extra.lock, NULL);
+	pthread_cond_init(&extra.heard_more, NULL);
+	CHECK_EQ(pthread_create(&extra.thread, NULL, listen_until_enough, &extra), 0);
+	until_over(&extra);
+	CHECK(!has_heard(&extra, "hello"));
+	end_ear(&extra);
+	begin_ear(&extra, &w, w.bob);
+	end_ear(&extra);
+	for (int i = 0; i < EVENTS_OF_ACCOUNT; i++)
+		end_ear(&ears[i]);
+}
+
 TEST(who_may_no_longer_hears_no_longer)
 {
 	AUTO(struct world, end_platform) w;
@@ -388,6 +411,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(who_may_no_longer_hears_no_longer),
+		T(an_account_has_so_many_ears_and_no_more),
 		T(a_solve_is_pushed_as_the_lines_it_changes),
 		T(a_notice_reaches_players_and_stays_readable),
 		T(a_scoreboard_for_organisers_is_pushed_to_no_player),

@@ -983,6 +983,38 @@ TEST(every_route_is_open_to_its_roles_and_to_no_other)
 	EXPECT(call(&w, w.alice, "PUT", "/team", NULL, NULL), 405);
 }
 
+/* Of an account that is disabled, of a token that was ended: nobody's, whatever the route. */
+static void walk_as_nobody(struct world *w, const char *token)
+{
+	for (size_t i = 0; platform_route_tables[i]; i++)
+		for (const struct http_route *route = platform_route_tables[i]; route->method;
+		     route++) {
+			char path[256];
+
+			if (route->flags & HTTP_OPEN ||
+			    strncmp(route->path, "/api/v1/", strlen("/api/v1/")) != 0)
+				continue;
+			fill_path(route->path, path, sizeof(path));
+			EXPECT(call(w, token, route->method, path, NULL, NULL), 401);
+		}
+}
+
+TEST(no_route_is_open_to_a_token_that_was_ended_or_whose_account_is_disabled)
+{
+	AUTO(struct world, end_platform) w;
+	char path[128];
+
+	begin_world(&w);
+	snprintf(path, sizeof(path), "/admin/users/%s",
+		 text(call(&w, w.alice, "GET", "/me", NULL, NULL), "id"));
+	EXPECT(call(&w, w.admin, "PATCH", path, "{\"disabled\":true}", NULL), 200);
+	walk_as_nobody(&w, w.alice);
+	EXPECT(call(&w, w.alice, "GET", "/events", NULL, NULL), 401);
+	EXPECT(call(&w, w.bob, "DELETE", "/sessions", NULL, NULL), 204);
+	walk_as_nobody(&w, w.bob);
+	EXPECT(call(&w, w.bob, "GET", "/events", NULL, NULL), 401);
+}
+
 static bool is_written_down(const struct http_route *route)
 {
 	for (const struct openapi_route *words = openapi_routes; words->method; words++)
@@ -1045,6 +1077,7 @@ int main(void)
 		T(a_new_password_ends_the_other_tokens),
 		T(where_registration_is_closed_only_organisers_make_accounts),
 		T(every_route_is_open_to_its_roles_and_to_no_other),
+		T(no_route_is_open_to_a_token_that_was_ended_or_whose_account_is_disabled),
 		T(every_route_is_in_the_document_and_nothing_else),
 	};
 
