@@ -163,7 +163,7 @@ class WaysOut(NodeTest):
                  "%2f" + urllib.parse.quote(target, safe=""), "file:%2f%2f%2fetc%2fpasswd"]
         for name in names:
             with self.subTest(name=name):
-                self.assertNothing(node.call("GET", path(name)))
+                self.assertNothing(node.call("GET", path(name)), 400, 404, 422)
         for raw in ["../../../../secret.txt", "/etc/passwd", "//etc/passwd", "../" * 20 + "etc/passwd",
                     "./../../secret.txt", "hello.txt/../../secret.txt"]:
             with self.subTest(raw=raw):
