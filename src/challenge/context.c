@@ -27,6 +27,8 @@ struct walk {
 	void *cookie;
 	unsigned depth;
 	struct err *e;
+	int64_t size; /* of all files, in bytes */
+	size_t count;
 };
 
 /* One of ctfy's own images has no challenge: its context is all that it may read. */
@@ -99,6 +101,25 @@ static bool is_worth_a_look(const struct walk *w, const char *name)
 
 static int walk_dir(struct walk *w, int dir, const char *name);
 
+/*
+ * A sparse file claims what no disk has, and all of it would be read, hashed and sent. The bound is
+ * eight times what a challenge that is brought may come to.
+ */
+static const int64_t size_max = 4LL << 30;
+enum { ENTRIES_MAX = 500000 };
+
+static int count_entry(struct walk *w, const struct stat *st)
+{
+	w->count++;
+	if (S_ISREG(st->st_mode))
+		w->size += st->st_size;
+	if (w->size <= size_max && w->count <= ENTRIES_MAX)
+		return 0;
+	return err_set(w->e, ERR_INVALID,
+		       "the build's context '%s' has more than %lld MiB or %d files",
+		       w->build->context, (long long)size_max >> 20, ENTRIES_MAX);
+}
+
 static int tell(struct walk *w, struct context_entry *entry)
 {
 	char target[PATH_MAX];
@@ -136,6 +157,8 @@ static int walk_entry(struct walk *w, int dir, const char *base, const char *nam
 	if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISLNK(mode))
 		return 0;
 	if (!ignored)
+		r = count_entry(w, &entry.st);
+	if (r == 0 && !ignored)
 		r = tell(w, &entry);
 	if (r != 0 || !S_ISDIR(mode) || (ignored && !is_worth_a_look(w, name)))
 		return r;

@@ -100,6 +100,18 @@ static void put_query(struct request *req, const struct engine_build *build)
 		request_query(req, "extrahosts", json_string_value(host));
 	if (build->shm_size)
 		request_query_number(req, "shmsize", build->shm_size);
+	if (build->memory) {
+		request_query_number(req, "memory", build->memory);
+		request_query_number(req, "memswap", build->memory);
+	}
+	if (build->cpu_quota) {
+		request_query_number(req, "cpuquota", build->cpu_quota);
+		request_query_number(req, "cpuperiod", build->cpu_period);
+	}
+	if (build->cpu_shares)
+		request_query_number(req, "cpushares", build->cpu_shares);
+	request_query_json(req, "ulimits", build->ulimits);
+	request_query(req, "cgroupparent", build->cgroup_parent);
 	request_query(req, "nocache", build->no_cache ? "1" : NULL);
 	request_query(req, "version", build->buildkit ? "2" : NULL);
 	request_query(req, "rm", "1");

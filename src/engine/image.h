@@ -93,6 +93,12 @@ struct engine_build {
 	const json_t *labels;      /* {name: value} */
 	const json_t *extra_hosts; /* ["host:ip"] */
 	int64_t shm_size;          /* bytes; 0: the engine's default */
+	/* Of each step, by the classic builder alone; 0 or NULL: none. */
+	int64_t memory;                /* bytes, swap included */
+	int64_t cpu_quota, cpu_period; /* microseconds */
+	int64_t cpu_shares;
+	const json_t *ulimits;     /* [{"Name": "nofile", "Soft": 1024, "Hard": 1024}] */
+	const char *cgroup_parent; /* of the steps' containers; NULL: the engine's own */
 	/*
 	 * Needed for COPY --chmod, RUN --mount, heredocs. BuildKit pulls through a session, which
 	 * it gets none of here: what FROM (and a "# syntax=" line) names must have been pulled

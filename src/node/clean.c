@@ -6,6 +6,7 @@
 #include "base/option.h"
 #include "base/own.h"
 #include "engine/engine.h"
+#include "node/build-fence.h"
 #include "node/compose.h"
 #include "node/firewall.h"
 #include "node/labelled.h"
@@ -106,6 +107,8 @@ static int clean_up(struct engine *engine, const char *node, struct err *e)
 		return err_memory(e);
 	if (is_running(node))
 		return err_set(e, ERR_CONFLICT, "node '%s' is running: end it first", node);
+	if (geteuid() == 0)
+		build_fence_remove(node);
 	r = labelled_remove(engine, LABELLED_ALL, labels, node, e);
 	return r == 0 && geteuid() == 0 ? firewall_remove_node(node, e) : r;
 }

@@ -1,8 +1,11 @@
 #include "node/containment.h"
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/own.h"
 #include "challenge/seccomp.h"
+#include "engine/engine.h"
 #include "node/late-container.h"
 #include "node/node.h"
 #include "node/own-image.h"
@@ -30,10 +33,39 @@ static bool has_filter(const json_t *options)
 	return false;
 }
 
+static unsigned filter_flags(const struct node *node)
+{
+	return node->options->native_only ? SECCOMP_NATIVE : 0;
+}
+
+static char *filter_file(const struct node *node)
+{
+	return strf("%s/system-calls.json", node->state_dir);
+}
+
+int containment_prepare(const struct node *node, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) profile = seccomp_profile(filter_flags(node));
+	AUTO(char *, freep) text = profile ? json_dumps(profile, JSON_COMPACT) : NULL;
+	AUTO(char *, freep) path = filter_file(node);
+
+	return text && path ? file_write(path, text, strlen(text), 0644, e) : err_memory(e);
+}
+
+/* Podman wants a file's name where Docker wants what is in it. */
+static json_t *filter_option(const struct node *node)
+{
+	AUTO(char *, freep) path = NULL;
+
+	if (!engine_is_podman(node->engine))
+		return seccomp_option(filter_flags(node));
+	path = filter_file(node);
+	return path ? json_sprintf("seccomp=%s", path) : NULL;
+}
+
 static int add_filter(const struct node *node, json_t *host, struct err *e)
 {
 	json_t *options = json_object_get(host, "SecurityOpt");
-	unsigned flags = node->options->native_only ? SECCOMP_NATIVE : 0;
 
 	if (json_is_true(json_object_get(host, "Privileged")) || has_filter(options))
 		return 0;
@@ -41,7 +73,7 @@ static int add_filter(const struct node *node, json_t *host, struct err *e)
 		options = json_array();
 		json_object_set_new(host, "SecurityOpt", options);
 	}
-	return json_array_append_new(options, seccomp_option(flags)) < 0 ? err_memory(e) : 0;
+	return json_array_append_new(options, filter_option(node)) < 0 ? err_memory(e) : 0;
 }
 
 /* By its id: a name may be anybody's by now. */

@@ -24,6 +24,9 @@ struct container_order {
 	json_t *body; /* of the engine's create call; what is missing is added to it */
 };
 
+/* Once, when the node starts: what engines read from a file. */
+int containment_prepare(const struct node *node, struct err *e);
+
 /*
  * Creates the container under a system call filter of ours (unless the body has one that the policy
  * let through), foreign ones under the node's runtime and with a limit on their disk where the

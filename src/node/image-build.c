@@ -14,9 +14,11 @@
 #include "engine/image.h"
 #include "engine/tar.h"
 #include "node/build-context.h"
+#include "node/build-ground.h"
 #include "node/compose.h"
 #include "node/image-pull.h"
 #include "node/image-steps.h"
+#include "node/image-watch.h"
 #include "node/image.h"
 #include "node/node.h"
 #include "node/own-image.h"
@@ -173,6 +175,26 @@ static json_t *build_labels(const struct image_job *job, const char *reference,
 	return labels;
 }
 
+/* Within the limits of time, disk and whatever else the engine's builders keep to. */
+static int run_held(const struct image_job *job, struct engine_build *request, char **ret_id,
+		    struct err *e)
+{
+	struct build_ground *ground = job->node->build_ground;
+	struct image_watch watch;
+	int r = build_ground_enter(ground, request, e);
+
+	if (r < 0)
+		return r;
+	r = image_watch_begin(&watch, job, e);
+	if (r == 0) {
+		request->cancelled = &watch.stop;
+		r = engine_image_build(job->node->engine, request, ret_id, e);
+		r = image_watch_end(&watch, r, e);
+	}
+	build_ground_leave(ground, request);
+	return r;
+}
+
 static int run_build(struct build *build, char **ret_id, struct err *e)
 {
 	const struct plan_build *plan = build->need->build;
@@ -193,7 +215,6 @@ static int run_build(struct build *build, char **ret_id, struct err *e)
 		.context = tar_read,
 		.progress = take_output,
 		.cookie = build,
-		.cancelled = build->job->cancelled,
 	};
 	int r;
 
@@ -203,7 +224,7 @@ static int run_build(struct build *build, char **ret_id, struct err *e)
 		return r;
 	request.dockerfile = build_context_dockerfile(context);
 	request.context_cookie = build_context_tar(context);
-	return engine_image_build(build->job->node->engine, &request, ret_id, e);
+	return run_held(build->job, &request, ret_id, e);
 }
 
 /* --- layers ------------------------------------------------------------------------------- */
@@ -348,6 +369,10 @@ static int explain(const struct build *build, struct err *e)
 	const struct image_output *output = &build->steps.output;
 	struct err cause = *e;
 
+	if (cause.code == ERR_TIMEOUT)
+		return err_set(e, ERR_ENGINE, "the build of image '%s' did not end within %lld s",
+			       build->need->reference,
+			       (long long)build->job->node->options->build_time / 1000);
 	if (is_frontend_too_old(build, &cause))
 		return err_set(e, cause.code,
 			       "%s (the Dockerfile needs a newer BuildKit than this engine has: "

@@ -9,6 +9,7 @@
 #include "node/credential.h"
 #include "node/image-making.h"
 #include "node/image-reference.h"
+#include "node/image-watch.h"
 #include "node/image.h"
 #include "node/node.h"
 #include "node/own-image.h"
@@ -94,6 +95,10 @@ static int take_progress(void *cookie, const struct engine_progress *progress, s
 		return err_memory(e);
 	take_layer(layer, progress);
 	sum = progress_of(pull);
+	if (sum.bytes_total > pull->job->node->options->image_max)
+		return err_set(e, ERR_TOO_LARGE,
+			       "it is of more than %lld MiB, which is the most (--image-max)",
+			       (long long)pull->job->node->options->image_max >> 20);
 	if (pull->job->tell)
 		pull->job->tell(pull->job->cookie, &sum);
 	if (clock_monotonic_ms() - pull->logged_at >= LOG_EVERY_MS) {
@@ -194,13 +199,18 @@ static int pull_from(struct pull *pull, const char *reference, const char *platf
 		.credentials = found > 0 ? &credentials : NULL,
 		.progress = take_progress,
 		.cookie = pull,
-		.cancelled = pull->job->cancelled,
 	};
+	struct image_watch watch;
 	struct err why = ERR_INIT;
 	int r;
 
 	pull->count = 0;
+	r = image_watch_begin(&watch, pull->job, e);
+	if (r < 0)
+		return r;
+	request.cancelled = &watch.stop;
 	r = pull_patiently(pull->job->node->engine, &request, &why);
+	r = image_watch_end(&watch, r, &why);
 	if (r == 0)
 		return 0;
 	if (found < 0)

@@ -8,6 +8,7 @@
 #include "base/notify.h"
 #include "base/own.h"
 #include "http/serve.h"
+#include "node/build-ground.h"
 #include "node/catalogue.h"
 #include "node/challenge-http.h"
 #include "node/doctor.h"
@@ -94,7 +95,9 @@ int node_daemon_start(const struct node_options *options, const char *token,
 	}
 	if (!daemon->node->token)
 		return err_set(e, ERR_INVALID, "--token-file FILE is needed");
-	r = trials_recover(daemon->node->trials, e);
+	r = build_ground_recover(daemon->node->build_ground, e);
+	if (r == 0)
+		r = trials_recover(daemon->node->trials, e);
 	if (r == 0)
 		r = recover_instances(daemon->node, e);
 	if (r == 0)
@@ -135,6 +138,7 @@ int node_daemon_clear(struct node_daemon *daemon, struct err *e)
 		return r;
 	log_info("removing %zu networks that were ready", pool_ready(daemon->node->pool));
 	pool_drain(daemon->node->pool);
+	build_ground_clear(daemon->node->build_ground);
 	return 0;
 }
 

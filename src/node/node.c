@@ -13,8 +13,10 @@
 #include "challenge/problem.h"
 #include "db/db.h"
 #include "engine/engine.h"
+#include "node/build-ground.h"
 #include "node/catalogue.h"
 #include "node/clean.h"
+#include "node/containment.h"
 #include "node/firewall.h"
 #include "node/image.h"
 #include "node/metrics.h"
@@ -132,7 +134,7 @@ static int open_engine(struct node *node, struct err *e)
 		.cookie = node->metrics,
 	};
 	AUTO(json_t *, json_decrefp) info = NULL;
-	const char *dir = "/";
+	const char *dir = "/", *driver = "";
 	int r;
 
 	r = engine_open(&options, &node->engine, e);
@@ -148,6 +150,9 @@ static int open_engine(struct node *node, struct err *e)
 	json_unpack(info, "{s:s}", "DockerRootDir", &dir); /* Podman says nothing of it */
 	node->maps_users = engine_maps_users(info);
 	node->nano_cpus = json_integer_value(json_object_get(info, "NCPU")) * 1000000000;
+	json_unpack(info, "{s:s}", "CgroupDriver", &driver);
+	node->cgroups_by_engine = strcmp(driver, "cgroupfs") == 0 &&
+				  strncmp(engine_url(node->engine), "unix:", 5) == 0;
 	node->engine_dir = strdup(dir);
 	return node->engine_dir ? 0 : err_memory(e);
 }
@@ -169,6 +174,8 @@ static int open_stores(struct node *node, struct err *e)
 		r = timings_new(&node->timings, e);
 	if (r == 0)
 		r = images_new(&node->images, e);
+	if (r == 0)
+		r = build_ground_new(node, &node->build_ground, e);
 	if (r == 0)
 		r = warm_new(node, &node->warm, e);
 	if (r == 0)
@@ -241,6 +248,8 @@ static int node_open(struct node *node, struct err *e)
 		r = open_stores(node, e);
 	if (r == 0 && !node->options->check && node_isolates(node))
 		r = open_firewall(node, e);
+	if (r == 0 && !node->options->check)
+		r = containment_prepare(node, e);
 	if (r == 0)
 		r = claim_id(node, e);
 	if (r == 0)
@@ -320,6 +329,7 @@ void node_free(struct node *node)
 	promises_done(&node->promises);
 	timings_free(node->timings);
 	roster_free(node->roster);
+	build_ground_free(node->build_ground);
 	images_free(node->images);
 	firewall_close(node->firewall);
 	names_close(node->names);

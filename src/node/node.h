@@ -12,7 +12,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
+struct build_ground;
 struct catalogue;
 struct db;
 struct engine;
@@ -43,6 +45,7 @@ struct node {
 	char *engine_name;         /* "Docker 20.10.24" */
 	bool maps_users;           /* the engine gives containers a user namespace */
 	int64_t nano_cpus;         /* the engine's host has; 0: unknown */
+	bool cgroups_by_engine;    /* it makes them itself, on this machine */
 	char *engine_dir;          /* where the engine keeps its images and containers */
 	char id[ID_SIZE];
 	struct db *db;
@@ -56,10 +59,11 @@ struct node {
 	struct firewall *firewall; /* NULL: no isolation, or only looked at */
 	struct pool *pool;         /* networks that are ready */
 	struct images *images;     /* being made */
-	struct warm *warm;         /* images made ahead */
-	struct trials *trials;     /* test runs of challenges */
-	struct roster *roster;     /* instances that have not ended */
-	struct work *work;         /* jobs that outlive the request that began them */
+	struct build_ground *build_ground;
+	struct warm *warm;     /* images made ahead */
+	struct trials *trials; /* test runs of challenges */
+	struct roster *roster; /* instances that have not ended */
+	struct work *work;     /* jobs that outlive the request that began them */
 	struct gate starts;
 	struct gate stops; /* of what is over its time */
 	struct promises promises;

@@ -25,6 +25,10 @@
 	ROW(parallel_starts, COUNT, "N", "8", "Instances being started at once; more wait their turn.") \
 	ROW(ready_networks, COUNT, "N", "32", "Networks kept ready, so that starts need not wait for the engine to make one.") \
 	ROW(docker_config, STRING, "FILE", NULL, "Docker config file with logins for registries; unset: the one of this user.") \
+	ROW(image_max, SIZE, "SIZE", "20g", "Largest image that is pulled, as it is transferred.") \
+	ROW(build_time, DURATION, "TIME", "30m", "Longest time that a build may take.") \
+	ROW(build_memory, SIZE, "SIZE", "4g", "Most memory for a step of a build, and for all that are under way.") \
+	ROW(build_cpus, COUNT, "N", "2", "Most processors for a step of a build, and for all that are under way.") \
 	ROW(registry_mirror, STRING, "URL", NULL, "Mirror of docker.io, asked before it.") \
 	ROW(policy, STRING, "FILE", NULL, "Operator's policy: what challenges may do beyond the defaults.") \
 	ROW(evidence, STRING, "DIR", NULL, "Root of what is recorded; unset: below --state.") \

@@ -43,13 +43,17 @@ static int check_memory(int64_t least, struct err *e)
 		       kib / 1024, (long long)(least / MIB));
 }
 
+int pressure_check_disk(const struct node *node, struct err *e)
+{
+	int r = check_disk(node->state_dir, node->options->min_free_disk, e);
+
+	return r == 0 ? check_disk(node->engine_dir, node->options->min_free_disk, e) : r;
+}
+
 int pressure_check(const struct node *node, struct err *e)
 {
-	int r;
+	int r = pressure_check_disk(node, e);
 
-	r = check_disk(node->state_dir, node->options->min_free_disk, e);
-	if (r == 0)
-		r = check_disk(node->engine_dir, node->options->min_free_disk, e);
 	if (r == 0)
 		r = check_memory(node->options->min_free_memory, e);
 	return r;

@@ -7,6 +7,9 @@
 struct err;
 struct node;
 
+/* Of the disk alone: where the engine and where the node keeps what they have. */
+int pressure_check_disk(const struct node *node, struct err *e);
+
 /* Fails with UNAVAILABLE, naming what is short, how much is left and what is asked for. */
 int pressure_check(const struct node *node, struct err *e);
 

@@ -40,6 +40,7 @@ LABEL_NODE = "ctfy.node"
 LABEL_INSTANCE = "ctfy.instance"
 LABEL_CHALLENGE = "ctfy.challenge"
 LABEL_POOL = "ctfy.pool" # an empty network, kept ready for an instance to come
+LABEL_BUILDS = "ctfy.builds" # where builds take place
 LABEL_PROJECT = "com.docker.compose.project"
 LABEL_SERVICE = "com.docker.compose.service"
 
@@ -702,7 +703,7 @@ class NodeTest(unittest.TestCase):
             objects = engine.objects(label)
             for network, labels in list(objects["network"].items()):
                 status, data = engine.call("GET", f"/networks/{network}")
-                ready = LABEL_POOL in labels and LABEL_INSTANCE not in labels
+                ready = (LABEL_POOL in labels or LABEL_BUILDS in labels) and LABEL_INSTANCE not in labels
                 if status == 404 or (ready and not json.loads(data)["Containers"]):
                     del objects["network"][network]
             return objects

@@ -1,0 +1,332 @@
+#include "node/build-ground.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "engine/engine.h"
+#include "engine/image.h"
+#include "engine/network.h"
+#include "node/build-fence.h"
+#include "node/compose.h"
+#include "node/firewall.h"
+#include "node/node.h"
+#include "node/subnet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+	CPU_PERIOD_US = 100000,
+	CPU_SHARES = 256,     /* a container has 1024: builds yield to what is played */
+	BUILD_PIDS = 4096,    /* of all builds */
+	OPEN_FILES = 16384,   /* of each process */
+	FILE_MAX = INT32_MAX, /* bytes: no step makes a larger one, and none fills a disk at once */
+	NETWORK_ATTEMPTS = 16, /* at subnets that others on the host may overlap */
+};
+
+/* What BuildKit's containers are in, below the engine's own default for a parent. */
+#define CGROUP_BUILDKIT "docker/buildkit"
+#define CGROUP_CLASSIC  "ctfy-build"
+
+struct build_ground {
+	struct node *node;
+	json_t *ulimits;
+	pthread_mutex_t lock;
+	char network[72]; /* its id; "": not made yet */
+	char subnet[SUBNET_TEXT_SIZE];
+	size_t fenced; /* builds that need the fence */
+	bool told;     /* that cgroups can't be set */
+};
+
+int build_ground_new(struct node *node, struct build_ground **ret_ground, struct err *e)
+{
+	struct build_ground *ground = calloc(1, sizeof(*ground));
+
+	if (!ground)
+		return err_memory(e);
+	ground->node = node;
+	pthread_mutex_init(&ground->lock, NULL);
+	ground->ulimits =
+		json_pack("[{s:s,s:i,s:i},{s:s,s:i,s:i},{s:s,s:i,s:i}]", "Name", "nofile", "Soft",
+			  OPEN_FILES, "Hard", OPEN_FILES, "Name", "core", "Soft", 0, "Hard", 0,
+			  "Name", "fsize", "Soft", FILE_MAX, "Hard", FILE_MAX);
+	if (!ground->ulimits) {
+		build_ground_free(ground);
+		return err_memory(e);
+	}
+	*ret_ground = ground;
+	return 0;
+}
+
+void build_ground_free(struct build_ground *ground)
+{
+	if (!ground)
+		return;
+	if (ground->fenced)
+		build_fence_remove(ground->node->id);
+	json_decref(ground->ulimits);
+	pthread_mutex_destroy(&ground->lock);
+	free(ground);
+}
+
+/* --- the network -------------------------------------------------------------------------- */
+
+static int make_network(struct build_ground *ground, struct err *e)
+{
+	struct node *node = ground->node;
+	AUTO(char *, freep) name = strf("ctfy-builds-%s", node->id);
+	AUTO(char *, freep) id = NULL;
+	AUTO(json_t *, json_decrefp) labels =
+		json_pack("{s:s,s:s}", LABEL_NODE, node->id, LABEL_BUILDS, "true");
+	AUTO(json_t *, json_decrefp) apart =
+		json_pack("{s:s}", "com.docker.network.bridge.enable_icc", "false");
+	char gateway[SUBNET_TEXT_SIZE], bridge[BRIDGE_NAME_SIZE];
+	const struct engine_network_options options = {
+		.name = name,
+		.bridge = bridge,
+		.subnet = ground->subnet,
+		.gateway = gateway,
+		.options = engine_is_podman(node->engine) ? NULL : apart,
+		.labels = labels,
+	};
+	int r = name && labels && apart ? subnets_take(node->subnets, 0, ground->subnet, e)
+					: err_memory(e);
+
+	if (r < 0)
+		return r;
+	subnet_address(ground->subnet, 1, gateway);
+	firewall_bridge_name(node->id, name, true, bridge);
+	r = engine_network_create(node->engine, &options, &id, e);
+	if (r == 0)
+		snprintf(ground->network, sizeof(ground->network), "%s", id);
+	else if (r != -ERR_CONFLICT) /* one that something else overlaps is not tried again */
+		subnets_release(node->subnets, ground->subnet);
+	return r;
+}
+
+/* It may have been pruned since, for nobody is in it between two steps. */
+static int is_there(const struct build_ground *ground, struct err *e)
+{
+	int r;
+
+	if (!ground->network[0])
+		return 0;
+	r = engine_network_inspect(ground->node->engine, ground->network, NULL, e);
+	return r == -ERR_NOT_FOUND ? 0 : r < 0 ? r : 1;
+}
+
+static int ensure_network(struct build_ground *ground, struct err *e)
+{
+	int r = is_there(ground, e);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (ground->network[0])
+		subnets_release(ground->node->subnets, ground->subnet);
+	ground->network[0] = '\0';
+	for (int i = 0; i < NETWORK_ATTEMPTS; i++) {
+		r = make_network(ground, e);
+		if (r != -ERR_CONFLICT)
+			break;
+	}
+	return r < 0 ? err_wrap(e, "the network of builds") : 0;
+}
+
+static int list_networks(const struct build_ground *ground, struct engine_network_list *ret_list,
+			 struct err *e)
+{
+	char ours[96];
+	const char *const labels[] = { ours, LABEL_BUILDS, NULL };
+
+	snprintf(ours, sizeof(ours), LABEL_NODE "=%s", ground->node->id);
+	return engine_network_list(ground->node->engine, labels, ret_list, e);
+}
+
+int build_ground_recover(struct build_ground *ground, struct err *e)
+{
+	struct engine_network_list list = { 0 };
+	int r = list_networks(ground, &list, e);
+
+	if (node_isolates(ground->node))
+		build_fence_remove(ground->node->id); /* a killed node's build left it */
+	for (size_t i = 0; r == 0 && i < list.count; i++) {
+		const struct engine_network *found = &list.items[i];
+
+		if (ground->network[0] || !found->subnet) {
+			engine_network_remove(ground->node->engine, found->id, NULL);
+			continue;
+		}
+		subnets_claim(ground->node->subnets, found->subnet);
+		snprintf(ground->network, sizeof(ground->network), "%s", found->id);
+		snprintf(ground->subnet, sizeof(ground->subnet), "%s", found->subnet);
+	}
+	engine_network_list_done(&list);
+	return r;
+}
+
+void build_ground_clear(struct build_ground *ground)
+{
+	struct err e = ERR_INIT;
+	int r;
+
+	if (!ground->network[0])
+		return;
+	r = engine_network_remove(ground->node->engine, ground->network, &e);
+	if (r < 0 && r != -ERR_NOT_FOUND)
+		log_warn("%s", e.msg);
+	ground->network[0] = '\0';
+}
+
+/* --- the cgroup --------------------------------------------------------------------------- */
+
+static int put_number(const char *dir, const char *file, const char *text)
+{
+	AUTO(char *, freep) path = strf("%s/%s", dir, file);
+	AUTO(int, closep) fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+
+	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+/* Its parents too, as the engine would make them. */
+static int make_cgroup(const char *root, const char *name, char **ret_dir)
+{
+	AUTO(char *, freep) parent = strf("%s/%.*s", root, (int)strcspn(name, "/"), name);
+	AUTO(char *, freep) dir = strf("%s/%s", root, name);
+
+	if (!parent || !dir || (mkdir(parent, 0755) < 0 && errno != EEXIST) ||
+	    (mkdir(dir, 0755) < 0 && errno != EEXIST))
+		return -1;
+	*ret_dir = TAKE(dir);
+	return 0;
+}
+
+/* Every controller is a tree of its own. */
+static int limit_v1(const struct node_options *options, const char *name)
+{
+	AUTO(char *, freep) pids = NULL;
+	AUTO(char *, freep) memory = NULL;
+	AUTO(char *, freep) cpu = NULL;
+	char number[24];
+
+	if (make_cgroup("/sys/fs/cgroup/pids", name, &pids) < 0 ||
+	    make_cgroup("/sys/fs/cgroup/memory", name, &memory) < 0 ||
+	    make_cgroup("/sys/fs/cgroup/cpu", name, &cpu) < 0)
+		return -1;
+	snprintf(number, sizeof(number), "%d", BUILD_PIDS);
+	if (put_number(pids, "pids.max", number) < 0)
+		return -1;
+	snprintf(number, sizeof(number), "%lld", (long long)options->build_memory);
+	if (put_number(memory, "memory.limit_in_bytes", number) < 0)
+		return -1;
+	snprintf(number, sizeof(number), "%lld", (long long)options->build_cpus * CPU_PERIOD_US);
+	return put_number(cpu, "cpu.cfs_quota_us", number);
+}
+
+static int limit_v2(const struct node_options *options, const char *name)
+{
+	AUTO(char *, freep) dir = NULL;
+	AUTO(char *, freep) parent = NULL;
+	char number[48];
+
+	if (make_cgroup("/sys/fs/cgroup", name, &dir) < 0)
+		return -1;
+	parent = strf("/sys/fs/cgroup/%.*s", (int)strcspn(name, "/"), name);
+	if (!parent ||
+	    put_number("/sys/fs/cgroup", "cgroup.subtree_control", "+pids +memory +cpu") < 0 ||
+	    (strchr(name, '/') &&
+	     put_number(parent, "cgroup.subtree_control", "+pids +memory +cpu") < 0))
+		return -1;
+	snprintf(number, sizeof(number), "%d", BUILD_PIDS);
+	if (put_number(dir, "pids.max", number) < 0)
+		return -1;
+	snprintf(number, sizeof(number), "%lld", (long long)options->build_memory);
+	if (put_number(dir, "memory.max", number) < 0)
+		return -1;
+	snprintf(number, sizeof(number), "%lld %d", (long long)options->build_cpus * CPU_PERIOD_US,
+		 CPU_PERIOD_US);
+	return put_number(dir, "cpu.max", number);
+}
+
+/* Only where the engine makes cgroups itself can one of ours hold its containers. */
+static bool limit_cgroup(struct build_ground *ground, const char *name)
+{
+	const struct node *node = ground->node;
+	bool unified = file_exists("/sys/fs/cgroup/cgroup.controllers");
+	int r = -1;
+
+	if (node->cgroups_by_engine)
+		r = unified ? limit_v2(node->options, name) : limit_v1(node->options, name);
+	if (r < 0 && !ground->told)
+		log_warn("builds are not held by a cgroup of the node's: their processes are "
+			 "limited by systemd's DefaultTasksMax, and BuildKit's steps by nothing "
+			 "else");
+	ground->told |= r < 0;
+	return r == 0;
+}
+
+/* --- entering ----------------------------------------------------------------------------- */
+
+static void put_limits(struct build_ground *ground, struct engine_build *build)
+{
+	const struct node_options *options = ground->node->options;
+
+	build->memory = options->build_memory;
+	build->cpu_period = CPU_PERIOD_US;
+	build->cpu_quota = options->build_cpus * CPU_PERIOD_US;
+	build->cpu_shares = CPU_SHARES;
+	if (!engine_is_podman(ground->node->engine)) /* it knows another form of them */
+		build->ulimits = ground->ulimits;
+	build->timeout_ms = options->build_time;
+	if (limit_cgroup(ground, build->buildkit ? CGROUP_BUILDKIT : CGROUP_CLASSIC) &&
+	    !build->buildkit)
+		build->cgroup_parent = "/" CGROUP_CLASSIC;
+}
+
+static bool needs_fence(const struct build_ground *ground, const struct engine_build *build)
+{
+	return build->buildkit && !build->network && node_isolates(ground->node) &&
+	       !engine_is_podman(ground->node->engine);
+}
+
+/* Anew for each build: containers that came meanwhile are spared, too. */
+static int raise_fence(struct build_ground *ground, struct err *e)
+{
+	int r = build_fence_install(ground->node, e);
+
+	if (r == 0)
+		ground->fenced++;
+	return r;
+}
+
+int build_ground_enter(struct build_ground *ground, struct engine_build *build, struct err *e)
+{
+	int r = 0;
+
+	put_limits(ground, build);
+	pthread_mutex_lock(&ground->lock);
+	if (needs_fence(ground, build))
+		r = raise_fence(ground, e);
+	else if (!build->network && !build->buildkit)
+		r = ensure_network(ground, e);
+	if (r == 0 && !build->network && !build->buildkit)
+		build->network = ground->network;
+	pthread_mutex_unlock(&ground->lock);
+	return r;
+}
+
+void build_ground_leave(struct build_ground *ground, const struct engine_build *build)
+{
+	if (!needs_fence(ground, build))
+		return;
+	pthread_mutex_lock(&ground->lock);
+	if (--ground->fenced == 0)
+		build_fence_remove(ground->node->id);
+	pthread_mutex_unlock(&ground->lock);
+}
