@@ -1,13 +1,11 @@
 """A mitmproxy addon: one JSON line for each flow, as GET /instances/{id}/traffic hands it out.
 
 Bodies are passed on as they come, however long; of each, the first bytes, the length and the hash
-are recorded. Beside the proxy's own port it listens where players come in, and passes what they say
-to the service that they meant.
+are recorded.
 
     CTFY_FLOWS        the file
     CTFY_FLOWS_MAX    bytes of it from which on bodies are left out; at twice as many, flows are
     CTFY_BODY_MAX     bytes of a body that are recorded
-    CTFY_PORTS        "PORT=HOST:PORT ...": where players come in, and to whom they speak
 """
 
 import asyncio
@@ -22,9 +20,6 @@ from ipaddress import ip_address
 from mitmproxy import ctx
 from mitmproxy.net import encoding
 from mitmproxy.net.http.http1 import expected_http_body_size
-from mitmproxy.proxy import commands, events, layer
-from mitmproxy.proxy.layers import modes
-from mitmproxy.proxy.utils import expect
 
 from relay import Relay
 
@@ -32,18 +27,6 @@ FLOWS = os.environ["CTFY_FLOWS"]
 FLOWS_MAX = int(os.environ.get("CTFY_FLOWS_MAX", 512 << 20))
 BODY_MAX = int(os.environ.get("CTFY_BODY_MAX", 64 << 10))
 MESSAGES_MAX = 10000 # of one WebSocket
-
-
-def read_ports(text):
-    ports = {}
-    for word in text.split():
-        port, target = word.split("=")
-        host, target_port = target.rsplit(":", 1)
-        ports[int(port)] = (host, int(target_port))
-    return ports
-
-
-PORTS = read_ports(os.environ.get("CTFY_PORTS", ""))
 
 
 # --- What is recorded ----------------------------------------------------------------------------
@@ -154,7 +137,7 @@ class Flow:
             "id": flow.id, "started_at": time_text(request.timestamp_start),
             "client": address_text(flow.client_conn.peername),
             "server": address_text(flow.server_conn.peername),
-            "via": "port" if flow.client_conn.sockname[1] in PORTS else "proxy",
+            "via": "proxy",
             "request": {
                 "method": clean(request.method), "url": clean(request.pretty_url),
                 "http_version": request.http_version, "headers": headers_list(request),
@@ -182,44 +165,18 @@ class Flow:
         return record
 
 
-# --- Where players come in -----------------------------------------------------------------------
-
-
-class ToService(modes.DestinationKnown):
-    """A connection to one of our ports is one to the service behind it."""
-
-    @expect(events.Start)
-    def _handle_event(self, event):
-        self.context.server.address = PORTS[self.context.client.sockname[1]]
-        self.child_layer = layer.NextLayer(self.context)
-        if (yield from self.finish_start()):
-            yield commands.CloseConnection(self.context.client)
-
-
 class Record:
     def __init__(self):
         self.file = os.open(FLOWS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.size = os.fstat(self.file).st_size
         self.lost = 0
         self.flows = {}
-        self.servers = []
         self.relay = Relay()
-
-    async def running(self):
-        handle = ctx.master.addons.get("proxyserver").handle_tcp_connection
-        for port in PORTS:
-            self.servers.append(await asyncio.start_server(handle, "0.0.0.0", port))
 
     def client_connected(self, client):
         """Whoever asks the proxy for the proxy would have it ask itself, again and again, until its memory ends."""
         if client.peername[0] == client.sockname[0] or ip_address(client.peername[0]).is_loopback:
             client.error = "the recorder speaks to itself"
-
-    def next_layer(self, next_layer):
-        context = next_layer.context
-        if context.client.sockname[1] in PORTS and not any(isinstance(l, ToService) for l in context.layers):
-            context.layers.clear() # whatever the proxy took it for
-            next_layer.layer = ToService(context)
 
     def of(self, flow):
         return self.flows.setdefault(flow.id, Flow(flow))

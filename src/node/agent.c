@@ -1,20 +1,27 @@
 #include "node/agent.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/own.h"
-#include "engine/archive.h"
 #include "engine/container.h"
+#include "node/agent-proxy.h"
 #include "node/compose.h"
 #include "node/instance.h"
 #include "node/node.h"
+#include "node/recorder.h"
 #include "node/sidecar.h"
-#include "node/traffic.h"
 #include "wire/instance.h"
 
 #include <string.h>
+#include <time.h>
 
-enum { CA_MAX = 64 << 10 };
+enum {
+	/* The proxy is there within 1.3 s on an idle machine; who waits in vain is to come again.
+	 */
+	PATIENCE_MS = 5 * 1000,
+	LOOK_UP_MS = 100,
+};
 
 static const char *label(const struct engine_container *container, const char *name)
 {
@@ -119,36 +126,6 @@ static json_t *environment(const char *proxy_url)
 	return env;
 }
 
-static int read_ca(struct node *node, const struct engine_container *recorder, char **ret_pem,
-		   struct err *e)
-{
-	struct buf pem = BUF_LIMITED(CA_MAX);
-	int r = engine_archive_read_file(node->engine, recorder->id, RECORDER_CA, &pem, e);
-
-	if (r == -ERR_NOT_FOUND)
-		r = err_set(e, ERR_UNAVAILABLE, "the recorder is still making its keys");
-	if (r == 0)
-		*ret_pem = buf_take(&pem);
-	buf_done(&pem);
-	return r;
-}
-
-static int describe_recorder(struct node *node, const struct engine_container *recorder,
-			     struct agent_runtime *runtime, struct err *e)
-{
-	const json_t *place = NULL;
-	const char *address = NULL;
-
-	if (first_network(recorder, &place))
-		address = json_string_value(json_object_get(place, "IPAddress"));
-	if (!address || !*address)
-		return err_set(e, ERR_UNAVAILABLE, "the recorder does not run");
-	runtime->proxy_url = strf("http://%s:%d", address, RECORDER_PORT);
-	if (!runtime->proxy_url)
-		return err_memory(e);
-	return read_ca(node, recorder, &runtime->ca_pem, e);
-}
-
 static int describe(struct node *node, const char *instance_id,
 		    const struct engine_container_list *list, struct agent_runtime *runtime,
 		    struct err *e)
@@ -158,7 +135,8 @@ static int describe(struct node *node, const char *instance_id,
 	int r = 0;
 
 	if (recorder)
-		r = describe_recorder(node, recorder, runtime, e);
+		r = agent_proxy_find(node, instance_id, list, recorder, &runtime->proxy_url,
+				     &runtime->ca_pem, e);
 	else if (is_recorded(list)) /* nobody goes past it unseen */
 		r = err_set(e, ERR_UNAVAILABLE, "the recorder does not run");
 	if (r == 0 && host)
@@ -171,8 +149,8 @@ static int describe(struct node *node, const char *instance_id,
 	return runtime->provider && runtime->env && runtime->docker ? 0 : err_memory(e);
 }
 
-int agent_runtime(struct node *node, const char *instance_id, struct agent_runtime *ret_runtime,
-		  struct err *e)
+static int look(struct node *node, const char *instance_id, struct agent_runtime *runtime,
+		struct err *e)
 {
 	struct engine_container_list list = { 0 };
 	struct ctfy_instance row = { 0 };
@@ -186,13 +164,29 @@ int agent_runtime(struct node *node, const char *instance_id, struct agent_runti
 	if (r == 0)
 		r = engine_container_list(node->engine, filter.labels, &list, e);
 	if (r == 0)
-		r = describe(node, instance_id, &list, ret_runtime, e);
+		r = describe(node, instance_id, &list, runtime, e);
 	if (r == 0) {
-		ret_runtime->endpoints = TAKE(row.endpoints);
-		ret_runtime->endpoint_count = row.endpoint_count;
+		runtime->endpoints = TAKE(row.endpoints);
+		runtime->endpoint_count = row.endpoint_count;
 		row.endpoint_count = 0;
 	}
 	engine_container_list_done(&list);
 	fields_done(instance_fields, &row);
+	return r;
+}
+
+int agent_runtime(struct node *node, const char *instance_id, struct agent_runtime *ret_runtime,
+		  struct err *e)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_UP_MS * 1000000L };
+	int64_t deadline = clock_monotonic_ms() + PATIENCE_MS;
+	int r;
+
+	while ((r = look(node, instance_id, ret_runtime, e)) == -ERR_UNAVAILABLE &&
+	       clock_monotonic_ms() < deadline) {
+		fields_done(agent_runtime_fields, ret_runtime);
+		*ret_runtime = (struct agent_runtime){ 0 };
+		nanosleep(&pause, NULL);
+	}
 	return r;
 }

@@ -14,8 +14,8 @@ struct node;
 #define AGENT_CA_PATH "/etc/ctfy/ca.pem"
 
 /*
- * Fails with NOT_FOUND, CONFLICT (the instance doesn't run), or UNAVAILABLE (the recorder has not
- * made its keys yet). ret_runtime is fields_done()'s to end.
+ * Fails with NOT_FOUND, CONFLICT (the instance doesn't run), or UNAVAILABLE (the proxy is not
+ * there within seconds). ret_runtime is fields_done()'s to end.
  */
 int agent_runtime(struct node *node, const char *instance_id, struct agent_runtime *ret_runtime,
 		  struct err *e);

@@ -17,7 +17,7 @@
 #include "node/evidence.h"
 #include "node/firewall.h"
 #include "node/node.h"
-#include "node/traffic.h"
+#include "node/recorder.h"
 
 #include <pthread.h>
 #include <string.h>

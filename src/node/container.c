@@ -10,7 +10,7 @@
 #include "engine/engine.h"
 #include "node/compose.h"
 #include "node/node.h"
-#include "node/traffic.h"
+#include "node/recorder.h"
 #include "node/vpn.h"
 
 #include <fcntl.h>

@@ -11,9 +11,9 @@
 #include "node/instance.h"
 #include "node/log-lines.h"
 #include "node/node.h"
+#include "node/recorder.h"
 #include "node/sidecar.h"
 #include "node/socket-table.h"
-#include "node/traffic.h"
 #include "wire/instance.h"
 
 #include <arpa/inet.h>

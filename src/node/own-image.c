@@ -20,8 +20,8 @@
 #include <limits.h>
 #include <string.h>
 
-static const char *const own_images[] = { IMAGE_CAPTURE, IMAGE_RECORDER, IMAGE_OPENVPN,
-					  IMAGE_SOLVER, IMAGE_UPLINK };
+static const char *const own_images[] = { IMAGE_CAPTURE, IMAGE_RECORDER, IMAGE_RELAY,
+					  IMAGE_OPENVPN, IMAGE_SOLVER,   IMAGE_UPLINK };
 
 /* Our name for what the reference means, however it is written; NULL: it isn't ours. */
 static const char *own_name(const char *reference)
@@ -64,20 +64,30 @@ static int find_folders(const struct node *node, char **ret_path, struct err *e)
 	return *ret_path ? 0 : err_memory(e);
 }
 
+/* NULL: there is none that an image could be made from. */
+static char *own_folder(const char *path)
+{
+	AUTO(char *, freep) absolute = realpath(path, NULL);
+	AUTO(char *, freep) dockerfile = absolute ? strf("%s/Dockerfile", absolute) : NULL;
+
+	return dockerfile && file_exists(dockerfile) ? TAKE(absolute) : NULL;
+}
+
 static int find_folder(const struct node *node, const char *name, char **ret_folder, struct err *e)
 {
 	AUTO(char *, freep) folders = NULL;
 	AUTO(char *, freep) folder = NULL;
-	AUTO(char *, freep) dockerfile = NULL;
 	AUTO(char *, freep) absolute = NULL;
 	int r = find_folders(node, &folders, e);
 
 	if (r < 0)
 		return r;
 	folder = strf("%s%s", folders, strchr(name, '/'));
-	absolute = folder ? realpath(folder, NULL) : NULL;
-	dockerfile = absolute ? strf("%s/Dockerfile", absolute) : NULL;
-	if (!dockerfile || !file_exists(dockerfile))
+	absolute = folder ? own_folder(folder) : NULL;
+	/* It has a program in it, so it is no part of the source. */
+	if (!absolute && strcmp(name, IMAGE_RELAY) == 0)
+		absolute = own_folder(CTFY_RELAY_IMAGE);
+	if (!absolute)
 		return err_set(e, ERR_NOT_FOUND,
 			       "there is no Dockerfile of ctfy's own image '%s' in '%s': name the "
 			       "directory of ctfy's images with --images",

@@ -1,6 +1,6 @@
 /*
- * Images that ctfy brings itself: built from its own folder of Dockerfiles (images/ in the source)
- * when they are first needed, and again when that folder has changed.
+ * Images that ctfy brings itself: built from its own folder of Dockerfiles (images/ in the source,
+ * and src/relay/image/) when they are first needed, and again when that folder has changed.
  *
  * Their names are public, and any image can be given any name. So a node remembers the ids of what
  * it built, and runs those; no registry is ever asked.
@@ -16,6 +16,7 @@ struct node;
 
 #define IMAGE_CAPTURE  "ctfy/capture"
 #define IMAGE_RECORDER "ctfy/recorder"
+#define IMAGE_RELAY    "ctfy/relay"
 #define IMAGE_OPENVPN  "ctfy/openvpn-base"
 #define IMAGE_SOLVER   "ctfy/solver"
 #define IMAGE_UPLINK   "ctfy/uplink"

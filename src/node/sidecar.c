@@ -28,6 +28,8 @@ int sidecar_images(struct node *node, const char *instance_id, const struct plan
 	if (plan->capture)
 		r = own_image_ensure(&job, IMAGE_CAPTURE, e);
 	if (r == 0 && plan->record_http)
+		r = own_image_ensure(&job, IMAGE_RELAY, e);
+	if (r == 0 && plan->record_http) /* here, so that no agent has to wait for it */
 		r = own_image_ensure(&job, IMAGE_RECORDER, e);
 	return r;
 }

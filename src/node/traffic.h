@@ -1,6 +1,6 @@
 /*
- * HTTP of an instance: a recorder, which is a proxy for agents and stands where players come in by
- * published HTTP ports, writes one JSON line for each flow; it is read from there.
+ * HTTP of an instance, as its recorder (node/recorder.h) and its agents' proxy (node/agent-proxy.h)
+ * write it down: JSON lines, which are read here.
  *
  * The lines are in the instance's proxy_output_dir, in flows.jsonl, and stay when the instance
  * ends.
@@ -8,28 +8,18 @@
 #ifndef NODE_TRAFFIC_H
 #define NODE_TRAFFIC_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct compose;
 struct err;
 struct flow_reader_counts;
 struct node;
-struct plan;
-struct plan_port;
-struct plan_service;
 struct traffic;
 
-enum { RECORDER_PORT = 8080 };
-#define RECORDER_SERVICE "ctfy-recorder"
-#define RECORDER_CA      "/root/.mitmproxy/mitmproxy-ca-cert.pem"
+#define TRAFFIC_FILE "flows.jsonl"
 
-int recorder_start(const struct compose *compose, struct err *e);
-
-/* Whether the recorder publishes this port in the service's place. */
-bool recorder_takes(const struct plan *plan, const struct plan_service *service,
-		    const struct plan_port *port);
+/* The directory that it is in: the caller's to free(). Fails with NOT_FOUND (no such instance). */
+int traffic_dir(struct node *node, const char *instance_id, char **ret_dir, struct err *e);
 
 /* Where the instance's flows are, the caller's. Fails with NOT_FOUND (no such instance). */
 int traffic_path(struct node *node, const char *instance_id, char **ret_path, struct err *e);

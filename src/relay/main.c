@@ -21,7 +21,7 @@
 	ROW(health_port, COUNT, "PORT", "0", "Accepts and closes, once all others listen.") \
 	ROW(inside, STRING, "ADDR/BITS", NULL, "The instance's own network: who comes from it is inside.") \
 	ROW(gateway, STRING, "ADDR", NULL, "An address of it that others come from.") \
-	ROW(connections, COUNT, "N", "0", "Most at once; 0: what descriptors allow, 4096 at most.")
+	ROW(connections, COUNT, "N", "0", "Most at once; 0: what descriptors allow, 2048 at most.")
 /* clang-format on */
 
 struct settings {

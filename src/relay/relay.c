@@ -19,7 +19,7 @@
 enum {
 	BACKLOG = 1024,
 	ACCEPTED_MAX = 64, /* in one turn of a listener */
-	CONNECTIONS_MAX = 4096,
+	CONNECTIONS_MAX = 2048,
 	/* What is no connection: pipes, listeners, the file, standard streams. */
 	OTHER_DESCRIPTORS = 2 * PIPES_MAX + 64,
 	TICK_MS = 1000,

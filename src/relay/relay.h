@@ -36,7 +36,7 @@ struct relay_options {
 	uint16_t health_port; /* accepts and closes, once all others listen; 0: none */
 	/* Who comes from here, but from the gateway, comes from inside the instance. */
 	struct in_addr inside, inside_mask, gateway;
-	/* At once. 0: as many as descriptors allow, 4,096 at most. */
+	/* At once. 0: as many as descriptors allow, 2,048 at most. */
 	size_t connections_max;
 };
 

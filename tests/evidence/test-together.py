@@ -78,6 +78,8 @@ class Together(NodeTest):
         self.addCleanup(agent.close)
         networks = engine.inspect(agent.id)["NetworkSettings"]["Networks"]
         self.addresses["agent"] = next(iter(networks.values()))["IPAddress"]
+        proxy = self.node.containers(self.id)["ctfy-proxy"]
+        self.addresses["ctfy-proxy"] = next(iter(proxy["NetworkSettings"]["Networks"].values()))["IPAddress"]
         urls = [f"http://web:{WEB_PORT}/flag?agent=1", "https://web:8443/flag?agent=2",
                 f"http://web:{WEB_PORT}/log?agent=3", "https://web:8443/log?agent=4"]
         for url in urls:
@@ -114,10 +116,11 @@ class Together(NodeTest):
 
     def check_packets(self, pcap, flows, somebody):
         at = self.addresses
-        for source, port, via in ((somebody.address, PLAYERS_PORT, "port"), (at["agent"], PROXY_PORT, "proxy")):
-            self.assertEqual(connections(pcap, source, at["ctfy-recorder"], port), len([f for f in flows if f["via"] == via]))
+        for source, target, port, via in ((somebody.address, at["ctfy-recorder"], PLAYERS_PORT, "port"),
+                                          (at["agent"], at["ctfy-proxy"], PROXY_PORT, "proxy")):
+            self.assertEqual(connections(pcap, source, target, port), len([f for f in flows if f["via"] == via]))
         self.assertEqual(connections(pcap, at["openvpn"], at["web"], WEB_PORT), 2)
-        asked = tshark(pcap, "-Y", f"http.request && ip.dst == {at['web']} && ip.src == {at['ctfy-recorder']}",
+        asked = tshark(pcap, "-Y", f"http.request && ip.dst == {at['web']} && ip.src in {{{at['ctfy-recorder']}, {at['ctfy-proxy']}}}",
                        "-T", "fields", "-e", "http.request.uri").split()
         answered = [f["request"]["url"] for f in flows if status_of(f) == 200]
         self.assertEqual(asked, ["/" + url.split("/", 3)[3] for url in answered if url.startswith("http:")])
