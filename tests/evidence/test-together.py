@@ -97,6 +97,7 @@ class Together(NodeTest):
             self.assertEqual(somebody.fetch(f"http://{self.addresses['web']}:{WEB_PORT}/log?vpn={i}"), "logged")
 
     def check_flows(self, flows, urls, somebody):
+        flows = [f for f in flows if f.get("protocol") != "raw"] # who came too early was reset before a word
         told = [flow["request"]["url"] for flow in flows]
         self.assertEqual([url for url in told if "player=0" not in url], urls)
         self.assertEqual([f["started_at"] for f in flows], sorted(f["started_at"] for f in flows))
