@@ -169,6 +169,7 @@ class Record:
     def __init__(self):
         self.file = os.open(FLOWS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.size = os.fstat(self.file).st_size
+        self.torn = self.size > 0 and not self.ends_a_line()
         self.lost = 0
         self.flows = {}
         self.relay = Relay()
@@ -224,14 +225,31 @@ class Record:
             return
         record = kept.record(error, self.has_room())
         line = (json.dumps(record, separators=(",", ":")) + "\n").encode()
-        os.write(self.file, line)
-        self.size += len(line)
+        self.append(line)
+
+    @staticmethod
+    def ends_a_line():
+        with open(FLOWS, "rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read() == b"\n"
+
+    def append(self, line):
+        """A line that a full disk cut short is ended before the next, so that it spoils no other."""
+        data = (b"\n" if self.torn else b"") + line
+        try:
+            written = os.write(self.file, data)
+        except OSError:
+            written = 0
+        if written > 0:
+            self.torn = written < len(data) and not (self.torn and written == 1)
+        self.lost += written < len(data)
+        self.size += written
 
     def done(self):
         for kept in list(self.flows.values()):
             self.put(kept.flow, "the recording ended before it")
         if self.lost:
-            print(f"{self.lost} flows were not recorded: the file is full", file=sys.stderr)
+            print(f"{self.lost} flows were not recorded: there was no room", file=sys.stderr)
 
 
 record = Record()

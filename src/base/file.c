@@ -87,6 +87,19 @@ int file_write(const char *path, const void *bytes, size_t len, mode_t mode, str
 	return 0;
 }
 
+int file_temporary(const char *dir, FILE **ret_file, struct err *e)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_errno(e, ERR_INTERNAL, "make a file in '%s'", dir);
+	*ret_file = fdopen(fd, "w+");
+	if (*ret_file)
+		return 0;
+	close(fd);
+	return err_memory(e);
+}
+
 bool file_exists(const char *path)
 {
 	return access(path, F_OK) == 0;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 struct err;
@@ -15,6 +16,9 @@ int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len, st
 
 /* Written beside, synced and renamed over path: a crash leaves the old or the new. */
 int file_write(const char *path, const void *bytes, size_t len, mode_t mode, struct err *e);
+
+/* A file without a name in dir, gone when it is closed, for writing and reading. */
+int file_temporary(const char *dir, FILE **ret_file, struct err *e);
 
 bool file_exists(const char *path);
 

@@ -118,16 +118,39 @@ static int check_part(struct bundle *bundle, const json_t *part, struct buf *sum
 	return 0;
 }
 
+static void hash_text(const char *text, size_t len, char hash[HASH_SIZE])
+{
+	unsigned char digest[crypto_hash_sha256_BYTES];
+
+	crypto_hash_sha256(digest, (const unsigned char *)text, len);
+	sodium_bin2hex(hash, HASH_SIZE, digest, sizeof(digest));
+}
+
+/* Since version 2 a manifest says what is missing: that is under the hash, too. */
+static int add_account(const json_t *manifest, struct buf *sums, struct err *e)
+{
+	const json_t *account = json_object_get(manifest, "account");
+	AUTO(char *, freep) text = NULL;
+	char hash[HASH_SIZE];
+
+	if (!account)
+		return 0;
+	text = json_dumps(account, JSON_COMPACT | JSON_SORT_KEYS);
+	if (!text)
+		return err_memory(e);
+	hash_text(text, strlen(text), hash);
+	buf_printf(sums, "%s  account\n", hash);
+	return 0;
+}
+
 static int check_whole(const json_t *manifest, const struct buf *sums, struct err *e)
 {
 	const char *whole = json_string_value(json_object_get(manifest, "sha256"));
-	unsigned char digest[crypto_hash_sha256_BYTES];
 	char hash[HASH_SIZE];
 
 	if (buf_failed(sums))
 		return err_memory(e);
-	crypto_hash_sha256(digest, (const unsigned char *)sums->data, sums->len);
-	sodium_bin2hex(hash, sizeof(hash), digest, sizeof(digest));
+	hash_text(sums->data, sums->len, hash);
 	if (!whole || strcmp(whole, hash) != 0)
 		return err_set(e, ERR_INVALID, "its manifest was changed");
 	return 0;
@@ -146,6 +169,8 @@ static int check_manifest(struct bundle *bundle, json_t *manifest, struct err *e
 	json_array_foreach (json_object_get(manifest, "parts"), i, part)
 		if (r == 0)
 			r = check_part(bundle, part, &sums, e);
+	if (r == 0)
+		r = add_account(manifest, &sums, e);
 	if (r == 0)
 		r = check_whole(manifest, &sums, e);
 	buf_done(&sums);
@@ -191,6 +216,26 @@ static int verify(const char *path, json_t **ret_manifest, struct err *e)
 	return 0;
 }
 
+static void tell_account(const json_t *account)
+{
+	const json_t *row;
+	size_t i;
+
+	if (!account)
+		return;
+	puts(is_true(account, "complete") ? "complete: nothing that was to be recorded is missing"
+					  : "not complete:");
+	json_array_foreach (json_object_get(account, "missing"), i, row)
+		print_words(json_string_value(row));
+	json_array_foreach (json_object_get(account, "absent"), i, row) {
+		fputs("absent: ", stdout);
+		print_text(text_of(row, "name"));
+		fputs(", ", stdout);
+		print_text(text_of(row, "why"));
+		putchar('\n');
+	}
+}
+
 static void tell(const struct cli *cli, const char *path, const json_t *manifest)
 {
 	if (cli->common->json) {
@@ -200,6 +245,7 @@ static void tell(const struct cli *cli, const char *path, const json_t *manifest
 	printf("%s: evidence of instance '%s', made at %s: all %zu parts are as they were packed\n",
 	       path, text_of(manifest, "instance_id"), text_of(manifest, "made_at"),
 	       json_array_size(json_object_get(manifest, "parts")));
+	tell_account(json_object_get(manifest, "account"));
 }
 
 static int run_verify(struct cli *cli, struct err *e)

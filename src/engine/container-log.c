@@ -50,7 +50,7 @@ int engine_container_logs(struct engine *engine, const char *container,
 			  const struct engine_log_options *options, engine_output *output,
 			  void *cookie, struct err *e)
 {
-	struct engine_demux demux = { .output = output, .cookie = cookie };
+	struct engine_demux demux = { .output = output, .frame = options->frame, .cookie = cookie };
 	int r;
 
 	r = has_terminal(engine, container, &demux.raw, e);

@@ -108,6 +108,7 @@ struct engine_log_options {
 	int64_t since_ms;             /* Unix ms; 0: from the beginning */
 	int64_t timeout_ms;           /* 0: no limit */
 	const atomic_bool *cancelled; /* as http_call's */
+	engine_frame *frame;          /* told of each entry; NULL: none is. A terminal's has none */
 };
 
 /*

@@ -20,6 +20,8 @@ static int begin_frame(struct engine_demux *demux, struct err *e)
 			       "the engine's output is not in frames: %02x %02x %02x %02x",
 			       header[0], header[1], header[2], header[3]);
 	demux->left = frame_length(header);
+	if (demux->frame)
+		demux->frame(demux->cookie, (enum engine_stream)header[0]);
 	if (demux->left == 0)
 		demux->header_len = 0;
 	return 0;

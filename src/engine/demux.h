@@ -23,9 +23,13 @@ enum engine_stream {
 typedef int engine_output(void *cookie, enum engine_stream stream, const void *bytes, size_t len,
 			  struct err *e);
 
+/* A frame begins, before its bytes: an entry of a container's log. */
+typedef void engine_frame(void *cookie, enum engine_stream stream);
+
 struct engine_demux {
 	bool raw; /* a terminal's output: handed on as it is */
 	engine_output *output;
+	engine_frame *frame; /* NULL: nobody needs to know */
 	void *cookie;
 	/* Where in a frame the stream stands; starts zeroed. */
 	unsigned char header[8];

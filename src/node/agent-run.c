@@ -13,6 +13,7 @@
 #include "engine/container.h"
 #include "node/agent.h"
 #include "node/compose.h"
+#include "node/container.h"
 #include "node/containment.h"
 #include "node/image.h"
 #include "node/node.h"
@@ -35,7 +36,7 @@ enum {
 	LOOK_UP_MS = 100,
 	GRACE_S = 2,
 	RUN_ID_LEN = 12,
-	TRANSCRIPT_MAX = 32 << 20, /* of one stream; the engine keeps no more than 30 MB */
+	TRANSCRIPT_PART = 256 << 10, /* of one stream, its beginning and its end */
 };
 
 struct agent_run {
@@ -129,7 +130,7 @@ static void add_env(json_t *env, const json_t *variables)
 
 /* HostConfig as a sidecar's, but for rights and log: it is a guest, and its log is its transcript.
  */
-static json_t *host_config(const json_t *docker)
+static json_t *host_config(const struct node *node, const json_t *docker)
 {
 	json_t *host = sidecar_limits(agent_memory, AGENT_PIDS);
 
@@ -140,6 +141,7 @@ static json_t *host_config(const json_t *docker)
 	json_object_set_new(host, "LogConfig",
 			    json_pack("{s:s,s:{s:s,s:s}}", "Type", "json-file", "Config",
 				      "max-size", "10m", "max-file", "3"));
+	container_keep_log(node, host);
 	return host;
 }
 
@@ -149,8 +151,8 @@ static void add_uplink(json_t *env, const struct uplink *uplink)
 	json_array_append_new(env, json_sprintf("CTFY_TOKEN=%s", uplink_token(uplink)));
 }
 
-static json_t *container_body(const struct agent_run *run, const struct agent_run_spec *spec,
-			      const struct agent_runtime *runtime)
+static json_t *agent_body(const struct agent_run *run, const struct agent_run_spec *spec,
+			  const struct agent_runtime *runtime)
 {
 	json_t *env = json_array(), *command = spec->command_count ? json_array() : NULL;
 
@@ -162,7 +164,7 @@ static json_t *container_body(const struct agent_run *run, const struct agent_ru
 		json_array_append_new(command, json_string(spec->command[i]));
 	return json_pack("{s:s,s:o*,s:o,s:O,s:o}", "Image", spec->image, "Cmd", command, "Env", env,
 			 "Labels", json_object_get(runtime->docker, "labels"), "HostConfig",
-			 host_config(runtime->docker));
+			 host_config(run->node, runtime->docker));
 }
 
 static int put_authority(struct agent_run *run, const char *pem, struct err *e)
@@ -177,7 +179,7 @@ static int put_authority(struct agent_run *run, const char *pem, struct err *e)
 static int start_container(struct agent_run *run, const struct agent_run_spec *spec,
 			   const struct agent_runtime *runtime, struct err *e)
 {
-	AUTO(json_t *, json_decrefp) body = container_body(run, spec, runtime);
+	AUTO(json_t *, json_decrefp) body = agent_body(run, spec, runtime);
 	AUTO(char *, freep) name = strf("ctfy-agent-%s", run->id);
 	struct engine *engine = run->node->engine;
 	int r;
@@ -429,19 +431,71 @@ void agent_run_free(struct agent_run *run)
 
 /* --- transcripts -------------------------------------------------------------------------- */
 
-/* What it wrote, by stream. */
+/* What it wrote to a stream: its beginning, and its end. */
 struct written {
-	struct buf text[3];
+	struct buf first, last;
+	int64_t bytes;
 };
+
+struct transcript {
+	struct written streams[3];
+};
+
+static void keep_last(struct written *written, const char *bytes, size_t len)
+{
+	buf_put(&written->last, bytes, len);
+	if (written->last.len <= 2 * (size_t)TRANSCRIPT_PART || buf_failed(&written->last))
+		return;
+	memmove(written->last.data, written->last.data + written->last.len - TRANSCRIPT_PART,
+		TRANSCRIPT_PART);
+	written->last.len = TRANSCRIPT_PART;
+}
 
 static int keep_output(void *cookie, enum engine_stream stream, const void *bytes, size_t len,
 		       struct err *e)
 {
-	struct written *written = cookie;
+	struct written *written = &((struct transcript *)cookie)->streams[stream];
+	size_t room = TRANSCRIPT_PART - written->first.len, part = len < room ? len : room;
+	int r;
 
-	(void)e; /* what is over the limit is left out */
-	buf_put(&written->text[stream], bytes, len);
-	return 0;
+	written->bytes += (int64_t)len;
+	buf_put(&written->first, bytes, part);
+	for (const char *at = (const char *)bytes + part; part < len;) {
+		size_t some = len - part < TRANSCRIPT_PART ? len - part : TRANSCRIPT_PART;
+
+		keep_last(written, at, some);
+		at += some;
+		part += some;
+	}
+	r = buf_check(&written->first, e);
+	return r < 0 ? r : buf_check(&written->last, e);
+}
+
+static int64_t left_out(const struct written *written)
+{
+	int64_t last = (int64_t)written->last.len;
+
+	return written->bytes - (int64_t)written->first.len -
+	       (last < TRANSCRIPT_PART ? last : TRANSCRIPT_PART);
+}
+
+static json_t *written_json(const struct written *written)
+{
+	int64_t gone = left_out(written);
+	struct buf text = BUF_INIT;
+	json_t *json;
+
+	buf_put(&text, written->first.data, written->first.len);
+	if (gone > 0)
+		buf_printf(&text, "\n[%lld bytes are left out here]\n", (long long)gone);
+	if (written->last.len > TRANSCRIPT_PART)
+		buf_put(&text, written->last.data + written->last.len - TRANSCRIPT_PART,
+			TRANSCRIPT_PART);
+	else
+		buf_put(&text, written->last.data, written->last.len);
+	json = buf_failed(&text) ? NULL : json_text_n(text.data, text.len);
+	buf_done(&text);
+	return json;
 }
 
 static json_t *time_json(int64_t at_ms)
@@ -452,62 +506,78 @@ static json_t *time_json(int64_t at_ms)
 }
 
 static json_t *transcript_json(const char *name, const json_t *inspected,
-			       const struct written *written)
+			       const struct transcript *transcript)
 {
+	const struct written *out = &transcript->streams[ENGINE_STDOUT],
+			     *err = &transcript->streams[ENGINE_STDERR];
 	struct engine_container_state state;
 	const json_t *config = json_object_get(inspected, "Config");
 
 	engine_container_state(inspected, &state);
-	return json_pack(
-		"{s:s,s:O?,s:O?,s:O?,s:o,s:o,s:o,s:o,s:b,s:o,s:o}", "run_id", name, "image",
-		json_object_get(config, "Image"), "image_id", json_object_get(inspected, "Image"),
-		"command", json_object_get(config, "Cmd"), "started_at",
-		time_json(state.started_ms), "ended_at",
-		state.running ? json_null() : time_json(state.finished_ms), "duration_ms",
-		state.running ? json_null() : json_integer(duration_ms(&state)), "exit_code",
-		state.running ? json_null() : json_integer(state.exit_code), "oom_killed",
-		state.oom_killed, "stdout",
-		json_text_n(written->text[ENGINE_STDOUT].data, written->text[ENGINE_STDOUT].len),
-		"stderr",
-		json_text_n(written->text[ENGINE_STDERR].data, written->text[ENGINE_STDERR].len));
+	return json_pack("{s:s,s:O?,s:O?,s:O?,s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:I,s:I}", "run_id", name,
+			 "image", json_object_get(config, "Image"), "image_id",
+			 json_object_get(inspected, "Image"), "command",
+			 json_object_get(config, "Cmd"), "started_at", time_json(state.started_ms),
+			 "ended_at", state.running ? json_null() : time_json(state.finished_ms),
+			 "duration_ms",
+			 state.running ? json_null() : json_integer(duration_ms(&state)),
+			 "exit_code", state.running ? json_null() : json_integer(state.exit_code),
+			 "oom_killed", state.oom_killed, "stdout", written_json(out), "stderr",
+			 written_json(err), "stdout_left_out", (json_int_t)left_out(out),
+			 "stderr_left_out", (json_int_t)left_out(err));
 }
 
-static int add_transcript(struct node *node, const struct engine_container *container,
-			  json_t *transcripts, struct err *e)
+static int read_transcript(struct node *node, const struct engine_container *container,
+			   json_t **ret_json, struct err *e)
 {
 	static const char prefix[] = "ctfy-agent-";
 	const struct engine_log_options options = { .follow = false };
-	struct written written = { .text = { BUF_LIMITED(TRANSCRIPT_MAX),
-					     BUF_LIMITED(TRANSCRIPT_MAX),
-					     BUF_LIMITED(TRANSCRIPT_MAX) } };
 	AUTO(json_t *, json_decrefp) inspected = NULL;
 	const char *name = container->name;
+	struct transcript transcript;
 	int r;
 
+	for (size_t i = 0; i < ARRAY_SIZE(transcript.streams); i++)
+		transcript.streams[i] = (struct written){ .first = BUF_INIT, .last = BUF_INIT };
 	if (strncmp(name, prefix, sizeof(prefix) - 1) == 0)
 		name += sizeof(prefix) - 1;
 	r = engine_container_inspect(node->engine, container->id, &inspected, e);
 	if (r == 0)
 		r = engine_container_logs(node->engine, container->id, &options, keep_output,
-					  &written, e);
-	if (r == 0 &&
-	    json_array_append_new(transcripts, transcript_json(name, inspected, &written)) < 0)
-		r = err_memory(e);
-	for (size_t i = 0; i < ARRAY_SIZE(written.text); i++)
-		buf_done(&written.text[i]);
-	return r == -ERR_NOT_FOUND ? 0 : r;
+					  &transcript, e);
+	if (r == 0) {
+		*ret_json = transcript_json(name, inspected, &transcript);
+		r = *ret_json ? 0 : err_memory(e);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(transcript.streams); i++) {
+		buf_done(&transcript.streams[i].first);
+		buf_done(&transcript.streams[i].last);
+	}
+	return r;
 }
 
-int agent_transcripts(struct node *node, const struct engine_container_list *list,
-		      json_t **ret_transcripts, struct err *e)
+int agent_transcripts(struct node *node, const struct engine_container_list *list, FILE *file,
+		      struct err *e)
 {
-	AUTO(json_t *, json_decrefp) transcripts = json_array();
-	int r = transcripts ? 0 : err_memory(e);
+	bool any = false;
 
-	for (size_t i = 0; r == 0 && i < list->count; i++)
-		if (agent_is(list->items[i].labels))
-			r = add_transcript(node, &list->items[i], transcripts, e);
-	if (r == 0)
-		*ret_transcripts = TAKE(transcripts);
-	return r;
+	for (size_t i = 0; i < list->count; i++) {
+		AUTO(json_t *, json_decrefp) transcript = NULL;
+		int r;
+
+		if (!agent_is(list->items[i].labels))
+			continue;
+		r = read_transcript(node, &list->items[i], &transcript, e);
+		if (r == -ERR_NOT_FOUND)
+			continue;
+		if (r < 0)
+			return r;
+		if (fputs(any ? ",\n" : "[\n", file) < 0 ||
+		    json_dumpf(transcript, file, JSON_COMPACT | JSON_ENSURE_ASCII) < 0)
+			return err_errno(e, ERR_INTERNAL, "write transcripts of agents");
+		any = true;
+	}
+	return !any || fputs("\n]\n", file) >= 0
+		       ? 0
+		       : err_errno(e, ERR_INTERNAL, "write transcripts of agents");
 }

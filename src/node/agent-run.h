@@ -13,6 +13,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct agent_run;
 struct engine_container_list;
@@ -62,9 +63,13 @@ static inline void agent_run_freep(struct agent_run **run)
 /* Of a container's labels: whether it is an agent, of ours or attached by its labels. */
 bool agent_is(const json_t *labels);
 
-/* [{run_id, image, image_id, command, started_at, ended_at, duration_ms, exit_code, oom_killed,
- * stdout, stderr}] of the agents among these; an empty array where there are none. */
-int agent_transcripts(struct node *node, const struct engine_container_list *list,
-		      json_t **ret_transcripts, struct err *e);
+/*
+ * Writes [{run_id, image, image_id, command, started_at, ended_at, duration_ms, exit_code,
+ * oom_killed, stdout, stderr, stdout_left_out, stderr_left_out}] of the agents among these, one
+ * after the other; nothing where there are none. Of each stream the first and the last 256 KiB, and
+ * how many bytes stand between; the logs have more.
+ */
+int agent_transcripts(struct node *node, const struct engine_container_list *list, FILE *file,
+		      struct err *e);
 
 #endif

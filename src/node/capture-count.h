@@ -41,8 +41,8 @@ bool capture_is(const struct engine_container *container);
 int capture_settle(struct node *node, const struct engine_container_list *list, struct err *e);
 
 /*
- * [{recorder, starts, silent_ends, packets, dropped, left_out_packets, left_out_bytes}] of each
- * network, of an instance that has these containers; an empty array where nothing is captured.
+ * [{recorder, starts, silent_ends, packets, unread, dropped, left_out_packets, left_out_bytes}] of
+ * each network, of an instance that has these containers; an empty array where nothing is captured.
  */
 int capture_report(struct node *node, const char *instance_id,
 		   const struct engine_container_list *list, json_t **ret_report, struct err *e);

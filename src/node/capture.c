@@ -112,8 +112,10 @@ static json_t *capture_body(enum capture_mode mode, const char *dir, const char 
 			    json_pack("[s,s,s,s]", "NET_RAW", "SETUID", "SETGID", "DAC_OVERRIDE"));
 	json_object_set_new(host, "Mounts", json_pack("[o]", sidecar_mount(dir, "/capture")));
 	json_object_set_new(host, "RestartPolicy", json_pack("{s:s}", "Name", "on-failure"));
-	return json_pack("{s:o,s:[s,s,s,s],s:[s,s,s,s,s,s,s,s]}", "HostConfig", host, "Entrypoint",
-			 "sh", "-c", capture_script, name, "Cmd", "-i", bridge, "-s",
+	/* A signal that an engine may take for this one keeps it from being started again. */
+	return json_pack("{s:o,s:s,s:[s,s,s,s],s:[s,s,s,s,s,s,s,s]}", "HostConfig", host,
+			 "StopSignal", "SIGTERM", "Entrypoint", "sh", "-c", capture_script, name,
+			 "Cmd", "-i", bridge, "-s",
 			 mode == CAPTURE_HEADERS ? HEADERS_SIZE : WHOLE_SIZE, "-B", KERNEL_KIB,
 			 "-C", FILE_MB);
 }

@@ -323,6 +323,17 @@ static void clamp_cpus(const struct compose *compose, json_t *host_config)
 		json_object_set_new(host_config, "NanoCpus", json_integer(most));
 }
 
+void container_keep_log(const struct node *node, json_t *host_config)
+{
+	json_t *log = json_object_get(host_config, "LogConfig");
+	json_t *options = json_object_get(log, "Config");
+
+	if (!options || engine_is_podman(node->engine))
+		return; /* Podman has one kind of file alone */
+	json_object_set_new(log, "Type", json_string("local"));
+	json_object_set_new(options, "compress", json_string("false"));
+}
+
 json_t *container_body(const struct compose *compose, const struct plan_service *service,
 		       const struct container_facts *facts)
 {
@@ -340,6 +351,7 @@ json_t *container_body(const struct compose *compose, const struct plan_service 
 	add_labels(compose, service, facts->replica, body);
 	add_mounts(compose, service, host_config);
 	clamp_cpus(compose, host_config);
+	container_keep_log(compose->node, host_config);
 	if (facts->network_mode) {
 		json_object_set_new(host_config, "NetworkMode", json_string(facts->network_mode));
 		return body;

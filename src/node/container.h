@@ -38,6 +38,12 @@ json_t *container_body(const struct compose *compose, const struct plan_service 
 void container_close_names(const struct compose *compose, const struct plan_network *network,
 			   json_t *host_config);
 
+/*
+ * Has the engine keep what the container writes byte for byte: its files of JSON replace what is no
+ * UTF-8. How much is kept stays as it is.
+ */
+void container_keep_log(const struct node *node, json_t *host_config);
+
 /* {"Aliases": [...], "IPAMConfig": {...}} for one of a service's networks. NULL: out of memory. */
 json_t *container_endpoint(const struct compose *compose, const struct plan_network_use *use);
 

@@ -12,9 +12,10 @@
 #include "node/capture-count.h"
 #include "node/capture.h"
 #include "node/compose.h"
+#include "node/evidence-account.h"
 #include "node/instance.h"
+#include "node/log-book.h"
 #include "node/node.h"
-#include "node/observe.h"
 #include "node/redact.h"
 #include "node/roster.h"
 #include "node/sidecar.h"
@@ -26,6 +27,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -35,7 +37,6 @@
 enum {
 	AGENT_GRACE_S = 1,
 	SIDECAR_GRACE_S = 5,
-	CLOSING_MAX = 64 << 20,
 	HASH_SIZE = 65, /* hex SHA-256 and a NUL */
 	COPY_SIZE = 64 << 10,
 };
@@ -173,46 +174,118 @@ static int end_all(struct node *node, const struct engine_container_list *list, 
 	return r;
 }
 
-static int write_json(const char *path, const json_t *json, struct err *e)
+static int put(void *file, const void *bytes, size_t len, struct err *e)
 {
-	AUTO(char *, freep) text = json_dumps(json, JSON_INDENT(1));
-
-	return text ? file_write(path, text, strlen(text), 0600, e) : err_memory(e);
+	return fwrite(bytes, 1, len, file) == len ? 0
+						  : err_errno(e, ERR_INTERNAL, "write evidence");
 }
 
-static int write_agents(struct node *node, const char *dir,
-			const struct engine_container_list *list, struct err *e)
-{
-	AUTO(char *, freep) path = strf("%s/agents.json", dir);
-	AUTO(json_t *, json_decrefp) transcripts = NULL;
-	int r = path ? agent_transcripts(node, list, &transcripts, e) : err_memory(e);
+/* What the engine knows of an instance, for its bundle. */
+struct engine_view {
+	struct node *node;
+	const char *instance_id;
+	const struct engine_container_list *list;
+	json_t *containers;
+	struct log_book *book;
+	json_t *account; /* see node/evidence-account.h */
+};
 
-	if (r < 0 || json_array_size(transcripts) == 0)
-		return r;
-	return write_json(path, transcripts, e);
+static void engine_view_done(struct engine_view *view)
+{
+	json_decref(view->containers);
+	json_decref(view->account);
+	log_book_free(view->book);
+}
+
+static int engine_view_open(struct engine_view *view, struct err *e)
+{
+	const struct log_book_options all = { .tail = 0 };
+	int r;
+
+	r = inspect_all(view->node, view->instance_id, view->list, &view->containers, e);
+	if (r == 0)
+		r = log_book_open(view->node, view->instance_id, &all, &view->book, e);
+	if (r == 0)
+		r = account_engine(view->node, view->instance_id, view->list, view->containers,
+				   view->book, &view->account, e);
+	return r;
+}
+
+static int dump(const json_t *json, FILE *file, struct err *e)
+{
+	return json_dumpf(json, file, JSON_INDENT(1) | JSON_ENSURE_ASCII) < 0
+		       ? err_errno(e, ERR_INTERNAL, "write evidence")
+		       : 0;
+}
+
+static int put_view_containers(struct engine_view *view, FILE *file, struct err *e)
+{
+	return dump(view->containers, file, e);
+}
+
+static int put_view_account(struct engine_view *view, FILE *file, struct err *e)
+{
+	return dump(view->account, file, e);
+}
+
+static int put_view_agents(struct engine_view *view, FILE *file, struct err *e)
+{
+	return agent_transcripts(view->node, view->list, file, e);
+}
+
+static int put_view_logs(struct engine_view *view, FILE *file, struct err *e)
+{
+	return log_book_print(view->book, put, file, e);
+}
+
+static int put_view_exact_logs(struct engine_view *view, FILE *file, struct err *e)
+{
+	return log_book_print_json(view->book, put, file, e);
+}
+
+#define ACCOUNT "account.json"
+
+/* What is written down of it when it goes, and taken from the engine while it is there. */
+static const struct view_part {
+	const char *name;
+	int (*put)(struct engine_view *view, FILE *file, struct err *e);
+} view_parts[] = {
+	{ "containers.json", put_view_containers },
+	{ "agents.json", put_view_agents },
+	{ "logs.txt", put_view_logs },
+	{ "logs.jsonl", put_view_exact_logs },
+	{ ACCOUNT, put_view_account },
+};
+
+static int write_part(struct engine_view *view, const struct view_part *part, const char *dir,
+		      struct err *e)
+{
+	AUTO(char *, freep) path = strf("%s/%s", dir, part->name);
+	AUTO(FILE *, fclosep) file = path ? fopen(path, "we") : NULL;
+	int r;
+
+	if (!path)
+		return err_memory(e);
+	if (!file)
+		return err_errno(e, ERR_INTERNAL, "make '%s'", path);
+	r = part->put(view, file, e);
+	if (r == 0 && (fflush(file) != 0 || fsync(fileno(file)) < 0))
+		r = err_errno(e, ERR_INTERNAL, "write '%s'", path);
+	return r;
 }
 
 static int write_closing(struct node *node, const char *instance_id,
 			 const struct engine_container_list *list, struct err *e)
 {
 	AUTO(char *, freep) dir = evidence_path(node, instance_id, CLOSING_PARTIAL);
-	AUTO(char *, freep) containers_path = dir ? strf("%s/containers.json", dir) : NULL;
-	AUTO(char *, freep) logs_path = dir ? strf("%s/logs.txt", dir) : NULL;
-	AUTO(json_t *, json_decrefp) containers = NULL;
-	struct buf logs = BUF_INIT;
-	int r = containers_path && logs_path ? dir_make(dir, 0700, e) : err_memory(e);
+	struct engine_view view = { .node = node, .instance_id = instance_id, .list = list };
+	int r = dir ? dir_make(dir, 0700, e) : err_memory(e);
 
 	if (r == 0)
-		r = inspect_all(node, instance_id, list, &containers, e);
-	if (r == 0)
-		r = write_json(containers_path, containers, e);
-	if (r == 0)
-		r = write_agents(node, dir, list, e);
-	if (r == 0)
-		r = instance_logs(node, instance_id, NULL, 0, &logs, e);
-	if (r == 0)
-		r = file_write(logs_path, logs.data, logs.len, 0600, e);
-	buf_done(&logs);
+		r = engine_view_open(&view, e);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(view_parts); i++)
+		r = write_part(&view, &view_parts[i], dir, e);
+	engine_view_done(&view);
 	return r;
 }
 
@@ -333,7 +406,10 @@ struct evidence {
 	struct node *node;
 	char *instance_id;
 	struct ctfy_instance row;
-	bool running;  /* the engine has it still */
+	struct engine_container_list list;
+	struct engine_view view; /* while the engine has it */
+	bool running;            /* the engine has it still */
+	json_t *account;
 	json_t *parts; /* [{name, size, sha256}], in the archive's order */
 	struct archive *archive;
 	evidence_sink *sink;
@@ -341,18 +417,12 @@ struct evidence {
 	struct err failure; /* of the sink, which libarchive can't pass on */
 };
 
-static int put(void *file, const void *bytes, size_t len, struct err *e)
-{
-	return fwrite(bytes, 1, len, file) == len ? 0
-						  : err_errno(e, ERR_INTERNAL, "write evidence");
-}
-
 static int put_json(FILE *file, json_t *json, struct err *e)
 {
-	int r = json ? json_dumpf(json, file, JSON_INDENT(1)) : -1;
+	int r = json ? dump(json, file, e) : err_memory(e);
 
 	json_decref(json);
-	return r < 0 ? err_memory(e) : 0;
+	return r;
 }
 
 static int put_instance(struct evidence *ev, FILE *file, struct err *e)
@@ -400,62 +470,50 @@ static int put_closing(const struct evidence *ev, const char *name, FILE *file, 
 {
 	AUTO(char *, freep) dir = evidence_path(ev->node, ev->instance_id, CLOSING);
 	AUTO(char *, freep) path = dir ? strf("%s/%s", dir, name) : NULL;
-	AUTO(char *, freep) text = NULL;
+	AUTO(FILE *, fclosep) from = path ? fopen(path, "re") : NULL;
+	AUTO(char *, freep) part = malloc(COPY_SIZE);
 	size_t len;
-	int r;
+	int r = 0;
 
-	if (!path)
+	if (!path || !part)
 		return err_memory(e);
-	if (!file_exists(path))
-		return 0;
-	r = file_read(path, CLOSING_MAX, &text, &len, e);
-	return r < 0 ? r : put(file, text, len, e);
+	if (!from)
+		return errno == ENOENT ? 0 : err_errno(e, ERR_INTERNAL, "open '%s'", path);
+	while (r == 0 && (len = fread(part, 1, COPY_SIZE, from)) > 0)
+		r = put(file, part, len, e);
+	return r == 0 && ferror(from) ? err_errno(e, ERR_INTERNAL, "read '%s'", path) : r;
+}
+
+static int put_view_part(struct evidence *ev, const char *name, FILE *file, struct err *e)
+{
+	if (!ev->running)
+		return put_closing(ev, name, file, e);
+	if (!ev->view.account)
+		return err_set(e, ERR_ENGINE, "the engine did not tell");
+	for (size_t i = 0; i < ARRAY_SIZE(view_parts); i++)
+		if (strcmp(view_parts[i].name, name) == 0)
+			return view_parts[i].put(&ev->view, file, e);
+	return 0;
 }
 
 static int put_containers(struct evidence *ev, FILE *file, struct err *e)
 {
-	struct engine_container_list list = { 0 };
-	json_t *containers = NULL;
-	int r;
-
-	if (!ev->running)
-		return put_closing(ev, "containers.json", file, e);
-	r = list_containers(ev->node, ev->instance_id, &list, e);
-	if (r == 0)
-		r = inspect_all(ev->node, ev->instance_id, &list, &containers, e);
-	engine_container_list_done(&list);
-	return r < 0 ? r : put_json(file, containers, e);
+	return put_view_part(ev, "containers.json", file, e);
 }
 
 static int put_agents(struct evidence *ev, FILE *file, struct err *e)
 {
-	struct engine_container_list list = { 0 };
-	AUTO(json_t *, json_decrefp) transcripts = NULL;
-	int r;
-
-	if (!ev->running)
-		return put_closing(ev, "agents.json", file, e);
-	r = list_containers(ev->node, ev->instance_id, &list, e);
-	if (r == 0)
-		r = agent_transcripts(ev->node, &list, &transcripts, e);
-	engine_container_list_done(&list);
-	if (r < 0 || json_array_size(transcripts) == 0)
-		return r;
-	return put_json(file, json_incref(transcripts), e);
+	return put_view_part(ev, "agents.json", file, e);
 }
 
 static int put_logs(struct evidence *ev, FILE *file, struct err *e)
 {
-	struct buf logs = BUF_INIT;
-	int r;
+	return put_view_part(ev, "logs.txt", file, e);
+}
 
-	if (!ev->running)
-		return put_closing(ev, "logs.txt", file, e);
-	r = instance_logs(ev->node, ev->instance_id, NULL, 0, &logs, e);
-	if (r == 0)
-		r = put(file, logs.data, logs.len, e);
-	buf_done(&logs);
-	return r;
+static int put_exact_logs(struct evidence *ev, FILE *file, struct err *e)
+{
+	return put_view_part(ev, "logs.jsonl", file, e);
 }
 
 static int put_flows(struct evidence *ev, FILE *file, struct err *e)
@@ -498,16 +556,103 @@ static int put_capture(struct evidence *ev, FILE *file, struct err *e)
 	return capture_read(capture, put, file, e);
 }
 
-static const struct {
+static const struct part {
 	const char *name;
 	int (*put)(struct evidence *ev, FILE *file, struct err *e);
+	bool cut_is_fine; /* what was read of it before a failure is of use */
+	const char *none; /* why there may be none of it */
 } parts[] = {
-	{ "instance.json", put_instance }, { "timeline.json", put_timeline },
-	{ "answers.json", put_answers },   { "containers.json", put_containers },
-	{ "agents.json", put_agents },     { "logs.txt", put_logs },
-	{ "flows.jsonl", put_flows },      { "flows.har", put_har },
-	{ "capture.pcap", put_capture },
+	{ "instance.json", put_instance, false, NULL },
+	{ "timeline.json", put_timeline, false, NULL },
+	{ "answers.json", put_answers, false, NULL },
+	{ "containers.json", put_containers, false, NULL },
+	{ "agents.json", put_agents, false, "no agent ran" },
+	{ "logs.txt", put_logs, true, "nothing was logged" },
+	{ "logs.jsonl", put_exact_logs, true, "nothing was logged" },
+	{ "flows.jsonl", put_flows, true, "no HTTP was recorded" },
+	{ "flows.har", put_har, false, "no HTTP was recorded" },
+	{ "capture.pcap", put_capture, true, "no packets were captured" },
 };
+
+/* --- what there is and what not ----------------------------------------------------------- */
+
+static void look_at_engine(struct evidence *ev)
+{
+	struct err why = ERR_INIT;
+	int r = list_containers(ev->node, ev->instance_id, &ev->list, &why);
+
+	ev->view = (struct engine_view){ .node = ev->node,
+					 .instance_id = ev->instance_id,
+					 .list = &ev->list };
+	if (r == 0) {
+		settle(ev->node, &ev->list);
+		r = engine_view_open(&ev->view, &why);
+	}
+	if (r == 0)
+		json_object_update(ev->account, ev->view.account);
+	else
+		account_missing(ev->account, "what the engine knows: %s", why.msg);
+}
+
+static void look_at_closing(struct evidence *ev)
+{
+	AUTO(char *, freep) path = evidence_path(ev->node, ev->instance_id, CLOSING "/" ACCOUNT);
+	AUTO(json_t *, json_decrefp) account = path ? json_load_file(path, 0, NULL) : NULL;
+
+	if (account)
+		json_object_update(ev->account, account);
+	else
+		account_missing(ev->account,
+				"nothing was written down of its containers when it ended");
+}
+
+static void look_at_flows(struct evidence *ev)
+{
+	AUTO(json_t *, json_decrefp) spec = NULL;
+	AUTO(char *, freep) own = evidence_path(ev->node, ev->instance_id, "traffic");
+	AUTO(char *, freep) path = NULL;
+	const char *dir;
+	struct err why = ERR_INIT;
+	int r = evidence_spec(ev->node, ev->instance_id, &spec, &why);
+
+	dir = json_string_value(json_object_get(spec, "proxy_output_dir"));
+	path = strf("%s/flows.jsonl", dir ? dir : own ? own : "");
+	if (r == 0)
+		r = path ? account_flows(ev->account, path, &why) : err_memory(&why);
+	if (r < 0)
+		account_missing(ev->account, "flows: %s", why.msg);
+}
+
+static void look_around(struct evidence *ev)
+{
+	json_object_set_new(ev->account, "running", json_boolean(ev->running));
+	if (ev->running)
+		look_at_engine(ev);
+	else
+		look_at_closing(ev);
+	look_at_flows(ev);
+}
+
+static bool has_recorder(const struct evidence *ev, const char *service)
+{
+	const json_t *recorder;
+	size_t i;
+
+	json_array_foreach (json_object_get(ev->account, "recorders"), i, recorder)
+		if (strncmp(json_string_value(json_object_get(recorder, "service")), service,
+			    strlen(service)) == 0)
+			return true;
+	return false;
+}
+
+/* Of a part that is empty: whether something was to record it. */
+static void tell_none(struct evidence *ev, const struct part *part)
+{
+	bool lost = !part->none ||
+		    (strcmp(part->name, "capture.pcap") == 0 && has_recorder(ev, CAPTURE_SERVICE));
+
+	account_absent(ev->account, part->name, part->none ? part->none : "there is none", lost);
+}
 
 /* --- the archive -------------------------------------------------------------------------- */
 
@@ -581,49 +726,57 @@ static int copy_entry(struct evidence *ev, FILE *file, char hash[HASH_SIZE], str
 	return 0;
 }
 
-/* A file without a name, gone when it is closed: a tar wants an entry's size before its bytes. */
-static int open_spool(const struct evidence *ev, FILE **ret_file, struct err *e)
+/*
+ * Puts it into a file of its own first, for a tar wants an entry's size before its bytes. What
+ * fails is told, and keeps no other part out. 1: there is something to pack.
+ */
+static int spool(struct evidence *ev, const struct part *part, FILE **ret_file, off_t *ret_size)
 {
-	int fd = open(ev->node->state_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	AUTO(FILE *, fclosep) file = NULL;
+	struct err why = ERR_INIT;
+	int r = file_temporary(ev->node->state_dir, &file, &why);
+	bool fine;
 
-	if (fd < 0)
-		return err_errno(e, ERR_INTERNAL, "make a file in '%s'", ev->node->state_dir);
-	*ret_file = fdopen(fd, "w+");
-	if (*ret_file)
+	if (r == 0)
+		r = part->put(ev, file, &why);
+	fine = file && fflush(file) == 0 && (*ret_size = ftello(file)) >= 0;
+	if (!fine && r == 0)
+		r = err_errno(&why, ERR_INTERNAL, "write evidence");
+	if (r < 0)
+		account_absent(ev->account, part->name, why.msg, true);
+	else if (*ret_size == 0)
+		tell_none(ev, part);
+	if (!fine || *ret_size == 0 || (r < 0 && !part->cut_is_fine))
 		return 0;
-	close(fd);
-	return err_memory(e);
+	rewind(file);
+	*ret_file = TAKE(file);
+	return 1;
 }
 
-static int pack(struct evidence *ev, size_t i, struct err *e)
+static int pack(struct evidence *ev, const struct part *part, struct err *e)
 {
 	AUTO(FILE *, fclosep) file = NULL;
 	char hash[HASH_SIZE];
-	off_t size;
-	int r = open_spool(ev, &file, e);
+	off_t size = 0;
+	int r;
 
-	if (r == 0)
-		r = parts[i].put(ev, file, e);
-	if (r < 0)
-		return err_wrap(e, "evidence '%s'", parts[i].name);
-	if (fflush(file) != 0 || (size = ftello(file)) < 0)
-		return err_errno(e, ERR_INTERNAL, "write evidence '%s'", parts[i].name);
-	if (size == 0)
-		return 0; /* there is none of this kind */
-	rewind(file);
-	r = begin_entry(ev, parts[i].name, size, e);
+	if (spool(ev, part, &file, &size) == 0)
+		return 0;
+	r = begin_entry(ev, part->name, size, e);
 	if (r == 0)
 		r = copy_entry(ev, file, hash, e);
 	if (r == 0)
 		json_array_append_new(ev->parts,
-				      json_pack("{s:s,s:I,s:s}", "name", parts[i].name, "size",
+				      json_pack("{s:s,s:I,s:s}", "name", part->name, "size",
 						(json_int_t)size, "sha256", hash));
 	return r;
 }
 
-/* Over all parts' hashes and names, as sha256sum prints them. */
-static void hash_whole(const json_t *list, char hash[HASH_SIZE])
+/* Over all parts' hashes and names, as sha256sum prints them, and the account as one more. */
+static int hash_whole(const json_t *list, const json_t *account, char hash[HASH_SIZE],
+		      struct err *e)
 {
+	AUTO(char *, freep) told = json_dumps(account, JSON_COMPACT | JSON_SORT_KEYS);
 	struct buf text = BUF_INIT;
 	const json_t *part;
 	size_t i;
@@ -631,8 +784,15 @@ static void hash_whole(const json_t *list, char hash[HASH_SIZE])
 	json_array_foreach (list, i, part)
 		buf_printf(&text, "%s  %s\n", json_string_value(json_object_get(part, "sha256")),
 			   json_string_value(json_object_get(part, "name")));
+	if (told) {
+		hash_text(told, hash);
+		buf_printf(&text, "%s  account\n", hash);
+	}
+	if (!told || buf_failed(&text))
+		return err_memory(e);
 	hash_text(text.data, hash);
 	buf_done(&text);
+	return 0;
 }
 
 static int pack_manifest(struct evidence *ev, struct err *e)
@@ -642,12 +802,16 @@ static int pack_manifest(struct evidence *ev, struct err *e)
 	char made_at[CLOCK_TEXT_SIZE], whole[HASH_SIZE];
 	int r;
 
-	hash_whole(ev->parts, whole);
-	manifest = json_pack("{s:i,s:s,s:s,s:s,s:O,s:s}", "version", 1, "instance_id",
+	r = account_close(ev->account, e);
+	if (r == 0)
+		r = hash_whole(ev->parts, ev->account, whole, e);
+	if (r < 0)
+		return r;
+	manifest = json_pack("{s:i,s:s,s:s,s:s,s:O,s:O,s:s}", "version", 2, "instance_id",
 			     ev->instance_id, "challenge_id", ev->row.challenge_id, "made_at",
-			     clock_format(clock_now_ms(ev->node->clock), made_at), "parts",
-			     ev->parts, "sha256", whole);
-	text = manifest ? json_dumps(manifest, JSON_INDENT(1)) : NULL;
+			     clock_format(clock_now_ms(ev->node->clock), made_at), "account",
+			     ev->account, "parts", ev->parts, "sha256", whole);
+	text = manifest ? json_dumps(manifest, JSON_INDENT(1) | JSON_ENSURE_ASCII) : NULL;
 	if (!text)
 		return err_memory(e);
 	r = begin_entry(ev, "manifest.json", (int64_t)strlen(text), e);
@@ -668,7 +832,8 @@ int evidence_open(struct node *node, const char *instance_id, struct evidence **
 	ev->node = node;
 	ev->instance_id = strdup(instance_id);
 	ev->parts = json_array();
-	if (!ev->instance_id || !ev->parts)
+	ev->account = json_object();
+	if (!ev->instance_id || !ev->parts || !ev->account)
 		return err_memory(e);
 	r = instance_row(node, instance_id, &ev->row, e);
 	if (r < 0)
@@ -685,9 +850,10 @@ int evidence_write(struct evidence *ev, evidence_sink *sink, void *cookie, struc
 
 	ev->sink = sink;
 	ev->cookie = cookie;
+	look_around(ev);
 	r = open_archive(ev, e);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
-		r = pack(ev, i, e);
+		r = pack(ev, &parts[i], e);
 	if (r == 0)
 		r = pack_manifest(ev, e);
 	if (r == 0 && archive_write_close(ev->archive) != ARCHIVE_OK)
@@ -704,6 +870,9 @@ void evidence_free(struct evidence *ev)
 		archive_write_free(ev->archive);
 	}
 	fields_done(instance_fields, &ev->row);
+	engine_view_done(&ev->view);
+	engine_container_list_done(&ev->list);
+	json_decref(ev->account);
 	json_decref(ev->parts);
 	free(ev->instance_id);
 	free(ev);

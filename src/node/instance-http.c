@@ -10,6 +10,7 @@
 #include "node/capture.h"
 #include "node/evidence.h"
 #include "node/instance.h"
+#include "node/log-book.h"
 #include "node/node.h"
 #include "node/observe.h"
 #include "node/shell.h"
@@ -228,9 +229,44 @@ static int serve_timeline(void *ctx, struct http_req *req, struct http_res *res,
 	return r < 0 ? r : http_send_json(res, 200, json_pack("{s:o}", "events", events));
 }
 
+/* Into a JSON string: what is printed has no controls but tabs and line ends. */
+static int send_string_part(void *cookie, const void *bytes, size_t len, struct err *e)
+{
+	const char *text = bytes, *end = text + len;
+	struct buf part = BUF_INIT;
+	int r;
+
+	for (; text < end; text++)
+		switch (*text) {
+		case '"': buf_puts(&part, "\\\""); break;
+		case '\\': buf_puts(&part, "\\\\"); break;
+		case '\n': buf_puts(&part, "\\n"); break;
+		case '\t': buf_puts(&part, "\\t"); break;
+		default: buf_putc(&part, *text); break;
+		}
+	r = buf_check(&part, e);
+	if (r == 0)
+		r = http_write(cookie, part.data, part.len, e);
+	buf_done(&part);
+	return r;
+}
+
+static int send_logs(struct http_res *res, struct log_book *book, struct err *e)
+{
+	static const char begin[] = "{\"logs\":\"", end[] = "\"}";
+	int r = http_begin(res, 200, "application/json", e);
+
+	if (r == 0)
+		r = http_write(res, begin, sizeof(begin) - 1, e);
+	if (r == 0)
+		r = log_book_print(book, send_string_part, res, e);
+	return r < 0 ? r : http_write(res, end, sizeof(end) - 1, e);
+}
+
 static int serve_logs(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
-	struct buf text = BUF_INIT;
+	AUTO(struct log_book *, log_book_freep) book = NULL;
+	struct log_book_options options = { .service = http_query(req, "service") };
 	const char *id;
 	int64_t tail;
 	int r;
@@ -238,15 +274,12 @@ static int serve_logs(void *ctx, struct http_req *req, struct http_res *res, str
 	r = instance_id(req, &id, e);
 	if (r == 0)
 		r = http_query_int(req, "tail", 1, 1000000, 10000, &tail, e);
-	if (r == 0)
-		r = instance_logs(ctx, id, http_query(req, "service"), (size_t)tail, &text, e);
-	if (r == 0) {
-		json_t *json = json_pack("{s:s%}", "logs", text.data, text.len);
-
-		r = json ? http_send_json(res, 200, json) : err_memory(e);
-	}
-	buf_done(&text);
-	return r;
+	if (r < 0)
+		return r;
+	options.tail = (size_t)tail;
+	options.of_each = !http_query(req, "tail");
+	r = log_book_open(ctx, id, &options, &book, e);
+	return r < 0 ? r : send_logs(res, book, e);
 }
 
 static int serve_attachments(void *ctx, struct http_req *req, struct http_res *res, struct err *e)

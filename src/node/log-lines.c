@@ -2,169 +2,182 @@
 
 #include "base/err.h"
 
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
-static void add_line(struct log_source *source, const char *line, size_t len)
+enum {
+	ENTRY_SIZE = 16 << 10, /* of text, in an entry that goes on in the next */
+	LINE_MAX_BYTES = 16 << 20,
+};
+
+void log_parser_begin(struct log_parser *parser, log_line_sink *sink, void *cookie)
 {
-	struct log_lines *lines = source->lines;
-
-	if (lines->count == lines->capacity) {
-		size_t capacity = lines->capacity ? 2 * lines->capacity : 256;
-		struct log_line *rows = realloc(lines->rows, capacity * sizeof(*rows));
-
-		if (!rows) {
-			lines->failed = true;
-			return;
-		}
-		lines->rows = rows;
-		lines->capacity = capacity;
-	}
-	lines->rows[lines->count++] =
-		(struct log_line){ .at = lines->text.len, .len = len, .service = source->service };
-	buf_put(&lines->text, line, len);
-	buf_putc(&lines->text, '\0'); /* so that a row can be compared as a string */
+	*parser = (struct log_parser){ .sink = sink, .cookie = cookie };
+	for (size_t i = 0; i < 3; i++)
+		parser->streams[i].line = (struct buf)BUF_INIT;
 }
 
-static struct buf *partial_of(struct log_source *source, enum engine_stream stream)
+static int end_line(struct log_parser *parser, enum engine_stream stream, bool cut, struct err *e)
 {
-	struct buf *partial = &source->partial[stream];
+	struct log_stream *s = &parser->streams[stream];
+	const struct log_line line = {
+		.at = s->at, .stream = stream, .text = s->line.data, .len = s->line.len, .cut = cut
+	};
+	int r = buf_check(&s->line, e);
 
-	if (!partial->data)
-		*partial = (struct buf)BUF_INIT;
-	return partial;
+	if (r == 0)
+		r = parser->sink(parser->cookie, &line, e);
+	buf_clear(&s->line);
+	s->open = false;
+	return r;
 }
 
-enum { TIME_SIZE = sizeof("2026-11-23T01:16:56.123456789Z ") - 1 };
-
-static bool starts_with_time(const char *text, size_t len)
+/* "2026-11-23T01:16:56.123456789Z": whether it is one, up to len. */
+static bool looks_like_time(const char *text, size_t len)
 {
-	return len >= TIME_SIZE && text[4] == '-' && text[10] == 'T' && text[13] == ':' &&
-	       text[19] == '.' && text[29] == 'Z' && text[30] == ' ';
+	static const char pattern[] = "0000-00-00T00:00:00.000000000Z";
+
+	for (size_t i = 0; i < len; i++)
+		if (pattern[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != pattern[i])
+			return false;
+	return true;
 }
 
-int log_take(void *cookie, enum engine_stream stream, const void *bytes, size_t len, struct err *e)
+static int put_text(struct log_parser *parser, enum engine_stream stream, const char *text,
+		    size_t len, struct err *e)
 {
-	struct log_source *source = cookie;
-	struct buf *partial = partial_of(source, stream);
-	const char *text = bytes;
-	const char *newline;
+	struct log_stream *s = &parser->streams[stream];
 
-	/* The engine cuts a line after 16 KiB, and leads each piece by its time. */
-	if (partial->len > 0 && starts_with_time(text, len)) {
-		text += TIME_SIZE;
-		len -= TIME_SIZE;
-	}
-	while ((newline = memchr(text, '\n', len))) {
-		buf_put(partial, text, (size_t)(newline - text));
-		add_line(source, partial->data, partial->len);
-		buf_clear(partial);
-		len -= (size_t)(newline + 1 - text);
-		text = newline + 1;
-	}
-	buf_put(partial, text, len);
-	return source->lines->failed ? err_memory(e) : buf_check(partial, e);
+	s->open = true;
+	s->piece += len;
+	buf_put(&s->line, text, len);
+	return s->line.len < LINE_MAX_BYTES ? 0 : end_line(parser, stream, true, e);
 }
 
-void log_source_end(struct log_source *source)
+static void begin_text(struct log_stream *s)
 {
-	for (size_t i = 0; i < 3; i++) {
-		struct buf *partial = &source->partial[i];
-
-		if (!partial->data)
-			continue;
-		if (partial->len > 0)
-			add_line(source, partial->data, partial->len);
-		buf_done(partial);
-	}
+	if (!s->open)
+		memcpy(s->at, s->head, sizeof(s->at));
+	s->in_text = s->open = true;
+	s->piece = s->head_len = 0;
 }
 
-static int by_time(const void *a, const void *b, void *text)
+/* What stands at an entry's beginning is no time: then it is text. */
+static int take_head_as_text(struct log_parser *parser, enum engine_stream stream, struct err *e)
 {
-	const struct log_line *x = a, *y = b;
-	int order = strncmp((char *)text + x->at, (char *)text + y->at,
-			    sizeof("2026-11-23T01:16:56.123456789Z") - 1);
+	struct log_stream *s = &parser->streams[stream];
+	char head[sizeof(s->head)];
+	size_t len = s->head_len;
 
-	/* Lines of one moment keep the order in which they came. */
-	return order ? order : (x->at > y->at) - (x->at < y->at);
+	memcpy(head, s->head, len);
+	s->head_len = s->piece = 0;
+	s->in_text = true;
+	return put_text(parser, stream, head, len, e);
 }
 
-/* Length of the UTF-8 sequence at s, or 0. */
-static size_t utf8_length(const unsigned char *s, size_t left)
+/* Takes one byte of an entry's time, or the blank behind it. */
+static int take_head(struct log_parser *parser, enum engine_stream stream, char byte, struct err *e)
 {
-	size_t len = *s < 0x80                 ? 1
-		     : *s >= 0xc2 && *s < 0xe0 ? 2
-		     : *s >= 0xe0 && *s < 0xf0 ? 3
-		     : *s >= 0xf0 && *s < 0xf5 ? 4
-					       : 0;
+	struct log_stream *s = &parser->streams[stream];
+	int r;
 
-	if (len == 0 || len > left)
+	if (s->head_len == LOG_TIME_LEN && byte == ' ') {
+		s->head[LOG_TIME_LEN] = '\0';
+		begin_text(s);
 		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
+	}
+	if (s->head_len < LOG_TIME_LEN) {
+		s->head[s->head_len++] = byte;
+		if (looks_like_time(s->head, s->head_len))
 			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
-static void put_utf8(struct buf *b, const char *text, size_t len)
-{
-	const unsigned char *s = (const unsigned char *)text;
-
-	for (size_t i = 0; i < len;) {
-		size_t n = utf8_length(s + i, len - i);
-
-		if (n > 0)
-			buf_put(b, s + i, n);
-		else
-			buf_puts(b, "\xef\xbf\xbd");
-		i += n ? n : 1;
+		s->head_len--;
 	}
+	r = take_head_as_text(parser, stream, e);
+	return r < 0 ? r : log_parser_take(parser, stream, &byte, 1, e);
 }
 
-/* A line without the time that led it. */
-static const char *words_of(const struct log_lines *lines, const struct log_line *row,
-			    size_t *ret_len)
+static void end_entry(struct log_stream *s)
 {
-	const char *line = lines->text.data + row->at;
-	const char *space = memchr(line, ' ', row->len);
-
-	*ret_len = space ? row->len - (size_t)(space + 1 - line) : row->len;
-	return space ? space + 1 : line;
+	s->in_text = false;
+	s->head_len = 0;
 }
 
-int log_lines_print(struct log_lines *lines, size_t tail, size_t max_bytes, struct buf *ret_text,
+/* Takes what it can of an entry's text. Returns how much that was. */
+static int take_text(struct log_parser *parser, enum engine_stream stream, const char *text,
+		     size_t len, size_t *ret_taken, struct err *e)
+{
+	struct log_stream *s = &parser->streams[stream];
+	size_t most = !parser->framed && ENTRY_SIZE - s->piece < len ? ENTRY_SIZE - s->piece : len;
+	const char *newline = memchr(text, '\n', most);
+	size_t part = newline ? (size_t)(newline - text) : most;
+	int r = put_text(parser, stream, text, part, e);
+
+	*ret_taken = part + (newline != NULL);
+	if (r < 0)
+		return r;
+	if (newline) {
+		end_entry(s);
+		s->piece = 0;
+		return end_line(parser, stream, false, e);
+	}
+	if (!parser->framed && s->piece == ENTRY_SIZE)
+		end_entry(s);
+	return 0;
+}
+
+void log_parser_frame(void *cookie, enum engine_stream stream)
+{
+	struct log_parser *parser = cookie;
+
+	parser->framed = true;
+	parser->streams[stream].frame_begins = true;
+}
+
+/* The entry before this one ended without a line end: it goes on here, or nowhere. */
+static int begin_frame(struct log_parser *parser, enum engine_stream stream, struct err *e)
+{
+	struct log_stream *s = &parser->streams[stream];
+	bool goes_on = s->piece == ENTRY_SIZE;
+	int r = 0;
+
+	s->frame_begins = false;
+	if (s->head_len > 0)
+		r = take_head_as_text(parser, stream, e);
+	end_entry(s);
+	s->piece = 0;
+	return r == 0 && s->open && !goes_on ? end_line(parser, stream, true, e) : r;
+}
+
+int log_parser_take(void *cookie, enum engine_stream stream, const void *bytes, size_t len,
 		    struct err *e)
 {
-	size_t first = tail && lines->count > tail ? lines->count - tail : 0;
-	size_t bytes = 0, i;
+	struct log_parser *parser = cookie;
+	struct log_stream *s = &parser->streams[stream];
+	const char *text = bytes;
+	int r = s->frame_begins ? begin_frame(parser, stream, e) : 0;
 
-	if (lines->failed || buf_failed(&lines->text))
-		return err_memory(e);
-	if (lines->count > 0)
-		qsort_r(lines->rows, lines->count, sizeof(*lines->rows), by_time, lines->text.data);
-	for (i = lines->count; i > first; i--) {
-		bytes += lines->rows[i - 1].len;
-		if (bytes > max_bytes)
-			break;
-	}
-	for (; i < lines->count; i++) {
-		size_t len;
-		const char *words = words_of(lines, &lines->rows[i], &len);
+	while (r == 0 && len > 0) {
+		size_t taken = 1;
 
-		buf_printf(ret_text, "%s | ", lines->rows[i].service);
-		put_utf8(ret_text, words, len);
-		buf_putc(ret_text, '\n');
+		r = s->in_text ? take_text(parser, stream, text, len, &taken, e)
+			       : take_head(parser, stream, *text, e);
+		text += taken;
+		len -= taken;
 	}
-	return buf_check(ret_text, e);
+	return r;
 }
 
-void log_lines_done(struct log_lines *lines)
+int log_parser_end(struct log_parser *parser, struct err *e)
 {
-	buf_done(&lines->text);
-	free(lines->rows);
-	*lines = (struct log_lines)LOG_LINES_INIT;
+	int r = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct log_stream *s = &parser->streams[i];
+
+		if (r == 0 && s->head_len > 0)
+			r = take_head_as_text(parser, (enum engine_stream)i, e);
+		if (r == 0 && s->open)
+			r = end_line(parser, (enum engine_stream)i, true, e);
+		buf_done(&s->line);
+	}
+	return r;
 }

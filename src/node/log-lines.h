@@ -1,5 +1,9 @@
 /*
- * Log lines of several containers, gathered and printed in the order of time.
+ * One container's output on its way in: lines, byte for byte as they were written.
+ *
+ * The engine leads each entry by its time and cuts a line into entries of 16 KiB, which are put
+ * together again. By frames it is known where entries begin; of a terminal by their length, for
+ * whatever the line itself says.
  */
 #ifndef NODE_LOG_LINES_H
 #define NODE_LOG_LINES_H
@@ -7,41 +11,45 @@
 #include "base/buf.h"
 #include "engine/demux.h"
 
+#include <stdbool.h>
+
 struct log_line {
-	size_t at; /* in text: "2026-11-23T01:16:56.123456789Z line" */
+	const char *at; /* "2026-11-23T01:16:56.123456789Z"; "": the engine gave none */
+	enum engine_stream stream;
+	const char *text; /* without its end; len bytes, of which any may be 0 */
 	size_t len;
-	const char *service; /* borrowed */
+	bool cut; /* it has no end: whoever wrote it ended, or it is longer than 16 MiB */
 };
 
-struct log_lines {
-	struct buf text;
-	struct log_line *rows;
-	size_t count, capacity;
-	bool failed;
+/* Receives a line, borrowed for the call. A failure ends the reading with that error. */
+typedef int log_line_sink(void *cookie, const struct log_line *line, struct err *e);
+
+enum { LOG_TIME_LEN = sizeof("2026-11-23T01:16:56.123456789Z") - 1 };
+
+struct log_stream {
+	struct buf line;
+	char at[LOG_TIME_LEN + 1];
+	char head[LOG_TIME_LEN + 1]; /* an entry's time, as far as it has come */
+	size_t head_len;
+	bool frame_begins; /* with the next byte */
+	bool in_text;      /* of an entry, behind its time */
+	bool open;         /* a line has begun */
+	size_t piece;      /* bytes of this entry's text so far */
 };
 
-/* clang-format off */
-#define LOG_LINES_INIT { .text = BUF_INIT }
-/* clang-format on */
-
-/* One container's output on its way in; zeroed but for these two. */
-struct log_source {
-	struct log_lines *lines;
-	const char *service;
-	struct buf partial[3]; /* a line that isn't complete yet, by stream */
+struct log_parser {
+	log_line_sink *sink;
+	void *cookie;
+	bool framed;
+	struct log_stream streams[3];
 };
 
-/* An engine_output whose cookie is the source. */
-int log_take(void *cookie, enum engine_stream stream, const void *bytes, size_t len, struct err *e);
-/* The last, unfinished lines count too; frees what the source holds. */
-void log_source_end(struct log_source *source);
-
-/*
- * Appends the last `tail` lines (0: all), at most max_bytes of them, as "service | line"; bytes
- * that are not UTF-8 become U+FFFD.
- */
-int log_lines_print(struct log_lines *lines, size_t tail, size_t max_bytes, struct buf *ret_text,
+void log_parser_begin(struct log_parser *parser, log_line_sink *sink, void *cookie);
+/* An engine_frame and an engine_output whose cookie is the parser. */
+void log_parser_frame(void *parser, enum engine_stream stream);
+int log_parser_take(void *parser, enum engine_stream stream, const void *bytes, size_t len,
 		    struct err *e);
-void log_lines_done(struct log_lines *lines);
+/* Lines without an end count too; frees what the parser holds, whatever comes of it. */
+int log_parser_end(struct log_parser *parser, struct err *e);
 
 #endif

@@ -9,7 +9,6 @@
 #include "node/compose.h"
 #include "node/early-check.h"
 #include "node/instance.h"
-#include "node/log-lines.h"
 #include "node/node.h"
 #include "node/recorder.h"
 #include "node/sidecar.h"
@@ -474,41 +473,5 @@ int instance_containers(struct node *node, const char *instance_id,
 				  &ret_containers->rows[ret_containers->row_count++], e);
 	}
 	look_done(&look);
-	return r;
-}
-
-/* A log is bounded: what a container wrote beyond this is left out, oldest first. */
-enum { LOG_BYTES_MAX = 16 << 20 };
-
-int instance_logs(struct node *node, const char *instance_id, const char *service, size_t tail,
-		  struct buf *ret_logs, struct err *e)
-{
-	AUTO(json_t *, json_decrefp) known = NULL;
-	struct engine_container_list list = { 0 };
-	struct log_lines lines = LOG_LINES_INIT;
-	struct label_filter filter;
-	int r;
-
-	label_filter(node, instance_id, &filter);
-	r = instance_services(node, instance_id, &known, e);
-	if (r == 0)
-		r = engine_container_list(node->engine, filter.labels, &list, e);
-	for (size_t i = 0; r == 0 && i < list.count; i++) {
-		const char *name = label(list.items[i].labels, LABEL_SERVICE);
-		struct log_source source = { .lines = &lines, .service = name };
-		struct engine_log_options options = { .timestamps = true, .tail = (unsigned)tail };
-
-		if (service && strcmp(service, name) != 0)
-			continue;
-		r = engine_container_logs(node->engine, list.items[i].id, &options, log_take,
-					  &source, e);
-		if (r == -ERR_NOT_FOUND) /* gone meanwhile: so are its words */
-			r = 0;
-		log_source_end(&source);
-	}
-	if (r == 0)
-		r = log_lines_print(&lines, tail, LOG_BYTES_MAX, ret_logs, e);
-	log_lines_done(&lines);
-	engine_container_list_done(&list);
 	return r;
 }

@@ -1,5 +1,5 @@
 /*
- * What an instance is doing, asked of the engine: services, health, containers, logs.
+ * What an instance is doing, asked of the engine: services, health, containers.
  */
 #ifndef NODE_OBSERVE_H
 #define NODE_OBSERVE_H
@@ -7,7 +7,6 @@
 #include <ctfy/types.h>
 #include <stddef.h>
 
-struct buf;
 struct err;
 struct node;
 
@@ -27,12 +26,5 @@ int instance_health(struct node *node, const char *instance_id, struct ctfy_heal
 
 int instance_containers(struct node *node, const char *instance_id,
 			struct ctfy_containers *ret_containers, struct err *e);
-
-/*
- * Standard output and error of all containers in the order of time, each line led by its service:
- * the last `tail` lines, of one service where that isn't NULL. Valid UTF-8 whatever was written.
- */
-int instance_logs(struct node *node, const char *instance_id, const char *service, size_t tail,
-		  struct buf *ret_logs, struct err *e);
 
 #endif

@@ -67,6 +67,7 @@ int sidecar_start(const struct compose *compose, struct sidecar *sidecar, struct
 	AUTO(char *, freep) id = NULL;
 	int r;
 
+	container_keep_log(compose->node, json_object_get(body, "HostConfig"));
 	if (!body || !name || json_object_set_new(body, "Image", json_string(sidecar->image)) < 0 ||
 	    json_object_set_new(body, "Labels", sidecar_labels(compose, sidecar)) < 0)
 		return err_memory(e);

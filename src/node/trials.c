@@ -13,6 +13,7 @@
 #include "node/catalogue.h"
 #include "node/evidence.h"
 #include "node/instance.h"
+#include "node/log-book.h"
 #include "node/node.h"
 #include "node/observe.h"
 #include "node/solver.h"
@@ -200,12 +201,23 @@ static int health(void *cookie, const char *instance_id, struct ctfy_health *ret
 	return instance_health(run->trials->node, instance_id, ret_health, e);
 }
 
+static int keep_words(void *cookie, const void *bytes, size_t len, struct err *e)
+{
+	buf_put(cookie, bytes, len);
+	return buf_check(cookie, e);
+}
+
 static void logs(void *cookie, const char *instance_id, int64_t lines, struct buf *words)
 {
 	struct run *run = cookie;
+	const struct log_book_options options = { .tail = (size_t)lines };
+	AUTO(struct log_book *, log_book_freep) book = NULL;
 	struct err e = ERR_INIT;
+	int r = log_book_open(run->trials->node, instance_id, &options, &book, &e);
 
-	if (instance_logs(run->trials->node, instance_id, NULL, (size_t)lines, words, &e) < 0)
+	if (r == 0)
+		r = log_book_print(book, keep_words, words, &e);
+	if (r < 0)
 		log_warn("logs of instance '%s': %s", instance_id, e.msg);
 }
 

@@ -47,8 +47,12 @@ class Bundle(NodeTest):
         self.assertEqual(manifest["instance_id"], row["instance_id"])
         self.assertEqual([(p["name"], p["size"], p["sha256"]) for p in manifest["parts"]],
                          [(name, len(data), sha256(data)) for name, data in parts.items() if name != "manifest.json"])
-        self.assertEqual(manifest["sha256"], sha256("".join(f"{p['sha256']}  {p['name']}\n"
-                                                            for p in manifest["parts"]).encode()))
+        account = json.dumps(manifest["account"], sort_keys=True, separators=(",", ":")).encode()
+        sums = [f"{p['sha256']}  {p['name']}\n" for p in manifest["parts"]] + [f"{sha256(account)}  account\n"]
+        self.assertEqual(manifest["sha256"], sha256("".join(sums).encode()))
+        self.assertTrue(manifest["account"]["complete"], manifest["account"])
+        self.assertEqual(manifest["account"]["missing"], [])
+        self.assertEqual([part["name"] for part in manifest["account"]["absent"]], ["agents.json"])
         self.assertEqual(json.loads(parts["answers.json"])["flag"], sha256(spec["answers"]["flag"].encode()))
         self.assertIn("/flag", [line["request"]["url"] for line in map(json.loads, parts["flows.jsonl"].splitlines())][0])
         self.assertEqual(json.loads(parts["flows.har"])["log"]["version"], "1.2")
@@ -72,6 +76,7 @@ class Bundle(NodeTest):
         code, words = verify(path)
         self.assertEqual(code, 0, words)
         self.assertIn(row["instance_id"], words)
+        self.assertIn("complete: nothing", words)
 
     def test_it_can_be_had_after_the_end(self):
         begun, told = node.begin("recorded")

@@ -8,6 +8,7 @@
 #include "base/image-name.h"
 #include "base/option.h"
 #include "base/own.h"
+#include "base/plain.h"
 #include "base/secret.h"
 
 #include "check.h"
@@ -494,8 +495,31 @@ TEST(what_may_be_an_id_or_another_challenge_s_is_no_name)
 		CHECK(image_name_fault(faulty[i]));
 }
 
-RUN_TESTS(T(an_image_is_the_same_however_it_is_named), T(two_names_of_images_are_ours),
-	  T(what_may_be_an_id_or_another_challenge_s_is_no_name),
+static void check_plain(const char *text, enum plain_kind kind, const char *expected)
+{
+	AUTO(char *, freep) plain = plain_text(text, kind);
+
+	CHECK_STR(plain, expected);
+}
+
+TEST(a_strangers_text_is_made_plain)
+{
+	check_plain("plain, größer \xe2\x82\xac \xf0\x9f\x9a\xa9\t|", PLAIN_LINE,
+		    "plain, größer \xe2\x82\xac \xf0\x9f\x9a\xa9\t|");
+	check_plain("\x1b[31mred\x1b]0;title\a\r\n", PLAIN_LINE,
+		    "\\x1b[31mred\\x1b]0;title\\x07\\x0d\\x0a");
+	check_plain("two\nlines\x7f", PLAIN_LINES, "two\nlines\\x7f");
+	check_plain("\xc2\x9b"
+		    "31m \xe2\x80\xae txt \xe2\x81\xa6 \xe2\x80\xa8 \xf3\xa0\x81\x81",
+		    PLAIN_LINE, "\\u009b31m \\u202e txt \\u2066 \\u2028 \\U000e0041");
+	check_plain("\xff\xc0\x80 \xed\xa0\x80", PLAIN_LINE,
+		    "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	check_plain("", PLAIN_LINE, "");
+	check_plain(NULL, PLAIN_LINE, "");
+}
+
+RUN_TESTS(T(a_strangers_text_is_made_plain), T(an_image_is_the_same_however_it_is_named),
+	  T(two_names_of_images_are_ours), T(what_may_be_an_id_or_another_challenge_s_is_no_name),
 	  T(a_full_disk_is_no_fault_of_whoever_asked), T(an_error_carries_its_code_and_words),
 	  T(a_long_cause_keeps_its_end), T(a_limited_buffer_never_grows_past_its_limit),
 	  T(a_taken_buffer_is_empty_and_usable), T(an_arena_holds_small_and_large),

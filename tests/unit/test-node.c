@@ -5,6 +5,7 @@
 #include "node/firewall.h"
 #include "node/gate.h"
 #include "node/log-lines.h"
+#include "node/log-reel.h"
 #include "node/names.h"
 #include "node/node.h"
 #include "node/port.h"
@@ -19,6 +20,7 @@
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -279,34 +281,119 @@ TEST(bridge_names_fit_and_tell_open_from_closed)
 	CHECK(strcmp(a, c) != 0);
 }
 
-static void feed(struct log_source *source, enum engine_stream stream, const char *text)
+/* Lines as "stream|time's last digit|text|" and "!" where it was cut. */
+static int note_line(void *cookie, const struct log_line *line, struct err *e)
 {
-	struct err e = ERR_INIT;
-
-	CHECK_EQ(log_take(source, stream, text, strlen(text), &e), 0);
+	(void)e;
+	buf_printf(cookie, "%d|%s|", line->stream, *line->at ? line->at + LOG_TIME_LEN - 2 : "");
+	buf_put(cookie, line->text, line->len);
+	buf_puts(cookie, line->cut ? "!\n" : "\n");
+	return 0;
 }
 
-TEST(log_lines_are_printed_in_the_order_of_time)
+static void feed(struct log_parser *parser, enum engine_stream stream, const char *text)
 {
-	struct log_lines lines = LOG_LINES_INIT;
-	struct log_source web = { .lines = &lines, .service = "web" };
-	struct log_source db = { .lines = &lines, .service = "db" };
-	struct buf text = BUF_INIT;
 	struct err e = ERR_INIT;
 
-	feed(&web, ENGINE_STDOUT, "2026-11-23T01:00:00.000000001Z one\n2026-11-23T01:00:00.0000");
-	feed(&web, ENGINE_STDERR, "2026-11-23T01:00:00.000000002Z t\xffwo\n");
-	feed(&web, ENGINE_STDOUT, "00005Z five");
-	feed(&db, ENGINE_STDOUT, "2026-11-23T01:00:00.000000003Z three\n");
-	log_source_end(&web);
-	log_source_end(&db);
-	CHECK_EQ(log_lines_print(&lines, 0, 1000, &text, &e), 0);
-	CHECK_STR(text.data, "web | one\nweb | t\xef\xbf\xbdwo\ndb | three\nweb | five\n");
-	buf_clear(&text);
-	CHECK_EQ(log_lines_print(&lines, 2, 1000, &text, &e), 0);
-	CHECK_STR(text.data, "db | three\nweb | five\n");
-	buf_done(&text);
-	log_lines_done(&lines);
+	for (; *text; text++) /* in the smallest of pieces */
+		CHECK_EQ(log_parser_take(parser, stream, text, 1, &e), 0);
+}
+
+static void feed_frame(struct log_parser *parser, enum engine_stream stream, const char *text)
+{
+	log_parser_frame(parser, stream);
+	feed(parser, stream, text);
+}
+
+static void check_lines(struct log_parser *parser, struct buf *seen, const char *expected)
+{
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(log_parser_end(parser, &e), 0);
+	CHECK_STR(seen->data, expected);
+	buf_done(seen);
+}
+
+#define AT(n) "2026-11-23T01:00:00.00000000" #n "Z "
+
+TEST(log_lines_are_what_was_written)
+{
+	struct buf seen = BUF_INIT;
+	struct log_parser parser;
+
+	log_parser_begin(&parser, note_line, &seen);
+	feed_frame(&parser, ENGINE_STDOUT, AT(1) "one\n");
+	feed_frame(&parser, ENGINE_STDERR, AT(2) AT(3) "of its own\r\n");
+	feed_frame(&parser, ENGINE_STDOUT, AT(4) "");
+	feed_frame(&parser, ENGINE_STDOUT, AT(5) "ended without");
+	feed_frame(&parser, ENGINE_STDOUT, AT(6) "\n");
+	feed_frame(&parser, ENGINE_STDOUT, "2026-no time\n");
+	feed_frame(&parser, ENGINE_STDOUT, AT(7) "last");
+	check_lines(&parser, &seen,
+		    "1|1Z|one\n2|2Z|" AT(3) "of its own\r\n1|4Z|!\n1|5Z|ended without!\n1|6Z|\n"
+					    "1|6Z|2026-no time\n1|7Z|last!\n");
+	log_parser_begin(&parser, note_line, &seen);
+	feed(&parser, ENGINE_TTY, AT(1) "one\n" AT(2) AT(3) "two\n2026");
+	check_lines(&parser, &seen, "0|1Z|one\n0|2Z|" AT(3) "two\n0|2Z|2026!\n");
+}
+
+TEST(a_log_line_that_the_engine_cut_is_one_line)
+{
+	char entry[(16 << 10) + 1];
+	struct buf seen = BUF_INIT, expected = BUF_INIT;
+
+	memset(entry, 'x', sizeof(entry) - 1);
+	entry[sizeof(entry) - 1] = '\0';
+	for (int framed = 0; framed <= 1; framed++) {
+		enum engine_stream stream = framed ? ENGINE_STDOUT : ENGINE_TTY;
+		struct log_parser parser;
+
+		log_parser_begin(&parser, note_line, &seen);
+		for (int i = 0; i < 3; i++) {
+			if (framed)
+				log_parser_frame(&parser, stream);
+			feed(&parser, stream, i == 0 ? AT(1) : i == 1 ? AT(2) : AT(3));
+			feed(&parser, stream, i < 2 ? entry : AT(9) "end\n");
+		}
+		buf_printf(&expected, "%d|1Z|%s%s" AT(9) "end\n", stream, entry, entry);
+		check_lines(&parser, &seen, expected.data);
+		buf_clear(&expected);
+	}
+	buf_done(&expected);
+}
+
+TEST(of_many_log_lines_the_first_and_the_newest_stay)
+{
+	struct log_reel reel;
+	struct err e = ERR_INIT;
+	char text[8];
+	int r, next = 0, gaps = 0;
+
+	log_reel_begin(&reel, "/tmp", 1000); /* some 20 lines */
+	for (int i = 0; i < 200; i++) {
+		const struct log_line line = { .at = "2026-11-23T01:00:00.000000001Z",
+					       .stream = ENGINE_STDOUT,
+					       .text = text,
+					       .len = (size_t)snprintf(text, 8, "%d", i) };
+
+		CHECK_EQ(log_reel_put(&reel, &line, &e), 0);
+	}
+	for (int again = 0; again < 2; again++, next = gaps = 0) {
+		CHECK_EQ(log_reel_rewind(&reel, &e), 0);
+		while ((r = log_reel_next(&reel, &e)) > 0) {
+			if (r == LOG_REEL_GAP) {
+				gaps++;
+				CHECK(next > 10 && next < 40);
+				next += (int)reel.left_out_lines;
+				continue;
+			}
+			CHECK_EQ(atoi(reel.line.text), next++);
+		}
+		CHECK_EQ(r, 0);
+		CHECK_EQ(next, 200);
+		CHECK_EQ(gaps, 1);
+	}
+	log_reel_done(&reel);
 }
 
 static void check_redacted(json_t *answers, const char *text, const char *expected)
@@ -479,8 +566,9 @@ RUN_TESTS(T(every_name_is_answered_with_there_is_none),
 	  T(a_port_that_is_in_use_is_passed_over), T(a_gate_never_lets_more_than_its_width_in),
 	  T(who_is_called_off_leaves_the_queue), T(percentiles_are_of_the_last_starts),
 	  T(a_roster_has_each_id_once_and_keeps_to_its_capacity),
-	  T(bridge_names_fit_and_tell_open_from_closed),
-	  T(log_lines_are_printed_in_the_order_of_time),
+	  T(bridge_names_fit_and_tell_open_from_closed), T(log_lines_are_what_was_written),
+	  T(a_log_line_that_the_engine_cut_is_one_line),
+	  T(of_many_log_lines_the_first_and_the_newest_stay),
 	  T(secrets_are_marked_where_they_stand_and_nothing_else),
 	  T(what_tcpdump_says_is_counted_by_start),
 	  T(a_port_is_told_by_whether_it_is_open_to_others),
