@@ -114,6 +114,7 @@ class Speaker(socketserver.BaseRequestHandler):
 
     def do_upgrade(self, _name):
         self.say(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        self.say(self.heard.partition(b"\r\n\r\n")[2]) # who doesn't wait is heard all the same
         while data := self.request.recv(1 << 20):
             self.say(data)
 
