@@ -139,7 +139,7 @@ class Shell(harness.NodeTest):
     def test_a_sidecar_may_be_looked_into_and_all_is_in_the_audit_log(self):
         done = subprocess.run(argv(row["id"], "ctfy-capture"), input="ls /capture\n", text=True, capture_output=True,
                               timeout=60)
-        self.assertIn("0.pcap0", done.stdout)
+        self.assertIn("0-1.pcap", done.stdout)
         log = platform.ask("GET", "/admin/audit")
         self.assertIn("shell", [entry["action"] for entry in next(v for v in log.values() if isinstance(v, list))])
 
