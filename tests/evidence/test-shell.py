@@ -83,7 +83,7 @@ class Terminal(NodeTest):
     def test_a_sidecar_has_a_shell_too(self):
         shell = Shell(node.containers(row["instance_id"])["ctfy-capture"]["Name"].lstrip("/"))
         shell.type("ls /capture\n")
-        shell.until("0.pcap0")
+        shell.until("0-1.pcap")
         self.assertEqual(shell.ws.close(), 1000)
 
     def test_much_output_arrives_whole(self):
