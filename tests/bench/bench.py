@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The figures of docs/BENCHMARKS.md: bench.py BUILD-DIR [PART]...
 
-Parts: health, start, busy, client, platform, storm, heartbeat, listeners. A storm takes a minute;
+Parts: health, start, busy, client, platform, storm, heartbeat, listeners, relay. A storm takes a minute;
 STORM_SECONDS=300 is the whole of it.
 
 Each part puts ctfy beside what it is measured against, in one run, in turns, so that both see the
@@ -393,8 +393,17 @@ def bench_listeners(listeners=5000):
     print(f"  {kb:.0f} KB each, {platform['threads_after']} threads, {platform['cpu_percent']:.0f} % of a core")
 
 
+# --- (g) what recording costs players -----------------------------------------------------------
+
+
+def bench_relay():
+    print("\n100 MB, single requests and many, by ctfy-relay", flush=True)
+    subprocess.run([PYTHON, str(HERE / "relay.py"), str(BUILD)], check=True)
+
+
 PARTS = {"health": bench_health, "start": bench_start, "client": bench_client, "busy": bench_busy,
-         "platform": bench_platform, "storm": bench_storm, "heartbeat": bench_heartbeat, "listeners": bench_listeners}
+         "platform": bench_platform, "storm": bench_storm, "heartbeat": bench_heartbeat, "listeners": bench_listeners,
+         "relay": bench_relay}
 
 
 def main(names):

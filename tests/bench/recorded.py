@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Long bodies through the recorder, beside the same without: recorded.py BUILD-DIR [ROUNDS].
+"""Long bodies through the agents' proxy, beside the same without: recorded.py BUILD-DIR [ROUNDS].
 
-One client (curl), one server, 100 MB, there and back, as a player by the recorder's port and as an
-agent by its proxy, in turns; the ratio is the median of each turn's. One turn warms up.
+One client (curl), one server, 100 MB, there and back, in turns; the ratio is the median of each
+turn's. One turn warms up. What players' recorder costs is relay.py's.
 """
 
 import os
@@ -10,7 +10,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import urllib.parse
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -37,9 +36,7 @@ def ways(node, row, body):
     upload = ("-X", "POST", "-T", body)
     web = next(iter(node.containers(row["instance_id"])["web"]["NetworkSettings"]["Networks"].values()))["IPAddress"]
     proxy = ("--proxy", ready_runtime(node, row["instance_id"])["proxy_url"])
-    player = f"http://{urllib.parse.urlsplit(proxy[1]).hostname}:9000"
     for name, more, path in (("down", (), f"/long?{SIZE}"), ("up", upload, "/echo")):
-        yield f"player, HTTP, {name}", (*more, f"http://{web}:8080{path}"), (*more, f"{player}{path}")
         for scheme, port in (("http", 8080), ("https", 8443)):
             direct = (*more, f"{scheme}://{web}:{port}{path}")
             yield f"agent, {scheme.upper()}, {name}", direct, (*proxy, *direct)
