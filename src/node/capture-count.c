@@ -83,7 +83,11 @@ void capture_count_read(const char *log, struct capture_count *ret_count)
 			last = (struct capture_count){ 0 };
 			said = false;
 		} else {
-			read_line(log, len, &last, &said);
+			bool told = false;
+
+			read_line(log, len, &last, &told);
+			ret_count->said += told;
+			said |= told;
 		}
 		log += len + (log[len] == '\n');
 	}
@@ -124,10 +128,15 @@ bool capture_is(const struct engine_container *container)
 static int settle_one(struct node *node, const char *container, int64_t deadline, struct err *e)
 {
 	const struct timespec pause = { .tv_nsec = SETTLE_PAUSE_MS * 1000000L };
-	struct capture_count count = { .behind = 1 };
-	int r = 0;
+	struct capture_count count;
+	int64_t said = 0;
+	int r = ask(node, container, &count, e);
 
-	while (r == 0 && count.behind > 0 && clock_monotonic_ms() < deadline) {
+	if (r == 0)
+		said = count.said;
+	/* What it said before this is of before this. */
+	while (r == 0 && (count.behind > 0 || count.said == said) &&
+	       clock_monotonic_ms() < deadline) {
 		r = engine_container_kill(node->engine, container, "USR1", e);
 		nanosleep(&pause, NULL);
 		if (r == 0)

@@ -27,6 +27,7 @@ struct capture_count {
 	int64_t starts;
 	int64_t silent; /* starts that said nothing at their end: they were killed */
 	int64_t captured, received, dropped;
+	int64_t said;   /* how often it was told, asked for or not */
 	int64_t behind; /* packets that the last start has got and not written down yet */
 };
 

@@ -449,6 +449,7 @@ TEST(what_tcpdump_says_is_counted_by_start)
 	CHECK_EQ(count.captured, 12);
 	CHECK_EQ(count.dropped, 3);
 	CHECK_EQ(count.behind, 2);
+	CHECK_EQ(count.said, 3);
 	capture_count_read("", &count);
 	CHECK_EQ(count.starts, 0);
 	CHECK_EQ(count.silent, 0);
