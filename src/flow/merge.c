@@ -270,6 +270,8 @@ int merge_end(json_t *flow, const char *error, bool decodes)
 	else
 		ok = end_body(request, decodes) && (!response || end_body(response, decodes)) &&
 		     end_messages(flow);
+	if (!json_object_get(flow, "response"))
+		json_object_set_new(flow, "response", json_null());
 	if (!json_object_get(flow, "websocket"))
 		json_object_set_new(flow, "websocket", json_null());
 	if (error || !json_object_get(flow, "error"))

@@ -1016,6 +1016,7 @@ TEST(flows_that_are_not_over_are_told_where_all_are_wanted)
 	CHECK_EQ(flow_reader_open(path, &reader, &e), 0);
 	CHECK_EQ(flow_reader_next_any(reader, &flow, &e), 1);
 	CHECK_STR(json_string_value(json_object_get(flow, "error")), "it is not over yet");
+	CHECK(json_is_null(json_object_get(flow, "response")));
 	CHECK_EQ(flow_reader_next_any(reader, &flow, &e), 0);
 	unlink(path);
 }
