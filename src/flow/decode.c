@@ -91,14 +91,22 @@ char *content_decode(const char *coding, const void *bytes, size_t len, size_t m
 
 /* --- messages ----------------------------------------------------------------------------- */
 
+/* Of all messages of one direction: what more they would become stays as it was sent. */
+enum { INFLATION_MAX = 32 << 20 };
+
 struct inflation {
 	z_stream stream;
+	uint64_t left; /* bytes that may still come out */
 	bool is_set;
 };
 
 struct inflation *inflation_new(void)
 {
-	return calloc(1, sizeof(struct inflation));
+	struct inflation *inflation = calloc(1, sizeof(*inflation));
+
+	if (inflation)
+		inflation->left = INFLATION_MAX;
+	return inflation;
 }
 
 void inflation_free(struct inflation *inflation)
@@ -108,47 +116,51 @@ void inflation_free(struct inflation *inflation)
 	free(inflation);
 }
 
-/* What is beyond `max` is inflated as well, for what refers to it, up to a thousand times as much.
+/*
+ * What is beyond `max` is inflated as well, for what refers to it. A stream that says that it ends
+ * is not gone on with: what follows may be read in more than one way.
  */
-static bool inflate_part(z_stream *stream, const void *bytes, size_t len, char *out, size_t max,
-			 size_t *filled)
+static bool inflate_part(struct inflation *inflation, const void *bytes, size_t len, char *out,
+			 size_t max, size_t *filled)
 {
-	enum { BOMB = 64 << 20 };
+	z_stream *stream = &inflation->stream;
 	char beyond[4096];
-	uint64_t before = stream->total_out;
 	int r = Z_OK;
 
 	stream->next_in = (Bytef *)(uintptr_t)bytes;
 	stream->avail_in = (uInt)len;
 	while (r == Z_OK && (stream->avail_in > 0 || stream->avail_out == 0)) {
 		bool is_full = *filled == max;
+		uint64_t before = stream->total_out, made;
 
 		stream->next_out = (Bytef *)(is_full ? beyond : out + *filled);
 		stream->avail_out = (uInt)(is_full ? sizeof(beyond) : max - *filled);
 		r = inflate(stream, Z_SYNC_FLUSH);
 		if (!is_full)
 			*filled = max - stream->avail_out;
-		if (stream->total_out - before > BOMB)
+		made = stream->total_out - before;
+		inflation->left -= made < inflation->left ? made : inflation->left;
+		if (inflation->left == 0)
 			return false;
 	}
-	return r == Z_OK || r == Z_BUF_ERROR || r == Z_STREAM_END;
+	return r == Z_OK || r == Z_BUF_ERROR;
 }
 
 char *inflation_message(struct inflation *inflation, const void *bytes, size_t len, size_t max,
 			bool forgets, size_t *ret_len)
 {
 	static const unsigned char tail[] = { 0, 0, 0xff, 0xff }; /* RFC 7692, 7.2.2 */
-	AUTO(char *, freep) out = malloc(max + 1);
+	AUTO(char *, freep) out = inflation->left > 0 ? malloc(max + 1) : NULL;
 	size_t filled = 0;
+	bool ok;
 
 	if (!inflation->is_set && inflateInit2(&inflation->stream, -15) != Z_OK)
 		return NULL;
 	inflation->is_set = true;
-	if (!out || !inflate_part(&inflation->stream, bytes, len, out, max, &filled) ||
-	    !inflate_part(&inflation->stream, tail, sizeof(tail), out, max, &filled))
-		return NULL;
-	if (forgets && inflateReset(&inflation->stream) != Z_OK)
-		return NULL;
+	ok = out && inflate_part(inflation, bytes, len, out, max, &filled) &&
+	     inflate_part(inflation, tail, sizeof(tail), out, max, &filled);
+	if (forgets)
+		ok &= inflateReset(&inflation->stream) == Z_OK;
 	*ret_len = filled;
-	return TAKE(out);
+	return ok ? TAKE(out) : NULL;
 }

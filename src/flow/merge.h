@@ -30,7 +30,9 @@ char *content_decode(const char *coding, const void *bytes, size_t len, size_t m
 struct inflation;
 struct inflation *inflation_new(void);
 void inflation_free(struct inflation *inflation);
-/* The message's text, the caller's; NULL: it can't be told. `forgets`: the next stands for itself.
+/*
+ * The message's text, the caller's; NULL: it can't be told, or all together would become more than
+ * 32 MiB. `forgets`: the next stands for itself.
  */
 char *inflation_message(struct inflation *inflation, const void *bytes, size_t len, size_t max,
 			bool forgets, size_t *ret_len);

@@ -515,6 +515,61 @@ TEST(compressed_messages_are_told_inflated)
 	CHECK(!at(flows, 0, "websocket.messages.0.compressed"));
 }
 
+/* A stream that says that it has ended (RFC 7692, 7.2.3.4), and goes on. */
+TEST(messages_behind_the_end_of_their_stream_stay_as_they_were_sent)
+{
+	FLOWS(flows, C(WS_REQUEST),
+	      S(WS_ANSWER "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
+	      S("\xc1\x08\xf3\x48\xcd\xc9\xc9\x07\x00\x00"),
+	      S("\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"));
+
+	CHECK_STR(text_at(flows, 0, "websocket.messages.0.base64"), "80jNyckHAAA=");
+	CHECK(json_is_true(at(flows, 0, "websocket.messages.0.compressed")));
+	CHECK_STR(text_at(flows, 0, "websocket.messages.1.base64"), "8kjNyckHAA==");
+}
+
+TEST(a_damaged_message_says_nothing_of_one_that_stands_for_itself)
+{
+	FLOWS(flows, C(WS_REQUEST),
+	      S(WS_ANSWER "Sec-WebSocket-Extensions: permessage-deflate; "
+			  "server_no_context_takeover\r\n\r\n"),
+	      S("\xc1\x02\xff\xff"), S("\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"));
+
+	CHECK_STR(text_at(flows, 0, "websocket.messages.0.base64"), "//8=");
+	CHECK_STR(text_at(flows, 0, "websocket.messages.1.text"), "Hello");
+}
+
+TEST(all_messages_together_are_inflated_up_to_a_bound)
+{
+	static char zeros[1 << 20];
+	unsigned char packed[4096];
+	z_stream stream = { .next_in = (Bytef *)zeros,
+			    .avail_in = sizeof(zeros),
+			    .next_out = packed,
+			    .avail_out = sizeof(packed) };
+
+	CHECK_EQ(deflateInit2(&stream, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	CHECK_EQ(deflate(&stream, Z_SYNC_FLUSH), Z_OK);
+	for (int forgets = 0; forgets < 2; forgets++) {
+		struct inflation *inflation = inflation_new();
+		size_t len = 1, told = 0;
+		char *text;
+
+		while (told < 100 &&
+		       (text = inflation_message(inflation, packed, stream.total_out - 4, 1000,
+						 forgets, &len))) {
+			CHECK_EQ(len, 1000);
+			free(text);
+			told++;
+		}
+		CHECK_EQ(told, 31);
+		CHECK(!inflation_message(inflation, "\xf2\x48\xcd\xc9\xc9\x07\x00", 7, 1000,
+					 forgets, &len));
+		inflation_free(inflation);
+	}
+	deflateEnd(&stream);
+}
+
 TEST(frames_that_make_no_sense_are_raw_from_there_on)
 {
 	FLOWS(flows, C(WS_REQUEST), S(WS_ANSWER "\r\n\x81\x03one\xb1\x01x"));
@@ -1100,6 +1155,9 @@ RUN_TESTS(T(a_plain_request_is_a_flow_with_both_heads_and_bodies),
 	  T(connect_is_a_flow_and_what_is_in_the_tunnel_is_raw),
 	  T(a_tunnel_that_is_refused_goes_on_as_http), T(a_websocket_is_one_flow_with_its_messages),
 	  T(compressed_messages_are_told_inflated),
+	  T(messages_behind_the_end_of_their_stream_stay_as_they_were_sent),
+	  T(a_damaged_message_says_nothing_of_one_that_stands_for_itself),
+	  T(all_messages_together_are_inflated_up_to_a_bound),
 	  T(frames_that_make_no_sense_are_raw_from_there_on), T(streams_of_http_2_are_flows),
 	  T(a_service_may_speak_http_2_before_it_is_spoken_to),
 	  T(an_upgrade_to_http_2_goes_on_with_the_same_flow),
