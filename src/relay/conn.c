@@ -404,9 +404,7 @@ static void end_ready(struct watch *watch, uint32_t events);
 
 static bool watch_end(struct conn *conn, struct end *end, int fd)
 {
-	end->fd = fd;
-	end->conn = conn;
-	end->watch.ready = end_ready;
+	*end = (struct end){ .watch = { end_ready }, .conn = conn, .fd = fd };
 	set_options(fd);
 	return loop_add(conn->world->loop, fd, LOOP_EDGE, &end->watch, NULL) == 0;
 }
@@ -525,7 +523,8 @@ static void end_ready(struct watch *watch, uint32_t events)
 		end->reset = true;
 	if (conn->state == CONN_OPEN)
 		conn_run(conn);
-	else if (conn->state != CONN_DEAD && conn->player.reset)
+	else if ((conn->state == CONN_FINDING || conn->state == CONN_CONNECTING) &&
+		 conn->player.reset)
 		end_reset(conn); /* it didn't wait for the service */
 }
 

@@ -8,11 +8,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 enum { PATIENCE_MS = 30 * 1000, LONG = 8 << 20 };
@@ -317,6 +319,36 @@ TEST(a_reset_passes_on_behind_what_was_said_before)
 	free(stage_close(&stage));
 }
 
+/* A service that says something meanwhile does not lose what it has yet to take. */
+TEST(what_was_said_before_a_reset_is_taken_slowly)
+{
+	AUTO(char *, freep) bytes = noise();
+	AUTO(char *, freep) heard = malloc(LONG);
+	const int small = 4096, len = 200000;
+	int player, service, unsent = 1, at = 0;
+	struct stage stage;
+	ssize_t more;
+
+	stage_open(&stage, NULL, NULL);
+	CHECK_EQ(setsockopt(stage.service, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	player = dial(&stage);
+	service = answer(&stage);
+	CHECK_EQ(send(player, bytes, (size_t)len, MSG_NOSIGNAL), len);
+	while (unsent > 0) { /* until it is the relay's */
+		CHECK_EQ(ioctl(player, SIOCOUTQ, &unsent), 0);
+		poll(NULL, 0, 1);
+	}
+	reset(player);
+	while ((more = hear(service, heard + at, 1024)) > 0) {
+		at += (int)more;
+		send(service, "!", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	}
+	CHECK_EQ(at, len);
+	CHECK_EQ(memcmp(heard, bytes, (size_t)len), 0);
+	close(service);
+	free(stage_close(&stage));
+}
+
 TEST(who_says_something_to_a_service_that_has_closed_is_reset)
 {
 	struct stage stage;
@@ -483,6 +515,7 @@ TEST(a_port_that_is_taken_is_said)
 RUN_TESTS(T(bytes_of_any_kind_pass_both_ways_whether_recorded_or_not),
 	  T(what_is_said_arrives_before_anything_else_is_said), T(who_has_said_all_still_hears),
 	  T(a_reset_passes_on_behind_what_was_said_before),
+	  T(what_was_said_before_a_reset_is_taken_slowly),
 	  T(who_says_something_to_a_service_that_has_closed_is_reset),
 	  T(where_nobody_listens_a_player_is_reset_and_that_is_a_flow),
 	  T(what_passed_is_in_the_flows_and_who_said_it),
