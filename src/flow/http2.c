@@ -287,13 +287,17 @@ static bool keep_text(struct tap *tap, struct bytes *into, const struct buf *tex
 static bool take_interim(struct tap *tap, struct flow *flow, const struct fields *fields)
 {
 	struct buf *text = lines_begin(tap->peers.writer);
+	size_t before = flow->interim.len;
 
-	if (flow->interim.len > HEAD_MAX)
+	if (before > HEAD_MAX)
 		return true;
 	put_response(text, fields);
-	return bytes_puts(ration_of(tap), &flow->interim, flow->interim.len ? ",{" : "{") &&
-	       keep_text(tap, &flow->interim, text, 1) &&
-	       bytes_puts(ration_of(tap), &flow->interim, "}");
+	if (bytes_puts(ration_of(tap), &flow->interim, before ? ",{" : "{") &&
+	    keep_text(tap, &flow->interim, text, 1) &&
+	    bytes_puts(ration_of(tap), &flow->interim, "}"))
+		return true;
+	flow->interim.len = before; /* half of one would spoil the line */
+	return false;
 }
 
 static bool take_fields(struct tap *tap, struct stream *stream, enum tap_side side,
