@@ -11,6 +11,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,9 +188,9 @@ int parcel_pack(const char *dir, struct buf *ret_parcel, struct err *e)
 struct unpacking {
 	int into;
 	struct archive *tar;
-	int64_t left; /* bytes that it may still make */
-	size_t entries;
-	struct link { /* made when all else is */
+	int64_t left;   /* bytes that it may still make */
+	size_t entries; /* and directories, those of no entry of their own as well */
+	struct link {   /* made when all else is */
 		struct link *next;
 		char *name, *target;
 	} * links;
@@ -272,25 +273,39 @@ static int fill(struct unpacking *u, int fd, const char *path, struct err *e)
 
 static int make_failure(const char *name, struct err *e)
 {
+	if (errno == E2BIG)
+		return err_set(e, ERR_TOO_LARGE, "it has more than %d files and directories",
+			       ENTRIES_MAX);
 	return errno == ELOOP || errno == ENOTDIR
 		       ? err_set(e, ERR_INVALID, "'%s' would be made in what is no directory", name)
 		       : err_errno(e, ERR_INVALID, "'%s'", name);
 }
 
-/* The directory that the parts of a path lead to, each made where it is missing. -1 and errno. */
-static int open_dirs(int into, char *path)
+/* One is made where it is missing; E2BIG: there are too many of them. */
+static int open_dir(struct unpacking *u, int above, const char *name)
 {
-	int dir = fcntl(into, F_DUPFD_CLOEXEC, 0);
+	if (mkdirat(above, name, 0755) == 0) {
+		if (++u->entries > ENTRIES_MAX) {
+			errno = E2BIG;
+			return -1;
+		}
+	} else if (errno != EEXIST) {
+		return -1;
+	}
+	return openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* The directory that the parts of a path lead to. -1 and errno. */
+static int open_dirs(struct unpacking *u, char *path)
+{
+	int dir = fcntl(u->into, F_DUPFD_CLOEXEC, 0);
 	char *save = NULL;
 
 	for (char *part = strtok_r(path, "/", &save); part && dir >= 0;
 	     part = strtok_r(NULL, "/", &save)) {
 		AUTO(int, closep) above = dir;
 
-		dir = mkdirat(above, part, 0755) < 0 && errno != EEXIST
-			      ? -1
-			      : openat(above, part,
-				       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		dir = open_dir(u, above, part);
 	}
 	return dir;
 }
@@ -305,7 +320,7 @@ static int make_dirs(struct unpacking *u, const char *name, bool all, int *ret_d
 		return err_memory(e);
 	if (!all)
 		path[last_part(path) - path] = '\0';
-	dir = open_dirs(u->into, path);
+	dir = open_dirs(u, path);
 	if (dir < 0)
 		return make_failure(name, e);
 	*ret_dir = dir;
@@ -364,12 +379,16 @@ static int unpack_entry(struct unpacking *u, struct archive_entry *entry, struct
 
 	if (!given)
 		return err_set(e, ERR_INVALID, "a file in it has no name");
+	if (strlen(given) >= PATH_MAX)
+		return err_set(e, ERR_INVALID, "a name in it is longer than %d bytes",
+			       PATH_MAX - 1);
 	if (!is_within(given))
 		return err_set(e, ERR_INVALID, "'%s' is outside of it", given);
 	if (!name)
 		return err_memory(e);
 	if (++u->entries > ENTRIES_MAX)
-		return err_set(e, ERR_TOO_LARGE, "it has more than %d files", ENTRIES_MAX);
+		return err_set(e, ERR_TOO_LARGE, "it has more than %d files and directories",
+			       ENTRIES_MAX);
 	if (archive_entry_hardlink(entry))
 		return err_set(e, ERR_INVALID, "'%s' is a hard link", given);
 	if (kind == AE_IFDIR)

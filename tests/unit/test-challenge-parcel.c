@@ -6,6 +6,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <dirent.h>
+#include <limits.h>
 #include <unistd.h>
 
 static struct folder f; /* challenges are put below it */
@@ -193,6 +194,24 @@ TEST(what_would_do_harm_is_refused_and_leaves_nothing)
 	close_both();
 }
 
+/* It would make as many directories as it has parts. */
+TEST(a_name_that_is_no_path_any_more_is_refused)
+{
+	char name[PATH_MAX + 1] = "";
+	AUTO(struct buf, buf_done) parcel = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i + 2 < sizeof(name); i += 2)
+		memcpy(name + i, "a/", 3);
+	strcat(name, "f");
+	parcel = make_parcel((const struct item[]){ SPEC, FILE_OF(name, "x"), { .name = NULL } });
+	open_both();
+	CHECK_EQ(put("x", NULL, &parcel, &e), -ERR_INVALID);
+	CHECK_STR(e.msg, "a name in it is longer than 4095 bytes");
+	CHECK_EQ(count_entries(f.dir), 0);
+	close_both();
+}
+
 /* The entry's type says symlink, and nothing says where to: libarchive has NULL for it. */
 TEST(a_symlink_without_a_target_is_survived)
 {
@@ -252,5 +271,6 @@ TEST(what_a_killed_process_left_is_swept_and_nothing_else)
 }
 
 RUN_TESTS(T(what_is_packed_is_put), T(what_would_do_harm_is_refused_and_leaves_nothing),
-	  T(a_symlink_without_a_target_is_survived), T(odd_names_within_the_folder_are_only_names),
+	  T(a_name_that_is_no_path_any_more_is_refused), T(a_symlink_without_a_target_is_survived),
+	  T(odd_names_within_the_folder_are_only_names),
 	  T(what_a_killed_process_left_is_swept_and_nothing_else))
