@@ -63,8 +63,10 @@ static const int allowed[] = {
 static int add_rules(scmp_filter_ctx filter)
 {
 	/* Sockets of ours are TCP's over IPv4; memory is never code. */
-	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				 SCMP_A0(SCMP_CMP_EQ, AF_INET));
+	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
+				 SCMP_A0(SCMP_CMP_EQ, AF_INET),
+				 SCMP_A1(SCMP_CMP_EQ, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK),
+				 SCMP_A2(SCMP_CMP_EQ, 0));
 
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
