@@ -6,11 +6,21 @@
 #include "base/own.h"
 #include "challenge/seccomp.h"
 #include "engine/engine.h"
+#include "node/container.h"
 #include "node/late-container.h"
 #include "node/node.h"
 #include "node/own-image.h"
 
 #include <string.h>
+
+/* What a container gets whose maker says nothing: a service's defaults (challenge/policy.c). */
+enum {
+	MEMORY = 512 << 20,
+	PIDS = 256,
+	NANO_CPUS = 1000000000,
+	FOREIGN_FILES = 4096,
+	OUR_FILES = 16384, /* the relay has two for each connection; more a small host may refuse */
+};
 
 static json_t *host_config_of(json_t *body)
 {
@@ -76,6 +86,102 @@ static int add_filter(const struct node *node, json_t *host, struct err *e)
 	return json_array_append_new(options, filter_option(node)) < 0 ? err_memory(e) : 0;
 }
 
+static bool is_set(const json_t *host, const char *key)
+{
+	const json_t *value = json_object_get(host, key);
+
+	return json_is_number(value) ? json_number_value(value) != 0 : value != NULL;
+}
+
+static int add(json_t *host, const char *key, json_t *value, struct err *e)
+{
+	return json_object_set_new(host, key, value) < 0 ? err_memory(e) : 0;
+}
+
+static int add_number(json_t *host, const char *key, int64_t value, struct err *e)
+{
+	return is_set(host, key) ? 0 : add(host, key, json_integer(value), e);
+}
+
+static int add_memory(json_t *host, struct err *e)
+{
+	int r = add_number(host, "Memory", MEMORY, e);
+	json_int_t memory = json_integer_value(json_object_get(host, "Memory"));
+
+	/* As much as the memory alone: no swap beyond it. */
+	return r == 0 ? add_number(host, "MemorySwap", memory, e) : r;
+}
+
+/* The engine refuses more processors than its host has, and a number beside a quota. */
+static int add_cpus(const struct node *node, json_t *host, struct err *e)
+{
+	int64_t most = node->nano_cpus;
+
+	if (is_set(host, "CpuQuota"))
+		return 0;
+	return add_number(host, "NanoCpus", most > 0 && most < NANO_CPUS ? most : NANO_CPUS, e);
+}
+
+static int add_log(const struct node *node, json_t *host, struct err *e)
+{
+	int r;
+
+	if (is_set(host, "LogConfig"))
+		return 0;
+	r = add(host, "LogConfig",
+		json_pack("{s:s,s:{s:s,s:s}}", "Type", "json-file", "Config", "max-size", "1048576",
+			  "max-file", "2"),
+		e);
+	if (r == 0)
+		container_keep_log(node, host);
+	return r;
+}
+
+static bool has_ulimit(const json_t *ulimits, const char *name)
+{
+	const json_t *ulimit;
+	size_t i;
+
+	json_array_foreach (ulimits, i, ulimit) {
+		const char *known = json_string_value(json_object_get(ulimit, "Name"));
+
+		if (known && strcmp(known, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int add_files(json_t *host, int64_t files, struct err *e)
+{
+	json_t *ulimits = json_object_get(host, "Ulimits");
+	json_t *ulimit;
+
+	if (has_ulimit(ulimits, "nofile"))
+		return 0;
+	ulimit = json_pack("{s:s,s:I,s:I}", "Name", "nofile", "Soft", (json_int_t)files, "Hard",
+			   (json_int_t)files);
+	if (!json_is_array(ulimits))
+		return add(host, "Ulimits", json_pack("[o]", ulimit), e);
+	return json_array_append_new(ulimits, ulimit) < 0 ? err_memory(e) : 0;
+}
+
+/* What the plan, or who wrote the body, has set stays as it is. */
+static int add_limits(const struct node *node, const struct container_order *order, json_t *host,
+		      struct err *e)
+{
+	int r = add_memory(host, e);
+
+	if (r == 0)
+		r = add_cpus(node, host, e);
+	if (r == 0)
+		r = add_number(host, "PidsLimit", PIDS, e);
+	if (r == 0)
+		r = add_log(node, host, e);
+	if (r == 0)
+		r = add_files(host, order->kind == CONTAINER_OURS ? OUR_FILES : FOREIGN_FILES, e);
+	return r;
+}
+
 /* By its id: a name may be anybody's by now. */
 static int settle_image(struct node *node, json_t *body, struct err *e)
 {
@@ -94,6 +200,8 @@ int container_create(struct node *node, const struct container_order *order, cha
 	json_t *host = host_config_of(order->body);
 	int r = host ? add_filter(node, host, e) : err_memory(e);
 
+	if (r == 0)
+		r = add_limits(node, order, host, e);
 	if (r == 0)
 		r = settle_image(node, order->body, e);
 	return r < 0 ? r : late_container_create(node, order->name, order->body, ret_id, e);

@@ -88,6 +88,79 @@ class SystemCalls(NodeTest):
         self.assertEqual(more - {"425", "426", "427"}, set())
 
 
+class Limits(NodeTest):
+    """What is no service has them as well, whoever wrote its body."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.node = Node(start=False, solver_image="ctfy/busybox")
+        folder = os.path.join(cls.node.challenges, "helped")
+        os.mkdir(folder)
+        with open(os.path.join(folder, "compose.yml"), "w") as file:
+            file.write("services:\n  app:\n    image: ctfy/busybox\n    init: true\n"
+                       "    command: [busybox, sleep, '3600']\n")
+        with open(os.path.join(folder, "challenge.yml"), "w") as file:
+            file.write("name: Helped\ncapture: true\n")
+        shutil.copytree(folder, os.path.join(cls.node.challenges, "making"))
+        with open(os.path.join(cls.node.challenges, "making", "challenge.yml"), "w") as file:
+            file.write("name: Making\nattachments:\n"
+                       "  - {filename: a, service: app, path: /a, command: [busybox, sleep, '3600']}\n")
+        solver = os.path.join(folder, "solve")
+        with open(solver, "w") as file:
+            file.write("#!/bin/busybox sh\nbusybox sleep 3600\n")
+        os.chmod(solver, 0o755)
+        cls.node.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.node.close()
+
+    def assertLimited(self, container):
+        host = container["HostConfig"]
+        self.assertGreater(host["Memory"], 0)
+        self.assertEqual(host["MemorySwap"], host["Memory"])
+        self.assertGreater(host["PidsLimit"] or 0, 0)
+        self.assertGreater(host["NanoCpus"] or host["CpuQuota"], 0)
+        self.assertIn("max-size", host["LogConfig"]["Config"])
+        self.assertIn("nofile", [u["Name"] for u in host["Ulimits"] or []])
+
+    def find(self, word):
+        """The node's container whose name has the word, once it runs."""
+        def look():
+            for container in engine.json("GET", "/containers/json"):
+                if word in container["Names"][0] and f"ctfy.node={container['Labels'].get('ctfy.node')}" \
+                        in (self.node.learn_labels() or self.node.labels):
+                    return engine.inspect(container["Id"])
+            return None
+        return harness.wait_for(look, 120, f"a container '{word}'")
+
+    def test_what_makes_an_attachment(self):
+        self.assertStatus(self.node.post(self.node.spec("making"), respond_async=True), 202)
+        maker = self.find("ctfy-attachment-")
+        self.assertLimited(maker)
+        engine.call("POST", f"/containers/{maker['Id']}/kill")
+
+    def test_a_sidecar_and_an_agent(self):
+        row, _ = self.node.begin("helped")
+        path = f"/instances/{row['instance_id']}/agent-runs"
+        harness.background(self.node.call, "POST", path,
+                           {"image": "ctfy/busybox", "command": ["busybox", "sleep", "3600"]})
+        harness.wait_for(lambda: len(self.node.containers(row["instance_id"])) >= 3, 60, "an agent beside")
+        containers = self.node.containers(row["instance_id"])
+        self.assertEqual({c["Config"]["Labels"]["ctfy.role"] for c in containers.values()},
+                         {"service", "sidecar", "agent"})
+        for name, container in containers.items():
+            with self.subTest(container=name):
+                self.assertLimited(container)
+        self.assertStatus(self.node.stop(row["instance_id"]), 204)
+
+    def test_a_solver(self):
+        self.assertStatus(self.node.call("POST", "/admin/challenges/helped/trial"), 202)
+        solver = self.find("ctfy-solver-")
+        self.assertLimited(solver)
+        engine.call("POST", f"/containers/{solver['Id']}/kill")
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="ctfy-probe-") as directory:
         os.chmod(directory, 0o755)
