@@ -866,7 +866,10 @@ TEST(a_writer_whose_client_went_away_is_told)
 	struct world w;
 	int fd;
 
-	world_start(&w);
+	world_start_with(&w, &(struct http_server_options){ .listen = "127.0.0.1:0",
+							    .tables = tables,
+							    .authorize = authorize,
+							    .spool_max = 1 });
 	fd = raw_open(&w);
 	raw_put(fd, "GET /lines?n=1000000 HTTP/1.1\r\n" HOST TOKEN "\r\n");
 	{
@@ -1231,7 +1234,10 @@ TEST(a_stopping_server_does_not_wait_for_who_never_reads)
 	struct world w;
 	int fd;
 
-	world_start(&w);
+	world_start_with(&w, &(struct http_server_options){ .listen = "127.0.0.1:0",
+							    .tables = tables,
+							    .authorize = authorize,
+							    .spool_max = 1 });
 	fd = raw_open(&w);
 	raw_put(fd, "GET /lines?n=1000000 HTTP/1.1\r\n" HOST TOKEN "\r\n");
 	{
