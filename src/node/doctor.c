@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "engine/engine.h"
+#include "node/boundary.h"
 #include "node/firewall.h"
 #include "node/node.h"
 #include "node/port.h"
@@ -323,6 +324,42 @@ static void examine_programs(struct examination *x)
 		       "--isolation firewall");
 }
 
+/* What attackers try, tried. */
+static void examine_boundaries(struct examination *x)
+{
+	static const struct {
+		const char *name, *holds, *open;
+	} texts[BOUNDARIES] = {
+		[BOUNDARY_SOURCES] = { "forged sources", "do not get to the host",
+				       "a service that forges its source gets to the host" },
+		[BOUNDARY_CONNECTIONS] = { "network floods", "fill no table of the host's",
+					   "what services send each other fills the host's table "
+					   "of connections" },
+		[BOUNDARY_PORTS] = { "closed ports", "are out of reach from outside",
+				     "who is beside the host reaches unpublished ports" },
+	};
+	struct boundaries found;
+
+	if (!node_isolates(x->node) || !x->node->options->check)
+		return;
+	boundary_try(x->node->options->subnets, &found);
+	for (int i = 0; i < BOUNDARIES; i++) {
+		const char *where = found.apart ? " (no node's rules here yet: tried apart)" : "";
+
+		if (found.states[i] == BOUNDARY_HOLDS)
+			find(x, texts[i].name, FINDING_FINE, INT64_MAX, "%s%s", texts[i].holds,
+			     where);
+		else if (found.states[i] == BOUNDARY_OPEN)
+			advise(find(x, texts[i].name, FINDING_FAULT, INT64_MAX, "%s%s",
+				    texts[i].open, where),
+			       "restart the node, which sets its rules (nft list table inet "
+			       "ctfy); see what takes them away");
+		else
+			find(x, texts[i].name, FINDING_WARNING, INT64_MAX, "not tried: %.140s",
+			     found.why);
+	}
+}
+
 static void conclude(struct diagnosis *diagnosis, const struct node *node)
 {
 	diagnosis->capacity = node->options->capacity;
@@ -356,6 +393,7 @@ int doctor_examine(struct node *node, struct diagnosis *ret_diagnosis, struct er
 	examine_ports(&x);
 	examine_kernel(&x);
 	examine_programs(&x);
+	examine_boundaries(&x);
 	conclude(ret_diagnosis, node);
 	return 0;
 }

@@ -23,7 +23,7 @@ struct finding {
 	char fix[200]; /* "" where there is nothing to mend */
 };
 
-enum { FINDINGS_MAX = 24 };
+enum { FINDINGS_MAX = 32 };
 
 struct diagnosis {
 	struct finding findings[FINDINGS_MAX];
@@ -32,7 +32,10 @@ struct diagnosis {
 	const char *limiter; /* the finding that says so */
 };
 
-/* Looks; changes nothing. Fails with ENGINE when the engine won't tell of itself. */
+/*
+ * Looks; changes nothing. With --check, tries the firewall's boundaries, too, by what it takes down
+ * again (node/boundary.h). Fails with ENGINE when the engine won't tell of itself.
+ */
 int doctor_examine(struct node *node, struct diagnosis *ret_diagnosis, struct err *e);
 
 /* A table for people. */

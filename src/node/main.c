@@ -260,7 +260,7 @@ int node_doctor_main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
 		puts("Usage: ctfy doctor [OPTION]...\n\n"
 		     "Says how many instances this host can hold, what limits it, and how to mend\n"
-		     "what it finds. Changes nothing. Options are those of ctfy node:\n");
+		     "what it finds. Leaves nothing changed. Options are those of ctfy node:\n");
 		options_help(node_option_rows, stdout);
 		return 0;
 	}
