@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "base/plain.h"
 #include "base/secret.h"
 #include "cli/cli.h"
 #include "http/call.h"
@@ -24,6 +25,7 @@ struct api {
 	char *url;
 	char *competition;
 	bool has_token;
+	bool exact; /* what is answered goes to a program */
 };
 
 /* The saved login */
@@ -163,6 +165,7 @@ int api_open(const struct cli_common *common, struct api **ret_api, struct err *
 	if (!api)
 		return err_memory(e);
 	api->url = clean_url(choose_url(common, config));
+	api->exact = common->json;
 	api->competition = common->competition ? strdup(common->competition) : NULL;
 	r = api->url && (!common->competition || api->competition)
 		    ? connect_as(api, common, config, e)
@@ -243,7 +246,28 @@ static int refused(int status, const struct buf *body, struct err *e)
 	return r;
 }
 
-static int read_json(const struct buf *body, json_t **ret_json, struct err *e)
+/* False: out of memory. */
+static bool make_plain(json_t *json)
+{
+	const char *name;
+	json_t *value;
+	size_t i;
+
+	if (json_is_string(json)) {
+		AUTO(char *, freep) text = plain_text(json_string_value(json), PLAIN_LINES);
+
+		return text && json_string_set(json, text) == 0;
+	}
+	json_object_foreach (json, name, value)
+		if (!make_plain(value))
+			return false;
+	json_array_foreach (json, i, value)
+		if (!make_plain(value))
+			return false;
+	return true;
+}
+
+static int read_json(const struct buf *body, bool exact, json_t **ret_json, struct err *e)
 {
 	json_error_t why;
 
@@ -252,9 +276,9 @@ static int read_json(const struct buf *body, json_t **ret_json, struct err *e)
 		return 0;
 	}
 	*ret_json = json_loadb(body->data, body->len, 0, &why);
-	return *ret_json
-		       ? 0
-		       : err_set(e, ERR_PROTOCOL, "the platform's answer is no JSON: %s", why.text);
+	if (!*ret_json)
+		return err_set(e, ERR_PROTOCOL, "the platform's answer is no JSON: %s", why.text);
+	return exact || make_plain(*ret_json) ? 0 : err_memory(e);
 }
 
 int api_do(struct api *api, const struct api_call *call, struct err *e)
@@ -293,7 +317,7 @@ int api_do(struct api *api, const struct api_call *call, struct err *e)
 	if (r == 0 && reply.status >= 300)
 		r = refused(reply.status, &reply.body, e);
 	else if (r == 0 && call->ret_json)
-		r = read_json(&reply.body, call->ret_json, e);
+		r = read_json(&reply.body, api->exact || call->exact, call->ret_json, e);
 	http_reply_done(&reply);
 	return r;
 }

@@ -32,6 +32,8 @@ struct api_call {
 	int wait_s;               /* how long the platform may wait for the end of it */
 	int *ret_status;          /* NULL: not asked */
 	json_t **ret_json;        /* the caller's; NULL: not asked; JSON null for no body */
+	bool exact; /* its texts as they are, for they name things; else fit for a terminal, but
+		       with --json */
 };
 
 /*

@@ -2,12 +2,14 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "base/plain.h"
 #include "cli/api.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ENV_FILE_MAX = 1 << 20, LINE_MAX_BYTES = 8 << 20, NO_CODE = -1 };
 
@@ -100,6 +102,20 @@ struct telling {
 	int exit_code; /* NO_CODE: it goes on */
 };
 
+/* A program gets the bytes as they are; on a terminal nothing of them acts. */
+static void print_output(const char *text, size_t len, FILE *out)
+{
+	struct buf plain = BUF_INIT;
+
+	if (!isatty(fileno(out))) {
+		fwrite(text, 1, len, out);
+		return;
+	}
+	plain_put(&plain, text, len, PLAIN_LINES);
+	fwrite(plain.data, 1, plain.len, out);
+	buf_done(&plain);
+}
+
 static int tell(struct telling *telling, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) json =
@@ -110,7 +126,7 @@ static int tell(struct telling *telling, struct err *e)
 	if (telling->json)
 		printf("%s\n", telling->line.data);
 	else if (text)
-		fwrite(json_string_value(text), 1, json_string_length(text), out);
+		print_output(json_string_value(text), json_string_length(text), out);
 	code = json_object_get(json, "exit_code");
 	if (code)
 		telling->exit_code = (int)json_integer_value(code);

@@ -194,7 +194,10 @@ static int run_attachments(struct cli *cli, struct err *e)
 	AUTO(json_t *, json_decrefp) list = NULL;
 	json_t *file;
 	size_t i;
-	int r = api_get(cli->api, path, &list, e);
+	const struct api_call call = {
+		.method = "GET", .path = path, .ret_json = &list, .exact = true
+	};
+	int r = path ? api_do(cli->api, &call, e) : err_memory(e);
 
 	if (r < 0)
 		return r;

@@ -5,6 +5,7 @@
 #include "cli/api.h"
 #include "cli/cmd-challenge.h"
 #include "cli/commands.h"
+#include "cli/print.h"
 #include "platform/main.h"
 
 #include <errno.h>
@@ -155,7 +156,9 @@ static int run(const struct cli_command *command, struct cli *cli, struct err *e
 	if (r >= 0)
 		return r;
 	fflush(stdout);
-	fprintf(stderr, "ctfy %s: %s\n", command->name, e->msg);
+	fprintf(stderr, "ctfy %s: ", command->name);
+	print_text_to(stderr, e->msg); /* the platform's words, and so its players' and engines' */
+	fputc('\n', stderr);
 	if (r == -ERR_UNAUTHORIZED)
 		fprintf(stderr, "(ctfy login NAME, or set CTFY_TOKEN)\n");
 	return status_of(r);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/own.h"
+#include "base/plain.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,20 +10,20 @@
 
 void print_json(const json_t *json)
 {
-	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 	putchar('\n');
 }
 
-static bool is_control(unsigned char c)
+void print_text_to(FILE *out, const char *text)
 {
-	return c < 0x20 || c == 0x7f;
+	AUTO(char *, freep) plain = plain_text(text, PLAIN_LINES);
+
+	fputs(plain ? plain : "(out of memory)", out);
 }
 
 void print_text(const char *text)
 {
-	for (; *text; text++)
-		if (*text == '\n' || *text == '\t' || !is_control((unsigned char)*text))
-			putchar(*text);
+	print_text_to(stdout, text);
 }
 
 void print_words(const char *words)
@@ -67,16 +68,6 @@ static size_t width(const char *text)
 	return count;
 }
 
-static char *clean(const char *text)
-{
-	char *copy = strdup(text ? text : "");
-
-	for (char *c = copy; c && *c; c++)
-		if (is_control((unsigned char)*c))
-			*c = ' ';
-	return copy;
-}
-
 struct table *table_new(const char *const *headings)
 {
 	struct table *table = calloc(1, sizeof(*table));
@@ -112,7 +103,7 @@ void table_add(struct table *table, ...)
 		return;
 	va_start(ap, table);
 	for (size_t i = 0; i < table->columns; i++) {
-		char *cell = clean(va_arg(ap, const char *));
+		char *cell = plain_text(va_arg(ap, const char *), PLAIN_LINE);
 
 		table->cells[table->count++] = cell;
 		if (cell && width(cell) > table->widths[i])

@@ -1,8 +1,9 @@
 /*
  * What commands print: tables, times, JSON.
  *
- * Texts come from strangers (team names, challenge names): control characters are never passed to
- * a terminal.
+ * Texts come from strangers (team names, challenge names, engines): what would act on a terminal
+ * is shown as what it is (base/plain.h). What the platform answers is made so when it is read
+ * (api_call.exact), what else is printed goes through print_text() or a table.
  */
 #ifndef CLI_PRINT_H
 #define CLI_PRINT_H
@@ -11,12 +12,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
-/* Pretty JSON and a newline; steals nothing. */
+/* Pretty JSON in ASCII, and a newline; steals nothing. */
 void print_json(const json_t *json);
 
-/* A text without control characters but line ends. */
+/* A text in which nothing acts but line ends and tabs. */
 void print_text(const char *text);
+void print_text_to(FILE *out, const char *text);
 
 /* Lines of strangers, set apart from ours. */
 void print_words(const char *words);

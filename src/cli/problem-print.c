@@ -1,6 +1,7 @@
 #include "cli/problem-print.h"
 
 #include "base/own.h"
+#include "base/plain.h"
 #include "challenge/problem.h"
 
 #include <stdbool.h>
@@ -21,14 +22,13 @@ static bool is_coloured(FILE *out)
 	return isatty(fileno(out)) && !getenv("NO_COLOR");
 }
 
-/* File names and values come from strangers: a terminal gets no control characters. */
+/* File names and values come from strangers: nothing in them acts on a terminal. */
 static void print_problem(const struct problem *problem, FILE *out)
 {
-	AUTO(char *, freep) text = problem_text(problem);
+	AUTO(char *, freep) said = problem_text(problem);
+	AUTO(char *, freep) text = said ? plain_text(said, PLAIN_LINE) : NULL;
 	bool coloured = is_coloured(out);
 
-	for (char *c = text; c && *c; c++)
-		*c = (unsigned char)*c < ' ' || *c == 0x7f ? ' ' : *c;
 	fprintf(out, "%s%s%s\n", coloured ? colour(problem->kind) : "",
 		text ? text : "out of memory", coloured ? "\x1b[0m" : "");
 }
@@ -41,7 +41,7 @@ void print_problems(const struct problems *problems, FILE *out)
 
 void print_json_line(json_t *json)
 {
-	json_dumpf(json, stdout, JSON_INDENT(2));
+	json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(json);
 }
