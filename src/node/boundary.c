@@ -39,9 +39,9 @@ enum {
 	MAC_SIZE = 6,
 };
 
-/* One end of a wire, with the address that it is reached by. */
+/* One end of a wire. */
 struct end {
-	const char *interface, *address;
+	const char *interface;
 	uint8_t mac[MAC_SIZE];
 	int fd; /* sends and hears frames */
 };
@@ -71,9 +71,9 @@ static const struct probe blank = {
 	.inside = -1,
 	.lock = -1,
 	.service = -1,
-	.attacker = { "attacker", "192.0.2.2", { 2, 0xcf, 0, 0, 0, 2 }, -1 },
-	.neighbour = { "neighbour", "192.0.2.3", { 2, 0xcf, 0, 0, 0, 3 }, -1 },
-	.lan = { "lan", "192.0.2.66", { 2, 0xcf, 0, 0, 0, 66 }, -1 },
+	.attacker = { "attacker", { 2, 0xcf, 0, 0, 0, 2 }, -1 },
+	.neighbour = { "neighbour", { 2, 0xcf, 0, 0, 0, 3 }, -1 },
+	.lan = { "lan", { 2, 0xcf, 0, 0, 0, 66 }, -1 },
 	.bridge_mac = { 2, 0xcf, 0, 0, 0, 1 },
 	.router_mac = { 2, 0xcf, 0, 0, 0, 65 },
 };
@@ -421,6 +421,19 @@ static int wait_for_wires(struct probe *p, struct err *e)
 		       "doing?");
 }
 
+/* As long as this wire is not up, either, what is sent is lost. */
+static bool asks_lan(struct probe *p)
+{
+	int64_t until = clock_monotonic_ms() + ARRIVAL_MS;
+
+	do {
+		send_from_host(p, "192.0.2.66", PORT, "asked");
+		if (hears(p, p->lan.fd, "asked", 10, NULL))
+			return true;
+	} while (clock_monotonic_ms() < until);
+	return false;
+}
+
 /* The host speaks with somebody in the LAN, and a service answers in their name. */
 static int try_sources(struct probe *p, struct err *e)
 {
@@ -429,8 +442,7 @@ static int try_sources(struct probe *p, struct err *e)
 	const struct datagram honest = { "192.0.2.66", HOST_ADDRESS, PORT, port, "honest" };
 	bool stray = false;
 
-	send_from_host(p, "192.0.2.66", PORT, "asked");
-	if (!hears(p, p->lan.fd, "asked", ARRIVAL_MS, NULL))
+	if (!asks_lan(p))
 		return err_set(e, ERR_INTERNAL, "what the host itself sends is not let out");
 	send_frame(&p->attacker, p->bridge_mac, &stolen);
 	hears(p, p->service, "stray", STRAY_MS, &stray);
