@@ -41,10 +41,14 @@ static int read_text(struct arena *arena, const struct plan_build *build, const 
 		     size_t max, const char **ret_text, struct err *e)
 {
 	size_t len;
+	int r = path ? folder_read(arena, folder_guard(folder_of(build), path), path, max, ret_text,
+				   &len, e)
+		     : err_memory(e);
 
-	return path ? folder_read(arena, folder_guard(folder_of(build), path), path, max, ret_text,
-				  &len, e)
-		    : err_memory(e);
+	/* What stands behind one a builder reads, and we don't. */
+	if (r == 0 && memchr(*ret_text, 0, len))
+		return err_set(e, ERR_INVALID, "'%s' holds a NUL", path);
+	return r;
 }
 
 int context_open(const struct plan_build *build, int *ret_dir, struct err *e)

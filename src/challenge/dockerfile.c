@@ -20,12 +20,12 @@ struct reader {
 	const char *s;
 	unsigned line;
 	char escape;
+	bool knows_heredocs;
 	struct dockerfile *file;
 	const char **stages; /* "" for one without a name */
 	const char **bases;  /* what each stage stands on */
 	size_t stage_count, base_count;
 	struct variables values; /* of ARG and ENV, for EXPOSE */
-	bool failed;
 };
 
 static const char blanks[] = " \t\r", bom[] = "\xef\xbb\xbf";
@@ -485,30 +485,112 @@ static void read_one(struct reader *in, const char *s, unsigned line)
 		else
 			each_word(in, rest, read_source);
 		/* "cat <<EOF" continued by backslashes is the shell's: its body is in the line. */
-		if (end && !strstr(rest + (strstr(rest, end) - rest) + strlen(end), end)) {
+		if (end && in->knows_heredocs &&
+		    !strstr(rest + (strstr(rest, end) - rest) + strlen(end), end)) {
 			need_buildkit(in, line, "a heredoc");
 			skip_heredoc(in, end);
 		}
 	}
 }
 
-bool dockerfile_read(struct arena *arena, const char *text, struct dockerfile *ret_file)
+/* Builders know more blanks than C does: of Unicode's, and of two or three bytes each. */
+static char *with_plain_blanks(struct arena *arena, const char *text)
 {
-	struct reader in = {
-		.arena = arena, .s = text, .escape = '\\', .file = ret_file, .values.arena = arena
-	};
+	static const char *const others[] = { "\v",           "\f",           "\xc2\x85",
+					      "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\xa8",
+					      "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f",
+					      "\xe3\x80\x80" };
+	char *copy = arena_strdup(arena, text);
+
+	for (size_t i = 0; copy && i < ARRAY_SIZE(others); i++)
+		for (char *at = copy; (at = strstr(at, others[i]));)
+			memset(at, ' ', strlen(others[i]));
+	for (char *at = copy; at && (at = strstr(at, "\xe2\x80")); at += 2)
+		if ((unsigned char)at[2] >= 0x80 && (unsigned char)at[2] <= 0x8a)
+			memset(at, ' ', 3);
+	return copy;
+}
+
+static bool is_usual_frontend(const char *name)
+{
+	AUTO(struct image_name, image_name_done) parts = { 0 };
+	struct err e = ERR_INIT;
+
+	return image_name_parse(name, &parts, &e) == 0 && strcmp(parts.host, IMAGE_NAME_HUB) == 0 &&
+	       (strcmp(parts.path, "docker/dockerfile") == 0 ||
+		strcmp(parts.path, "docker/dockerfile-upstream") == 0);
+}
+
+/* Where any BuildKit may look for "syntax=": in all comments before the first instruction. */
+static const char *find_foreign_frontend(struct arena *arena, const char *text)
+{
+	if (text[strspn(text, " \t\r\n")] == '{')
+		return "{";
+	for (const char *s = text; *s; s = next_line(s)) {
+		const char *line = s + strspn(s, blanks), *value, *name;
+		size_t len;
+
+		if (!strchr("#/\n", *line))
+			return NULL;
+		line += strspn(line, "/");
+		value = directive_value(line, "syntax", &len);
+		name = value ? arena_strndup(arena, value, len) : NULL;
+		if (name && *name && !is_usual_frontend(name))
+			return name;
+	}
+	return NULL;
+}
+
+static bool read_as(struct reader in)
+{
 	struct buf instruction = BUF_INIT;
 	unsigned line = 0;
+	bool failed;
+
+	while (read_instruction(&in, &instruction, &line))
+		read_one(&in, instruction.data, line);
+	failed = buf_failed(&instruction) || arena_failed(in.arena);
+	buf_done(&instruction);
+	return !failed;
+}
+
+/* Between two builders' ways to read it there is room for an instruction that we don't see. */
+static bool read_otherwise(struct reader in)
+{
+	struct dockerfile *file = in.file;
+
+	file->otherwise = arena_array(in.arena, 3, sizeof(*file->otherwise));
+	for (int way = 1; file->otherwise && way < 4; way++) {
+		struct reader other = in;
+
+		other.file = &file->otherwise[file->otherwise_count++];
+		*other.file = (struct dockerfile){ 0 };
+		if (way & 1)
+			other.escape = in.escape == '`' ? '\\' : '`';
+		other.knows_heredocs = !(way & 2);
+		if (!read_as(other))
+			return false;
+	}
+	return file->otherwise;
+}
+
+bool dockerfile_read(struct arena *arena, const char *text, struct dockerfile *ret_file)
+{
+	struct reader in = { .arena = arena,
+			     .s = with_plain_blanks(arena, text),
+			     .escape = '\\',
+			     .knows_heredocs = true,
+			     .file = ret_file,
+			     .values.arena = arena };
 
 	*ret_file = (struct dockerfile){ 0 };
+	if (!in.s)
+		return false;
 	if (strncmp(in.s, bom, strlen(bom)) == 0)
 		in.s += strlen(bom);
 	read_directives(&in);
-	while (read_instruction(&in, &instruction, &line))
-		read_one(&in, instruction.data, line);
-	in.failed = buf_failed(&instruction) || arena_failed(arena);
-	buf_done(&instruction);
-	return !in.failed;
+	ret_file->foreign_frontend = find_foreign_frontend(arena, in.s);
+	return read_as(in) && read_otherwise(in);
 }
 
 bool dockerfile_has_arg(const struct dockerfile *file, const char *name)
@@ -575,8 +657,8 @@ static const char *fault_of(const char *name, bool unset)
 	return image_name_fault(name);
 }
 
-const char *dockerfile_image_fault(struct arena *arena, const struct dockerfile *file,
-				   const json_t *args, const char **ret_name)
+static const char *find_fault(struct arena *arena, const struct dockerfile *file,
+			      const json_t *args, bool doubted, const char **ret_name)
 {
 	struct variables variables = { .arena = arena };
 
@@ -585,13 +667,26 @@ const char *dockerfile_image_fault(struct arena *arena, const struct dockerfile 
 		AUTO(struct buf, buf_done) text = BUF_INIT;
 		bool unset = false;
 		struct err e = ERR_INIT;
-		const char *fault = "can't be told";
+		const char *fault = doubted ? NULL : "can't be told";
 
 		if (interpolate(file->images[i], &variables, &text, note_unset, &unset, &e) == 0)
-			fault = text.len ? fault_of(text.data, unset) : NULL;
+			fault = text.len ? fault_of(text.data, unset || doubted) : NULL;
 		*ret_name = arena_strdup(arena, text.len ? text.data : file->images[i]);
 		if (fault)
 			return fault;
 	}
 	return NULL;
+}
+
+const char *dockerfile_image_fault(struct arena *arena, const struct dockerfile *file,
+				   const json_t *args, const char **ret_name)
+{
+	const char *fault = find_fault(arena, file, args, false, ret_name);
+
+	for (size_t i = 0; !fault && i < file->otherwise_count; i++)
+		fault = find_fault(arena, &file->otherwise[i], args, true, ret_name);
+	if (fault || !file->foreign_frontend)
+		return fault;
+	*ret_name = file->foreign_frontend;
+	return "would be a program for the builder: of '# syntax=' only docker/dockerfile is taken";
 }

@@ -22,6 +22,7 @@ struct dockerfile {
 	unsigned buildkit_line;
 	const char *frontend; /* the image of "# syntax=", which BuildKit would read the rest with;
 				 NULL: none is named */
+	const char *foreign_frontend;  /* one that is not docker/dockerfile; NULL: none */
 	struct dockerfile_port *ports; /* EXPOSE of the last stage */
 	size_t port_count;
 	const char **args; /* names of every ARG */
@@ -34,6 +35,9 @@ struct dockerfile {
 	const char **images; /* named by FROM and COPY --from, stages and scratch left out; as
 				written */
 	size_t image_count;
+	/* The same of other ways to read the text: with the other escape, without heredocs. */
+	struct dockerfile *otherwise;
+	size_t otherwise_count;
 };
 
 /* Never fails but for memory (false): what it doesn't understand is the builder's to refuse. */
@@ -53,7 +57,7 @@ bool dockerfile_images(struct arena *arena, const struct dockerfile *file, const
 
 /*
  * What is wrong with one of its images, whose name goes to *ret_name, as image_name_fault() has it;
- * NULL: nothing.
+ * NULL: nothing. However a builder reads the text, it finds no challenge's image in it.
  */
 const char *dockerfile_image_fault(struct arena *arena, const struct dockerfile *file,
 				   const json_t *args, const char **ret_name);

@@ -354,6 +354,20 @@ TEST(an_opt_in_for_devices_is_for_the_device_that_is_meant)
 
 #define JAIL_REFUSED "'jail' is enough here (opt-in: jail)"
 
+TEST(a_dockerfile_has_nothing_behind_a_nul)
+{
+	static const char text[] = "FROM x\n#\0\nCOPY --from=ctfy-challenge/a/b:1 / /\n";
+	AUTO(char *, freep) path = NULL;
+
+	folder_open(&f);
+	path = strf("%s/Dockerfile", f.dir);
+	CHECK_EQ(file_write(path, text, sizeof(text) - 1, 0644, NULL), 0);
+	folder_write(&f, "compose.yml", "services: {s: {build: .}}");
+	CHECK(folder_plan(&f) < 0);
+	folder_check_problem(&f, "holds a NUL");
+	folder_close(&f);
+}
+
 TEST(a_jail_is_known_by_its_image_and_its_dockerfile)
 {
 	static const char *const dockerfiles[] = {
@@ -801,9 +815,9 @@ TEST(a_relative_path_to_the_folder_changes_no_verdict)
 
 RUN_TESTS(T(a_volume_s_options_are_written_by_us),
 	  T(not_even_a_policy_that_allows_everything_hands_a_volume_s_options_on),
-	  T(a_tmpfs_has_options_of_tmpfs_alone), T(a_mount_propagates_nothing_to_the_host),
-	  T(labels_are_the_node_s_to_give), T(sysctls_are_the_container_s_own),
-	  T(a_log_s_driver_and_options_are_ours),
+	  T(a_tmpfs_has_options_of_tmpfs_alone), T(a_dockerfile_has_nothing_behind_a_nul),
+	  T(a_mount_propagates_nothing_to_the_host), T(labels_are_the_node_s_to_give),
+	  T(sysctls_are_the_container_s_own), T(a_log_s_driver_and_options_are_ours),
 	  T(a_network_keeps_an_mtu_and_nothing_that_instances_would_share),
 	  T(addresses_are_ours_and_ipam_options_go_nowhere),
 	  T(names_and_addresses_in_a_container_s_files_are_such),

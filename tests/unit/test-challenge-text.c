@@ -520,6 +520,49 @@ TEST(the_frontend_that_a_dockerfile_names_can_be_dropped)
 	}
 }
 
+TEST(however_a_builder_reads_it_a_dockerfile_takes_no_challenge_s_image)
+{
+	static const char *const texts[] = {
+		"FROM x\nCOPY --from=ctfy-challenge/a/b:1 / /\n",
+		/* Blanks of builders'. */
+		"FROM x\nCOPY\v--from=ctfy-challenge/a/b:1 / /\n",
+		"FROM x\n\fCOPY \xc2\xa0--from=ctfy-challenge/a/b:1 / /\n",
+		"FROM x\nCOPY \xe2\x80\x83--from=ctfy-challenge/a/b:1 / /\n",
+		/* Directives that are none, and one that is. */
+		"## escape=`\nFROM x\nRUN : #`\nCOPY --from=ctfy-chal\"\"lenge/a/b:1 / /\n",
+		"# x\n# escape=`\nFROM x\nRUN : #`\nCOPY --from=ctfy-challenge/a/b:1 / /\n",
+		" # escape=`\nFROM x\nRUN : #\\\nCOPY --from=ctfy-challenge/a/b:1 / /\n",
+		/* Heredocs, which an older one does not know. */
+		"ARG A=ctfy-chal\nARG B=lenge/a/b\nFROM x\nRUN cat <<EOF\nFROM $A${B}:1\n",
+		/* Whoever reads the rest. */
+		"# syntax=a/b\nFROM x\n",
+		"#!/bin/x\n// syntax = a/b\nFROM x\n",
+		" \n # x\n #syntax=docker/dockerfile.evil\nFROM x\n",
+		"{\"syntax\": \"a/b\"}",
+	};
+	static const char *const fine[] = {
+		"# syntax=docker/dockerfile:1.4\n# escape=`\nFROM x\nRUN a `\n b\n",
+		"# syntax=docker.io/docker/dockerfile-upstream:master\nFROM x\n",
+		"FROM x\n# syntax=a/b\nRUN <<EOF\nfrom a import b\nFROM $(x)\nEOF\n",
+	};
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	const char *name = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct dockerfile file = read_dockerfile(arena, texts[i]);
+
+		if (!dockerfile_image_fault(arena, &file, NULL, &name))
+			fail_msg("nothing is wrong with '%s'", texts[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
+		struct dockerfile file = read_dockerfile(arena, fine[i]);
+		const char *fault = dockerfile_image_fault(arena, &file, NULL, &name);
+
+		if (fault)
+			fail_msg("'%s': '%s' %s", fine[i], name, fault);
+	}
+}
+
 TEST(what_needs_buildkit_is_seen)
 {
 	static const struct {
@@ -643,6 +686,7 @@ RUN_TESTS(T(sizes_are_powers_of_1024), T(durations_carry_their_units), T(other_a
 	  T(a_raw_env_file_is_taken_as_it_stands), T(a_template_puts_values_in),
 	  T(a_template_that_asks_for_what_is_not_there_is_refused),
 	  T(dockerignore_patterns_are_docker_s), T(a_pattern_of_many_stars_ends),
-	  T(the_frontend_that_a_dockerfile_names_can_be_dropped), T(what_needs_buildkit_is_seen),
-	  T(a_dockerfile_tells_its_ports_and_arguments), T(capabilities_go_by_any_spelling),
-	  T(paths_are_joined_by_name))
+	  T(the_frontend_that_a_dockerfile_names_can_be_dropped),
+	  T(however_a_builder_reads_it_a_dockerfile_takes_no_challenge_s_image),
+	  T(what_needs_buildkit_is_seen), T(a_dockerfile_tells_its_ports_and_arguments),
+	  T(capabilities_go_by_any_spelling), T(paths_are_joined_by_name))
