@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -117,6 +118,29 @@ static void examine_disk(struct examination *x, const char *name, const char *di
 		       "%" PRId64 " GiB free at %.80s", left >> 30, dir);
 	if (finding->state != FINDING_FINE)
 		advise(finding, "a larger disk for %.80s", dir);
+}
+
+static bool share_file_system(const char *a, const char *b)
+{
+	struct stat first, second;
+
+	return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev;
+}
+
+/* What instances write must not take the room of what is kept about them. */
+static void examine_shared_disk(struct examination *x)
+{
+	const struct node *node = x->node;
+	bool state = share_file_system(node->state_dir, node->engine_dir);
+	bool evidence = share_file_system(node->evidence_dir, node->engine_dir);
+
+	if (state || evidence)
+		advise(find(x, "shared disk", FINDING_WARNING, INT64_MAX,
+			    "%s on the file system that instances write to",
+			    state && evidence ? "state and evidence are"
+			    : state           ? "the state is"
+					      : "the evidence is"),
+		       "the engine's data root on a file system of its own");
 }
 
 static void examine_subnets(struct examination *x)
@@ -388,6 +412,7 @@ int doctor_examine(struct node *node, struct diagnosis *ret_diagnosis, struct er
 	examine_memory(&x);
 	examine_disk(&x, "disk", node->state_dir);
 	examine_disk(&x, "engine disk", node->engine_dir);
+	examine_shared_disk(&x);
 	examine_subnets(&x);
 	examine_routes(&x);
 	examine_ports(&x);

@@ -438,6 +438,10 @@ static int run_start(struct node *node, struct instance *inst, struct err *e)
 	}
 	if (r == 0)
 		err_set(e, ERR_ABORTED, "the start was called off");
+	pthread_mutex_lock(&inst->lock);
+	if (inst->excess.code != ERR_NONE)
+		*e = inst->excess;
+	pthread_mutex_unlock(&inst->lock);
 	called_off = e->code == ERR_ABORTED;
 	if (called_off && atomic_load(&inst->cancelled)) /* whatever it was at just then */
 		err_set(e, ERR_CONFLICT, "instance '%s' was stopped while it was starting",
@@ -484,13 +488,13 @@ static int stop(struct node *node, struct instance *inst, enum instance_status e
 	if (ran) {
 		inst->status = STOPPING;
 		inst->end = end;
-		inst->failure = (struct err)ERR_INIT;
+		inst->failure = end == FAILED ? inst->excess : (struct err)ERR_INIT;
 	}
 	inst->busy = true;
 	pthread_mutex_unlock(&inst->lock);
 	if (ran)
 		timeline_add(node, inst->id, "stopping", NULL, "%s",
-			     end == EXPIRED ? "expired" : "");
+			     ending_detail(inst) ? ending_detail(inst) : "");
 	/* What runs is taken down even if that can't be written: a row without containers is lost.
 	 */
 	if (store_set_status(node->db, inst->id, instance_status_words[STOPPING],
@@ -534,8 +538,9 @@ static void run_job(void *cookie)
 	switch (job->kind) {
 	case INSTANCE_START: run_start(job->node, inst, &e); break;
 	case INSTANCE_EXPIRE:
+	case INSTANCE_FAIL:
 		gate_enter(&job->node->stops, inst, &never);
-		stop(job->node, inst, EXPIRED, &e);
+		stop(job->node, inst, job->kind == INSTANCE_FAIL ? FAILED : EXPIRED, &e);
 		gate_leave(&job->node->stops);
 		pthread_mutex_lock(&inst->lock);
 		inst->reaping = false;
@@ -558,6 +563,34 @@ int instance_begin(struct node *node, struct instance *inst, enum instance_job k
 	r = work_start(node->work, run_job, job, e);
 	if (r < 0)
 		free(job);
+	return r;
+}
+
+int instance_fail(struct instance *inst, const struct err *why, struct err *e)
+{
+	AUTO(struct instance *, instance_unrefp) use = roster_find(inst->node->roster, inst->id);
+	bool due;
+	int r;
+
+	if (use != inst) /* it has ended */
+		return 0;
+	pthread_mutex_lock(&inst->lock);
+	due = !inst->reaping && (inst->status == STARTING || inst->status == RUNNING);
+	if (due) {
+		inst->reaping = true;
+		inst->excess = *why;
+	}
+	pthread_mutex_unlock(&inst->lock);
+	if (!due)
+		return 0;
+	log_warn("instance '%s' of '%s' is ended: %s", inst->id, inst->challenge_id, why->msg);
+	r = instance_begin(inst->node, inst, INSTANCE_FAIL, e);
+	pthread_mutex_lock(&inst->lock);
+	if (r < 0)
+		inst->reaping = false;
+	pthread_mutex_unlock(&inst->lock);
+	if (r == 0)
+		use = NULL; /* the job's now */
 	return r;
 }
 

@@ -62,10 +62,17 @@ enum instance_job {
 	INSTANCE_START,  /* of a busy instance that is STARTING */
 	INSTANCE_REVIVE, /* its containers may have ended with the engine */
 	INSTANCE_EXPIRE, /* its time is over, or its teardown is due again */
+	INSTANCE_FAIL,   /* it has more than it may: instance_fail() */
 };
 
 /* Goes on in the background; the caller's use of the instance is the job's, unless this fails. */
 int instance_begin(struct node *node, struct instance *inst, enum instance_job kind, struct err *e);
+
+/*
+ * Ends an instance that runs or starts, soon, as one that has failed: why->msg is what is told of
+ * it. Fine where it ends already.
+ */
+int instance_fail(struct instance *inst, const struct err *why, struct err *e);
 
 /* Over its time, or a teardown that is to be tried again; its lock is held. */
 bool instance_is_due(const struct instance *inst, int64_t now);

@@ -11,6 +11,7 @@
 #include "node/build-ground.h"
 #include "node/catalogue.h"
 #include "node/challenge-http.h"
+#include "node/disk-watch.h"
 #include "node/doctor.h"
 #include "node/instance-http.h"
 #include "node/instance.h"
@@ -35,6 +36,7 @@ struct node_daemon {
 	struct node *node;
 	struct keeper *keeper;
 	struct watch *watch;
+	struct disk_watch *disk_watch;
 	struct http_server *server;
 };
 
@@ -105,6 +107,8 @@ int node_daemon_start(const struct node_options *options, const char *token,
 	if (r == 0)
 		r = watch_start(daemon->node, &daemon->watch, e);
 	if (r == 0)
+		r = disk_watch_start(daemon->node, &daemon->disk_watch, e);
+	if (r == 0)
 		r = warm_start(daemon->node->warm, e);
 	if (r == 0)
 		r = listen_on(daemon, e);
@@ -147,6 +151,7 @@ void node_daemon_free(struct node_daemon *daemon)
 	if (!daemon)
 		return;
 	http_server_free(daemon->server);
+	disk_watch_stop(daemon->disk_watch);
 	watch_stop(daemon->watch);
 	keeper_stop(daemon->keeper);
 	node_free(daemon->node);

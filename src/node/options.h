@@ -20,7 +20,9 @@
 	ROW(capacity, COUNT, "N", "100", "Most instances at once.") \
 	ROW(memory, SIZE, "SIZE", NULL, "Most memory promised to containers in all; unset: no such limit.") \
 	ROW(cpus, COUNT, "N", NULL, "Most processors promised to containers in all; unset: no such limit.") \
-	ROW(min_free_disk, SIZE, "SIZE", "1g", "Disk that must stay free: below it, starts are refused.") \
+	ROW(min_free_disk, SIZE, "SIZE", "1g", "Disk that must stay free: below it, starts are refused; below half of it, the instance is ended that has taken most.") \
+	ROW(instance_disk, SIZE, "SIZE", "4g", "Most disk that an instance may take: it is ended beyond.") \
+	ROW(instance_files, COUNT, "N", "100000", "Most files and directories that an instance may make: it is ended beyond.") \
 	ROW(min_free_memory, SIZE, "SIZE", "256m", "Memory that must stay available: below it, starts are refused.") \
 	ROW(parallel_starts, COUNT, "N", "8", "Instances being started at once; more wait their turn.") \
 	ROW(ready_networks, COUNT, "N", "32", "Networks kept ready, so that starts need not wait for the engine to make one.") \

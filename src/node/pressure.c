@@ -50,6 +50,14 @@ int pressure_check_disk(const struct node *node, struct err *e)
 	return r == 0 ? check_disk(node->engine_dir, node->options->min_free_disk, e) : r;
 }
 
+int pressure_check_watermark(const struct node *node, struct err *e)
+{
+	int64_t least = node->options->min_free_disk / 2;
+	int r = check_disk(node->state_dir, least, e);
+
+	return r == 0 ? check_disk(node->engine_dir, least, e) : r;
+}
+
 int pressure_check(const struct node *node, struct err *e)
 {
 	int r = pressure_check_disk(node, e);

@@ -38,6 +38,7 @@ struct instance {
 	const char *phase;     /* STARTING: "planning", "images", "queued", "containers" */
 	bool resumed;          /* its start was cut short by an end of the node */
 	atomic_bool cancelled; /* a stop was asked for while it starts */
+	struct err excess;     /* why it is ended by the node; code NONE: it isn't */
 	struct err failure;    /* why the start failed, or what a teardown could not remove */
 	char *challenge_id;
 	char *spec; /* canonical JSON of the request's body */

@@ -1,6 +1,8 @@
 #include "base/err.h"
+#include "base/file.h"
 #include "base/own.h"
 #include "node/capture-count.h"
+#include "node/disk-use.h"
 #include "node/early-check.h"
 #include "node/firewall.h"
 #include "node/gate.h"
@@ -18,12 +20,49 @@
 #include "check.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void put_file(int dir, const char *name, off_t size, bool whole)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CREAT, 0600);
+
+	CHECK(fd >= 0);
+	CHECK(whole ? posix_fallocate(fd, 0, size) == 0 : ftruncate(fd, size) == 0);
+	close(fd);
+}
+
+TEST(a_trees_disk_is_what_its_blocks_take_each_once)
+{
+	const struct disk_use most = { .bytes = INT64_MAX, .inodes = INT64_MAX };
+	char path[] = "unit-disk-XXXXXX";
+	struct disk_use use = { 0 };
+	struct err e = ERR_INIT;
+	int dir;
+
+	CHECK(mkdtemp(path)); /* below the build, which is no tmpfs */
+	dir = open(path, O_RDONLY | O_DIRECTORY);
+	CHECK(dir >= 0);
+	put_file(dir, "whole", 1 << 20, true);
+	put_file(dir, "hole", 1 << 30, false);
+	CHECK(linkat(dir, "whole", dir, "again", 0) == 0);
+	CHECK(symlinkat("/", dir, "link") == 0);
+	CHECK(disk_use_add(&use, path, &most));
+	CHECK(use.bytes >= 1 << 20 && use.bytes < 2 << 20);
+	CHECK_EQ(use.inodes, 5);
+	CHECK(!disk_use_exceeds(&use, &most));
+	CHECK(disk_use_exceeds(&use, &(struct disk_use){ .bytes = INT64_MAX, .inodes = 4 }));
+	CHECK(!disk_use_add(&use, "unit-disk-none", &most));
+	close(dir);
+	CHECK_EQ(tree_remove(path, &e), 0);
+}
 
 TEST(every_name_is_answered_with_there_is_none)
 {
@@ -559,7 +598,8 @@ TEST(an_early_check_is_the_engines_command)
 	check_command(json_pack("[]"), NULL);
 }
 
-RUN_TESTS(T(every_name_is_answered_with_there_is_none),
+RUN_TESTS(T(a_trees_disk_is_what_its_blocks_take_each_once),
+	  T(every_name_is_answered_with_there_is_none),
 	  T(what_is_no_question_is_told_so_or_not_answered),
 	  T(subnets_are_taken_once_and_rest_before_they_return),
 	  T(a_large_subnet_is_aligned_and_a_full_space_says_so),
