@@ -54,7 +54,9 @@ static inline void relay_freep(struct relay **relay)
 /* The port of the i-th target. */
 uint16_t relay_port(const struct relay *relay, size_t i);
 
-/* Until relay_stop(), or SIGTERM if that is blocked; writes down then what is known of all flows.
+/*
+ * Until relay_stop(), or SIGTERM if that is blocked; writes down then what is known of all flows.
+ * SIGPIPE has to be ignored: splice() to who has gone raises it.
  */
 int relay_run(struct relay *relay, struct err *e);
 /* Any thread may call it. */

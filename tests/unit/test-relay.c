@@ -11,6 +11,7 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,7 @@ static void stage_open(struct stage *stage, const char *flows, const struct rela
 	struct err e = ERR_INIT;
 	int fd;
 
+	signal(SIGPIPE, SIG_IGN); /* as the program does */
 	stage->service = listen_anywhere(&stage->target.host_port);
 	stage->target.host = "127.0.0.1";
 	stage->target.authority = "players.example:31000";
