@@ -8,6 +8,7 @@
 #include "base/work.h"
 #include "engine/container.h"
 #include "node/compose.h"
+#include "node/disk-unlinked.h"
 #include "node/disk-use.h"
 #include "node/instance.h"
 #include "node/node.h"
@@ -47,12 +48,16 @@ struct survey {
 	struct roll roll;
 	struct disk_use *uses; /* one per instance */
 	json_t *trees;         /* {instance: {path: true}} */
+	json_t *owners;        /* {container: instance} */
+	json_t *unlinked;      /* {instance: bytes} */
 };
 
 static void survey_done(struct survey *survey)
 {
 	free(survey->uses);
 	json_decref(survey->trees);
+	json_decref(survey->owners);
+	json_decref(survey->unlinked);
 	roll_done(&survey->roll);
 }
 
@@ -103,6 +108,8 @@ static void assign(struct survey *survey, const struct engine_container *contain
 	const json_t *path;
 	size_t i;
 
+	if (owner)
+		json_object_set_new(survey->owners, container->id, json_string(owner));
 	if (owner && !trees) {
 		trees = json_object();
 		json_object_set_new(survey->trees, owner, trees);
@@ -151,6 +158,7 @@ static void measure(struct survey *survey, const struct instance *inst, struct d
 	const char *path;
 	json_t *unused;
 
+	use->bytes = json_integer_value(json_object_get(survey->unlinked, inst->id));
 	json_object_foreach (json_object_get(survey->trees, inst->id), path, unused)
 		if (!disk_use_add(use, path, &most) && errno != ENOENT && !watch->blind) {
 			log_error("the disk that instances take can't be measured: open '%s': %s",
@@ -168,12 +176,16 @@ static int survey_make(struct survey *survey, struct err *e)
 	if (r < 0)
 		return r;
 	survey->trees = json_object();
+	survey->owners = json_object();
+	survey->unlinked = json_object();
 	survey->uses = calloc(survey->roll.count + 1, sizeof(*survey->uses));
-	if (!survey->trees || !survey->uses)
+	if (!survey->trees || !survey->owners || !survey->unlinked || !survey->uses)
 		return err_memory(e);
 	if (survey->roll.count == 0)
 		return 0;
 	r = survey_trees(survey, e);
+	if (r == 0)
+		disk_unlinked_add(survey->owners, survey->unlinked);
 	for (size_t i = 0; r == 0 && i < survey->roll.count; i++)
 		measure(survey, survey->roll.instances[i], &survey->uses[i]);
 	return r;

@@ -4,7 +4,8 @@
  * to look at.
  *
  * What is counted of an instance: what its containers, sidecars and agents included, have written
- * (the upper directories of their file systems), their volumes, and its copies of binds. Logs have
+ * (the upper directories of their file systems), their volumes, its copies of binds, and
+ * what they hold open though it has no name any more. Logs have
  * limits of their own.
  */
 #ifndef NODE_DISK_WATCH_H

@@ -78,6 +78,17 @@ class Disk(NodeTest):
         self.write(container, "for i in $(seq 1500); do dd if=/dev/zero of=/named/$i bs=64k count=1; done")
         self.assertEnded(node, instance_id, r"64 MiB \(--instance-disk\)")
 
+    def test_bytes_without_a_name(self):
+        node = self.new_node(instance_disk="64m")
+        neighbour, there = self.begin(node)
+        instance_id, container = self.begin(node)
+        script = "exec 3> /much; rm /much; dd if=/dev/zero bs=1M count=%d >&3; sleep 3600"
+        for into, size in [(there, 8), (container, 96)]:
+            made = engine.json("POST", f"/containers/{into}/exec", {"Cmd": ["busybox", "sh", "-c", script % size]})
+            engine.call("POST", f"/exec/{made['Id']}/start", {"Detach": True})
+        self.assertEnded(node, instance_id, r"64 MiB \(--instance-disk\)")
+        self.assertRunning(node, neighbour)
+
     def test_files(self):
         node = self.new_node(instance_files=500)
         neighbour, there = self.begin(node)
