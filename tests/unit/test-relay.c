@@ -59,6 +59,7 @@ static void stage_open(struct stage *stage, const char *flows, const struct rela
 
 	signal(SIGPIPE, SIG_IGN); /* as the program does */
 	stage->service = listen_anywhere(&stage->target.host_port);
+	stage->target.port = 0;
 	stage->target.host = "127.0.0.1";
 	stage->target.authority = "players.example:31000";
 	stage->flows[0] = '\0';
