@@ -208,11 +208,16 @@ static bool is_client_gone(int error)
 static void hand_over(struct listener *l, int fd, const struct sockaddr_storage *peer,
 		      socklen_t len)
 {
-	if (patience_is_crowded(l->patience, (const struct sockaddr *)peer)) {
+	const char *too_many = patience_admit(l->patience, (const struct sockaddr *)peer);
+
+	if (too_many) {
 		close(fd);
-		complain(l, "too many of its address are open");
-	} else if (MHD_add_connection(l->daemon, fd, (const struct sockaddr *)peer, len) == MHD_NO)
-		complain(l, "too many are open");
+		complain(l, too_many);
+	} else if (MHD_add_connection(l->daemon, fd, (const struct sockaddr *)peer, len) ==
+		   MHD_NO) { /* which has closed it */
+		patience_dismiss(l->patience, (const struct sockaddr *)peer);
+		complain(l, "the HTTP server does not take it");
+	}
 }
 
 static bool is_proxy(const struct listener *l, const struct sockaddr_storage *peer)

@@ -34,7 +34,8 @@ enum { CROWDS = 4096 };
 
 struct patience {
 	atomic_uint crowds[CROWDS]; /* connections */
-	unsigned most;              /* of one */
+	atomic_uint all;
+	unsigned most; /* of all; of one crowd a half */
 	uint64_t seed;
 	const struct networks *proxies;
 	pthread_mutex_t lock; /* while it is held, no watched descriptor is closed */
@@ -125,24 +126,50 @@ static atomic_uint *crowd_of(struct patience *p, const struct sockaddr *address)
 	return &p->crowds[(hash >> 32) % CROWDS];
 }
 
-bool patience_is_crowded(struct patience *p, const struct sockaddr *address)
+static bool take_place(atomic_uint *count, unsigned most)
+{
+	if (atomic_fetch_add(count, 1) < most)
+		return true;
+	atomic_fetch_sub(count, 1);
+	return false;
+}
+
+static void leave_place(struct patience *p, atomic_uint *crowd)
+{
+	if (crowd)
+		atomic_fetch_sub(crowd, 1);
+	atomic_fetch_sub(&p->all, 1);
+}
+
+const char *patience_admit(struct patience *p, const struct sockaddr *address)
 {
 	atomic_uint *crowd = crowd_of(p, address);
 
-	return crowd && atomic_load(crowd) >= p->most;
+	if (crowd && !take_place(crowd, p->most / 2))
+		return "too many of its address are open";
+	if (take_place(&p->all, p->most))
+		return NULL;
+	if (crowd)
+		atomic_fetch_sub(crowd, 1);
+	return "too many are open";
+}
+
+void patience_dismiss(struct patience *p, const struct sockaddr *address)
+{
+	leave_place(p, crowd_of(p, address));
 }
 
 struct visit *visit_begin(struct patience *p, int fd, const struct sockaddr *address)
 {
 	struct visit *visit = calloc(1, sizeof(*visit));
 
-	if (!visit)
+	if (!visit) {
+		patience_dismiss(p, address);
 		return NULL;
+	}
 	visit->patience = p;
 	visit->fd = fd;
 	visit->crowd = crowd_of(p, address);
-	if (visit->crowd)
-		atomic_fetch_add(visit->crowd, 1);
 	visit_await(visit);
 
 	pthread_mutex_lock(&p->lock);
@@ -159,8 +186,7 @@ void visit_end(struct visit *visit)
 {
 	if (!visit)
 		return;
-	if (visit->crowd)
-		atomic_fetch_sub(visit->crowd, 1);
+	leave_place(visit->patience, visit->crowd);
 	pthread_mutex_lock(&visit->patience->lock);
 	*visit->at = visit->next;
 	if (visit->next)

@@ -17,7 +17,10 @@ struct networks;
 struct patience;
 struct visit; /* one connection's */
 
-/* One address has `most` connections at once, unless it is one of the proxies (borrowed). */
+/*
+ * There are `most` connections at once, half of them of one address, unless that is one of the
+ * proxies (borrowed).
+ */
 int patience_new(int64_t limit_ms, unsigned most, const struct networks *proxies,
 		 struct patience **ret_patience, struct err *e);
 void patience_free(struct patience *patience);
@@ -27,10 +30,20 @@ void patience_free(struct patience *patience);
 enum { PATIENCE_CHECK_MS = 1000 };
 void patience_check(struct patience *patience);
 
-/* Before the connection's first and after its last byte. NULL when out of memory: unwatched. */
+/*
+ * A place for one more connection from there: NULL, or which are too many. Counted here, where
+ * connections are accepted, and not by libmicrohttpd: at a limit of its own (0.9.75) a listening
+ * thread keeps a lock for ever, and with it all its connections. A connection that doesn't begin
+ * gives its place back.
+ */
+const char *patience_admit(struct patience *patience, const struct sockaddr *address);
+void patience_dismiss(struct patience *patience, const struct sockaddr *address);
+
+/*
+ * Before an admitted connection's first and after its last byte, when its place is free again. NULL
+ * when out of memory: unwatched, and its place is free at once.
+ */
 struct visit *visit_begin(struct patience *patience, int fd, const struct sockaddr *address);
-/* Whether one more from there is too many. */
-bool patience_is_crowded(struct patience *patience, const struct sockaddr *address);
 void visit_end(struct visit *visit);
 
 /* From now on the client is expected to speak, or need not. */

@@ -452,7 +452,9 @@ static int start_daemon(struct http_server *server, struct err *e)
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
 			 MHD_ALLOW_UPGRADE | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
 	struct MHD_OptionItem items[] = {
-		{ MHD_OPTION_CONNECTION_LIMIT, http_connection_limit(), NULL },
+		/* Of each of its threads, which share this, more than there are: see patience.h. */
+		{ MHD_OPTION_CONNECTION_LIMIT,
+		  (intptr_t)(options->listeners * (http_connection_limit() + 1)), NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
 		{ MHD_OPTION_THREAD_POOL_SIZE, options->listeners, NULL },
@@ -549,7 +551,7 @@ int http_serve(const struct http_server_options *options, struct http_server **r
 	    (r = networks_parse(options->proxies, &server->proxies, e)) < 0 ||
 	    (r = read_tls(server, e)) < 0 ||
 	    (r = workers_new(server->options.workers, &server->workers, e)) < 0 ||
-	    (r = patience_new(server->options.patience_ms, http_connection_limit() / 2,
+	    (r = patience_new(server->options.patience_ms, http_connection_limit(),
 			      &server->proxies, &server->patience, e)) < 0 ||
 	    (r = listener_new(options->listen, &server->listener, e)) < 0 ||
 	    (r = start_daemon(server, e)) < 0 ||

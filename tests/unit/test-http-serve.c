@@ -1410,6 +1410,50 @@ TEST(one_address_has_half_of_the_connections_and_no_more)
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
+/* From 127.0.0.N, and has begun to speak. */
+static int half_spoken(const struct world *w, unsigned n)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK + n) };
+	struct sockaddr_in to = { .sin_family = AF_INET,
+				  .sin_port = htons(http_server_port(w->server)),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	CHECK(fd >= 0);
+	CHECK_EQ(bind(fd, (const struct sockaddr *)&from, sizeof(from)), 0);
+	CHECK_EQ(connect(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
+	send(fd, "GET /qu", 7, MSG_NOSIGNAL); /* fails where it was not let in */
+	return fd;
+}
+
+TEST(a_server_that_was_full_serves_again_when_it_is_not)
+{
+	enum { FILES = 64, CROWD = 2 * FILES, ADDRESSES = 8 };
+	struct rlimit before, few;
+	int64_t until;
+	int fds[CROWD];
+	struct world w;
+
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = FILES;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+	world_start(&w); /* for FILES / 2 connections */
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < CROWD; i++)
+			fds[i] = half_spoken(&w, i % ADDRESSES);
+		CHECK_EQ(raw_status(&w, QUICK), 0);
+		for (int i = 0; i < CROWD; i++)
+			close(fds[i]);
+		until = clock_monotonic_ms() + 20000;
+		while (raw_status(&w, QUICK) != 200)
+			CHECK(clock_monotonic_ms() < until);
+	}
+	world_end(&w);
+}
+
 /* Slow readers */
 
 TEST(clients_that_do_not_read_hold_no_worker)
@@ -1699,6 +1743,7 @@ RUN_TESTS(T(a_path_finds_its_most_literal_route),
 	  T(a_server_that_cannot_be_had_says_why), T(any_address_serves_both_kinds_of_ip),
 	  T(a_socket_in_the_file_system_serves_as_well), T(tls_serves_who_trusts_it),
 	  T(one_address_has_half_of_the_connections_and_no_more),
+	  T(a_server_that_was_full_serves_again_when_it_is_not),
 	  T(clients_that_do_not_read_hold_no_worker),
 	  T(beyond_the_spool_few_writers_wait_and_the_rest_are_cut_off),
 	  T(a_request_that_two_readers_may_read_otherwise_is_refused),

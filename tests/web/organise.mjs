@@ -75,7 +75,9 @@ async function readLogs(organiser) {
   await organiser.getByRole("tab", { name: "Logs" }).click();
   const log = organiser.getByRole("log");
   await log.getByText("guard <b>awake</b>").waitFor();
-  assert.doesNotMatch(await log.innerText(), /\u001b|owned/);
+  const shown = await log.innerText();
+  assert.doesNotMatch(shown, /\u001b|\u0007/);
+  assert.ok(shown.includes(String.raw`web | \x1b]0;owned\x07\x1b[31mguard <b>awake</b>\x1b[0m`), shown);
   await assertAccessible(organiser);
 }
 
