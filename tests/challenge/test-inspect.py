@@ -59,6 +59,8 @@ REASONS = [
     (r"HostConfig\.MemorySwap", "no swap beyond the limit", lambda theirs, ours: ours in (512 << 20, 64 << 20)),
     (r"HostConfig\.Ulimits", "a container that asks for no limit gets one",
      lambda theirs, ours: without(theirs or [], ours) == [{"Name": "nofile", "Hard": 16384, "Soft": 4096}]),
+    (r"HostConfig\.LogConfig\.Type", "a driver that keeps bytes which are no UTF-8",
+     lambda theirs, ours: (theirs, ours) == ("json-file", "local")),
     (r"HostConfig\.LogConfig\.Config\..*", "the node bounds the log",
      lambda theirs, ours: theirs is None or (theirs, ours) in [("1m", "1048576"), ("3", "2")]),
     (r"HostConfig\.CapDrop", "capabilities start from none", lambda theirs, ours: ours == ["ALL"]),
