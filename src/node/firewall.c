@@ -332,7 +332,7 @@ void firewall_close(struct firewall *firewall)
 static bool is_intact(const struct firewall *firewall)
 {
 	struct buf listing = BUF_LIMITED(LISTING_MAX);
-	bool intact = list(firewall, &listing, NULL) == 0 && listing.data &&
+	bool intact = list(firewall, &listing, NULL) == 0 && firewall->listing &&
 		      strcmp(listing.data, firewall->listing) == 0;
 
 	buf_done(&listing);

@@ -62,6 +62,8 @@ const char *submission_verdict_shown(const struct submission *submission)
 
 /* Judging */
 
+enum { HELD_MOST = 5 }; /* of a team and a challenge: somebody has to look at each */
+
 /* What the store knows of the team and this challenge. */
 struct own_answer {
 	char *question_id;
@@ -283,6 +285,19 @@ static int keep_solve(struct db *db, bool practice, struct arena *arena, struct 
 /* Somebody has to look at it; until then it counts neither as right nor as a wrong attempt. */
 static int hold(const struct judging *j, struct submission *s, struct err *e)
 {
+	int64_t held;
+	int r = rows_count(j->db,
+			   "SELECT COUNT(*) FROM submission WHERE team_id = ? AND challenge_id = ?"
+			   " AND verdict = 'held'",
+			   DB_ARGS(db_text(s->team_id), db_text(s->challenge_id)), &held, e);
+
+	if (r < 0)
+		return r;
+	if (held >= HELD_MOST)
+		return err_set(e, ERR_CONFLICT,
+			       "%lld of your team's answers wait for the organisers: they have to "
+			       "be judged first",
+			       (long long)held);
 	s->verdict = arena_strdup(j->arena, "held");
 	return s->verdict ? 0 : err_memory(e);
 }

@@ -62,8 +62,11 @@ TEST(an_answer_that_no_pattern_could_tell_waits_for_an_organiser)
 	CHECK_STR(string(reply->json, "verdict"), "correct");
 	EXPECT(call(&w, w.admin, "PATCH", path, "{\"verdict\":\"wrong\"}", NULL), 409);
 	CHECK_STR(string(answer(&w, w.bob, "quiz", "Paris")->json, "verdict"), "repeated");
-	hold_answer(&w, path);
+	for (int i = 0; i < 5; i++)
+		hold_answer(&w, path);
+	EXPECT(answer(&w, w.bob, "quiz", "RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR?"), 409);
 	EXPECT(call(&w, w.admin, "PATCH", path, "{\"verdict\":\"wrong\"}", NULL), 200);
+	hold_answer(&w, path);
 }
 
 TEST(another_teams_answer_waits_for_review_with_both_sides)
