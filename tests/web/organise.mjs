@@ -146,12 +146,13 @@ async function judge(organiser) {
   await organiser.locator(".badge").getByText("confirmed").waitFor();
 }
 
-/** What ails an instance is shown to its team and at a glance, as it was said and no more than that. */
+/** What ails an instance is told to its team in a sentence of ours; at a glance, as it was said and no more. */
 async function fallSick(organiser, player) {
   await player.goto(`${base}/challenges/sick`);
   await player.getByRole("button", { name: "Start" }).click();
   await player.getByText("Running, not well").waitFor();
-  await player.getByText("no <b>database</b>").waitFor();
+  await player.getByText("its own check fails").waitFor();
+  assert.equal(await player.getByText("database").count(), 0);
   await shoot(player, "sick");
   await organiser.getByRole("link", { name: "At a glance" }).click();
   await organiser.getByText("runs, and is not well: web is unhealthy: no <b>database</b>").waitFor();
