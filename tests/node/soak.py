@@ -209,7 +209,7 @@ class Soak:
         def left():
             objects = engine.objects(label)
             objects["network"] = {key: labels for key, labels in objects["network"].items()
-                                  if harness.LABEL_POOL not in labels}
+                                  if not labels.keys() & {harness.LABEL_POOL, harness.LABEL_BUILDS}}
             return {kind: found for kind, found in objects.items() if found}
         try:
             wait_for(lambda: not left(), 90, lambda: f"the engine still has {left()}")
