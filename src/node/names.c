@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,22 +223,22 @@ static int bind_socket(int type, uint16_t port, int *ret_fd, struct err *e)
 	return 0;
 }
 
-/* The same port for both; one that is free over TCP may not be so over UDP. */
+/*
+ * The same port for both, of those above what systems give out (32768 to 60999 on Linux): a node's
+ * rules on its port outlive it, and must not meet somebody else's.
+ */
 static int bind_both(struct names *names, struct err *e)
 {
-	enum { TRIES = 16 };
-	struct sockaddr_in at = { .sin_family = AF_INET };
-	socklen_t len = sizeof(at);
+	enum { TRIES = 64, FIRST = 61000, LAST = 65535 };
 	int r = 0;
 
 	for (int i = 0; i < TRIES; i++) {
 		closep(&names->tcp);
 		names->tcp = -1;
-		r = bind_socket(SOCK_STREAM, 0, &names->tcp, e);
-		if (r < 0 || getsockname(names->tcp, (struct sockaddr *)&at, &len) < 0)
-			continue;
-		names->port = ntohs(at.sin_port);
-		r = bind_socket(SOCK_DGRAM, names->port, &names->udp, e);
+		names->port = (uint16_t)(FIRST + randombytes_uniform(LAST - FIRST + 1));
+		r = bind_socket(SOCK_STREAM, names->port, &names->tcp, e);
+		if (r == 0)
+			r = bind_socket(SOCK_DGRAM, names->port, &names->udp, e);
 		if (r == 0)
 			break;
 	}
