@@ -31,7 +31,7 @@ def tshark(pcap, *more):
 
 def status_of(flow):
     """0: there was no answer."""
-    return flow.get("response", {"status": 0})["status"]
+    return (flow.get("response") or {"status": 0})["status"]
 
 
 class Together(NodeTest):
