@@ -130,13 +130,18 @@ def answers():
     return [key.value for key in table.keys]
 
 
-def flows():
-    some, since = [], None
-    while since is None or page["flows"]:
-        page = node.call("GET", f"/instances/{row['instance_id']}/traffic?since={since or 0}", timeout=60).json
+def flows_since(since, instance_id=None):
+    """And where they go on."""
+    some, page = [], None
+    while page is None or page["flows"]:
+        page = node.call("GET", f"/instances/{instance_id or row['instance_id']}/traffic?since={since}", timeout=60).json
         some += page["flows"]
         since = page["next"]
-    return some
+    return some, since
+
+
+def flows(instance_id=None):
+    return flows_since(0, instance_id)[0]
 
 
 def everything():
@@ -194,6 +199,23 @@ class Exact(NodeTest):
                 sock.sendall(b"body")
                 sock.shutdown(socket.SHUT_WR)
                 self.assertEqual(body(hear_all(sock)), b"thanks")
+
+    def test_a_flow_is_told_once_when_it_is_over(self):
+        """Who reads in between meets no half flow, and finds it from there on."""
+        find = lambda some: [flow for flow in some if "/half" in flow["request"]["url"]]
+        with connect(recorded) as sock:
+            sock.sendall(b"GET /events/half HTTP/1.1\r\nHost: exact\r\n\r\n")
+            self.hear(sock, b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+            har = lambda: node.call("GET", f"/instances/{row['instance_id']}/traffic?format=har", timeout=60).body.decode()
+            wait_for(lambda: "/half" in har(), 20, "the flow that has begun, in the HAR")
+            before, since = flows_since(0)
+            self.assertEqual(find(before), [])
+            sock.shutdown(socket.SHUT_WR)
+            hear_all(sock)
+        told, _ = wait_for(lambda: find(flows_since(since)[0]) and flows_since(since), 20, "its end")
+        flow, = find(told)
+        self.assertEqual((flow["response"]["status"], flow["error"]), (200, None))
+        self.assertEqual(len(find(flows())), 1)
 
     def test_a_head_in_single_bytes_arrives(self):
         data = b"GET /slow HTTP/1.1\r\nHost: exact\r\n\r\n"
@@ -254,6 +276,10 @@ class Down(NodeTest):
             except ConnectionError:
                 pass
         self.assertIs(node.health(begun["instance_id"])["is_healthy"], False)
+        told = wait_for(lambda: len(some := flows(begun["instance_id"])) == 2 and some, 20, "both flows")
+        for flow in told:
+            self.assertFalse(flow["response"] and flow["response"]["status"])
+            self.assertRegex(flow["error"], "^the service")
 
 
 class Bounds(NodeTest):
