@@ -340,6 +340,7 @@ static int64_t earned(const struct board *board, const struct entry *entry,
 static int unlock_now(struct platform *platform, struct http_req *req, const struct entry *entry,
 		      const struct board *board, size_t hint, struct err *e)
 {
+	const char *user_id = door_principal(req)->user_id;
 	int64_t cost = entry->challenge->hints[hint].cost, paid, points;
 	struct progress progress;
 	size_t missing;
@@ -351,16 +352,19 @@ static int unlock_now(struct platform *platform, struct http_req *req, const str
 	missing = progress_hint_missing(&progress, entry->challenge, hint);
 	if (missing < entry->challenge->hint_count)
 		return err_set(e, ERR_CONFLICT, "hint %zu has to be unlocked before", missing + 1);
-	r = hints_paid(platform->db, entry->team.id, &paid, e);
+	r = team_check_member(platform->db, entry->team.id, user_id, e);
+	if (r == 0)
+		r = hints_paid(platform->db, &entry->team, user_id, &paid, e);
 	if (r < 0)
 		return r;
 	points = earned(board, entry, &progress) - paid;
 	if (cost > 0 && points < cost)
 		return err_set(e, ERR_CONFLICT,
-			       "the hint costs %lld points, and your team has %lld",
+			       "the hint costs %lld points, and you have %lld to spend: your "
+			       "team's, less what it has paid, and you in other teams",
 			       (long long)cost, (long long)points);
-	return hint_unlock(platform->db, door_now(platform), &entry->team,
-			   door_principal(req)->user_id, entry->challenge, hint, e);
+	return hint_unlock(platform->db, door_now(platform), &entry->team, user_id,
+			   entry->challenge, hint, e);
 }
 
 static int unlock(struct platform *platform, struct http_req *req, const struct entry *entry,

@@ -45,7 +45,7 @@ static int read_teams(struct facts *facts, struct db *db, const char *competitio
 {
 	int r = rows_all(db, facts->arena,
 			 "SELECT id, name, division FROM team WHERE competition_id = ?"
-			 " AND hidden = 0 ORDER BY id",
+			 " AND hidden = 0 AND gone_at = 0 ORDER BY id",
 			 DB_ARGS(db_text(competition_id)), read_team, sizeof(struct facts_team),
 			 &facts->teams, &facts->team_count, e);
 

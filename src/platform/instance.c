@@ -281,6 +281,15 @@ int instances_begin_stop(struct db *db, const char *id, const char *ends_as, con
 		      DB_ARGS(db_text(ends_as), db_text(detail), db_text(id)), ret_changed, e);
 }
 
+int instances_begin_stop_of_team(struct db *db, const char *team_id, const char *detail,
+				 struct err *e)
+{
+	return db_run(db,
+		      "UPDATE instance SET status = 'stopping', ends_as = 'stopped', detail = ?"
+		      " WHERE team_id = ? AND live = 1 AND status IN ('starting', 'running')",
+		      DB_ARGS(db_text(detail), db_text(team_id)), e);
+}
+
 int instances_ended(struct db *db, const struct instance *instance, int64_t now, struct err *e)
 {
 	return change(db,

@@ -72,8 +72,9 @@ struct instance_wish {
  * Promises the team an instance on a node that has room for it, or finds the live one it has
  * (ret_is_new false). Counting, picking and promising are one transaction: nothing is promised
  * twice. Where all nodes are full or not heard of yet, or others wait already, it waits for its
- * turn. Fails with UNAVAILABLE (no node, or INSTANCE_QUEUE_MAX wait), CONFLICT (still stopping) or
- * RATE_LIMITED (the team, the challenge or the competition has as many as it may).
+ * turn. Fails with UNAVAILABLE (no node, or INSTANCE_QUEUE_MAX wait), CONFLICT (still stopping, or
+ * the user has left the team) or RATE_LIMITED (the team, the user in any team, the challenge or the
+ * competition has as many as it may).
  */
 enum { INSTANCE_QUEUE_MAX = 1000 };
 
@@ -163,6 +164,9 @@ int instances_now_running(struct db *db, const char *id, const struct ctfy_insta
 			  int64_t now, bool *ret_changed, struct err *e);
 int instances_begin_stop(struct db *db, const char *id, const char *ends_as, const char *detail,
 			 bool *ret_changed, struct err *e);
+/* All that the team has; without taking them down: see settle.h. */
+int instances_begin_stop_of_team(struct db *db, const char *team_id, const char *detail,
+				 struct err *e);
 int instances_ended(struct db *db, const struct instance *instance, int64_t now, struct err *e);
 int instances_renewed(struct db *db, const char *id, int64_t expires_at, bool *ret_changed,
 		      struct err *e);

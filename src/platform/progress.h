@@ -59,7 +59,11 @@ const struct challenge *progress_missing(const struct progress *progress, const 
 int hint_unlock(struct db *db, int64_t now, const struct team *team, const char *user_id,
 		const struct challenge *challenge, size_t hint, struct err *e);
 
-/* All that a team has paid for hints. */
-int hints_paid(struct db *db, const char *team_id, int64_t *ret_points, struct err *e);
+/*
+ * All that a team has paid for hints, and what the user has paid in other teams of the competition:
+ * the points of a team that one has left buy nothing for the next.
+ */
+int hints_paid(struct db *db, const struct team *team, const char *user_id, int64_t *ret_points,
+	       struct err *e);
 
 #endif

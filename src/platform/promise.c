@@ -8,6 +8,7 @@
 #include "challenge/challenge.h"
 #include "platform/competition.h"
 #include "platform/rows.h"
+#include "platform/team.h"
 
 #include <string.h>
 
@@ -126,6 +127,26 @@ static int check_team(struct db *db, const struct instance_wish *wish, struct er
 	return r;
 }
 
+/* Who changes teams takes along what it started. */
+static int check_account(struct db *db, const struct instance_wish *wish, struct err *e)
+{
+	int64_t live = 0, most = wish->competition->max_instances;
+	int r = most ? rows_count(db,
+				  "SELECT COUNT(*) FROM instance WHERE account_id = ?"
+				  " AND competition_id = ? AND live = 1",
+				  DB_ARGS(db_text(wish->user_id), db_text(wish->competition->id)),
+				  &live, e)
+		     : 0;
+
+	if (r == 0 && most && live >= most)
+		return err_set(e, ERR_RATE_LIMITED,
+			       "you have started as many instances as may run at once "
+			       "(max_instances: %lld), those in a team that you have left "
+			       "included: try again when one has ended",
+			       (long long)most);
+	return r;
+}
+
 static int check_challenge(struct db *db, const struct instance_wish *wish, struct err *e)
 {
 	const struct quota quota = {
@@ -164,8 +185,12 @@ static int check_competition(struct db *db, const struct instance_wish *wish, st
 
 static int check_quotas(struct db *db, const struct instance_wish *wish, struct err *e)
 {
-	int r = check_team(db, wish, e);
+	int r = team_check_member(db, wish->team_id, wish->user_id, e);
 
+	if (r == 0)
+		r = check_team(db, wish, e);
+	if (r == 0)
+		r = check_account(db, wish, e);
 	if (r == 0)
 		r = check_challenge(db, wish, e);
 	return r < 0 ? r : check_competition(db, wish, e);

@@ -312,6 +312,28 @@ static const char *const migrations[] = {
 	"	account_id TEXT NOT NULL REFERENCES account (id),"
 	"	seen_at BIGINT NOT NULL);"
 	"CREATE INDEX known_browser_of_account ON known_browser (account_id, seen_at);",
+
+	/*
+	 * What an account does counts for it, whichever team it is in: founding counts the teams it
+	 * has made, those that are gone included. A team that is gone (`gone_at`) is in no list,
+	 * and its name is free again; what it handed in stays.
+	 */
+	"ALTER TABLE team ADD COLUMN gone_at BIGINT NOT NULL DEFAULT 0;"
+	"CREATE TABLE founding ("
+	"	competition_id TEXT NOT NULL REFERENCES competition (id),"
+	"	account_id TEXT NOT NULL REFERENCES account (id),"
+	"	teams BIGINT NOT NULL,"
+	"	PRIMARY KEY (competition_id, account_id));"
+	"INSERT INTO founding (competition_id, account_id, teams)"
+	" SELECT competition_id, captain_id, COUNT(*) FROM team"
+	" GROUP BY competition_id, captain_id;"
+	"CREATE INDEX team_of_captain ON team (captain_id);"
+	"CREATE INDEX member_of_account ON member (account_id);"
+	"CREATE INDEX instance_of_account ON instance (account_id, competition_id, live);"
+	"CREATE INDEX submission_of_account"
+	" ON submission (account_id, challenge_id, competition_id, verdict);"
+	"CREATE INDEX unlock_of_account ON unlock (account_id, competition_id);"
+	"CREATE INDEX download_of_account ON download (account_id);",
 	NULL,
 };
 

@@ -232,6 +232,16 @@ static void want_retry(struct settler *settler, const char *node_id)
 	pthread_mutex_unlock(&settler->lock);
 }
 
+/* After every node's next heartbeat. */
+static void want_retry_everywhere(struct settler *settler)
+{
+	pthread_mutex_lock(&settler->lock);
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct lane *lane = settler->lanes[i]; lane; lane = lane->next)
+			lane->retry = true;
+	pthread_mutex_unlock(&settler->lock);
+}
+
 static void want_sweep(struct settler *settler, const char *node_id)
 {
 	struct lane *lane;
@@ -737,6 +747,27 @@ void settler_cancel(struct settler *settler, const struct instance *instance)
 	settler_kick(settler, instance->id, instance->node_id);
 }
 
+void settler_stop_team(struct settler *settler, const char *team_id)
+{
+	AUTO(struct arena *, arena_freep) arena = arena_new();
+	AUTO(struct instances, instances_done) all = { .rows = NULL };
+	struct err e = ERR_INIT;
+
+	if (!arena || instances_all_of_team(settler->options.db, arena, team_id, &all, &e) < 0) {
+		log_error("instances of team '%s': %s; trying again", team_id,
+			  arena ? e.msg : "out of memory");
+		want_retry_everywhere(settler);
+	}
+	for (size_t i = 0; i < all.count; i++) {
+		const struct instance *instance = &all.rows[i];
+
+		if (instance->started_at == 0 && *instance->node_id)
+			settler_cancel(settler, instance);
+		else
+			settler_kick(settler, instance->id, instance->node_id);
+	}
+}
+
 /* After a heartbeat */
 
 static void kick_where_it_is(struct settler *settler, struct arena *arena, const char *id)
@@ -903,10 +934,21 @@ static bool is_there(enum node_state state)
 	return state == NODE_HEALTHY || state == NODE_DEGRADED;
 }
 
+/* The lock is held. */
+static bool take_retry(struct lane *lane)
+{
+	bool retry = lane && lane->retry;
+
+	if (lane)
+		lane->retry = false;
+	return retry;
+}
+
+/* What is to stop before it was given a node is seen to with any node's heartbeat. */
 void settler_node_beaten(void *cookie, const char *node_id, enum node_state state)
 {
 	struct settler *settler = cookie;
-	bool retry = false;
+	bool retry = false, retry_nowhere;
 	struct lane *lane;
 
 	if (state == NODE_JOINING)
@@ -914,13 +956,15 @@ void settler_node_beaten(void *cookie, const char *node_id, enum node_state stat
 	pthread_mutex_lock(&settler->lock);
 	lane = settler->ending ? NULL : get_lane(settler, node_id);
 	if (lane) {
-		retry = lane->retry;
-		lane->retry = false;
+		retry = take_retry(lane);
 		add_thread(lane);
 		if (is_there(state) && lane->sweep && !lane->sweeping)
 			begin_sweep(lane);
 	}
+	retry_nowhere = lane && take_retry(get_lane(settler, ""));
 	pthread_mutex_unlock(&settler->lock);
+	if (retry_nowhere)
+		retry_all(settler, "");
 	if (retry)
 		retry_all(settler, node_id);
 	if (lane && state == NODE_HEALTHY)

@@ -53,6 +53,9 @@ void settler_kick(struct settler *settler, const char *instance_id, const char *
 /* Tells the node at once to stop what it may still be starting; then kick. */
 void settler_cancel(struct settler *settler, const struct instance *instance);
 
+/* The team's instances are to stop, says the store: sees to each. */
+void settler_stop_team(struct settler *settler, const char *team_id);
+
 /*
  * For nodes_options.beaten; cookie is the settler. What runs on a node that is lost is started on
  * another, with the same answers and the time it had left; what the lost one still has of it is

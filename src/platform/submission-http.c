@@ -53,24 +53,41 @@ static int send_verdict(struct platform *platform, struct http_res *res, const s
 	return json ? http_send_json(res, 201, json) : err_memory(e);
 }
 
+/* Of the team, and of the account in whichever team: a change of teams gives no second burst. */
+static int64_t take_rate(struct platform *platform, const struct rate *rate, const char *team,
+			 const char *account)
+{
+	int64_t now = door_now(platform);
+	int64_t wait = limiter_take(platform->limiter, team, rate, now);
+
+	if (wait > 0)
+		return wait;
+	wait = limiter_take(platform->limiter, account, rate, now);
+	if (wait > 0)
+		limiter_return(platform->limiter, team, rate);
+	return wait;
+}
+
 static int check_rate(struct platform *platform, struct http_req *req, struct http_res *res,
 		      const struct entry *entry, struct err *e)
 {
-	const char *key =
-		arena_printf(http_arena(req), "answer %s %s", entry->team.id, entry->challenge->id);
+	const char *challenge = entry->challenge->id;
+	const char *team = arena_printf(http_arena(req), "answer %s %s", entry->team.id, challenge);
+	const char *account =
+		arena_printf(http_arena(req), "answer %s %s %s", door_principal(req)->user_id,
+			     entry->competition.id, challenge);
 	int64_t wait;
 	unsigned seconds;
 
-	if (!key)
+	if (!team || !account)
 		return err_memory(e);
-	wait = limiter_take(platform->limiter, key, &entry->competition.answer_rate,
-			    door_now(platform));
+	wait = take_rate(platform, &entry->competition.answer_rate, team, account);
 	if (wait == 0)
 		return 0;
 	seconds = (unsigned)((wait + 999) / 1000);
 	http_set_retry_after(res, seconds);
 	return err_set(e, ERR_RATE_LIMITED, "your team answers '%s' too often: try again in %u s",
-		       entry->challenge->id, seconds);
+		       challenge, seconds);
 }
 
 static int hand_in(struct platform *platform, struct http_req *req, const struct entry *entry,

@@ -7,6 +7,7 @@
 #include "challenge/answer-match.h"
 #include "platform/rows.h"
 #include "platform/schema.h"
+#include "platform/team.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -233,22 +234,61 @@ static int find_own_instance(const struct judging *j, struct submission *s, stru
 	return r == -ERR_NOT_FOUND ? 0 : r;
 }
 
-static int check_attempts(const struct judging *j, struct err *e)
+struct made {
+	int64_t wrong, all;
+};
+
+static void read_made(const struct db_rows *rows, struct arena *arena, void *ret_struct)
 {
-	int64_t most = j->attempt->challenge->attempts, made;
+	(void)arena;
+	*(struct made *)ret_struct = (struct made){ db_get_int(rows, 0), db_get_int(rows, 1) };
+}
+
+#define MADE                                                                                    \
+	"SELECT COALESCE(SUM(CASE WHEN verdict IN ('wrong', 'foreign') THEN 1 ELSE 0 END), 0)," \
+	" COUNT(*) FROM submission WHERE challenge_id = ? AND competition_id = ?"
+
+static int count_made(const struct judging *j, struct made *ret_team, struct made *ret_own,
+		      struct err *e)
+{
+	const struct attempt *a = j->attempt;
+	struct db_value challenge = db_text(a->challenge->id);
+	struct db_value competition = db_text(a->competition_id);
 	int r;
 
-	if (most == 0)
-		return 0;
-	r = rows_count(j->db,
-		       "SELECT COUNT(*) FROM submission WHERE team_id = ? AND challenge_id = ?"
-		       " AND verdict IN ('wrong', 'foreign')",
-		       DB_ARGS(db_text(j->attempt->team_id), db_text(j->attempt->challenge->id)),
-		       &made, e);
-	if (r == 0 && made >= most)
+	r = rows_one(j->db, j->arena, MADE " AND team_id = ?",
+		     DB_ARGS(challenge, competition, db_text(a->team_id)), read_made, ret_team,
+		     "count", e);
+	return r < 0 ? r
+		     : rows_one(j->db, j->arena, MADE " AND account_id = ?",
+				DB_ARGS(challenge, competition, db_text(a->user_id)), read_made,
+				ret_own, "count", e);
+}
+
+/* Of the team, and of the account in whichever team: nobody gets more by changing it. */
+static int check_attempts(const struct judging *j, struct err *e)
+{
+	const struct challenge *challenge = j->attempt->challenge;
+	int64_t most = challenge->attempts;
+	struct made team, own;
+	int r = count_made(j, &team, &own, e);
+
+	if (r < 0)
+		return r;
+	if (most && team.wrong >= most)
 		return err_set(e, ERR_FORBIDDEN, "your team has made all its %lld attempts at '%s'",
-			       (long long)most, j->attempt->challenge->id);
-	return r;
+			       (long long)most, challenge->id);
+	if (most && own.wrong >= most)
+		return err_set(e, ERR_FORBIDDEN,
+			       "you have made all your %lld attempts at '%s', those in a team that "
+			       "you have left included",
+			       (long long)most, challenge->id);
+	if (team.all >= ANSWERS_KEPT_MAX || own.all >= ANSWERS_KEPT_MAX)
+		return err_set(e, ERR_CONFLICT,
+			       "%d answers to '%s' were handed in, and more are not kept: ask an "
+			       "organiser",
+			       ANSWERS_KEPT_MAX, challenge->id);
+	return 0;
 }
 
 /* The verdict of a right answer: correct if it is the team's first for the question. */
@@ -324,7 +364,9 @@ static int keep(const struct judging *j, struct submission *s, struct err *e)
 	r = db_begin(j->db, e);
 	if (r < 0)
 		return r;
-	r = check_attempts(j, e);
+	r = team_check_member(j->db, j->attempt->team_id, j->attempt->user_id, e);
+	if (r == 0)
+		r = check_attempts(j, e);
 	if (r == 0)
 		r = j->question ? keep_solve(j->db, j->attempt->practice, j->arena, s, e)
 		    : j->held   ? hold(j, s, e)

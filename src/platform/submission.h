@@ -61,9 +61,12 @@ extern const struct field submissions_admin_fields[]; /* with whose answer it wa
 
 /*
  * Judges and keeps. One transaction: of any number of right answers at once, exactly one is first.
- * Fails with VALIDATION (empty, too long), NOT_FOUND (no such question) or FORBIDDEN (no attempts
- * left), and then nothing is kept.
+ * Fails with VALIDATION (empty, too long), NOT_FOUND (no such question), FORBIDDEN (the team, or
+ * the user in whichever team, has no attempts left) or CONFLICT (ANSWERS_KEPT_MAX are kept of
+ * either, or the user has left the team), and then nothing is kept.
  */
+enum { ANSWERS_KEPT_MAX = 2000 }; /* of a team, and of an account, to a challenge */
+
 int submission_make(struct db *db, struct arena *arena, int64_t now, const struct attempt *attempt,
 		    struct submission *ret_submission, struct err *e);
 

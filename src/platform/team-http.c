@@ -6,6 +6,7 @@
 #include "platform/page.h"
 #include "platform/programme.h"
 #include "platform/scoreboard.h"
+#include "platform/settle.h"
 
 #include <string.h>
 
@@ -173,15 +174,28 @@ static int serve_team(void *ctx, struct http_req *req, struct http_res *res, str
 	return r == 0 ? send_team(platform, res, competition, &team, e) : r;
 }
 
+static int leave(struct platform *platform, struct http_req *req,
+		 const struct competition *competition, struct err *e)
+{
+	bool emptied = false;
+	char *team_id;
+	int r = team_leave(platform->db, http_arena(req), door_now(platform), competition->id,
+			   door_principal(req)->user_id, &team_id, &emptied, e);
+
+	if (r < 0 || !emptied)
+		return r;
+	settler_stop_team(platform->settler, team_id);
+	scoreboards_touch(platform->boards);
+	return scoreboards_settle(platform->boards, competition, e);
+}
+
 static int serve_leave(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
-	struct platform *platform = ctx;
 	struct competition competition;
-	int r;
+	int r = door_competition(ctx, req, &competition, e);
 
-	r = door_competition(platform, req, &competition, e);
 	if (r == 0)
-		r = team_leave(platform->db, competition.id, door_principal(req)->user_id, e);
+		r = leave(ctx, req, &competition, e);
 	return r < 0 ? r : http_send_nothing(res, 204);
 }
 

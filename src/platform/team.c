@@ -184,6 +184,30 @@ static int admit(struct arena *arena, const struct competition *competition,
 	return r;
 }
 
+/* Of an account in a competition, those that are gone included. */
+static int count_founding(struct db *db, const struct competition *competition, const char *user_id,
+			  struct err *e)
+{
+	int64_t teams;
+	int r = rows_count(db,
+			   "SELECT teams FROM founding WHERE competition_id = ?"
+			   " AND account_id = ?",
+			   DB_ARGS(db_text(competition->id), db_text(user_id)), &teams, e);
+
+	if (r < 0)
+		return r;
+	if (teams >= TEAMS_FOUNDED_MAX)
+		return err_set(e, ERR_CONFLICT,
+			       "you have made %d teams in '%s', and more nobody may: join one by "
+			       "its invite",
+			       TEAMS_FOUNDED_MAX, competition->name);
+	return db_run(db,
+		      "INSERT INTO founding (competition_id, account_id, teams) VALUES (?, ?, 1)"
+		      " ON CONFLICT (competition_id, account_id)"
+		      " DO UPDATE SET teams = founding.teams + 1",
+		      DB_ARGS(db_text(competition->id), db_text(user_id)), e);
+}
+
 int team_create(struct db *db, struct arena *arena, int64_t now,
 		const struct competition *competition, const char *user_id,
 		const struct team_wish *wish, struct team *ret_team, struct err *e)
@@ -206,7 +230,9 @@ int team_create(struct db *db, struct arena *arena, int64_t now,
 	r = db_begin(db, e);
 	if (r < 0)
 		return r;
-	r = insert_team(db, &team, key, e);
+	r = count_founding(db, competition, user_id, e);
+	if (r == 0)
+		r = insert_team(db, &team, key, e);
 	if (r == 0)
 		r = add_member(db, now, competition->id, user_id, id, e);
 	r = rows_end(db, r, e);
@@ -263,28 +289,6 @@ int team_join(struct db *db, struct arena *arena, int64_t now,
 	return r < 0 ? r : team_find(db, arena, team.id, ret_team, e);
 }
 
-int team_leave(struct db *db, const char *competition_id, const char *user_id, struct err *e)
-{
-	int64_t changed;
-	int r;
-
-	r = db_begin(db, e);
-	if (r < 0)
-		return r;
-	r = db_change(db, "DELETE FROM member WHERE competition_id = ? AND account_id = ?",
-		      DB_ARGS(db_text(competition_id), db_text(user_id)), &changed, e);
-	if (r == 0 && changed == 0)
-		r = err_set(e, ERR_NOT_FOUND, "you are in no team");
-	if (r == 0)
-		r = db_run(db,
-			   "UPDATE team SET captain_id = (SELECT account_id FROM member"
-			   " WHERE member.team_id = team.id ORDER BY joined_at, account_id LIMIT 1)"
-			   " WHERE competition_id = ? AND captain_id = ? AND EXISTS"
-			   " (SELECT 1 FROM member WHERE member.team_id = team.id)",
-			   DB_ARGS(db_text(competition_id), db_text(user_id)), e);
-	return rows_end(db, r, e);
-}
-
 int team_of(struct db *db, struct arena *arena, const char *competition_id, const char *user_id,
 	    struct team *ret_team, struct err *e)
 {
@@ -305,7 +309,7 @@ int team_find(struct db *db, struct arena *arena, const char *id, struct team *r
 {
 	int r;
 
-	r = rows_one(db, arena, "SELECT " TEAM_COLUMNS " FROM team WHERE id = ?",
+	r = rows_one(db, arena, "SELECT " TEAM_COLUMNS " FROM team WHERE id = ? AND gone_at = 0",
 		     DB_ARGS(db_text(id)), read_team, ret_team, "team", e);
 	if (r < 0)
 		return r;
@@ -325,7 +329,7 @@ int team_list(struct db *db, struct arena *arena, const char *competition_id,
 
 	r = rows_all(db, arena,
 		     "SELECT " TEAM_COLUMNS " FROM team WHERE competition_id = ?"
-		     " AND created_at <= ? AND (created_at < ? OR id < ?)"
+		     " AND gone_at = 0 AND created_at <= ? AND (created_at < ? OR id < ?)"
 		     " ORDER BY created_at DESC, id DESC LIMIT ?",
 		     DB_ARGS(db_text(competition_id), db_int(page->at), db_int(page->at),
 			     db_text(page->id), db_int(page->limit)),

@@ -54,8 +54,10 @@ struct team_wish {
 /*
  * A new team whose captain is its first member. Fails with VALIDATION (the name, the division),
  * FORBIDDEN (registration does not let it in) or CONFLICT (the name is taken, or the account has a
- * team).
+ * team, or has made TEAMS_FOUNDED_MAX of them in the competition).
  */
+enum { TEAMS_FOUNDED_MAX = 20 };
+
 int team_create(struct db *db, struct arena *arena, int64_t now,
 		const struct competition *competition, const char *user_id,
 		const struct team_wish *wish, struct team *ret_team, struct err *e);
@@ -69,10 +71,19 @@ int team_join(struct db *db, struct arena *arena, int64_t now,
 	      struct team *ret_team, struct err *e);
 
 /*
- * Takes the account out of its team. A team that has answered or started anything stays, even
- * without members; the captain's place goes to the longest member. Fails with NOT_FOUND.
+ * Takes the account out of its team; the captain's place goes to the longest member. Whom the last
+ * one leaves ends: its instances are to stop, its invite is good for nobody, and one that has
+ * solved nothing is gone. ret_team_id is the arena's; ret_emptied: see settler_stop_team(). Fails
+ * with NOT_FOUND.
  */
-int team_leave(struct db *db, const char *competition_id, const char *user_id, struct err *e);
+int team_leave(struct db *db, struct arena *arena, int64_t now, const char *competition_id,
+	       const char *user_id, char **ret_team_id, bool *ret_emptied, struct err *e);
+
+/* By an organiser: a part of a transaction. Its members have no team, and it is gone as well. */
+int team_remove(struct db *db, int64_t now, const char *id, struct err *e);
+
+/* Fails with CONFLICT: the account isn't in the team, or no longer. */
+int team_check_member(struct db *db, const char *team_id, const char *user_id, struct err *e);
 
 /* The account's team, without its members. Fails with CONFLICT: it has none yet. */
 int team_of(struct db *db, struct arena *arena, const char *competition_id, const char *user_id,

@@ -434,6 +434,11 @@ int world_teardown(void **state)
 	return tree_remove(root, NULL);
 }
 
+void store_path(const char *name, char *path, size_t size)
+{
+	snprintf(path, size, "%s/%s.db", root, name);
+}
+
 static void reply_done(struct reply *reply)
 {
 	json_decref(reply->json);

@@ -88,6 +88,8 @@ void write_file(const char *name, const char *text);
 /* For cmocka: a folder with the challenges web, pwn, quiz and secret. */
 int world_setup(void **state);
 int world_teardown(void **state);
+/* Where a test may have a store of its own. */
+void store_path(const char *name, char *path, size_t size);
 /* A thread's last reply is its own to end. */
 void forget_reply(void);
 /* A call of the API: path "/me" stands for "/api/v1/me"; header may be several lines. The reply is

@@ -641,6 +641,8 @@ TEST(an_account_is_in_one_team_and_a_team_has_no_more_than_its_size)
 	struct user carol, dave;
 	struct team team;
 	struct err e = ERR_INIT;
+	bool emptied;
+	char *left;
 
 	begin_world(&w);
 	CHECK_EQ(user_create(w.db, w.arena, 1, "carol", "password", ROLE_PLAYER, &carol, &e), 0);
@@ -659,7 +661,9 @@ TEST(an_account_is_in_one_team_and_a_team_has_no_more_than_its_size)
 	CHECK_HAS(e.msg, "the team is full");
 
 	/* The captain leaves; the next one is captain. */
-	CHECK_EQ(team_leave(w.db, "ctf", w.alice.id, &e), 0);
+	CHECK_EQ(team_leave(w.db, w.arena, 3, "ctf", w.alice.id, &left, &emptied, &e), 0);
+	CHECK_STR(left, w.red.id);
+	CHECK(!emptied);
 	CHECK_EQ(team_find(w.db, w.arena, w.red.id, &team, &e), 0);
 	CHECK_STR(team.captain_id, carol.id);
 	CHECK_EQ(team_of(w.db, w.arena, "ctf", w.alice.id, &team, &e), -ERR_CONFLICT);
@@ -857,11 +861,20 @@ static void add_rush_team(struct world *w, const char *id)
 	struct err e = ERR_INIT;
 
 	CHECK_EQ(db_run(w->db,
+			"INSERT INTO account (id, name, name_key, password, role, created_at)"
+			" VALUES (?, ?, ?, '', 'player', 0)",
+			DB_ARGS(db_text(id), db_text(id), db_text(id)), &e),
+		 0);
+	CHECK_EQ(db_run(w->db,
 			"INSERT INTO team (id, competition_id, name, name_key, invite, captain_id,"
 			" created_at) VALUES (?, 'ctf', ?, ?, ?, ?, 0)",
-			DB_ARGS(db_text(id), db_text(id), db_text(id), db_text(id),
-				db_text(w->alice.id)),
+			DB_ARGS(db_text(id), db_text(id), db_text(id), db_text(id), db_text(id)),
 			&e),
+		 0);
+	CHECK_EQ(db_run(w->db,
+			"INSERT INTO member (competition_id, account_id, team_id, joined_at)"
+			" VALUES ('ctf', ?, ?, 0)",
+			DB_ARGS(db_text(id), db_text(id)), &e),
 		 0);
 }
 
@@ -882,7 +895,7 @@ static void *rush(void *cookie)
 						  LOAD("n2", true, 0, 100) };
 	struct rusher *r = cookie;
 	struct world w = *r->world;
-	const struct team team = { .id = r->team_id, .captain_id = w.alice.id };
+	const struct team team = { .id = r->team_id, .captain_id = r->team_id };
 	struct instance instance;
 	struct err e = ERR_INIT;
 	bool is_new;

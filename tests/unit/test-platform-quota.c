@@ -1,0 +1,385 @@
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "db/db.h"
+#include "platform/competition.h"
+#include "platform/rows.h"
+#include "platform/schema.h"
+#include "platform/submission.h"
+#include "platform/team.h"
+#include "platform/user.h"
+
+#include "platform-world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What counts for an account, whichever team it is in; and how teams end. */
+
+static void leave(struct world *w, const char *token)
+{
+	EXPECT(call(w, token, "DELETE", "/team/members/me", NULL, NULL), 204);
+}
+
+static void found(struct world *w, const char *token, const char *name)
+{
+	char body[64];
+
+	snprintf(body, sizeof(body), "{\"name\":\"%s\"}", name);
+	EXPECT(call(w, token, "POST", "/teams", body, NULL), 201);
+}
+
+/* The joiner comes into the team of the other. */
+static void join(struct world *w, const char *token, const char *of)
+{
+	char body[96];
+
+	snprintf(body, sizeof(body), "{\"invite\":\"%s\"}",
+		 text(call(w, of, "GET", "/team", NULL, NULL), "invite"));
+	EXPECT(call(w, token, "POST", "/team/members", body, NULL), 200);
+}
+
+static const struct reply *start(struct world *w, const char *token, const char *challenge)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/challenges/%s/instance", challenge);
+	return call(w, token, "POST", path, NULL, WAIT);
+}
+
+/* What the last answer says is wrong. */
+static const char *last_detail(const struct reply *reply)
+{
+	return json_string_value(json_object_get(reply->json, "detail"));
+}
+
+static bool is_listed(struct world *w, const char *path, const char *list, const char *member,
+		      const char *name)
+{
+	const struct reply *reply = call(w, w->admin, "GET", path, NULL, NULL);
+	json_t *row;
+	size_t i;
+
+	EXPECT(reply, 200);
+	json_array_foreach (json_object_get(reply->json, list), i, row)
+		if (strcmp(json_string_value(json_object_get(row, member)), name) == 0)
+			return true;
+	return false;
+}
+
+static bool is_team(struct world *w, const char *name)
+{
+	bool listed = is_listed(w, "/admin/teams", "teams", "name", name);
+
+	CHECK_EQ(is_listed(w, "/scoreboard", "teams", "team", name), listed);
+	return listed;
+}
+
+static void wait_for_none(struct fake_node *node)
+{
+	while (count_live(node) > 0)
+		wait_for_more(node, &node->beats, 1);
+}
+
+TEST(an_account_has_its_instances_whichever_team_it_is_in)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+	char carol[SECRET_TOKEN_SIZE];
+
+	begin_node(&node);
+	begin_world(&w);
+	apply(&w, "id: ctf\nmax_instances: 2\n");
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	make_player(&w, "carol", NULL, carol);
+	join(&w, carol, w.alice);
+	EXPECT(start(&w, w.alice, "web"), 201);
+	EXPECT(start(&w, w.alice, "pwn"), 201);
+	leave(&w, w.alice);
+	found(&w, w.alice, "Green");
+	reply = start(&w, w.alice, "web");
+	EXPECT(reply, 429);
+	CHECK_HAS(last_detail(reply), "(max_instances: 2)");
+	EXPECT(call(&w, carol, "DELETE", "/challenges/web/instance", NULL, WAIT), 200);
+	EXPECT(start(&w, w.alice, "web"), 201);
+}
+
+TEST(an_account_has_its_attempts_whichever_team_it_is_in)
+{
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+
+	begin_world(&w);
+	apply(&w, "id: ctf\nchallenges: [{id: quiz, attempts: 2}]\n");
+	EXPECT(answer(&w, w.alice, "quiz", "Rome"), 201);
+	EXPECT(answer(&w, w.alice, "quiz", "Oslo"), 201);
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 403);
+	leave(&w, w.alice);
+	found(&w, w.alice, "Green");
+	reply = answer(&w, w.alice, "quiz", "Paris");
+	EXPECT(reply, 403);
+	CHECK_HAS(last_detail(reply), "all your 2 attempts");
+	leave(&w, w.alice);
+	join(&w, w.alice, w.bob);
+	EXPECT(answer(&w, w.bob, "quiz", "Paris"), 201);
+}
+
+TEST(an_account_has_its_rate_whichever_team_it_is_in)
+{
+	AUTO(struct world, end_platform) w;
+
+	begin_world(&w);
+	apply(&w, "id: ctf\nanswer_rate: 2/1h\n");
+	EXPECT(answer(&w, w.alice, "quiz", "Rome"), 201);
+	EXPECT(answer(&w, w.alice, "quiz", "Oslo"), 201);
+	leave(&w, w.alice);
+	found(&w, w.alice, "Green");
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 429);
+	leave(&w, w.alice);
+	join(&w, w.alice, w.bob);
+	EXPECT(answer(&w, w.bob, "quiz", "Rome"), 201);
+	EXPECT(answer(&w, w.bob, "quiz", "Paris"), 201);
+}
+
+TEST(points_of_a_team_that_was_left_buy_nothing_for_the_next)
+{
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+
+	write_file("steep/challenge.yml",
+		   "name: Steep\nflags: [s]\nvalue: 100\n"
+		   "hints: [{content: a, cost: 80}, {content: b, cost: 80}]\n");
+	begin_world(&w);
+	apply(&w, "id: ctf\nchallenges: [steep]\n");
+	EXPECT(answer(&w, w.alice, "steep", "s"), 201);
+	EXPECT(call(&w, w.alice, "POST", "/challenges/steep/hints/0", NULL, NULL), 200);
+	leave(&w, w.alice);
+	found(&w, w.alice, "Green");
+	EXPECT(answer(&w, w.alice, "steep", "s"), 201);
+	reply = call(&w, w.alice, "POST", "/challenges/steep/hints/1", NULL, NULL);
+	EXPECT(reply, 409);
+	CHECK_HAS(last_detail(reply), "you have 20 to spend");
+}
+
+TEST(an_emptied_team_goes_with_its_instances_and_invite)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	char body[96];
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	snprintf(body, sizeof(body), "{\"invite\":\"%s\"}",
+		 text(call(&w, w.alice, "GET", "/team", NULL, NULL), "invite"));
+	EXPECT(start(&w, w.alice, "web"), 201);
+	EXPECT(answer(&w, w.alice, "quiz", "Rome"), 201);
+	leave(&w, w.alice);
+	wait_for_none(&node);
+	CHECK(!is_team(&w, "Red"));
+	EXPECT(call(&w, w.alice, "POST", "/team/members", body, NULL), 404);
+
+	/* What it did is on record, and its name is free. */
+	CHECK(is_listed(&w, "/admin/submissions", "submissions", "team", "Red"));
+	CHECK(is_listed(&w, "/admin/instances?all=true", "instances", "team", "Red"));
+	found(&w, w.alice, "red");
+	CHECK(is_team(&w, "red"));
+	EXPECT(start(&w, w.alice, "web"), 201);
+}
+
+TEST(an_emptied_team_that_solved_something_stays_and_runs_nothing)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	char body[96];
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	snprintf(body, sizeof(body), "{\"invite\":\"%s\"}",
+		 text(call(&w, w.alice, "GET", "/team", NULL, NULL), "invite"));
+	EXPECT(start(&w, w.alice, "web"), 201);
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	leave(&w, w.alice);
+	wait_for_none(&node);
+	CHECK(is_team(&w, "Red"));
+	EXPECT(call(&w, w.alice, "POST", "/team/members", body, NULL), 404);
+	EXPECT(call(&w, w.alice, "POST", "/teams", "{\"name\":\"Red\"}", NULL), 409);
+}
+
+/* A start that is under way when its team ends is called off. */
+TEST(what_an_emptied_team_was_starting_is_stopped)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	tell(&node, &node.hold_starts, true);
+	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL, NULL), 202);
+	wait_for_count(&node, &node.starts, 1);
+	leave(&w, w.alice);
+	tell(&node, &node.hold_starts, false);
+	wait_for_count(&node, &node.stops, 1);
+	wait_for_none(&node);
+	while (is_listed(&w, "/admin/instances", "instances", "challenge_id", "web"))
+		wait_for_more(&node, &node.beats, 1);
+}
+
+static void set_stopping(struct world *w)
+{
+	AUTO(struct db *, db_closep) db = NULL;
+	char path[200];
+	struct err e = ERR_INIT;
+
+	snprintf(path, sizeof(path), "%s/platform.db", w->state);
+	CHECK_EQ(schema_open(path, &db, &e), 0);
+	CHECK_EQ(db_run(db,
+			"UPDATE instance SET status = 'stopping', ends_as = 'stopped'"
+			" WHERE node_id = ''",
+			NULL, &e),
+		 0);
+}
+
+/* As a platform leaves it that is killed when the stop is written down. */
+TEST(what_waited_for_a_node_and_was_to_stop_ends_after_a_restart)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+
+	begin_node(&node);
+	node.capacity = 1;
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	EXPECT(start(&w, w.bob, "web"), 201);
+	EXPECT(call(&w, w.alice, "POST", "/challenges/pwn/instance", NULL, NULL), 202);
+	end_platform(&w);
+	w.document = NULL;
+	set_stopping(&w);
+	begin_platform(&w);
+	while (is_listed(&w, "/admin/instances", "instances", "challenge_id", "pwn"))
+		wait_for_more(&node, &node.beats, 1);
+}
+
+/* In the store */
+
+struct store {
+	struct arena *arena;
+	struct db *db;
+	struct competition competition;
+	struct user alice;
+};
+
+static void end_store(struct store *s)
+{
+	db_close(s->db);
+	arena_free(s->arena);
+}
+
+static void begin_store(struct store *s, const char *name)
+{
+	static const char file[] = "id: ctf\n";
+	struct err e = ERR_INIT;
+	char path[160];
+	bool created;
+
+	*s = (struct store){ .arena = arena_new() };
+	store_path(name, path, sizeof(path));
+	CHECK_EQ(schema_open(path, &s->db, &e), 0);
+	CHECK_EQ(competition_parse(s->arena, "ctf", file, strlen(file), &s->competition, &e), 0);
+	CHECK_EQ(competition_apply(s->db, &s->competition, &created, &e), 0);
+	CHECK_EQ(user_create(s->db, s->arena, 1, "alice", "password", ROLE_PLAYER, &s->alice, &e),
+		 0);
+}
+
+static int64_t count(struct store *s, const char *sql)
+{
+	struct err e = ERR_INIT;
+	int64_t rows = -1;
+
+	CHECK_EQ(rows_count(s->db, sql, NULL, &rows, &e), 0);
+	return rows;
+}
+
+static int found_in(struct store *s, char *name, struct team *ret_team, struct err *e)
+{
+	const struct team_wish wish = { .name = name };
+
+	return team_create(s->db, s->arena, 1, &s->competition, s->alice.id, &wish, ret_team, e);
+}
+
+static void leave_in(struct store *s)
+{
+	struct err e = ERR_INIT;
+	bool emptied = false;
+	char *id;
+
+	CHECK_EQ(team_leave(s->db, s->arena, 2, "ctf", s->alice.id, &id, &emptied, &e), 0);
+	CHECK(emptied);
+}
+
+TEST(an_account_makes_so_many_teams_and_those_that_left_nothing_are_forgotten)
+{
+	AUTO(struct store, end_store) s;
+	struct team team;
+	struct err e = ERR_INIT;
+
+	begin_store(&s, "founding");
+	for (int i = 0; i < TEAMS_FOUNDED_MAX; i++) {
+		CHECK_EQ(found_in(&s, (char[]){ 'A' + (char)i, '\0' }, &team, &e), 0);
+		leave_in(&s);
+	}
+	CHECK_EQ(count(&s, "SELECT COUNT(*) FROM team"), 0);
+	CHECK_EQ(found_in(&s, (char[]){ "One more" }, &team, &e), -ERR_CONFLICT);
+	CHECK_HAS(e.msg, "you have made 20 teams");
+}
+
+/* What was let in while the asker was a member is asked again when it is kept. */
+TEST(who_has_left_a_team_hands_in_nothing_for_it)
+{
+	AUTO(struct store, end_store) s;
+	static const struct question questions[] = {
+		{ .id = "city", .kind = ANSWER_STATIC, .answer = "Paris" },
+	};
+	static const struct challenge quiz = { .id = "quiz",
+					       .questions = (struct question *)(uintptr_t)questions,
+					       .question_count = 1 };
+	struct attempt attempt = { .competition_id = "ctf", .challenge = &quiz, .answer = "Paris" };
+	struct submission made;
+	struct team team;
+	struct err e = ERR_INIT;
+
+	begin_store(&s, "leaver");
+	CHECK_EQ(found_in(&s, (char[]){ "Red" }, &team, &e), 0);
+	leave_in(&s);
+	attempt.team_id = team.id;
+	attempt.user_id = s.alice.id;
+	CHECK_EQ(submission_make(s.db, s.arena, 3, &attempt, &made, &e), -ERR_CONFLICT);
+	CHECK_HAS(e.msg, "no longer in that team");
+	CHECK_EQ(count(&s, "SELECT COUNT(*) FROM submission"), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(an_account_has_its_instances_whichever_team_it_is_in),
+		T(an_account_has_its_attempts_whichever_team_it_is_in),
+		T(an_account_has_its_rate_whichever_team_it_is_in),
+		T(points_of_a_team_that_was_left_buy_nothing_for_the_next),
+		T(an_emptied_team_goes_with_its_instances_and_invite),
+		T(an_emptied_team_that_solved_something_stays_and_runs_nothing),
+		T(what_an_emptied_team_was_starting_is_stopped),
+		T(what_waited_for_a_node_and_was_to_stop_ends_after_a_restart),
+		T(an_account_makes_so_many_teams_and_those_that_left_nothing_are_forgotten),
+		T(who_has_left_a_team_hands_in_nothing_for_it),
+	};
+
+	return cmocka_run_group_tests(tests, world_setup, world_teardown);
+}
