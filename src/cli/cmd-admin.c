@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/option.h"
 #include "base/own.h"
+#include "cli/admin-bulk.h"
 #include "cli/admin-check.h"
 #include "cli/api.h"
 #include "cli/commands.h"
@@ -19,7 +20,7 @@ struct verb {
 	const char *words; /* as they are typed: "competition apply" */
 	const char *arguments;
 	const char *summary;
-	int least, most;
+	int least, most; /* most -1: any number */
 	int (*run)(struct cli *cli, char **argv, struct err *e);
 };
 
@@ -571,6 +572,9 @@ static const struct verb verbs[] = {
 	{ "user disable", "USER_ID", "Lock an account out.", 1, 1, disable_user },
 	{ "user enable", "USER_ID", "Let it in again.", 1, 1, enable_user },
 	{ "teams", "", "List the teams.", 0, 0, show_teams },
+	{ "bulk", "users|teams ACT [FILTER VALUE]...",
+	  "One act on many: disable, enable, delete; hide, show, stop, delete.", 2, -1,
+	  admin_bulk },
 	{ "submissions", "", "List what was handed in, and whose it was.", 0, 0, show_submissions },
 	{ "judge", "SUBMISSION_ID correct|wrong", "Judge an answer that was held.", 2, 2,
 	  judge_submission },
@@ -623,7 +627,7 @@ static int run_admin(struct cli *cli, struct err *e)
 
 		if (used == 0)
 			continue;
-		if (rest < verbs[i].least || rest > verbs[i].most)
+		if (rest < verbs[i].least || (verbs[i].most >= 0 && rest > verbs[i].most))
 			return CLI_MISUSE(e, "it is: ctfy admin %s %s", verbs[i].words,
 					  verbs[i].arguments);
 		return verbs[i].run(cli, cli->argv + used, e);

@@ -18,6 +18,7 @@ const struct http_route *const platform_route_tables[] = {
 	platform_oidc_routes,
 	platform_user_routes,
 	platform_team_routes,
+	platform_bulk_routes,
 	platform_competition_routes,
 	platform_challenge_routes,
 	platform_instance_routes,

@@ -80,6 +80,7 @@ void platform_instance_nearing_end(void *cookie, const struct instance *instance
 extern const struct http_route platform_archive_routes[];
 extern const struct http_route platform_audit_routes[];
 extern const struct http_route platform_metrics_routes[];
+extern const struct http_route platform_bulk_routes[];
 extern const struct http_route platform_events_routes[];
 extern const struct http_route platform_openapi_routes[];
 extern const struct http_route platform_review_routes[];

@@ -75,8 +75,8 @@ static int pass_captaincy(struct db *db, const char *id, const char *user_id, st
 		      DB_ARGS(db_text(id), db_text(user_id)), e);
 }
 
-static int leave(struct db *db, int64_t now, const char *id, const char *user_id, bool *ret_emptied,
-		 struct err *e)
+int team_quit(struct db *db, int64_t now, const char *id, const char *user_id, bool *ret_emptied,
+	      struct err *e)
 {
 	int64_t members;
 	int r;
@@ -111,7 +111,7 @@ int team_leave(struct db *db, struct arena *arena, int64_t now, const char *comp
 	if (r == -ERR_NOT_FOUND)
 		r = err_set(e, ERR_NOT_FOUND, "you are in no team");
 	if (r == 0)
-		r = leave(db, now, *ret_team_id, user_id, ret_emptied, e);
+		r = team_quit(db, now, *ret_team_id, user_id, ret_emptied, e);
 	return rows_end(db, r, e);
 }
 

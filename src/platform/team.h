@@ -79,6 +79,10 @@ int team_join(struct db *db, struct arena *arena, int64_t now,
 int team_leave(struct db *db, struct arena *arena, int64_t now, const char *competition_id,
 	       const char *user_id, char **ret_team_id, bool *ret_emptied, struct err *e);
 
+/* As team_leave(), of a team that the account is known to be in, as a part of a transaction. */
+int team_quit(struct db *db, int64_t now, const char *id, const char *user_id, bool *ret_emptied,
+	      struct err *e);
+
 /* By an organiser: a part of a transaction. Its members have no team, and it is gone as well. */
 int team_remove(struct db *db, int64_t now, const char *id, struct err *e);
 

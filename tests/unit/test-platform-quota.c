@@ -268,6 +268,143 @@ TEST(what_waited_for_a_node_and_was_to_stop_ends_after_a_restart)
 		wait_for_more(&node, &node.beats, 1);
 }
 
+/* Many at once */
+
+static const struct reply *bulk(struct world *w, const char *what, const char *act,
+				const char *filter, int expected)
+{
+	char path[64], body[256], last[32] = "";
+
+	snprintf(path, sizeof(path), "/admin/%s/bulk", what);
+	if (expected >= 0)
+		snprintf(last, sizeof(last), ",\"expected\":%d", expected);
+	snprintf(body, sizeof(body), "{\"act\":\"%s\",\"filter\":%s%s}", act, filter, last);
+	return call(w, w->admin, "POST", path, body, NULL);
+}
+
+static const char *outcome_of(const struct reply *reply, const char *list, const char *name)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (json_object_get(reply->json, list), i, row)
+		if (strcmp(json_string_value(json_object_get(row, "name")), name) == 0)
+			return json_string_value(json_object_get(row, "outcome"));
+	return "";
+}
+
+static int64_t number(const struct reply *reply, const char *name)
+{
+	return json_integer_value(json_object_get(reply->json, name));
+}
+
+static int audited(struct world *w, const char *action)
+{
+	const struct reply *reply = call(w, w->admin, "GET", "/admin/audit", NULL, NULL);
+	int found = 0;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (json_object_get(reply->json, "entries"), i, row)
+		found += strcmp(json_string_value(json_object_get(row, "action")), action) == 0;
+	return found;
+}
+
+TEST(many_accounts_are_disabled_or_deleted_at_once_as_the_preview_said)
+{
+	AUTO(struct world, end_platform) w;
+	char tokens[3][SECRET_TOKEN_SIZE], name[16];
+	const struct reply *reply;
+
+	begin_world(&w);
+	for (int i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), "Spam_%d", i);
+		make_player(&w, name, i ? name : NULL, tokens[i]);
+	}
+	EXPECT(answer(&w, tokens[2], "quiz", "Rome"), 201);
+
+	EXPECT(bulk(&w, "users", "disable", "{}", -1), 422);
+	EXPECT(bulk(&w, "users", "maim", "{\"name\":\"*\"}", -1), 422);
+	EXPECT(call(&w, w.alice, "POST", "/admin/users/bulk",
+		    "{\"act\":\"disable\",\"filter\":{\"name\":\"*\"}}", NULL),
+	       403);
+
+	/* '_' is no wildcard; who isn't a player is never met. */
+	CHECK_EQ(number(bulk(&w, "users", "delete", "{\"name\":\"*\"}", -1), "count"), 5);
+	reply = bulk(&w, "users", "delete", "{\"name\":\"SPAM_*\"}", -1);
+	EXPECT(reply, 200);
+	CHECK_EQ(number(reply, "count"), 3);
+	CHECK(json_is_false(json_object_get(reply->json, "done")));
+	CHECK_STR(outcome_of(reply, "users", "Spam_1"), "deleted");
+	CHECK_STR(outcome_of(reply, "users", "Spam_2"), "disabled");
+	EXPECT(call(&w, tokens[1], "GET", "/team", NULL, NULL), 200);
+	CHECK_EQ(audited(&w, "delete account, as one of 3"), 0);
+
+	EXPECT(bulk(&w, "users", "delete", "{\"name\":\"spam_*\"}", 2), 409);
+	reply = bulk(&w, "users", "delete", "{\"name\":\"spam_*\"}", 3);
+	EXPECT(reply, 200);
+	CHECK(json_is_true(json_object_get(reply->json, "done")));
+	CHECK_STR(outcome_of(reply, "users", "Spam_0"), "deleted");
+	CHECK_STR(outcome_of(reply, "users", "Spam_2"), "disabled");
+	CHECK_EQ(audited(&w, "delete account, as one of 3"), 3);
+	for (int i = 0; i < 3; i++)
+		EXPECT(call(&w, tokens[i], "GET", "/me", NULL, NULL), 401);
+	CHECK(!is_team(&w, "Spam_1"));
+	CHECK(!is_team(&w, "Spam_2"));
+	CHECK(!is_listed(&w, "/admin/users", "users", "name", "Spam_1"));
+	CHECK(is_listed(&w, "/admin/submissions", "submissions", "team", "Spam_2"));
+
+	/* And back. */
+	reply = bulk(&w, "users", "enable", "{\"name\":\"*\"}", 1);
+	EXPECT(reply, 200);
+	CHECK_STR(outcome_of(reply, "users", "Spam_2"), "enabled");
+	EXPECT(call(&w, tokens[2], "GET", "/me", NULL, NULL), 200);
+}
+
+TEST(many_teams_are_hidden_stopped_or_removed_at_once)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+	char filter[64];
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	EXPECT(start(&w, w.alice, "web"), 201);
+	EXPECT(start(&w, w.bob, "web"), 201);
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+
+	reply = bulk(&w, "teams", "hide", "{\"unsolved\":true}", 1);
+	EXPECT(reply, 200);
+	CHECK_STR(outcome_of(reply, "teams", "Blue"), "hidden");
+	CHECK(!is_listed(&w, "/scoreboard", "teams", "team", "Blue"));
+	EXPECT(bulk(&w, "teams", "show", "{\"name\":\"b*\"}", 1), 200);
+	CHECK(is_team(&w, "Blue"));
+
+	reply = bulk(&w, "teams", "stop", "{\"name\":\"Blue\"}", 1);
+	EXPECT(reply, 200);
+	CHECK_EQ(json_integer_value(
+			 json_object_get(json_array_get(json_object_get(reply->json, "teams"), 0),
+					 "instances")),
+		 1);
+	while (count_live(&node) > 1)
+		wait_for_more(&node, &node.beats, 1);
+
+	snprintf(filter, sizeof(filter), "{\"ids\":[\"%s\"]}",
+		 text(call(&w, w.alice, "GET", "/team", NULL, NULL), "id"));
+	EXPECT(bulk(&w, "teams", "delete", filter, -1), 200);
+	CHECK(is_team(&w, "Red"));
+	EXPECT(bulk(&w, "teams", "delete", filter, 1), 200);
+	wait_for_none(&node);
+	CHECK(!is_team(&w, "Red"));
+	EXPECT(call(&w, w.alice, "GET", "/team", NULL, NULL), 409);
+	CHECK(is_listed(&w, "/admin/submissions", "submissions", "team", "Red"));
+	CHECK_EQ(audited(&w, "delete team, as one of 1"), 1);
+	EXPECT(bulk(&w, "teams", "delete", "{\"alone\":true}", 0), 200);
+}
+
 /* In the store */
 
 struct store {
@@ -377,6 +514,8 @@ int main(void)
 		T(an_emptied_team_that_solved_something_stays_and_runs_nothing),
 		T(what_an_emptied_team_was_starting_is_stopped),
 		T(what_waited_for_a_node_and_was_to_stop_ends_after_a_restart),
+		T(many_accounts_are_disabled_or_deleted_at_once_as_the_preview_said),
+		T(many_teams_are_hidden_stopped_or_removed_at_once),
 		T(an_account_makes_so_many_teams_and_those_that_left_nothing_are_forgotten),
 		T(who_has_left_a_team_hands_in_nothing_for_it),
 	};

@@ -114,6 +114,23 @@ async function tellNews(organiser, player) {
   await shoot(organiser, "news");
 }
 
+/** What is done to many is shown before, and done when that is agreed to. */
+async function hideMany(organiser) {
+  await organiser.getByRole("link", { name: "Teams" }).click();
+  await organiser.getByRole("heading", { name: "Teams", level: 1 }).waitFor();
+  await organiser.getByLabel("Names like").fill("copy*");
+  await organiser.getByRole("button", { name: "Show what it does" }).click();
+  const met = organiser.getByRole("region", { name: "Whom it meets" });
+  await met.getByRole("row").filter({ hasText: "Copycats" }).getByText("hidden").waitFor();
+  await assertAccessible(organiser);
+  await shoot(organiser, "bulk", { fullPage: true });
+  await organiser.getByRole("button", { name: "hide 1" }).click();
+  await organiser.getByRole("dialog").getByRole("button", { name: "hide 1" }).click();
+  await organiser.getByText("It is done.").waitFor();
+  const teams = organiser.getByRole("region", { name: "Teams" });
+  await teams.getByRole("row").filter({ hasText: "Copycats" }).getByText("hidden").waitFor();
+}
+
 async function seePlaces(organiser) {
   const places = ["Archives", "Nodes", "Images", "Challenges", "Submissions", "Reviews", "Teams", "Users", "Competitions", "Audit log", "At a glance"];
   for (const place of places) {
@@ -247,6 +264,7 @@ scene("an organiser watches an instance, types in its shell, reads its traffic, 
   await fallSick(organiser, player);
   await drain(organiser);
   await warm(organiser);
+  await hideMany(organiser);
   await seePlaces(organiser);
   await organiser.getByRole("link", { name: "Audit log" }).click();
   await organiser.getByRole("cell", { name: "opened a shell" }).first().waitFor();

@@ -305,6 +305,24 @@ export interface User {
   created_at: string;
 }
 
+/** What became of one of many, or will. */
+export interface BulkRow {
+  id: string;
+  name: string;
+  outcome: string;
+  created_at: string;
+  submissions: number;
+  instances: number;
+}
+
+export interface BulkReport {
+  act: string;
+  done: boolean;
+  count: number;
+  users?: BulkRow[];
+  teams?: BulkRow[];
+}
+
 export interface TeamLine {
   id: string;
   name: string;

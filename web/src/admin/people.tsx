@@ -7,6 +7,7 @@ import { hasWords, SearchBox } from "../search";
 import { useStore } from "../store";
 import type { TeamLine, User } from "../types";
 import { Badge, Button, Card, Empty, Failure, Loaded, Page, Table, TeamLink, TextField, announce } from "../ui";
+import { BulkCard } from "./bulk";
 
 const ROLES = ["player", "organiser", "admin"];
 
@@ -114,6 +115,7 @@ function UserTable({ users, rows }: { users: Users; rows: User[] }) {
 }
 
 export function UsersPage(_: { params: Params }) {
+  const who = useStore(me);
   const [words, setWords] = useState("");
   const users: Users = useGet<{ users: User[] }>("/admin/users");
   return (
@@ -129,6 +131,7 @@ export function UsersPage(_: { params: Params }) {
         </div>
         <div class="column side">
           <NewUser users={users} />
+          {who?.role === "admin" && <BulkCard what="users" onDone={users.reload} />}
         </div>
       </div>
     </Page>
@@ -182,6 +185,7 @@ export function TeamsPage(_: { params: Params }) {
           />
         )}
       </Loaded>
+      <BulkCard what="teams" onDone={teams.reload} />
     </Page>
   );
 }
