@@ -21,7 +21,7 @@ build=(gcc libc6-dev meson ninja-build pkg-config make libmicrohttpd-dev libcurl
 run=(docker.io iptables nftables iproute2 debootstrap busybox-static ca-certificates curl python3)
 test=(g++ faketime openvpn tcpdump varnish docker-compose docker-registry apache2-utils openssl python3-fastapi
 	python3-uvicorn python3-uvloop python3-httptools python3-httpx python3-jsonschema python3-websockets mitmproxy tshark wrk clang-14
-	libclang-rt-14-dev chromium podman netavark aardvark-dns catatonit slirp4netns)
+	libclang-rt-14-dev chromium podman netavark aardvark-dns catatonit slirp4netns runsc)
 lint=(clang-format clang-tidy cppcheck shellcheck)
 
 # Units that these packages would enable and start.

@@ -6,6 +6,7 @@
 #include "base/own.h"
 #include "base/yaml.h"
 #include "challenge/problem.h"
+#include "challenge/safe-text.h"
 #include "challenge/unit.h"
 #include "challenge/variables.h"
 
@@ -100,6 +101,7 @@ struct grant {
 	bool limited[ARRAY_SIZE(limit_rows)];
 	int64_t limits[ARRAY_SIZE(limit_rows)];
 	struct variables variables;
+	const char *runtime; /* NULL: not said */
 };
 
 struct policy {
@@ -125,6 +127,11 @@ const char *policy_opt_in_meaning(const char *opt_in)
 			return policy_opt_ins[i].meaning;
 	}
 	return NULL;
+}
+
+bool policy_is_runtime(const char *name)
+{
+	return text_is_of(name, TEXT_LETTERS TEXT_DIGITS "_.-");
 }
 
 static bool opt_in_exists(const char *pattern)
@@ -186,6 +193,17 @@ static void read_limit_entry(struct reader *in, const struct yaml_entry *entry, 
 	problem_at(in->problems, PROBLEM_ERROR, entry->value, entry->key, "no such limit");
 }
 
+static void read_runtime(struct reader *in, const struct yaml_node *node, struct grant *grant)
+{
+	const char *name = yaml_string(node);
+
+	if (name && policy_is_runtime(name))
+		grant->runtime = arena_strdup(in->arena, name);
+	else
+		problem_at(in->problems, PROBLEM_ERROR, node, "runtime",
+			   "must be the name that the engine has for it");
+}
+
 static void read_variable(struct reader *in, const struct yaml_entry *entry, struct grant *grant)
 {
 	const char *text = yaml_scalar_text(in->arena, entry->value);
@@ -218,6 +236,8 @@ static bool read_grant_entry(struct reader *in, const struct yaml_entry *entry, 
 		read_each(in, entry, grant, read_limit_entry);
 	else if (strcmp(entry->key, "variables") == 0)
 		read_each(in, entry, grant, read_variable);
+	else if (strcmp(entry->key, "runtime") == 0)
+		read_runtime(in, entry->value, grant);
 	else
 		return false;
 	return true;
@@ -236,10 +256,11 @@ static void read_grant(struct reader *in, const struct yaml_entry *entry, struct
 		if (!read_grant_entry(in, &entry->value->entries[i], grant))
 			problem_at(in->problems, PROBLEM_ERROR, entry->value->entries[i].value,
 				   entry->value->entries[i].key,
-				   "unknown: a challenge's entry has allow, limits, variables");
+				   "unknown: a challenge's entry has allow, limits, variables, "
+				   "runtime");
 }
 
-/* The file's own allow, limits and variables are a grant to every challenge. */
+/* The file's own allow, limits, variables and runtime are a grant to every challenge. */
 static int read_policy(struct reader *in, const struct yaml_node *root, struct policy *policy)
 {
 	const struct yaml_node *challenges = yaml_get(root, "challenges");
@@ -266,7 +287,8 @@ static int read_policy(struct reader *in, const struct yaml_node *root, struct p
 			continue;
 		if (!read_grant_entry(in, entry, &policy->grants[0]))
 			problem_at(in->problems, PROBLEM_ERROR, entry->value, entry->key,
-				   "unknown: a policy has allow, limits, variables, challenges");
+				   "unknown: a policy has allow, limits, variables, runtime, "
+				   "challenges");
 	}
 	return 0;
 }
@@ -385,4 +407,48 @@ void policy_variables(const struct policy *policy, const char *challenge_id,
 
 	while ((grant = next_grant(policy, challenge_id, &position)))
 		variables_add_all(variables, &grant->variables);
+}
+
+const char *policy_runtime(const struct policy *policy, const char *challenge_id)
+{
+	size_t position = policy ? policy->count : 0;
+	const struct grant *grant;
+
+	while ((grant = next_grant(policy, challenge_id, &position)))
+		if (grant->runtime)
+			return grant->runtime;
+	return NULL;
+}
+
+/* Of one grant: first its own, then those that it allows by name. */
+static const char *runtime_of(const struct grant *grant, size_t i)
+{
+	static const char prefix[] = "runtime:";
+	const char *allowed;
+
+	if (i == 0)
+		return grant->runtime;
+	allowed = grant->allow[i - 1];
+	if (strncmp(allowed, prefix, strlen(prefix)) != 0 ||
+	    !policy_is_runtime(allowed + strlen(prefix)))
+		return NULL; /* another opt-in, or a pattern */
+	return allowed + strlen(prefix);
+}
+
+const char *policy_next_runtime(const struct policy *policy, size_t *position)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; policy && i < policy->count; i++)
+		for (size_t j = 0; j <= policy->grants[i].allow_count; j++) {
+			const char *name;
+
+			if (at++ < *position)
+				continue;
+			*position = at;
+			name = runtime_of(&policy->grants[i], j);
+			if (name)
+				return name;
+		}
+	return NULL;
 }

@@ -8,6 +8,7 @@
  *	  "web-*":
  *	    allow: [egress]
  *	    limits: {memory: 1g}
+ *	    runtime: runsc
  *	    variables: {REGISTRY: mirror.local}
  *
  * A challenge gets what every entry grants whose pattern matches its id. Entries of `allow` are
@@ -57,6 +58,13 @@ void policy_limits(const struct policy *policy, const char *challenge_id,
 		   struct limits *ret_limits);
 void policy_variables(const struct policy *policy, const char *challenge_id,
 		      struct variables *variables);
+/* The runtime of the engine's for what does not ask for another; borrowed. NULL: it says none. */
+const char *policy_runtime(const struct policy *policy, const char *challenge_id);
+/*
+ * The runtimes that it names, one by one: those of `runtime:`, and those that `allow` has in full.
+ * Begins at 0; NULL: that was all.
+ */
+const char *policy_next_runtime(const struct policy *policy, size_t *position);
 
 /* Every opt-in there is, "capability:NAME" where it has a parameter; and what it lets happen. */
 struct policy_opt_in {
@@ -65,6 +73,9 @@ struct policy_opt_in {
 };
 extern const struct policy_opt_in policy_opt_ins[];
 extern const size_t policy_opt_in_count;
+
+/* Whether it can be a runtime's name: engines take paths and addresses of programs as well. */
+bool policy_is_runtime(const char *name);
 
 /* What an opt-in as it is asked for ("capability:SYS_PTRACE") lets happen; NULL: there is none. */
 const char *policy_opt_in_meaning(const char *opt_in);

@@ -530,8 +530,16 @@ void service_runtime(struct service *s, const struct yaml_node *value)
 	const char *text = service_text(s, value);
 	const char *opt_in = text ? arena_printf(s->p->arena, "runtime:%s", text) : NULL;
 
-	if (opt_in && *text && strcmp(text, "runc") != 0 &&
-	    service_permits(s, opt_in, value, "another runtime may isolate less"))
+	if (!opt_in || !*text)
+		return;
+	if (!policy_is_runtime(text)) {
+		service_fault(s, value, "'%s' is not the name of a runtime", text);
+		return;
+	}
+	/* It is what others mean by no runtime at all: then the node's own choice holds. */
+	if (strcmp(text, "runc") == 0 && !policy_allows(s->p->policy, s->p->challenge->id, opt_in))
+		return;
+	if (service_permits(s, opt_in, value, "another runtime may isolate less"))
 		service_set_text(s, s->host, "Runtime", text);
 }
 

@@ -10,6 +10,7 @@
 #include "node/late-container.h"
 #include "node/node.h"
 #include "node/own-image.h"
+#include "node/runtime.h"
 
 #include <string.h>
 
@@ -200,6 +201,8 @@ int container_create(struct node *node, const struct container_order *order, cha
 	json_t *host = host_config_of(order->body);
 	int r = host ? add_filter(node, host, e) : err_memory(e);
 
+	if (r == 0 && order->kind == CONTAINER_FOREIGN)
+		r = runtime_settle(node, order->challenge_id, host, e);
 	if (r == 0)
 		r = add_limits(node, order, host, e);
 	if (r == 0)

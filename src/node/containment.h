@@ -29,8 +29,9 @@ int containment_prepare(const struct node *node, struct err *e);
 
 /*
  * Creates the container under a system call filter of ours (unless the body has one that the policy
- * let through), and with limits of memory (no swap beyond it), processors, processes, open files
- * and log where the body has none. ret_id is the caller's. Fails as engine_container_create() does.
+ * let through), in the runtime that it is to have, and with limits of memory (no swap beyond it),
+ * processors, processes, open files and log where the body has none. ret_id is the caller's. Fails
+ * as engine_container_create() does.
  */
 int container_create(struct node *node, const struct container_order *order, char **ret_id,
 		     struct err *e);

@@ -4,15 +4,18 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "challenge/policy.h"
 #include "engine/engine.h"
 #include "node/boundary.h"
 #include "node/firewall.h"
 #include "node/node.h"
 #include "node/port.h"
+#include "node/runtime.h"
 #include "node/subnet.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
@@ -348,6 +351,32 @@ static void examine_programs(struct examination *x)
 		       "--isolation firewall");
 }
 
+static void examine_runtime(struct examination *x, const char *name, enum finding_state missing)
+{
+	struct err why = ERR_INIT;
+
+	if (runtime_check(x->node->engine, x->info, name, &why) == 0)
+		return;
+	advise(find(x, "runtime", missing, missing == FINDING_FAULT ? 0 : INT64_MAX, "%.150s",
+		    why.msg),
+	       "\"runtimes\": {\"%.40s\": {\"path\": ...}} in daemon.json", name);
+}
+
+/* Those that the operator names; a challenge that has another one by a pattern finds out. */
+static void examine_runtimes(struct examination *x)
+{
+	struct node *node = x->node;
+	size_t position = 0;
+	const char *name;
+
+	if (node->options->runtime)
+		examine_runtime(x, node->options->runtime, FINDING_FAULT);
+	pthread_rwlock_rdlock(&node->config);
+	while ((name = policy_next_runtime(node->policy, &position)))
+		examine_runtime(x, name, FINDING_WARNING);
+	pthread_rwlock_unlock(&node->config);
+}
+
 /* What attackers try, tried. */
 static void examine_boundaries(struct examination *x)
 {
@@ -418,6 +447,7 @@ int doctor_examine(struct node *node, struct diagnosis *ret_diagnosis, struct er
 	examine_ports(&x);
 	examine_kernel(&x);
 	examine_programs(&x);
+	examine_runtimes(&x);
 	examine_boundaries(&x);
 	conclude(ret_diagnosis, node);
 	return 0;

@@ -24,6 +24,7 @@
 #include "node/pool.h"
 #include "node/port.h"
 #include "node/roster.h"
+#include "node/runtime.h"
 #include "node/store.h"
 #include "node/subnet.h"
 #include "node/timing.h"
@@ -126,6 +127,18 @@ static bool engine_maps_users(const json_t *info)
 	return false;
 }
 
+/* With --check the doctor says it. */
+static int check_runtime(const struct node *node, const json_t *info, struct err *e)
+{
+	const char *name = node->options->runtime;
+	int r;
+
+	if (!name || node->options->check)
+		return 0;
+	r = runtime_check(node->engine, info, name, e);
+	return r < 0 ? err_wrap(e, "--runtime") : 0;
+}
+
 static int open_engine(struct node *node, struct err *e)
 {
 	const struct engine_options options = {
@@ -154,7 +167,7 @@ static int open_engine(struct node *node, struct err *e)
 	node->cgroups_by_engine = strcmp(driver, "cgroupfs") == 0 &&
 				  strncmp(engine_url(node->engine), "unix:", 5) == 0;
 	node->engine_dir = strdup(dir);
-	return node->engine_dir ? 0 : err_memory(e);
+	return node->engine_dir ? check_runtime(node, info, e) : err_memory(e);
 }
 
 static int open_stores(struct node *node, struct err *e)

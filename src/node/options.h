@@ -39,6 +39,7 @@
 	ROW(images, STRING, "DIR", NULL, "Dockerfiles of ctfy's own images; unset: where ctfy was installed or built from.") \
 	ROW(solver_image, STRING, "IMAGE", "ctfy/solver", "Image that challenges' solvers run in when an organiser tries one.") \
 	ROW(isolation, STRING, "MODE", "firewall", "\"firewall\": instances reach neither host, LAN nor each other; \"none\": only Docker's own rules.") \
+	ROW(runtime, STRING, "NAME", NULL, "Runtime of the engine's for what challenges and agents run, such as runsc; unset: its default.") \
 	ROW(native_only, FLAG, NULL, NULL, "No 32-bit programs in containers: the only way to keep AF_VSOCK, and so a hypervisor, from them.") \
 	ROW(instance_connections, COUNT, "N", "4096", "Most connections from outside to one instance at once.") \
 	ROW(client_connections, COUNT, "N", "16384", "Most connections from one client's address to all instances at once.") \

@@ -350,6 +350,25 @@ TEST(an_opt_in_for_devices_is_for_the_device_that_is_meant)
 	folder_close(&f);
 }
 
+/* An engine takes a program's path for one as well. */
+TEST(a_runtime_is_one_that_has_a_name)
+{
+	folder_open(&f);
+	set_policy("allow: ['runtime:*']\n");
+	CHECK_EQ(plan_keys("runtime: runsc", NULL), 0);
+	folder_check(f.json, HOST "Runtime", "\"runsc\"");
+	CHECK_EQ(plan_keys("runtime: /bin/sh", NULL), -ERR_INVALID);
+	CHECK_EQ(plan_keys("runtime: ../sh", NULL), -ERR_INVALID);
+	folder_check_problem(&f, "'../sh' is not the name of a runtime");
+	/* By the opt-in it is a way out of the node's own, without it the word of every day. */
+	CHECK_EQ(plan_keys("runtime: runc", NULL), 0);
+	folder_check(f.json, HOST "Runtime", "\"runc\"");
+	set_policy("allow: [egress]\n");
+	CHECK_EQ(plan_keys("runtime: runc", NULL), 0);
+	folder_check(f.json, HOST "Runtime", "");
+	folder_close(&f);
+}
+
 /* --- jails -------------------------------------------------------------------------------- */
 
 #define JAIL_REFUSED "'jail' is enough here (opt-in: jail)"
@@ -825,7 +844,7 @@ RUN_TESTS(T(a_volume_s_options_are_written_by_us),
 	  T(an_image_and_a_platform_are_references_and_no_urls),
 	  T(what_limits_a_container_s_disk_is_not_the_author_s),
 	  T(an_opt_in_for_devices_is_for_the_device_that_is_meant),
-	  T(a_jail_is_known_by_its_image_and_its_dockerfile),
+	  T(a_runtime_is_one_that_has_a_name), T(a_jail_is_known_by_its_image_and_its_dockerfile),
 	  T(who_may_have_all_rights_is_told_where_a_jail_s_would_do),
 	  T(a_jail_s_rights_take_the_place_of_all),
 	  T(one_challenge_takes_so_many_ports_and_networks_and_no_more),

@@ -78,6 +78,25 @@ TEST(the_operator_s_variables_are_for_that_challenge)
 	folder_close(&f);
 }
 
+TEST(a_runtime_is_the_last_entry_s_that_says_one)
+{
+	size_t position = 0;
+
+	CHECK(!policy_runtime(NULL, "c"));
+	CHECK(!policy_next_runtime(NULL, &position));
+	folder_open(&f);
+	CHECK_EQ(load("runtime: runsc\nallow: [egress, 'runtime:crun', 'runtime:*']\n"
+		      "challenges: {'c*': {runtime: kata}, d: {limits: {memory: 1g}}}\n"),
+		 0);
+	CHECK_STR(policy_runtime(f.policy, "c1"), "kata");
+	CHECK_STR(policy_runtime(f.policy, "d"), "runsc");
+	CHECK_STR(policy_next_runtime(f.policy, &position), "runsc");
+	CHECK_STR(policy_next_runtime(f.policy, &position), "crun");
+	CHECK_STR(policy_next_runtime(f.policy, &position), "kata");
+	CHECK(!policy_next_runtime(f.policy, &position));
+	folder_close(&f);
+}
+
 TEST(an_empty_policy_is_a_policy)
 {
 	folder_open(&f);
@@ -101,7 +120,10 @@ TEST(a_faulty_policy_is_refused_with_its_place)
 		{ "limits: {speed: 1}", "speed: no such limit" },
 		{ "limits: [a]", "limits: must be a map, not a list" },
 		{ "variables: {A: [1]}", "A: must be a string" },
-		{ "challenge: {}", "unknown: a policy has allow, limits, variables, challenges" },
+		{ "challenge: {}",
+		  "unknown: a policy has allow, limits, variables, runtime, challenges" },
+		{ "runtime: /bin/sh", "runtime: must be the name that the engine has for it" },
+		{ "runtime: [a]", "runtime: must be the name that the engine has for it" },
 		{ "challenges: [a]", "challenges: must be a map, not a list" },
 		{ "challenges: {c: [a]}", "c: must be a map, not a list" },
 		{ "challenges: {c: {permit: []}}", "unknown: a challenge's entry has allow" },
@@ -160,6 +182,7 @@ TEST(egress_takes_both_the_challenge_and_the_operator)
 RUN_TESTS(T(without_a_policy_nothing_is_allowed),
 	  T(a_challenge_gets_what_the_entries_that_match_it_grant),
 	  T(the_operator_s_variables_are_for_that_challenge), T(an_empty_policy_is_a_policy),
+	  T(a_runtime_is_the_last_entry_s_that_says_one),
 	  T(a_faulty_policy_is_refused_with_its_place), T(every_opt_in_says_what_it_lets_happen),
 	  T(the_operator_s_limits_hold_for_what_is_asked),
 	  T(egress_takes_both_the_challenge_and_the_operator))
