@@ -14,6 +14,10 @@
 
 enum { INSTANCE_TTL_DEFAULT = 3600 }; /* seconds */
 
+/* What a player may grow has an end, also where nobody thought of it. */
+enum { MAX_INSTANCES_DEFAULT = 10 };
+static const struct rate answer_rate_default = { .burst = 30, .period_ms = 2000 };
+
 /* A key of a map: where its value goes, and what it has to be. */
 struct key {
 	const char *name;
@@ -147,7 +151,7 @@ static int read_own_count(struct arena *arena, const struct yaml_node *node, voi
 	return read_count(arena, node, count, e);
 }
 
-/* "10/1m": so many at once, and as many in each such time. */
+/* "10/1m": so many at once, and as many in each such time; 0: no limit. */
 static int read_rate(struct arena *arena, const struct yaml_node *node, void *member, struct err *e)
 {
 	const char *text = yaml_is_scalar(node) ? yaml_scalar_text(arena, node) : NULL;
@@ -156,6 +160,10 @@ static int read_rate(struct arena *arena, const struct yaml_node *node, void *me
 	int64_t ms = 0;
 	long count = text ? strtol(text, &slash, 10) : 0;
 
+	if (node->kind == YAML_INT && node->integer == 0) {
+		*rate = (struct rate){ .burst = 0 };
+		return 0;
+	}
 	if (count < 1 || *slash != '/' || !option_duration(slash + 1, &ms) || ms < count)
 		return fault(e, node, "a rate like 10/1m is expected");
 	*rate = (struct rate){ .burst = count, .period_ms = ms / count };
@@ -410,7 +418,10 @@ static char *text_or(struct arena *arena, char *text, const char *otherwise)
 int competition_parse(struct arena *arena, const char *path, const char *text, size_t len,
 		      struct competition *ret_competition, struct err *e)
 {
-	struct competition c = { .instance_ttl = INSTANCE_TTL_DEFAULT, .every_challenge = true };
+	struct competition c = { .instance_ttl = INSTANCE_TTL_DEFAULT,
+				 .max_instances = MAX_INSTANCES_DEFAULT,
+				 .answer_rate = answer_rate_default,
+				 .every_challenge = true };
 	struct yaml_file *file = arena_alloc(arena, sizeof(*file));
 	struct yaml_node *root;
 	int r;

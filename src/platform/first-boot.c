@@ -59,7 +59,7 @@ static int make_admin(struct platform *platform, struct arena *arena, struct err
 	if (r == 0)
 		wish.user_id = user.id;
 	if (r == 0)
-		r = token_create(platform->db, arena, now, &wish, &token, text, e);
+		r = token_add(platform->db, arena, now, &wish, &token, text, e);
 	/* Written before the commit: an admin without a way in would be worse than none. */
 	if (r == 0)
 		r = write_secret(platform, "admin-token", text, e);

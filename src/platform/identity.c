@@ -135,7 +135,9 @@ static int enter_new(struct db *db, struct arena *arena, int64_t now,
 		return err_set(e, ERR_FORBIDDEN,
 			       "there is no account of yours here: log in with your password and"
 			       " link it, or ask an organiser for one");
-	r = make_account(db, arena, now, text_of(claims, rules->name_claim), user, e);
+	r = user_check_room(db, e);
+	if (r == 0)
+		r = make_account(db, arena, now, text_of(claims, rules->name_claim), user, e);
 	if (r == 0)
 		r = insert_link(db, now, rules, claims, user->id, e);
 	if (r == 0)
@@ -187,6 +189,19 @@ int identity_enter(struct db *db, struct arena *arena, int64_t now,
 	return r < 0 ? r : rows_end(db, enter(db, arena, now, rules, claims, ret_user, e), e);
 }
 
+static int add_link(struct db *db, int64_t now, const struct identity_rules *rules,
+		    const json_t *claims, const char *user_id, struct err *e)
+{
+	int64_t count;
+	int r = rows_count(db, "SELECT COUNT(*) FROM identity WHERE account_id = ?",
+			   DB_ARGS(db_text(user_id)), &count, e);
+
+	if (r == 0 && count >= LINKS_MAX)
+		return err_set(e, ERR_CONFLICT, "an account has at most %d linked logins",
+			       LINKS_MAX);
+	return r < 0 ? r : insert_link(db, now, rules, claims, user_id, e);
+}
+
 static int link_to(struct db *db, struct arena *arena, int64_t now,
 		   const struct identity_rules *rules, const json_t *claims, const char *user_id,
 		   struct err *e)
@@ -195,7 +210,7 @@ static int link_to(struct db *db, struct arena *arena, int64_t now,
 	int r = find_link(db, arena, rules, claims, &owner, e);
 
 	if (r == -ERR_NOT_FOUND)
-		return insert_link(db, now, rules, claims, user_id, e);
+		return add_link(db, now, rules, claims, user_id, e);
 	if (r == 0 && strcmp(owner, user_id) != 0)
 		return err_set(e, ERR_CONFLICT, "this login belongs to another account");
 	return r;
@@ -212,15 +227,11 @@ int identity_link(struct db *db, struct arena *arena, int64_t now,
 
 /* Attempts */
 
-int attempt_begin(struct db *db, int64_t now, const char *state, const struct attempt *attempt,
-		  struct err *e)
+static int insert_attempt(struct db *db, int64_t now, const char *state,
+			  const struct attempt *attempt, struct err *e)
 {
 	char hash[SECRET_HASH_SIZE];
-	int r;
 
-	r = db_run(db, "DELETE FROM login_attempt WHERE expires_at <= ?", DB_ARGS(db_int(now)), e);
-	if (r < 0)
-		return r;
 	secret_hash(state, hash);
 	return db_run(db,
 		      "INSERT INTO login_attempt (state_hash, nonce, verifier, next, account_id,"
@@ -229,6 +240,29 @@ int attempt_begin(struct db *db, int64_t now, const char *state, const struct at
 			      db_secret(attempt->verifier), db_text(attempt->next),
 			      db_text(attempt->user_id), db_int(now + 1000LL * ATTEMPT_S)),
 		      e);
+}
+
+static int add_attempt(struct db *db, int64_t now, const char *state, const struct attempt *attempt,
+		       struct err *e)
+{
+	int64_t count;
+	int r;
+
+	r = db_run(db, "DELETE FROM login_attempt WHERE expires_at <= ?", DB_ARGS(db_int(now)), e);
+	if (r == 0)
+		r = rows_count(db, "SELECT COUNT(*) FROM login_attempt", NULL, &count, e);
+	if (r == 0 && count >= ATTEMPTS_MAX)
+		return err_set(e, ERR_UNAVAILABLE,
+			       "%d logins are under way: try again in a few minutes", ATTEMPTS_MAX);
+	return r < 0 ? r : insert_attempt(db, now, state, attempt, e);
+}
+
+int attempt_begin(struct db *db, int64_t now, const char *state, const struct attempt *attempt,
+		  struct err *e)
+{
+	int r = db_begin(db, e);
+
+	return r < 0 ? r : rows_end(db, add_attempt(db, now, state, attempt, e), e);
 }
 
 static void read_attempt(const struct db_rows *rows, struct arena *arena, void *ret_struct)

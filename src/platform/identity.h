@@ -35,7 +35,10 @@ int identity_enter(struct db *db, struct arena *arena, int64_t now,
 		   const struct identity_rules *rules, const json_t *claims, struct user *ret_user,
 		   struct err *e);
 
-/* From now on they are this account's too. Fails with CONFLICT: they are another's. */
+enum { LINKS_MAX = 10 };
+
+/* From now on they are this account's too. Fails with CONFLICT: they are another's, or it has
+ * LINKS_MAX. */
 int identity_link(struct db *db, struct arena *arena, int64_t now,
 		  const struct identity_rules *rules, const json_t *claims, const char *user_id,
 		  struct err *e);
@@ -47,8 +50,9 @@ struct attempt {
 	char *user_id; /* who wants to be linked; NULL: nobody, it is a login */
 };
 
-enum { ATTEMPT_S = 600 };
+enum { ATTEMPT_S = 600, ATTEMPTS_MAX = 20000 };
 
+/* Fails with UNAVAILABLE: ATTEMPTS_MAX are under way. */
 int attempt_begin(struct db *db, int64_t now, const char *state, const struct attempt *attempt,
 		  struct err *e);
 /* Once, and not for ever. Fails with NOT_FOUND. */

@@ -6,6 +6,7 @@
 #include "base/own.h"
 #include "platform/door.h"
 #include "platform/events.h"
+#include "platform/limit.h"
 #include "platform/node.h"
 #include "platform/page.h"
 #include "platform/plain.h"
@@ -84,6 +85,33 @@ static int promise(struct platform *platform, struct http_req *req, const struct
 				 count, ret_instance, ret_is_new, e);
 }
 
+/* Of one account: each leaves a row, and an archive. */
+static const struct rate new_instances = { .burst = 100, .period_ms = 30 * 1000 };
+
+/* An instance that is new counts; one that was there already doesn't. */
+static int promise_at_rate(struct platform *platform, struct http_req *req, struct http_res *res,
+			   const struct entry *entry, struct instance *ret_instance,
+			   bool *ret_is_new, struct err *e)
+{
+	const char *key = arena_printf(http_arena(req), "start %s", door_principal(req)->user_id);
+	int64_t wait;
+	int r;
+
+	if (!key)
+		return err_memory(e);
+	wait = limiter_take(platform->limiter, key, &new_instances, door_now(platform));
+	if (wait > 0) {
+		http_set_retry_after(res, (unsigned)((wait + 999) / 1000));
+		return err_set(e, ERR_RATE_LIMITED,
+			       "you have started too many instances: try again in %lld s",
+			       (long long)((wait + 999) / 1000));
+	}
+	r = promise(platform, req, entry, ret_instance, ret_is_new, e);
+	if (r < 0 || !*ret_is_new)
+		limiter_return(platform->limiter, key, &new_instances);
+	return r;
+}
+
 static int may_start(const struct platform *platform, struct http_req *req,
 		     const struct entry *entry, struct err *e)
 {
@@ -126,7 +154,7 @@ static int serve_start(void *ctx, struct http_req *req, struct http_res *res, st
 	if (r == 0)
 		r = may_start(platform, req, &entry, e);
 	if (r == 0)
-		r = promise(platform, req, &entry, &instance, &is_new, e);
+		r = promise_at_rate(platform, req, res, &entry, &instance, &is_new, e);
 	if (r < 0)
 		return r;
 	if (instances_is(&instance, "starting")) {

@@ -12,6 +12,7 @@
 #include "http/call.h"
 #include "platform/audit.h"
 #include "platform/door.h"
+#include "platform/guess.h"
 #include "platform/join-secret.h"
 #include "platform/programme.h"
 #include "platform/scoreboard.h"
@@ -126,6 +127,18 @@ static int register_node(struct platform *platform, struct http_req *req,
 	return r;
 }
 
+/* What is refused counts as a guess: of the secret, or of a name. */
+static int register_counted(struct platform *platform, struct http_req *req,
+			    const struct registration *body, char **ret_id,
+			    char token[SECRET_TOKEN_SIZE], struct err *e)
+{
+	int r = register_node(platform, req, body, ret_id, token, e);
+
+	if (r != -ERR_FORBIDDEN && r != -ERR_UNAUTHORIZED)
+		guess_return(platform, req, "join secret");
+	return r;
+}
+
 static int serve_register(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct registration body = { .name = NULL };
@@ -135,8 +148,10 @@ static int serve_register(void *ctx, struct http_req *req, struct http_res *res,
 
 	r = http_read(req, registration_fields, &body, e);
 	if (r == 0)
-		r = register_node(ctx, req, &body, &id, token, e);
-	if (body.name && body.url && r != -ERR_VALIDATION)
+		r = guess_take(ctx, req, res, "join secret", e);
+	if (r == 0)
+		r = register_counted(ctx, req, &body, &id, token, e);
+	if (body.name && body.url && r != -ERR_VALIDATION && r != -ERR_RATE_LIMITED)
 		note_registration(ctx, req, &body, r);
 	fields_done(registration_fields, &body);
 	if (r < 0)

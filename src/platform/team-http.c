@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "platform/door.h"
+#include "platform/guess.h"
 #include "platform/limit.h"
 #include "platform/page.h"
 #include "platform/programme.h"
@@ -53,6 +54,21 @@ static int create(struct platform *platform, struct http_req *req, struct http_r
 	return r;
 }
 
+/* A code that is shown may be wrong. */
+static int create_by_code(struct platform *platform, struct http_req *req, struct http_res *res,
+			  const struct competition *competition, const struct team_wish *wish,
+			  struct team *ret_team, struct err *e)
+{
+	int r = wish->code ? guess_take(platform, req, res, "code", e) : 0;
+
+	if (r < 0)
+		return r;
+	r = create(platform, req, res, competition, wish, ret_team, e);
+	if (wish->code && r != -ERR_FORBIDDEN)
+		guess_return(platform, req, "code");
+	return r;
+}
+
 static int serve_new_team(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
 	struct platform *platform = ctx;
@@ -65,13 +81,28 @@ static int serve_new_team(void *ctx, struct http_req *req, struct http_res *res,
 	if (r == 0)
 		r = door_competition(platform, req, &competition, e);
 	if (r == 0)
-		r = create(platform, req, res, &competition, &wish, &team, e);
+		r = create_by_code(platform, req, res, &competition, &wish, &team, e);
 	fields_done(new_team_fields, &wish);
 	if (r < 0)
 		return r;
 	scoreboards_touch(platform->boards);
 	r = scoreboards_settle(platform->boards, &competition, e);
 	return r < 0 ? r : http_send(res, 201, team_fields, &team);
+}
+
+static int join(struct platform *platform, struct http_req *req, struct http_res *res,
+		const struct competition *competition, const char *invite, struct team *ret_team,
+		struct err *e)
+{
+	int r = guess_take(platform, req, res, "invite", e);
+
+	if (r < 0)
+		return r;
+	r = team_join(platform->db, http_arena(req), door_now(platform), competition,
+		      door_principal(req)->user_id, invite, ret_team, e);
+	if (r != -ERR_NOT_FOUND)
+		guess_return(platform, req, "invite");
+	return r;
 }
 
 static int serve_join(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
@@ -86,8 +117,7 @@ static int serve_join(void *ctx, struct http_req *req, struct http_res *res, str
 	if (r == 0)
 		r = door_competition(platform, req, &competition, e);
 	if (r == 0)
-		r = team_join(platform->db, http_arena(req), door_now(platform), &competition,
-			      door_principal(req)->user_id, body.invite, &team, e);
+		r = join(platform, req, res, &competition, body.invite, &team, e);
 	fields_done(joining_fields, &body);
 	return r < 0 ? r : http_send(res, 200, team_fields, &team);
 }

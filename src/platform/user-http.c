@@ -49,8 +49,8 @@ static int create_in_turn(struct platform *platform, struct http_req *req, struc
 		http_set_retry_after(res, 1);
 	if (r < 0)
 		return r;
-	r = user_create(platform->db, http_arena(req), door_now(platform), body->name,
-			body->password, ROLE_PLAYER, ret_user, e);
+	r = user_register(platform->db, http_arena(req), door_now(platform), body->name,
+			  body->password, ret_user, e);
 	turn_end(platform->turns);
 	return r;
 }

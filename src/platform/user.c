@@ -116,6 +116,44 @@ int user_create(struct db *db, struct arena *arena, int64_t now, const char *nam
 	return r < 0 ? r : insert_user(db, arena, now, name, hash, role, ret_user, e);
 }
 
+int user_check_room(struct db *db, struct err *e)
+{
+	int64_t count;
+	int r = rows_count(db, "SELECT COUNT(*) FROM account", NULL, &count, e);
+
+	if (r == 0 && count >= ACCOUNTS_MAX)
+		return err_set(e, ERR_CONFLICT,
+			       "there are %lld accounts, and nobody makes another alone: ask an "
+			       "organiser",
+			       (long long)count);
+	return r;
+}
+
+static int register_user(struct db *db, struct arena *arena, int64_t now, const char *name,
+			 const char *hash, struct user *ret_user, struct err *e)
+{
+	int r = user_check_room(db, e);
+
+	return r < 0 ? r : insert_user(db, arena, now, name, hash, ROLE_PLAYER, ret_user, e);
+}
+
+int user_register(struct db *db, struct arena *arena, int64_t now, const char *name,
+		  const char *password, struct user *ret_user, struct err *e)
+{
+	char hash[SECRET_PASSWORD_SIZE];
+	const char *shown, *key;
+	int r;
+
+	r = name_read(arena, "a name", name, &shown, &key, e);
+	if (r == 0)
+		r = hash_password(password, hash, e);
+	if (r == 0)
+		r = db_begin(db, e);
+	if (r < 0)
+		return r;
+	return rows_end(db, register_user(db, arena, now, name, hash, ret_user, e), e);
+}
+
 /* Of no password: takes as long to refuse as a real one, so that a stranger can't probe names. */
 static const char nobodys_hash[] = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
 				   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -322,8 +360,8 @@ static int make_room_for_token(struct db *db, const struct token_wish *wish, boo
 		      DB_ARGS(db_text(wish->user_id), db_text(wish->user_id)), e);
 }
 
-int token_create(struct db *db, struct arena *arena, int64_t now, const struct token_wish *wish,
-		 struct token *ret_token, char text[SECRET_TOKEN_SIZE], struct err *e)
+int token_add(struct db *db, struct arena *arena, int64_t now, const struct token_wish *wish,
+	      struct token *ret_token, char text[SECRET_TOKEN_SIZE], struct err *e)
 {
 	char id[ROW_ID_SIZE], hash[SECRET_HASH_SIZE], csrf_hash[SECRET_HASH_SIZE];
 	const char *shown, *key;
@@ -361,6 +399,14 @@ int token_create(struct db *db, struct arena *arena, int64_t now, const struct t
 				     .created_at = now,
 				     .expires_at = wish->expires_at };
 	return arena_failed(arena) ? err_memory(e) : 0;
+}
+
+int token_create(struct db *db, struct arena *arena, int64_t now, const struct token_wish *wish,
+		 struct token *ret_token, char text[SECRET_TOKEN_SIZE], struct err *e)
+{
+	int r = db_begin(db, e);
+
+	return r < 0 ? r : rows_end(db, token_add(db, arena, now, wish, ret_token, text, e), e);
 }
 
 static void read_token(const struct db_rows *rows, struct arena *arena, void *ret_struct)

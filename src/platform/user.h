@@ -46,6 +46,14 @@ enum { PASSWORD_MIN = 8, PASSWORD_MAX = 1024 }; /* bytes */
 /* Fails with VALIDATION (name, password) or CONFLICT (the name is taken). */
 int user_create(struct db *db, struct arena *arena, int64_t now, const char *name,
 		const char *password, enum role role, struct user *ret_user, struct err *e);
+/* By whoever wants one. Fails with CONFLICT too where there are ACCOUNTS_MAX. */
+enum { ACCOUNTS_MAX = 100000 };
+
+int user_register(struct db *db, struct arena *arena, int64_t now, const char *name,
+		  const char *password, struct user *ret_user, struct err *e);
+/* As a part of the transaction that makes one. */
+int user_check_room(struct db *db, struct err *e);
+
 /* One that no password opens, for those who come in by other ways. */
 int user_create_without_password(struct db *db, struct arena *arena, int64_t now, const char *name,
 				 enum role role, struct user *ret_user, struct err *e);
@@ -116,6 +124,9 @@ enum { TOKENS_MAX = 200 };
 int token_create(struct db *db, struct arena *arena, int64_t now, const struct token_wish *wish,
 		 struct token *ret_token, char text[SECRET_TOKEN_SIZE], struct err *e);
 
+/* As token_create(), as a part of a transaction. */
+int token_add(struct db *db, struct arena *arena, int64_t now, const struct token_wish *wish,
+	      struct token *ret_token, char text[SECRET_TOKEN_SIZE], struct err *e);
 int token_list(struct db *db, struct arena *arena, const char *user_id, int64_t now,
 	       struct tokens *ret_tokens, struct err *e);
 /* Fails with NOT_FOUND. */

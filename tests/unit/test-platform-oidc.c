@@ -1,11 +1,17 @@
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "db/db.h"
 #include "http/call.h"
 #include "http/serve.h"
+#include "platform/identity.h"
 #include "platform/main.h"
+#include "platform/rows.h"
+#include "platform/schema.h"
+#include "platform/user.h"
 
 #include "platform-world.h"
 
@@ -678,9 +684,69 @@ static int teardown(void **state)
 	return world_teardown(state);
 }
 
+/* What strangers may grow */
+
+struct store {
+	struct arena *arena;
+	struct db *db;
+	struct user alice;
+};
+
+static void end_store(struct store *s)
+{
+	db_close(s->db);
+	arena_free(s->arena);
+}
+
+static void begin_store(struct store *s, const char *name)
+{
+	struct err e = ERR_INIT;
+	char path[160];
+
+	*s = (struct store){ .arena = arena_new() };
+	store_path(name, path, sizeof(path));
+	CHECK_EQ(schema_open(path, &s->db, &e), 0);
+	CHECK_EQ(user_create(s->db, s->arena, 1, "alice", "password", ROLE_PLAYER, &s->alice, &e),
+		 0);
+}
+
+TEST(so_many_logins_are_under_way_and_an_account_has_so_many_links)
+{
+	AUTO(struct store, end_store) s;
+	static const struct identity_rules rules = { .issuer = "https://id.example" };
+	struct attempt attempt = { .nonce = (char[]){ "n" },
+				   .verifier = (char[]){ "v" },
+				   .next = (char[]){ "/" } };
+	struct err e = ERR_INIT;
+	int64_t left = 0;
+	int r = 0, linked = 0;
+
+	begin_store(&s, "logins");
+	CHECK_EQ(db_run(s.db,
+			"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+			" WHERE i < 20000) INSERT INTO login_attempt (state_hash, nonce, verifier,"
+			" next, expires_at) SELECT i, '', '', '', 1000 FROM n",
+			NULL, &e),
+		 0);
+	CHECK_EQ(attempt_begin(s.db, 999, "state", &attempt, &e), -ERR_UNAVAILABLE);
+	CHECK_EQ(attempt_begin(s.db, 1000, "state", &attempt, &e), 0);
+	CHECK_EQ(rows_count(s.db, "SELECT COUNT(*) FROM login_attempt", NULL, &left, &e), 0);
+	CHECK_EQ(left, 1);
+
+	for (; r == 0 && linked <= LINKS_MAX; linked += r == 0) {
+		AUTO(json_t *, json_decrefp) claims =
+			json_pack("{s:o}", "sub", json_sprintf("s%d", linked));
+
+		r = identity_link(s.db, s.arena, 1, &rules, claims, s.alice.id, &e);
+	}
+	CHECK_EQ(r, -ERR_CONFLICT);
+	CHECK_EQ(linked, LINKS_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(so_many_logins_are_under_way_and_an_account_has_so_many_links),
 		T(a_first_login_makes_an_account_and_later_ones_find_it),
 		T(a_name_that_is_taken_gives_nobody_anothers_account),
 		T(a_login_ends_once_and_in_the_browser_that_began_it),

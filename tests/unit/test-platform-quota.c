@@ -268,6 +268,84 @@ TEST(what_waited_for_a_node_and_was_to_stop_ends_after_a_restart)
 		wait_for_more(&node, &node.beats, 1);
 }
 
+TEST(starts_come_at_a_rate)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	int started = 0;
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	EXPECT(start(&w, w.alice, "web"), 201);
+	for (int i = 0; i < 150; i++)
+		EXPECT(start(&w, w.alice, "web"), 200); /* there already */
+	while (started < 150 && start(&w, w.alice, "web")->status < 300) {
+		EXPECT(call(&w, w.alice, "DELETE", "/challenges/web/instance", NULL, WAIT), 200);
+		started++;
+	}
+	CHECK(started >= 100 && started < 120);
+	EXPECT(start(&w, w.bob, "web"), 201);
+}
+
+/* Guesses */
+
+static int audited(struct world *w, const char *action)
+{
+	const struct reply *reply = call(w, w->admin, "GET", "/admin/audit?limit=1000", NULL, NULL);
+	int found = 0;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (json_object_get(reply->json, "entries"), i, row)
+		found += strcmp(json_string_value(json_object_get(row, "action")), action) == 0;
+	return found;
+}
+
+TEST(an_organisers_code_and_a_teams_invite_are_guessed_so_often_and_no_more)
+{
+	AUTO(struct world, end_platform) w;
+	char carol[SECRET_TOKEN_SIZE];
+	int guesses = 0;
+
+	begin_world(&w);
+	make_player(&w, "carol", NULL, carol);
+	apply(&w, "id: ctf\nregistration: invite\ninvite: sesame\n");
+	EXPECT(call(&w, carol, "POST", "/teams", "{\"name\":\"Green\"}", NULL), 403);
+	while (guesses < 100 &&
+	       call(&w, carol, "POST", "/teams", "{\"name\":\"Green\",\"code\":\"barley\"}", NULL)
+			       ->status == 403)
+		guesses++;
+	CHECK_EQ(guesses, 10);
+	EXPECT(call(&w, carol, "POST", "/teams", "{\"name\":\"Green\",\"code\":\"sesame\"}", NULL),
+	       429);
+
+	/* An invite is another secret, and somebody else another guesser. */
+	for (guesses = 0; guesses < 100; guesses++)
+		if (call(&w, carol, "POST", "/team/members", "{\"invite\":\"x\"}", NULL)->status !=
+		    404)
+			break;
+	CHECK_EQ(guesses, 10);
+	leave(&w, w.bob);
+	join(&w, w.bob, w.alice);
+}
+
+TEST(who_guesses_join_secrets_fills_no_audit_log)
+{
+	AUTO(struct world, end_platform) w;
+	static const char body[] = "{\"join_secret\":\"x\",\"name\":\"n\",\"url\":\"http://n\"}";
+	int guesses = 0;
+
+	begin_world(&w);
+	while (guesses < 1000 &&
+	       call(&w, NULL, "POST", "/nodes/register", body, NULL)->status == 403)
+		guesses++;
+	CHECK(guesses >= 200 && guesses < 300);
+	EXPECT(call(&w, NULL, "POST", "/nodes/register", body, NULL), 429);
+	CHECK_EQ(audited(&w, "node registration"), guesses);
+}
+
 /* Many at once */
 
 static const struct reply *bulk(struct world *w, const char *what, const char *act,
@@ -296,18 +374,6 @@ static const char *outcome_of(const struct reply *reply, const char *list, const
 static int64_t number(const struct reply *reply, const char *name)
 {
 	return json_integer_value(json_object_get(reply->json, name));
-}
-
-static int audited(struct world *w, const char *action)
-{
-	const struct reply *reply = call(w, w->admin, "GET", "/admin/audit", NULL, NULL);
-	int found = 0;
-	json_t *row;
-	size_t i;
-
-	json_array_foreach (json_object_get(reply->json, "entries"), i, row)
-		found += strcmp(json_string_value(json_object_get(row, "action")), action) == 0;
-	return found;
 }
 
 TEST(many_accounts_are_disabled_or_deleted_at_once_as_the_preview_said)
@@ -503,6 +569,79 @@ TEST(who_has_left_a_team_hands_in_nothing_for_it)
 	CHECK_EQ(count(&s, "SELECT COUNT(*) FROM submission"), 0);
 }
 
+static void fill(struct store *s, const char *sql)
+{
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(db_run(s->db, sql, NULL, &e), 0);
+}
+
+#define UP_TO(n) "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " #n ")"
+
+TEST(so_many_make_an_account_for_themselves)
+{
+	AUTO(struct store, end_store) s;
+	struct user user;
+	struct err e = ERR_INIT;
+
+	begin_store(&s, "strangers");
+	fill(&s,
+	     UP_TO(99999) " INSERT INTO account (id, name, name_key, password, role, created_at)"
+			  " SELECT i, i, i, '', 'player', 0 FROM n");
+	CHECK_EQ(user_register(s.db, s.arena, 1, "bob", "password", &user, &e), -ERR_CONFLICT);
+	CHECK_HAS(e.msg, "ask an organiser");
+	CHECK_EQ(user_create(s.db, s.arena, 1, "bob", "password", ROLE_PLAYER, &user, &e), 0);
+}
+
+struct maker {
+	struct store *store;
+	bool made;
+};
+
+static void *make_tokens(void *cookie)
+{
+	struct maker *maker = cookie;
+	const struct token_wish wish = { .user_id = maker->store->alice.id,
+					 .name = "t",
+					 .scope = "player" };
+	struct arena *arena = arena_new();
+	char text[SECRET_TOKEN_SIZE];
+	struct token token;
+	struct err e = ERR_INIT;
+
+	maker->made = token_create(maker->store->db, arena, 1, &wish, &token, text, &e) == 0;
+	arena_free(arena);
+	return NULL;
+}
+
+enum { MAKERS = 16 };
+
+TEST(however_many_make_tokens_at_once_an_account_has_its_limit)
+{
+	AUTO(struct store, end_store) s;
+	struct maker makers[MAKERS];
+	pthread_t threads[MAKERS];
+	int made = 0;
+	struct err e = ERR_INIT;
+
+	begin_store(&s, "tokens");
+	CHECK_EQ(db_run(s.db,
+			UP_TO(195) " INSERT INTO token (hash, id, account_id, name, created_at,"
+				   " expires_at) SELECT i, i, ?, 't', 0, 0 FROM n",
+			DB_ARGS(db_text(s.alice.id)), &e),
+		 0);
+	for (int i = 0; i < MAKERS; i++) {
+		makers[i] = (struct maker){ .store = &s };
+		CHECK_EQ(pthread_create(&threads[i], NULL, make_tokens, &makers[i]), 0);
+	}
+	for (int i = 0; i < MAKERS; i++) {
+		pthread_join(threads[i], NULL);
+		made += makers[i].made;
+	}
+	CHECK_EQ(made, TOKENS_MAX - 195);
+	CHECK_EQ(count(&s, "SELECT COUNT(*) FROM token"), TOKENS_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -514,9 +653,14 @@ int main(void)
 		T(an_emptied_team_that_solved_something_stays_and_runs_nothing),
 		T(what_an_emptied_team_was_starting_is_stopped),
 		T(what_waited_for_a_node_and_was_to_stop_ends_after_a_restart),
+		T(an_organisers_code_and_a_teams_invite_are_guessed_so_often_and_no_more),
+		T(who_guesses_join_secrets_fills_no_audit_log),
+		T(starts_come_at_a_rate),
 		T(many_accounts_are_disabled_or_deleted_at_once_as_the_preview_said),
 		T(many_teams_are_hidden_stopped_or_removed_at_once),
 		T(an_account_makes_so_many_teams_and_those_that_left_nothing_are_forgotten),
+		T(so_many_make_an_account_for_themselves),
+		T(however_many_make_tokens_at_once_an_account_has_its_limit),
 		T(who_has_left_a_team_hands_in_nothing_for_it),
 	};
 
