@@ -233,9 +233,14 @@ static int rotate_node(struct cli *cli, char **argv, struct err *e)
 
 static int make_join_secret(struct cli *cli, char **argv, struct err *e)
 {
+	int nodes = cli->argc - 2; /* besides the verb and NAME */
 	AUTO(json_t *, json_decrefp) body =
-		json_pack("{s:s, s:b}", "name", argv[0], "single_use", 1);
+		json_pack("{s:s, s:b, s:[]}", "name", argv[0], "single_use", nodes == 0, "nodes");
 
+	for (int i = 0; i < nodes; i++)
+		if (json_array_append_new(json_object_get(body, "nodes"),
+					  json_string(argv[1 + i])) < 0)
+			return CLI_MISUSE(e, "'%s' is no name of a node", argv[1 + i]);
 	return act_and_tell(cli,
 			    &(struct api_call){
 				    .method = "POST", .path = "/admin/join-secrets", .body = body },
@@ -554,7 +559,8 @@ static const struct verb verbs[] = {
 	{ "node rotate", "NODE_ID", "Print a new token, instead of the one it has.", 1, 1,
 	  rotate_node },
 	{ "node revoke", "NODE_ID", "End its token; it has to join again.", 1, 1, revoke_node },
-	{ "join-secret", "NAME", "Print a secret that one node may join with.", 1, 1,
+	{ "join-secret", "NAME [NODE]...",
+	  "Print a secret that one node may join with, or those named: 'rack-*'.", 1, -1,
 	  make_join_secret },
 	{ "instances", "", "List all teams' instances.", 0, 0, show_instances },
 	{ "instance show", "INSTANCE_ID", "Show one.", 1, 1, show_instance },

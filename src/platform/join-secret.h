@@ -1,6 +1,8 @@
 /*
  * Secrets that nodes join with, besides the standing one of --join-secret-file: made by an
- * organiser, for one node or any number, for as long as wanted. Only their hashes are kept.
+ * organiser, for as long as wanted, and for names: those that were said when it was made, else the
+ * first it is used for. So one that gets about brings no rogue in under another name. Only their
+ * hashes are kept.
  */
 #ifndef PLATFORM_JOIN_SECRET_H
 #define PLATFORM_JOIN_SECRET_H
@@ -24,6 +26,8 @@ struct join_secret {
 	int64_t expires_at; /* 0: never */
 	int64_t used_at;    /* the last time */
 	char *used_by;      /* the node's name then */
+	char **nodes;       /* names it is good for; a '*' at an end is any; none: not bound yet */
+	size_t node_count;
 };
 
 struct join_secrets {
@@ -34,21 +38,33 @@ struct join_secrets {
 extern const struct field join_secret_fields[];
 extern const struct field join_secrets_fields[];
 
-/* Makes one; secret is told this once. days 0: it does not end. */
-int join_secret_make(struct db *db, struct arena *arena, int64_t now, const char *name,
-		     bool single_use, int64_t days, struct join_secret *ret_made,
-		     char secret[SECRET_TOKEN_SIZE], struct err *e);
+enum { JOIN_NODES_MAX = 64 };
+
+/* What is asked for; strings are borrowed. */
+struct join_wish {
+	char *name;
+	bool single_use;
+	int64_t days; /* 0: it does not end */
+	char **nodes; /* NULL: whoever comes first */
+	size_t node_count;
+};
+
+/* Makes one; secret is told this once. Fails with VALIDATION (of the names of nodes). */
+int join_secret_make(struct db *db, struct arena *arena, int64_t now, const struct join_wish *wish,
+		     struct join_secret *ret_made, char secret[SECRET_TOKEN_SIZE], struct err *e);
 int join_secret_list(struct db *db, struct arena *arena, struct join_secrets *ret_secrets,
 		     struct err *e);
 /* Fails with NOT_FOUND. */
 int join_secret_remove(struct db *db, const char *id, struct err *e);
 
 /*
- * Uses one up for this node, if it is for one; of two who come at once one is refused. ret_id, the
- * arena's, is for join_secret_give_back() where the node then could not join. Fails with FORBIDDEN.
+ * Uses one for this node: for others, it is bound to this name from now on. Of two who come at once
+ * with a new one one is refused. ret_before, the arena's, is what join_secret_give_back() makes of
+ * it again where the node then could not join. Fails with FORBIDDEN.
  */
 int join_secret_use(struct db *db, struct arena *arena, int64_t now, const char *secret,
-		    const char *node, char **ret_id, struct err *e);
-int join_secret_give_back(struct db *db, const char *id, struct err *e);
+		    const char *node, struct join_secret *ret_before, struct err *e);
+int join_secret_give_back(struct db *db, struct arena *arena, const struct join_secret *before,
+			  struct err *e);
 
 #endif

@@ -107,7 +107,7 @@ static int register_node(struct platform *platform, struct http_req *req,
 			 char token[SECRET_TOKEN_SIZE], struct err *e)
 {
 	struct err lost = ERR_INIT;
-	char *used;
+	struct join_secret before;
 	int r;
 
 	if (!id_valid(body->name))
@@ -118,11 +118,11 @@ static int register_node(struct platform *platform, struct http_req *req,
 	if (is_standing_secret(platform, body->join_secret))
 		return enter_node(platform, req, body, ret_id, token, e);
 	r = join_secret_use(platform->db, http_arena(req), door_now(platform), body->join_secret,
-			    body->name, &used, e);
+			    body->name, &before, e);
 	if (r < 0)
 		return r;
 	r = enter_node(platform, req, body, ret_id, token, e);
-	if (r < 0 && join_secret_give_back(platform->db, used, &lost) < 0)
+	if (r < 0 && join_secret_give_back(platform->db, http_arena(req), &before, &lost) < 0)
 		log_error("a join secret stays used: %s", lost.msg);
 	return r;
 }
@@ -270,23 +270,18 @@ static int serve_revoke(void *ctx, struct http_req *req, struct http_res *res, s
 
 /* Join secrets */
 
-struct secret_wish {
-	char *name;
-	bool single_use;
-	int64_t days;
-};
-
-static const struct field secret_wish_fields[] = {
-	FIELD(struct secret_wish, STRING, name, 0),
-	FIELD(struct secret_wish, BOOL, single_use, 0),
-	FIELD(struct secret_wish, INT, days, 0),
+static const struct field join_wish_fields[] = {
+	FIELD(struct join_wish, STRING, name, 0),
+	FIELD(struct join_wish, BOOL, single_use, 0),
+	FIELD(struct join_wish, INT, days, 0),
+	FIELD_STRINGS_OF(struct join_wish, nodes, node_count, 0),
 	FIELDS_END,
 };
 
 enum { SECRET_DAYS_MAX = 3650 };
 
 static int make_secret(struct platform *platform, struct http_req *req,
-		       const struct secret_wish *wish, json_t **ret_json, struct err *e)
+		       const struct join_wish *wish, json_t **ret_json, struct err *e)
 {
 	char secret[SECRET_TOKEN_SIZE];
 	struct join_secret made;
@@ -294,9 +289,8 @@ static int make_secret(struct platform *platform, struct http_req *req,
 
 	if (wish->days < 0 || wish->days > SECRET_DAYS_MAX)
 		return http_refuse_field(req, "days", "value_error", "0 to 3650 expected", e);
-	r = join_secret_make(platform->db, http_arena(req), door_now(platform),
-			     wish->name ? wish->name : "", wish->single_use, wish->days, &made,
-			     secret, e);
+	r = join_secret_make(platform->db, http_arena(req), door_now(platform), wish, &made, secret,
+			     e);
 	if (r < 0)
 		return r;
 	*ret_json = fields_encode(join_secret_fields, &made);
@@ -306,14 +300,14 @@ static int make_secret(struct platform *platform, struct http_req *req,
 
 static int serve_make_secret(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
 {
-	struct secret_wish wish = { .name = NULL };
+	struct join_wish wish = { .name = NULL };
 	json_t *json = NULL;
 	int r;
 
-	r = http_read(req, secret_wish_fields, &wish, e);
+	r = http_read(req, join_wish_fields, &wish, e);
 	if (r == 0)
 		r = make_secret(ctx, req, &wish, &json, e);
-	fields_done(secret_wish_fields, &wish);
+	fields_done(join_wish_fields, &wish);
 	return r < 0 ? r : http_send_json(res, 201, json);
 }
 

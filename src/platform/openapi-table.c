@@ -125,9 +125,9 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "Node", "id:s name:s url:s state:s detail:s? running:i capacity:i memory:Supply"
 		  " nano_cpus:Supply version:s? engine:s? seen_at:t? ~drained:b ~warning:s?" },
 	{ "Nodes", "nodes:[Node] ~warning:s?" },
-	{ "JoinSecret", "id:s name:s single_use:b created_at:t expires_at:t? used_at:t? used_by:s?" },
+	{ "JoinSecret", "id:s name:s single_use:b created_at:t expires_at:t? used_at:t? used_by:s? nodes:[s]" },
 	{ "JoinSecrets", "join_secrets:[JoinSecret]" },
-	{ "NewJoinSecret", "~name:s ~single_use:b ~days:i" },
+	{ "NewJoinSecret", "~name:s ~single_use:b ~days:i ~nodes:[s]" },
 	{ "ToldJoinSecret", "+JoinSecret ~secret:s ~join_secret:s" },
 	{ "NodeReports", "nodes:[o]" },
 	{ "Problem", "kind:s file:s? line:i column:i key:s? message:s? opt_in:s? allows:s?" },

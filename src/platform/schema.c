@@ -334,6 +334,10 @@ static const char *const migrations[] = {
 	" ON submission (account_id, challenge_id, competition_id, verdict);"
 	"CREATE INDEX unlock_of_account ON unlock (account_id, competition_id);"
 	"CREATE INDEX download_of_account ON download (account_id);",
+
+	/* The names it is good for, with spaces between; NULL: the first it is used for. */
+	"ALTER TABLE join_secret ADD COLUMN nodes TEXT;"
+	"UPDATE join_secret SET nodes = used_by;",
 	NULL,
 };
 

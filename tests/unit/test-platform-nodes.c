@@ -53,10 +53,11 @@ static const struct reply *join(struct world *w, const char *secret, const char 
 	return call(w, NULL, "POST", "/nodes/register", body, NULL);
 }
 
-TEST(a_single_use_secret_lets_one_node_in_and_a_standing_one_any_number)
+TEST(a_join_secret_is_good_for_the_name_it_was_first_used_for_or_for_those_it_was_made_for)
 {
 	AUTO(struct world, end_platform) w;
-	char once[SECRET_TOKEN_SIZE], standing[SECRET_TOKEN_SIZE], path[128];
+	char once[SECRET_TOKEN_SIZE], standing[SECRET_TOKEN_SIZE], racks[SECRET_TOKEN_SIZE];
+	char path[128];
 	const struct reply *reply;
 	const json_t *row;
 
@@ -67,9 +68,19 @@ TEST(a_single_use_secret_lets_one_node_in_and_a_standing_one_any_number)
 	EXPECT(join(&w, once, "n1", "http://127.0.0.1:1"), 201);
 	EXPECT(join(&w, once, "n2", "http://127.0.0.1:1"), 403);
 	EXPECT(join(&w, standing, "n2", "http://127.0.0.1:1"), 201);
-	EXPECT(join(&w, standing, "n3", "http://127.0.0.1:1"), 201);
+	reply = join(&w, standing, "n3", "http://127.0.0.1:1");
+	EXPECT(reply, 403);
+	CHECK_HAS(reply->body.data, "good for 'n2', not for 'n3'");
+	EXPECT(join(&w, standing, "n2", "http://127.0.0.1:1"), 403); /* known: see below */
+	make_secret(&w, "{\"nodes\":[\"rack-*\",\"n4\"]}", racks);
+	EXPECT(join(&w, racks, "rack-1", "http://127.0.0.1:1"), 201);
+	EXPECT(join(&w, racks, "rack-2", "http://127.0.0.1:1"), 201);
+	EXPECT(join(&w, racks, "n4", "http://127.0.0.1:1"), 201);
+	EXPECT(join(&w, racks, "n5", "http://127.0.0.1:1"), 403);
+	EXPECT(call(&w, w.admin, "POST", "/admin/join-secrets", "{\"nodes\":[\"r*ck\"]}", NULL),
+	       422);
 	reply = call(&w, w.admin, "GET", "/admin/join-secrets", NULL, NULL);
-	CHECK_EQ(json_array_size(json_object_get(reply->json, "join_secrets")), 2);
+	CHECK_EQ(json_array_size(json_object_get(reply->json, "join_secrets")), 3);
 	CHECK(!strstr(reply->body.data, once));
 	row = json_array_get(json_object_get(reply->json, "join_secrets"), 0);
 	snprintf(path, sizeof(path), "/admin/join-secrets/%s", string_of(row, "id"));
@@ -114,7 +125,7 @@ TEST(a_rotated_token_is_good_for_both_directions_and_the_old_one_for_none)
 
 	begin_node(&node);
 	begin_world(&w);
-	make_secret(&w, "{}", secret);
+	make_secret(&w, "{\"nodes\":[\"*\"]}", secret);
 	snprintf(first, sizeof(first), "%s", text(join(&w, secret, "n1", node.url), "token"));
 	node_path(&w, "n1", "/token", path);
 	reply = call(&w, w.admin, "POST", path, NULL, NULL);
@@ -148,7 +159,7 @@ TEST(builds_and_pulls_are_told_per_node_and_within_a_scope)
 
 	begin_node(&node);
 	begin_world(&w);
-	make_secret(&w, "{}", secret);
+	make_secret(&w, "{\"nodes\":[\"*\"]}", secret);
 	EXPECT(join(&w, secret, "gone", "http://127.0.0.1:1"), 201);
 	EXPECT(join(&w, secret, "n1", node.url), 201);
 	reply = call(&w, w.admin, "POST", "/admin/challenges/build?challenge=web", NULL, NULL);
@@ -178,7 +189,7 @@ TEST(what_is_wrong_with_challenges_is_told_by_the_node_that_is_named_else_a_heal
 	begin_node(&node);
 	begin_world(&w);
 	EXPECT(call(&w, w.admin, "GET", "/admin/challenges/web/lint", NULL, NULL), 503);
-	make_secret(&w, "{}", secret);
+	make_secret(&w, "{\"nodes\":[\"*\"]}", secret);
 	reply = join(&w, secret, "gone", "http://127.0.0.1:1");
 	snprintf(gone, sizeof(gone), "%s", text(reply, "node_id"));
 	add_node(&w, "n1", &node);
@@ -400,7 +411,7 @@ TEST(a_start_that_was_called_off_is_no_failure)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(a_single_use_secret_lets_one_node_in_and_a_standing_one_any_number),
+		T(a_join_secret_is_good_for_the_name_it_was_first_used_for_or_for_those_it_was_made_for),
 		T(metrics_tell_organisers_what_was_asked_and_what_came_of_it),
 		T(where_all_are_full_a_start_waits_its_turn_and_knows_its_place),
 		T(a_drained_node_gets_nothing_new_and_keeps_what_it_has),

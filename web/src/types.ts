@@ -285,6 +285,7 @@ export interface JoinSecret {
   expires_at: string | null;
   used_at: string | null;
   used_by: string | null;
+  nodes: string[];
 }
 
 export interface AdminSubmission extends Submission {

@@ -23,12 +23,14 @@ function NewSecret({ secrets }: { secrets: Secrets }) {
   const [name, setName] = useState("");
   const [days, setDays] = useState("7");
   const [single, setSingle] = useState(true);
+  const [nodes, setNodes] = useState("");
   const [fresh, setFresh] = useState<string | null>(null);
   const creation = useAction(async () => {
     const made = await call<{ join_secret: string }>("POST", "/admin/join-secrets", {
       name,
       single_use: single,
       ...(days && { days: Number(days) }),
+      ...(!single && nodes.trim() && { nodes: nodes.trim().split(/\s+/) }),
     });
     setFresh(made.join_secret);
     setName("");
@@ -57,6 +59,15 @@ function NewSecret({ secrets }: { secrets: Secrets }) {
           <input type="checkbox" checked={single} onChange={(event) => setSingle(event.currentTarget.checked)} />
           One node only
         </label>
+        {!single && (
+          <TextField
+            label="Names of its nodes"
+            hint="rack-1 rack-2, or rack-*. Else only the first that joins."
+            value={nodes}
+            onText={setNodes}
+            autocomplete="off"
+          />
+        )}
         <Button type="submit" busy={creation.busy}>
           Make a secret
         </Button>
@@ -77,6 +88,11 @@ function describeUse(secret: JoinSecret, now: number): string {
   return `by ${secret.used_by ?? "a node"}, ${formatAgo(secret.used_at, now)}`;
 }
 
+function describeNodes(secret: JoinSecret): string {
+  if (secret.nodes.length > 0) return `${secret.nodes.join(" ")}${secret.single_use ? ", once" : ""}`;
+  return "the first node that joins";
+}
+
 function SecretTable({ secrets, rows }: { secrets: Secrets; rows: JoinSecret[] }) {
   const now = useNow(serverNow, 5000);
   const revocation = useAction(async (id: string) => {
@@ -85,7 +101,7 @@ function SecretTable({ secrets, rows }: { secrets: Secrets; rows: JoinSecret[] }
   });
   const columns: Column<JoinSecret>[] = [
     { name: "For", kind: "wide", cell: (row) => row.name || "–" },
-    { name: "Good for", kind: "short", cell: (row) => (row.single_use ? "one node" : "any number of nodes") },
+    { name: "Good for", kind: "short", cell: (row) => describeNodes(row) },
     { name: "Used", kind: "short", cell: (row) => describeUse(row, now) },
     { name: "Ends", kind: "time", cell: (row) => (row.expires_at ? formatDate(row.expires_at) : "never") },
     {
