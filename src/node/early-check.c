@@ -26,6 +26,7 @@ struct early_check {
 	int64_t started_ms; /* of the life of the container that it was run in */
 	int64_t ended_at;   /* monotonic; 0: it never was */
 	bool busy, passed;
+	bool the_engines; /* in this life: too much for us */
 	char *words;
 };
 
@@ -153,18 +154,25 @@ static void run_job(void *cookie)
 	struct job *job = cookie;
 	struct early_check *check = job->check;
 	struct err e = ERR_INIT;
-	bool passed = run_check(job, &result, &e) == 0 && result.exit_code == 0;
+	int r = run_check(job, &result, &e);
+	bool passed = r == 0 && result.exit_code == 0;
 	char *words = passed ? NULL : e.code != ERR_NONE ? strdup(e.msg) : last_words(&result);
 
 	pthread_mutex_lock(&job->inst->lock);
 	free(check->words);
 	check->words = words;
 	check->passed = passed;
+	check->the_engines = early_check_is_too_much(r, job->patience_ms);
 	check->ended_at = clock_monotonic_ms();
 	check->busy = false;
 	pthread_mutex_unlock(&job->inst->lock);
 	engine_exec_result_done(&result);
 	job_free(job);
+}
+
+bool early_check_is_too_much(int r, int64_t patience_ms)
+{
+	return r == -ERR_TOO_LARGE || (r == -ERR_TIMEOUT && patience_ms >= EARLY_CHECK_PATIENCE_MS);
 }
 
 static int64_t patience_of(const json_t *inspected)
@@ -199,8 +207,9 @@ static bool is_wanted(const struct early_check *check)
 {
 	int64_t age = clock_monotonic_ms() - check->ended_at;
 
-	return !check->busy && (!check->ended_at || age > (check->passed ? EARLY_CHECK_TRUST_MS
-									 : EARLY_CHECK_PAUSE_MS));
+	return !check->busy && !check->the_engines &&
+	       (!check->ended_at ||
+		age > (check->passed ? EARLY_CHECK_TRUST_MS : EARLY_CHECK_PAUSE_MS));
 }
 
 bool early_check_passed(struct node *node, const char *instance_id, const json_t *inspected,
@@ -220,7 +229,7 @@ bool early_check_passed(struct node *node, const char *instance_id, const json_t
 	if (check && !check->busy && check->started_ms != state.started_ms) {
 		check->started_ms = state.started_ms;
 		check->ended_at = 0;
-		check->passed = false;
+		check->passed = check->the_engines = false;
 	}
 	if (check && ask && is_wanted(check))
 		check->busy = begin(node, inst, check, inspected);

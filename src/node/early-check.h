@@ -5,7 +5,8 @@
  * interval later: who waits for a service, or looks after a failure, would wait that long. So we
  * run the same command beside it. That it passes is taken for the engine's word until that comes;
  * that it fails says nothing, as the engine's retries are its own. A check that takes longer than
- * EARLY_CHECK_PATIENCE_MS is the engine's alone.
+ * EARLY_CHECK_PATIENCE_MS, or writes more than a MiB, is the engine's alone, until the container is
+ * started anew.
  */
 #ifndef NODE_EARLY_CHECK_H
 #define NODE_EARLY_CHECK_H
@@ -37,6 +38,12 @@ json_t *early_check_command(const json_t *inspected);
  */
 bool early_check_passed(struct node *node, const char *instance_id, const json_t *inspected,
 			bool ask, char **ret_words);
+
+/*
+ * Whether a check that came to this has to be left to the engine; what took longer than its own
+ * timeout, which was shorter than our patience, has failed as it would have failed there.
+ */
+bool early_check_is_too_much(int r, int64_t patience_ms);
 
 /* Those of an instance that has ended. */
 void early_checks_free(struct early_check *checks);

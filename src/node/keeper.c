@@ -40,6 +40,7 @@ struct keeper {
 	bool stopping;
 	int64_t next_ping, next_revival, next_firewall; /* monotonic; of the watch's thread */
 	int64_t next_sweep;                             /* monotonic; of the tidying one */
+	json_t *late; /* what late_containers_remove() has found */
 };
 
 /* Whether a job is to be begun for it now; one at a time. */
@@ -128,7 +129,7 @@ static void forget_old(struct node *node)
 		log_warn("remove old evidence: %s", e.msg);
 }
 
-static void sweep(struct node *node)
+static void sweep(struct node *node, json_t *late)
 {
 	AUTO(json_t *, json_decrefp) ids = NULL;
 	struct err e = ERR_INIT;
@@ -139,7 +140,7 @@ static void sweep(struct node *node)
 		log_warn("look for orphans: %s", e.msg);
 	json_object_foreach (ids, id, unused)
 		remove_orphan(node, id);
-	if (late_containers_remove(node, &e) < 0)
+	if (late_containers_remove(node, late, &e) < 0)
 		log_warn("look for containers that came late: %s", e.msg);
 	if (pool_sweep(node->pool, &e) < 0)
 		log_warn("look for orphaned networks: %s", e.msg);
@@ -241,7 +242,7 @@ static void tidy_round(struct keeper *keeper)
 		return;
 	fill_pool(keeper->node);
 	if (now >= keeper->next_sweep) {
-		sweep(keeper->node);
+		sweep(keeper->node, keeper->late);
 		keeper->next_sweep = now + SWEEP_MS;
 	}
 }
@@ -306,6 +307,7 @@ static void keeper_free(struct keeper *keeper)
 {
 	pthread_cond_destroy(&keeper->stop_asked);
 	pthread_mutex_destroy(&keeper->lock);
+	json_decref(keeper->late);
 	free(keeper);
 }
 
@@ -320,7 +322,8 @@ int keeper_start(struct node *node, struct keeper **ret_keeper, struct err *e)
 	keeper->next_sweep = clock_monotonic_ms() + FIRST_SWEEP_MS;
 	pthread_mutex_init(&keeper->lock, NULL);
 	cond_init_monotonic(&keeper->stop_asked);
-	r = start_threads(keeper, e);
+	keeper->late = json_object();
+	r = keeper->late ? start_threads(keeper, e) : err_memory(e);
 	if (r < 0)
 		keeper_free(keeper);
 	else

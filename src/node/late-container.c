@@ -15,8 +15,6 @@
 enum {
 	PATIENCE_MS = 10 * 1000, /* for a create that the engine is still at */
 	PAUSE_MS = 100,
-	/* Far longer than any of ours is between its create and its start. */
-	AGE_MS = 10 * 60 * 1000,
 };
 
 static const char *label(const json_t *labels, const char *name)
@@ -75,28 +73,64 @@ static bool runs(struct node *node, const char *instance_id)
 	return running;
 }
 
-int late_containers_remove(struct node *node, struct err *e)
+bool late_container_is_old(json_t *seen, const char *id, int64_t now_ms)
 {
-	int64_t before = clock_now_ms(node->clock) - AGE_MS;
+	const json_t *since = json_object_get(seen, id);
+
+	if (!since) /* without memory for it, it is looked at anew the next time */
+		json_object_set_new(seen, id, json_integer(now_ms));
+	return since && now_ms - json_integer_value(since) >= LATE_CONTAINER_AGE_MS;
+}
+
+static bool is_late(struct node *node, const struct engine_container *container)
+{
+	return strcmp(container->state, "created") == 0 &&
+	       runs(node, label(container->labels, LABEL_INSTANCE));
+}
+
+static int remove_late(struct node *node, const struct engine_container *container, struct err *e)
+{
+	int r;
+
+	log_warn("instance '%s': removing container '%s', which was never started",
+		 label(container->labels, LABEL_INSTANCE), container->name);
+	r = engine_container_remove(node->engine, container->id, true, e);
+	return r == -ERR_NOT_FOUND || r == -ERR_CONFLICT ? 0 : r;
+}
+
+/* What is not there any more is not to be remembered. */
+static void forget_others(json_t *seen, const json_t *found)
+{
+	const char *id;
+	json_t *unused;
+	void *next;
+
+	json_object_foreach_safe(seen, next, id, unused) if (!json_object_get(found, id))
+		json_object_del(seen, id);
+}
+
+int late_containers_remove(struct node *node, json_t *seen, struct err *e)
+{
+	AUTO(json_t *, json_decrefp) found = json_object();
 	struct engine_container_list list = { 0 };
 	struct label_filter filter;
 	int r;
 
+	if (!found)
+		return err_memory(e);
 	label_filter(node, NULL, &filter);
 	r = engine_container_list(node->engine, filter.labels, &list, e);
 	for (size_t i = 0; r == 0 && i < list.count; i++) {
 		const struct engine_container *container = &list.items[i];
-		const char *instance_id = label(container->labels, LABEL_INSTANCE);
 
-		if (strcmp(container->state, "created") != 0 || container->created_ms > before ||
-		    !runs(node, instance_id))
+		if (!is_late(node, container))
 			continue;
-		log_warn("instance '%s': removing container '%s', which was never started",
-			 instance_id, container->name);
-		r = engine_container_remove(node->engine, container->id, true, e);
-		if (r == -ERR_NOT_FOUND || r == -ERR_CONFLICT)
-			r = 0;
+		json_object_set_new(found, container->id, json_true());
+		if (late_container_is_old(seen, container->id, clock_monotonic_ms()))
+			r = remove_late(node, container, e);
 	}
+	if (r == 0)
+		forget_others(seen, found);
 	engine_container_list_done(&list);
 	return r;
 }

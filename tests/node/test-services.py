@@ -126,6 +126,18 @@ class Health(NodeTest):
         containers = node.call("GET", f"/instances/{row['instance_id']}/containers").json
         self.assertEqual({c["service"]: c["health"] for c in containers}["db"], "healthy")
 
+    def test_a_check_that_takes_too_long_is_left_to_the_engine(self):
+        row, _ = node.begin("stubborn")
+        container = node.containers(row["instance_id"])["web"]["Id"]
+        def ask():
+            self.assertIs(node.health(row["instance_id"])["is_healthy"], False)
+            return engine.exec(container, ["sh", "-c", "pidof sleep; wc -l < /tmp/runs"])[1].split()
+        wait_for(lambda: len(ask()) == 2, 30, lambda: f"a check under way: {ask()}")
+        wait_for(lambda: ask() == ["1"], 60, lambda: f"its end: {ask()}")
+        for _ in range(50): # another would come a second after the last
+            self.assertEqual(ask(), ["1"])
+            time.sleep(0.1)
+
     def test_a_check_that_failed_is_made_again_early(self):
         container = node.containers(id_of("relapse"))["web"]["Id"]
         engines_word = lambda: engine.inspect(container)["State"]["Health"]["Status"]
