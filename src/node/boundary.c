@@ -453,6 +453,35 @@ static int try_sources(struct probe *p, struct err *e)
 	return 0;
 }
 
+/*
+ * A service asks the host for something, by way of its neighbour, and answers itself in the host's
+ * name: then the kernel may take the two for having shaken hands. What follows goes to the host.
+ */
+static int try_handshakes(struct probe *p, struct err *e)
+{
+	const uint16_t port = p->service_port;
+	struct datagram asked = { "192.0.2.2", HOST_ADDRESS, 0, port, "asked" };
+	struct datagram answered = { HOST_ADDRESS, "192.0.2.2", port, 0, "answered" };
+	struct datagram stray = { "192.0.2.2", HOST_ADDRESS, 0, port, "stray" };
+	const struct datagram honest = { "192.0.2.66", HOST_ADDRESS, PORT, port, "honest" };
+	bool reached = false;
+
+	/* Another than the kernel remembers of the last time. */
+	if (getrandom(&asked.from_port, sizeof(asked.from_port), 0) < 0)
+		return err_errno(e, ERR_INTERNAL, "choose a port");
+	asked.from_port |= 1;
+	answered.to_port = stray.from_port = asked.from_port;
+	send_frame(&p->attacker, p->neighbour.mac, &asked);
+	send_frame(&p->attacker, p->neighbour.mac, &answered);
+	send_frame(&p->attacker, p->bridge_mac, &stray);
+	hears(p, p->service, "stray", STRAY_MS, &reached);
+	send_frame(&p->lan, p->router_mac, &honest);
+	if (!hears(p, p->service, "honest", ARRIVAL_MS, &reached) && !reached)
+		return err_set(e, ERR_INTERNAL, "an answer to the host is not let in");
+	p->report->states[BOUNDARY_HANDSHAKES] = reached ? BOUNDARY_OPEN : BOUNDARY_HOLDS;
+	return 0;
+}
+
 /* How many connections the kernel remembers in this thread's namespace; -1: it tracks none. */
 static int64_t connections(void)
 {
@@ -520,6 +549,8 @@ static int try_all(struct probe *p, struct err *e)
 		r = wait_for_wires(p, e);
 	if (r == 0)
 		r = try_sources(p, e);
+	if (r == 0)
+		r = try_handshakes(p, e);
 	if (r == 0)
 		r = try_connections(p, e);
 	return r < 0 ? r : try_ports(p, e);

@@ -14,6 +14,7 @@
 
 enum boundary {
 	BOUNDARY_SOURCES,     /* forged ones do not pass for a connection */
+	BOUNDARY_HANDSHAKES,  /* nor do both sides of a conversation that a service makes up */
 	BOUNDARY_CONNECTIONS, /* what stays in a network is none of the host's */
 	BOUNDARY_PORTS,       /* only what is published is reached from outside */
 	BOUNDARIES,

@@ -385,6 +385,9 @@ static void examine_boundaries(struct examination *x)
 	} texts[BOUNDARIES] = {
 		[BOUNDARY_SOURCES] = { "forged sources", "do not get to the host",
 				       "a service that forges its source gets to the host" },
+		[BOUNDARY_HANDSHAKES] = { "forged handshakes", "do not get to the host",
+					  "a service gets to the host, by making up a "
+					  "conversation or without" },
 		[BOUNDARY_CONNECTIONS] = { "network floods", "fill no table of the host's",
 					   "what services send each other fills the host's table "
 					   "of connections" },

@@ -17,7 +17,7 @@ own_engine.enter_namespace()
 import harness
 from harness import Node, NodeTest
 
-CHECKS = ["forged sources", "network floods", "closed ports"]
+CHECKS = ["forged sources", "forged handshakes", "network floods", "closed ports"]
 BRIDGE, LAN = "cfyc-doctor", "ctfy-doctor"
 SHUT = """table bridge other {
     chain shut { type filter hook forward priority 0; policy drop; }
@@ -79,12 +79,12 @@ class Doctor(NodeTest):
         self.assertEqual([name for name in CHECKS if found[name][0] == "FAULT"], list(names), found)
         if names:
             self.assertEqual(status, 1)
-        self.assertEqual([found[name][0] for name in CHECKS if name not in names], ["ok"] * (3 - len(names)), found)
+        self.assertEqual([found[name][0] for name in CHECKS if name not in names], ["ok"] * (len(CHECKS) - len(names)), found)
 
     def test_with_all_rules_each_holds_and_nothing_is_left(self):
         before = nft("-s", "list", "ruleset")
         _, found = self.examine()
-        self.assertEqual([state for state, _ in found.values()], ["ok"] * 3, found)
+        self.assertEqual([state for state, _ in found.values()], ["ok"] * len(CHECKS), found)
         self.assertNotIn("apart", str(found))
         self.assertEqual(links(), [])
         self.assertEqual(nft("-s", "list", "ruleset"), before)
@@ -92,6 +92,17 @@ class Doctor(NodeTest):
     def test_a_forged_source_that_gets_to_the_host_is_told(self):
         self.take_away("prerouting", "fib saddr")
         self.assertFaults("forged sources")
+
+    def test_who_gets_to_the_host_by_a_forged_handshake_is_told(self):
+        """Two rules hold it, each by itself."""
+        self.take_away("prerouting", "notrack")
+        self.assertFaults("network floods")
+        self.take_away("prerouting", "fib saddr")
+        self.assertFaults("forged sources", "forged handshakes", "network floods")
+
+    def test_who_gets_to_the_host_without_one_is_told_as_well(self):
+        self.take_away("input", r"\n\s+drop")
+        self.assertFaults("forged handshakes")
 
     def test_a_flood_that_fills_the_table_is_told(self):
         self.take_away("prerouting", "notrack")
@@ -108,15 +119,15 @@ class Doctor(NodeTest):
         self.take_away("prerouting", "notrack")
         self.assertFaults("network floods")
         self.take_away("prerouting", "fib saddr")
-        self.assertFaults("forged sources", "network floods")
+        self.assertFaults("forged sources", "forged handshakes", "network floods")
         self.take_away("enter", r"\sdrop")
-        self.assertFaults("forged sources", "network floods") # the policy holds what the rule did
+        self.assertFaults("forged sources", "forged handshakes", "network floods") # the policy holds what the rule did
 
     def test_rules_that_are_gone_are_told_where_networks_are_there(self):
         nft("flush", "ruleset")
         subprocess.run(["ip", "link", "add", "cfyc0123456789a", "type", "bridge"], check=True)
         self.addCleanup(subprocess.run, ["ip", "link", "del", "cfyc0123456789a"], check=True)
-        self.assertFaults("forged sources", "closed ports") # nothing here tracks connections, so no table is filled
+        self.assertFaults("forged sources", "forged handshakes", "closed ports") # nothing here tracks connections, so no table is filled
 
     def test_before_there_is_a_node_the_rules_are_tried_apart(self):
         nft("flush", "ruleset")
@@ -154,7 +165,7 @@ class Doctor(NodeTest):
         self.assertTrue(passes())
         nft("delete", "table", "bridge", "other")
         _, found = self.examine()
-        self.assertEqual([state for state, _ in found.values()], ["ok"] * 3, found)
+        self.assertEqual([state for state, _ in found.values()], ["ok"] * len(CHECKS), found)
         self.assertEqual(links(), [])
         self.assertFalse(passes())
 
