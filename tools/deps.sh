@@ -18,7 +18,7 @@ build=(gcc libc6-dev meson ninja-build pkg-config make libmicrohttpd-dev libcurl
 	libjansson-dev libyaml-dev libarchive-dev libsqlite3-dev libsodium-dev
 	libcjose-dev libpcre2-dev libssl-dev libseccomp-dev libnghttp2-dev zlib1g-dev
 	libbrotli-dev libzstd-dev libcmocka-dev nodejs npm)
-run=(docker.io iptables nftables iproute2 debootstrap busybox-static ca-certificates curl python3)
+run=(docker.io iptables nftables conntrack iproute2 debootstrap busybox-static ca-certificates curl python3)
 test=(g++ faketime openvpn tcpdump varnish docker-compose docker-registry apache2-utils openssl python3-fastapi
 	python3-uvicorn python3-uvloop python3-httptools python3-httpx python3-jsonschema python3-websockets mitmproxy tshark wrk clang-14
 	libclang-rt-14-dev chromium podman netavark aardvark-dns catatonit slirp4netns runsc)

@@ -2,20 +2,15 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/own.h"
 #include "base/spawn.h"
 #include "engine/network.h"
+#include "node/firewall.h"
+#include "node/name-server.h"
 #include "node/node.h"
 
-#include <arpa/inet.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <string.h>
-
-/* As the firewall has them: private, shared and link-local (cloud metadata) addresses. */
-static const char not_public[] = "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, "
-				 "169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16";
 
 static int run_nft(const char *script, struct err *e)
 {
@@ -43,25 +38,12 @@ static void spare_containers(const json_t *network, struct buf *rules)
 /* Steps ask the host's name servers themselves, wherever those are. */
 static void allow_name_servers(struct buf *rules)
 {
-	static const char *const files[] = { "/run/systemd/resolve/resolv.conf",
-					     "/etc/resolv.conf" };
-	AUTO(char *, freep) text = NULL;
-	char server[64];
-	struct in_addr in;
+	struct name_servers servers;
 
-	if (file_read(files[0], 65536, &text, NULL, NULL) < 0 &&
-	    file_read(files[1], 65536, &text, NULL, NULL) < 0)
-		return; /* no name servers to ask */
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (sscanf(line, " nameserver %63[0-9.]", server) == 1 &&
-		    inet_pton(AF_INET, server, &in) == 1)
-			buf_printf(rules,
-				   "  ip daddr %s meta l4proto { tcp, udp } th dport 53 accept\n",
-				   server);
-		if (!*line)
-			break;
-	}
+	name_servers_read(&servers);
+	for (size_t i = 0; i < servers.count; i++)
+		buf_printf(rules, "  ip daddr %s meta l4proto { tcp, udp } th dport 53 accept\n",
+			   servers.addresses[i]);
 }
 
 static void write_chain(struct buf *rules, const char *hook, const char *bridge,
@@ -82,11 +64,10 @@ static void write_chain(struct buf *rules, const char *hook, const char *bridge,
 int build_fence_install(const struct node *node, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) network = NULL;
-	AUTO(char *, freep) forward = strf("ip daddr { %s } drop", not_public);
+	static const char forward[] = "ip daddr { " FIREWALL_NOT_PUBLIC " } drop";
 	const char *bridge = "docker0";
 	struct buf rules = BUF_INIT;
-	int r = forward ? engine_network_inspect(node->engine, "bridge", &network, e)
-			: err_memory(e);
+	int r = engine_network_inspect(node->engine, "bridge", &network, e);
 
 	if (r < 0)
 		return r;

@@ -305,25 +305,30 @@ static int raise_fence(struct build_ground *ground, struct err *e)
 	return r;
 }
 
-int build_ground_enter(struct build_ground *ground, struct engine_build *build, struct err *e)
+int build_ground_enter(struct build_ground *ground, struct engine_build *build,
+		       struct build_stay *ret_stay, struct err *e)
 {
+	bool needs_network = !build->network && !build->buildkit;
 	int r = 0;
 
+	*ret_stay = (struct build_stay){ .fenced = needs_fence(ground, build) };
 	put_limits(ground, build);
 	pthread_mutex_lock(&ground->lock);
-	if (needs_fence(ground, build))
+	if (ret_stay->fenced)
 		r = raise_fence(ground, e);
-	else if (!build->network && !build->buildkit)
+	else if (needs_network)
 		r = ensure_network(ground, e);
-	if (r == 0 && !build->network && !build->buildkit)
-		build->network = ground->network;
+	/* A copy: another build may find it gone, and make another. */
+	snprintf(ret_stay->network, sizeof(ret_stay->network), "%s", ground->network);
 	pthread_mutex_unlock(&ground->lock);
+	if (r == 0 && needs_network)
+		build->network = ret_stay->network;
 	return r;
 }
 
-void build_ground_leave(struct build_ground *ground, const struct engine_build *build)
+void build_ground_leave(struct build_ground *ground, const struct build_stay *stay)
 {
-	if (!needs_fence(ground, build))
+	if (!stay->fenced)
 		return;
 	pthread_mutex_lock(&ground->lock);
 	if (--ground->fenced == 0)

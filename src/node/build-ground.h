@@ -32,13 +32,20 @@ struct node;
 int build_ground_new(struct node *node, struct build_ground **ret_ground, struct err *e);
 void build_ground_free(struct build_ground *ground);
 
+/* What one build has of it; it has to be there for as long as the build. */
+struct build_stay {
+	char network[72]; /* the id of the one that it was given */
+	bool fenced;
+};
+
 /*
  * Puts network and limits into a build that has its other members already; its network, where it
  * has one, stays. Followed by build_ground_leave() once that build has ended. Fails with ENGINE or
  * INTERNAL: then nothing is built.
  */
-int build_ground_enter(struct build_ground *ground, struct engine_build *build, struct err *e);
-void build_ground_leave(struct build_ground *ground, const struct engine_build *build);
+int build_ground_enter(struct build_ground *ground, struct engine_build *build,
+		       struct build_stay *ret_stay, struct err *e);
+void build_ground_leave(struct build_ground *ground, const struct build_stay *stay);
 
 /* Takes up the network that an earlier life of the node made. */
 int build_ground_recover(struct build_ground *ground, struct err *e);

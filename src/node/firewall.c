@@ -2,13 +2,12 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/secret.h"
 #include "base/spawn.h"
+#include "node/name-server.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -43,8 +42,6 @@ void firewall_bridge_name(const char *project, const char *network, bool egress,
  *
  * "fib saddr . iif oif missing": the host would not send to that source by the interface that it
  * comes from. "fib daddr . iif oif exists": the target is on the network that it comes from.
- *
- * Private, shared and link-local addresses (a cloud's metadata) lead to the host's own networks.
  */
 static const char rules_inet[] =
 	"add table inet ctfy\n"
@@ -76,9 +73,7 @@ static const char rules_inet[] =
 	"		oifname \"cfy*\" goto enter\n"
 	"		iifname \"cfyo*\" ip daddr @name_servers meta l4proto { tcp, udp } "
 	"th dport 53 accept\n"
-	"		iifname \"cfy*\" ip daddr { 0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, "
-	"127.0.0.0/8, "
-	"169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16 } drop\n"
+	"		iifname \"cfy*\" ip daddr { " FIREWALL_NOT_PUBLIC " } drop\n"
 	"		iifname \"cfyo*\" accept\n"
 	"		iifname \"cfy*\" drop\n"
 	"	}\n"
@@ -139,23 +134,12 @@ static const char rules_bridge[] =
 /* Open networks may ask the host's name servers, wherever those are. */
 static void add_name_servers(struct buf *rules)
 {
-	static const char *const files[] = { "/run/systemd/resolve/resolv.conf",
-					     "/etc/resolv.conf" };
-	AUTO(char *, freep) text = NULL;
-	char *line, *next, server[64];
-	struct in_addr in;
+	struct name_servers servers;
 
-	if (file_read(files[0], 65536, &text, NULL, NULL) < 0 &&
-	    file_read(files[1], 65536, &text, NULL, NULL) < 0)
-		return; /* no name servers to ask */
-	for (line = text; line; line = next) {
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		if (sscanf(line, " nameserver %63[0-9.]", server) == 1 &&
-		    inet_pton(AF_INET, server, &in) == 1)
-			buf_printf(rules, "add element inet ctfy name_servers { %s }\n", server);
-	}
+	name_servers_read(&servers);
+	for (size_t i = 0; i < servers.count; i++)
+		buf_printf(rules, "add element inet ctfy name_servers { %s }\n",
+			   servers.addresses[i]);
 }
 
 /* The connections of one instance are those of its bridge, from outside or, of an open one, to it.

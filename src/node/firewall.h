@@ -30,6 +30,12 @@
 struct err;
 struct firewall;
 
+/* Private, shared and link-local addresses (a cloud's metadata): they lead to the host's own
+ * networks. */
+#define FIREWALL_NOT_PUBLIC                                                                  \
+	"0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, " \
+	"192.168.0.0/16"
+
 /* Linux takes 15 characters for an interface's name. */
 enum { BRIDGE_NAME_SIZE = 16 };
 

@@ -181,7 +181,8 @@ static int run_held(const struct image_job *job, struct engine_build *request, c
 {
 	struct build_ground *ground = job->node->build_ground;
 	struct image_watch watch;
-	int r = build_ground_enter(ground, request, e);
+	struct build_stay stay;
+	int r = build_ground_enter(ground, request, &stay, e);
 
 	if (r < 0)
 		return r;
@@ -191,7 +192,7 @@ static int run_held(const struct image_job *job, struct engine_build *request, c
 		r = engine_image_build(job->node->engine, request, ret_id, e);
 		r = image_watch_end(&watch, r, e);
 	}
-	build_ground_leave(ground, request);
+	build_ground_leave(ground, &stay);
 	return r;
 }
 

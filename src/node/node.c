@@ -25,6 +25,7 @@
 #include "node/port.h"
 #include "node/roster.h"
 #include "node/runtime.h"
+#include "node/stale-table.h"
 #include "node/store.h"
 #include "node/subnet.h"
 #include "node/timing.h"
@@ -210,12 +211,16 @@ static int open_firewall(struct node *node, struct err *e)
 		.instance_connections = node->options->instance_connections,
 		.client_connections = node->options->client_connections,
 	};
+	struct err left = ERR_INIT;
 	int r = podman ? 0 : names_open(&node->names, e);
 
 	if (r < 0)
 		return r;
 	options.names_port = node->names ? names_port(node->names) : 0;
-	return firewall_open(&options, &node->firewall, e);
+	r = firewall_open(&options, &node->firewall, e);
+	if (r == 0 && stale_tables_remove(node, &left) < 0)
+		log_warn("%s", left.msg); /* they harm nobody */
+	return r;
 }
 
 static int scan_challenges(struct node *node, struct err *e)
@@ -259,12 +264,13 @@ static int node_open(struct node *node, struct err *e)
 		r = open_engine(node, e);
 	if (r == 0)
 		r = open_stores(node, e);
+	if (r ==
+	    0) /* before its table is there, which is another's to remove where nobody has it */
+		r = claim_id(node, e);
 	if (r == 0 && !node->options->check && node_isolates(node))
 		r = open_firewall(node, e);
 	if (r == 0 && !node->options->check)
 		r = containment_prepare(node, e);
-	if (r == 0)
-		r = claim_id(node, e);
 	if (r == 0)
 		r = scan_challenges(node, e);
 	return r;

@@ -280,6 +280,107 @@ class WhenFlushed(NodeTest):
         subprocess.run(["iptables", "-t", "mangle", "-F"], check=True)
         self.assertFalse(in_namespace(pid, lambda: reaches(lan.host, host.tcp)))
 
+    def test_a_firewall_that_flushes_all_of_iptables_when_it_is_reloaded(self):
+        """As firewalld does, and ufw: what Docker had there is gone, and with it published ports, until the
+        engine is restarted; what holds instances is not."""
+        for table in ("filter", "nat", "mangle", "raw"):
+            for what in ("-F", "-X"):
+                subprocess.run(["iptables", "-w", "-t", table, what], check=True)
+        pid = container("nets", "outer")["State"]["Pid"]
+        self.assertFalse(in_namespace(pid, lambda: reaches(lan.host, host.tcp)))
+        self.assertFalse(in_namespace(pid, lambda: reaches(lan.address, 8080)))
+        repairs = repaired()
+        self.restart_engine()
+        self.assertHolds()
+        self.assertEqual(repaired(), repairs)
+
+    def test_nothing_is_open_while_an_engine_is_killed_and_comes_back(self):
+        repairs = repaired()
+        rules = subprocess.run(["nft", "-s", "-t", "list", "table", "inet", "ctfy"], check=True, capture_output=True).stdout
+        self.restart_engine(killed=True)
+        self.assertHolds()
+        self.assertEqual(subprocess.run(["nft", "-s", "-t", "list", "table", "inet", "ctfy"], check=True,
+                                        capture_output=True).stdout, rules)
+        self.assertEqual(repaired(), repairs)
+
+    def restart_engine(self, killed=False):
+        """Somebody on an instance's bridge tries all the while to get to the host."""
+        bridge = next(name for name in bridges() if name.startswith("cfyc"))
+        subprocess.run(["ip", "netns", "add", "ctfy-tries"], check=True)
+        self.addCleanup(subprocess.run, ["ip", "netns", "del", "ctfy-tries"], check=True)
+        gateway = re.search(r"inet ([\d.]+)/", subprocess.run(["ip", "-4", "-o", "addr", "show", "dev", bridge], check=True,
+                                                              capture_output=True, text=True).stdout)[1]
+        own_address = gateway.rsplit(".", 1)[0] + "." + str(int(gateway.rsplit(".", 1)[1]) + 20)
+        for command in (["link", "add", "ctfy-tries", "type", "veth", "peer", "name", "eth0", "netns", "ctfy-tries"],
+                        ["link", "set", "ctfy-tries", "master", bridge, "up"],
+                        ["-n", "ctfy-tries", "addr", "add", own_address + "/27", "dev", "eth0"],
+                        ["-n", "ctfy-tries", "link", "set", "eth0", "up"],
+                        ["-n", "ctfy-tries", "route", "add", "default", "via", gateway]):
+            subprocess.run(["ip", *command], check=True)
+        script = ("import socket\nprint('tries', flush=True)\nwhile True:\n"
+                  "    for target in [(%r, %d), (%r, %d), (%r, 9)]:\n"
+                  "        try: socket.create_connection(target, 0.2).close(); print('reached', target, flush=True)\n"
+                  "        except OSError: pass\n" % (lan.host, host.tcp, gateway, host.tcp, lan.address))
+        with subprocess.Popen(["ip", "netns", "exec", "ctfy-tries", sys.executable, "-c", script], stdout=subprocess.PIPE,
+                              text=True) as attempt:
+            self.assertEqual(attempt.stdout.readline(), "tries\n")
+            own.restart(killed)
+            for challenge in rows:
+                wait_for(lambda c=challenge: all(s["State"]["Running"] for s in node.containers(rows[c]["instance_id"]).values()),
+                         120, lambda: f"running again: {node.log()}")
+            fetch_soon("127.0.0.1", port_of("web"), seconds=60)
+            attempt.kill()
+            self.assertEqual(attempt.stdout.read(), "")
+        self.doCleanups()
+
+    def assertHolds(self):
+        pid = container("nets", "outer")["State"]["Pid"]
+        for address, port in ((lan.host, host.tcp), (lan.host, node.port), (lan.address, 9)):
+            self.assertFalse(in_namespace(pid, lambda a=address, p=port: reaches(a, p)), (address, port))
+        self.assertEqual(fetch("127.0.0.1", port_of("web")), specs["web"]["answers"]["flag"])
+
+
+def repaired():
+    return re.search(r"ctfy_firewall_repairs_total (\d+)", node.request("GET", "/metrics").body.decode())[1]
+
+
+def bridges():
+    return [name for _, name in socket.if_nameindex() if name.startswith("cfy")]
+
+
+def tables():
+    text = subprocess.run(["nft", "list", "tables"], check=True, capture_output=True, text=True).stdout
+    return {line.removeprefix("table ") for line in text.splitlines()}
+
+
+class TablesOfNodes(NodeTest):
+    def test_those_of_nodes_that_are_gone_go_with_the_next_start_and_no_other(self):
+        subprocess.run(["nft", "-f", "-"], check=True, text=True, input="""
+            table ip ctfy-gone234 { chain c { type filter hook forward priority 0; ip daddr 203.0.113.0/24 accept; }; }
+            table inet ctfy_build_gone234 { }
+            table ip ctfy-else234 { chain c { type filter hook forward priority 0; ip daddr %s accept; }; }
+            table ip ctfy-other_s { }
+            table inet ctfyown { }""" % node.options["subnets"]) # else234: of another engine, which has bridges here
+        self.addCleanup(subprocess.run, ["nft", "-f", "-"], check=True, text=True, input=
+                        "delete table ip ctfy-else234; delete table ip ctfy-other_s; delete table inet ctfyown")
+        ours = {"ip ctfy-" + node.label().split("=")[1], "inet ctfy", "bridge ctfy", "arp ctfy"}
+        ended = Node(engine_url="unix://" + own.socket)
+        self.addCleanup(ended.close)
+        row, _ = ended.begin("plain")
+        theirs = "ip ctfy-" + ended.label().split("=")[1]
+        ended.kill() # its instance goes on running behind it
+        third = Node(engine_url="unix://" + own.socket)
+        self.addCleanup(third.close)
+        self.assertLessEqual(ours | {theirs, "ip ctfy-else234", "ip ctfy-other_s", "inet ctfyown"}, tables())
+        self.assertFalse({"ip ctfy-gone234", "inet ctfy_build_gone234"} & tables())
+        ended.start()
+        self.assertStatus(ended.stop(row["instance_id"]), 204)
+        ended.kill()
+        ended.sweep() # the network that it kept for builds, say
+        third.restart()
+        self.assertNotIn(theirs, tables())
+        self.assertLessEqual(ours, tables())
+
 
 if __name__ == "__main__":
     harness.main()

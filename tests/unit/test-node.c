@@ -6,14 +6,17 @@
 #include "node/early-check.h"
 #include "node/firewall.h"
 #include "node/gate.h"
+#include "node/late-container.h"
 #include "node/log-lines.h"
 #include "node/log-reel.h"
+#include "node/name-server.h"
 #include "node/names.h"
 #include "node/node.h"
 #include "node/port.h"
 #include "node/redact.h"
 #include "node/roster.h"
 #include "node/socket-table.h"
+#include "node/stale-table.h"
 #include "node/subnet.h"
 #include "node/timing.h"
 
@@ -598,7 +601,79 @@ TEST(an_early_check_is_the_engines_command)
 	check_command(json_pack("[]"), NULL);
 }
 
-RUN_TESTS(T(a_trees_disk_is_what_its_blocks_take_each_once),
+TEST(name_servers_are_those_of_resolv_conf)
+{
+	struct name_servers servers;
+
+	name_servers_parse("# nameserver 192.0.2.9\nnameserver 192.0.2.1\noptions ndots:1\n"
+			   "nameserver\t192.0.2.2 \nnameserver 2001:db8::1\nnameserver 1.2.3\n"
+			   "nameserver 192.0.2.3",
+			   &servers);
+	CHECK_EQ(servers.count, 3);
+	CHECK_STR(servers.addresses[0], "192.0.2.1");
+	CHECK_STR(servers.addresses[1], "192.0.2.2");
+	CHECK_STR(servers.addresses[2], "192.0.2.3");
+	name_servers_parse("", &servers);
+	CHECK_EQ(servers.count, 0);
+}
+
+static size_t owner_of(const char *line)
+{
+	const char *id = NULL;
+	size_t len = stale_table_owner(line, &id);
+
+	CHECK(!len || strncmp(id, "abc234", len) == 0);
+	return len;
+}
+
+TEST(a_table_is_a_node_s_by_its_name)
+{
+	CHECK_EQ(owner_of("table ip ctfy-abc234\ntable inet ctfy\n"), 6);
+	CHECK_EQ(owner_of("table inet ctfy_build_abc234"), 6);
+	CHECK_EQ(owner_of("table inet ctfy"), 0);
+	CHECK_EQ(owner_of("table ip ctfy-"), 0);
+	CHECK_EQ(owner_of("table ip ctfy-abc 234"), 0);
+	CHECK_EQ(owner_of("table ip ctfy-abc;234"), 0);
+	CHECK_EQ(owner_of("table ip nat"), 0);
+}
+
+TEST(a_table_covers_its_node_s_subnets_and_whatever_it_does_not_tell)
+{
+	static const char listing[] = "ct state != new accept\n"
+				      "ip daddr 10.176.0.0/12 add @clients\n";
+
+	CHECK(stale_table_covers(listing, inet_addr("10.191.255.1")));
+	CHECK(!stale_table_covers(listing, inet_addr("10.192.0.1")));
+	CHECK(stale_table_covers("", inet_addr("10.192.0.1")));
+	CHECK(stale_table_covers("ip daddr @set", inet_addr("10.192.0.1")));
+	CHECK(stale_table_covers("ip daddr 10.0.0.0/99", inet_addr("192.0.2.1")));
+}
+
+TEST(a_check_that_is_too_much_is_left_to_the_engine)
+{
+	CHECK(early_check_is_too_much(-ERR_TIMEOUT, EARLY_CHECK_PATIENCE_MS));
+	CHECK(early_check_is_too_much(-ERR_TOO_LARGE, 1000));
+	CHECK(!early_check_is_too_much(-ERR_TIMEOUT, 1000)); /* its own timeout: it has failed */
+	CHECK(!early_check_is_too_much(-ERR_ENGINE, EARLY_CHECK_PATIENCE_MS));
+	CHECK(!early_check_is_too_much(0, EARLY_CHECK_PATIENCE_MS));
+}
+
+TEST(a_container_is_late_by_the_time_that_it_has_been_seen)
+{
+	json_t *seen = json_object();
+
+	CHECK(!late_container_is_old(seen, "a", 5000));
+	CHECK(!late_container_is_old(seen, "a", 5000 + LATE_CONTAINER_AGE_MS - 1));
+	CHECK(!late_container_is_old(seen, "b", 5000 + LATE_CONTAINER_AGE_MS));
+	CHECK(late_container_is_old(seen, "a", 5000 + LATE_CONTAINER_AGE_MS));
+	json_decref(seen);
+}
+
+RUN_TESTS(T(a_check_that_is_too_much_is_left_to_the_engine),
+	  T(a_container_is_late_by_the_time_that_it_has_been_seen),
+	  T(name_servers_are_those_of_resolv_conf), T(a_table_is_a_node_s_by_its_name),
+	  T(a_table_covers_its_node_s_subnets_and_whatever_it_does_not_tell),
+	  T(a_trees_disk_is_what_its_blocks_take_each_once),
 	  T(every_name_is_answered_with_there_is_none),
 	  T(what_is_no_question_is_told_so_or_not_answered),
 	  T(subnets_are_taken_once_and_rest_before_they_return),
