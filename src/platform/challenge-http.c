@@ -6,6 +6,7 @@
 #include "platform/door.h"
 #include "platform/instance.h"
 #include "platform/progress.h"
+#include "platform/purse.h"
 #include "platform/rows.h"
 #include "platform/score.h"
 #include "platform/scoreboard.h"
@@ -312,73 +313,46 @@ static int find_hint(struct http_req *req, const struct challenge *challenge, si
 	return 0;
 }
 
-/* What a team has earned: by the board's steps, or for one that isn't on it by today's values. */
-static int64_t earned(const struct board *board, const struct entry *entry,
-		      const struct progress *progress)
-{
-	const struct board_line *line = board_line(board, entry->team.id);
-	int64_t points = 0;
-
-	for (size_t i = 0; line && i < line->step_count; i++)
-		points += line->steps[i].points > 0 ? line->steps[i].points : 0;
-	for (size_t i = 0; !line && i < progress->solve_count; i++) {
-		const struct progress_solve *solve = &progress->solves[i];
-		const struct standing *standing = board_standing(board, solve->challenge_id);
-		const struct challenge *c = shelf_find(entry->shelf, solve->challenge_id);
-
-		for (size_t q = 0; standing && c && q < c->question_count; q++)
-			if (strcmp(c->questions[q].id, solve->question_id) == 0)
-				points += score_share(c, q, standing->value);
-	}
-	return points;
-}
-
-/*
- * In a transaction: what was paid is what the store says at that moment, so that no two hints are
- * paid with the same points, however old the board is.
- */
+/* In a transaction: nothing that it decides by is older. */
 static int unlock_now(struct platform *platform, struct http_req *req, const struct entry *entry,
-		      const struct board *board, size_t hint, struct err *e)
+		      size_t hint, struct err *e)
 {
-	const char *user_id = door_principal(req)->user_id;
-	int64_t cost = entry->challenge->hints[hint].cost, paid, points;
+	const struct purse purse = { entry->shelf, &entry->competition, &entry->team,
+				     door_principal(req)->user_id };
+	int64_t cost = entry->challenge->hints[hint].cost, points = 0;
+	struct arena *arena = http_arena(req);
 	struct progress progress;
 	size_t missing;
 	int r;
 
-	r = progress_read(platform->db, http_arena(req), entry->team.id, &progress, e);
+	r = progress_read(platform->db, arena, entry->team.id, &progress, e);
 	if (r < 0 || progress_has_hint(&progress, entry->challenge, hint))
 		return r;
 	missing = progress_hint_missing(&progress, entry->challenge, hint);
 	if (missing < entry->challenge->hint_count)
 		return err_set(e, ERR_CONFLICT, "hint %zu has to be unlocked before", missing + 1);
-	r = team_check_member(platform->db, entry->team.id, user_id, e);
-	if (r == 0)
-		r = hints_paid(platform->db, &entry->team, user_id, &paid, e);
+	r = team_check_member(platform->db, entry->team.id, purse.user_id, e);
+	if (r == 0 && cost > 0)
+		r = purse_points(platform->db, arena, &purse, cost, &points, e);
 	if (r < 0)
 		return r;
-	points = earned(board, entry, &progress) - paid;
 	if (cost > 0 && points < cost)
 		return err_set(e, ERR_CONFLICT,
 			       "the hint costs %lld points, and you have %lld to spend: your "
 			       "team's, less what it has paid, and you in other teams",
 			       (long long)cost, (long long)points);
-	return hint_unlock(platform->db, door_now(platform), &entry->team, user_id,
+	return hint_unlock(platform->db, door_now(platform), &entry->team, purse.user_id,
 			   entry->challenge, hint, e);
 }
 
 static int unlock(struct platform *platform, struct http_req *req, const struct entry *entry,
 		  size_t hint, struct err *e)
 {
-	AUTO(const struct board *, board_dropp) board = NULL;
-	int r;
+	int r = db_begin(platform->db, e);
 
-	r = scoreboards_take(platform->boards, &entry->competition, true, &board, e);
-	if (r == 0)
-		r = db_begin(platform->db, e);
 	if (r < 0)
 		return r;
-	r = rows_end(platform->db, unlock_now(platform, req, entry, board, hint, e), e);
+	r = rows_end(platform->db, unlock_now(platform, req, entry, hint, e), e);
 	if (r < 0)
 		return r;
 	scoreboards_charged(platform->boards);

@@ -158,7 +158,7 @@ static int follow_role(struct db *db, const struct identity_rules *rules, const 
 		return 0;
 	log_info("account '%s' becomes %s: so says '%s'", user->name, role_word(role),
 		 rules->issuer);
-	return user_change_role(db, user->id, role, user->disabled, e);
+	return user_change(db, user->id, &(struct user_patch){ .role = &role }, e);
 }
 
 static int enter(struct db *db, struct arena *arena, int64_t now,

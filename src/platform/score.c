@@ -18,13 +18,23 @@ static int64_t divide_up(int64_t dividend, int64_t divisor)
 	return dividend / divisor + (dividend > 0 && dividend % divisor != 0);
 }
 
+static bool is_falling(const struct challenge *challenge)
+{
+	return challenge->type && strcmp(challenge->type, "dynamic") == 0 && challenge->decay > 0;
+}
+
+int64_t score_least(const struct challenge *challenge)
+{
+	return is_falling(challenge) ? challenge->minimum : challenge->value;
+}
+
 int64_t score_value(const struct challenge *challenge, size_t solvers)
 {
 	int64_t fallen = solvers > 1 ? (int64_t)solvers - 1 : 0;
 	int64_t span = challenge->minimum - challenge->value;
 	int64_t decay = challenge->decay;
 
-	if (!challenge->type || strcmp(challenge->type, "dynamic") != 0 || decay <= 0)
+	if (!is_falling(challenge))
 		return challenge->value;
 	if (challenge->decay_function && strcmp(challenge->decay_function, "linear") == 0)
 		return at_least(challenge->value - decay * fallen, challenge->minimum);
@@ -84,15 +94,21 @@ static void tally(const struct score_game *game, const uint16_t *solved,
 	}
 }
 
+int64_t score_points(const struct challenge *challenge, size_t question, int64_t value,
+		     int64_t first_blood, int64_t first_blood_percent)
+{
+	int64_t bonus = first_blood + value * first_blood_percent / 100;
+
+	return score_share(challenge, question, value) +
+	       (bonus ? score_share(challenge, question, bonus) : 0);
+}
+
 int64_t score_of(const struct score_game *game, const struct score_tally *tallies,
 		 const struct score_solve *solve)
 {
-	const struct challenge *challenge = game->challenges[solve->challenge];
-	int64_t value = tallies[solve->challenge].value;
-	int64_t bonus = game->first_blood + value * game->first_blood_percent / 100;
-
-	return score_share(challenge, solve->question, value) +
-	       (solve->first && bonus ? score_share(challenge, solve->question, bonus) : 0);
+	return score_points(game->challenges[solve->challenge], solve->question,
+			    tallies[solve->challenge].value, solve->first ? game->first_blood : 0,
+			    solve->first ? game->first_blood_percent : 0);
 }
 
 static void add_up(const struct score_game *game, const struct score_tally *tallies,

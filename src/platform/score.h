@@ -19,11 +19,18 @@ struct err;
  */
 int64_t score_value(const struct challenge *challenge, size_t solvers);
 
+/* What it is worth at least, however many solve it. */
+int64_t score_least(const struct challenge *challenge);
+
 /*
  * What one question gets of a value: by the questions' own weights, or equal shares where they
  * name none. The shares of all questions add up to the value.
  */
 int64_t score_share(const struct challenge *challenge, size_t question, int64_t value);
+
+/* A question's share of the value, and of what the first to solve it gets besides. */
+int64_t score_points(const struct challenge *challenge, size_t question, int64_t value,
+		     int64_t first_blood, int64_t first_blood_percent);
 
 /* One question, solved by one team. */
 struct score_solve {

@@ -91,9 +91,9 @@ static int check_rate(struct platform *platform, struct http_req *req, struct ht
 }
 
 static int hand_in(struct platform *platform, struct http_req *req, const struct entry *entry,
-		   const struct handed_in *body, struct submission *ret_submission, struct err *e)
+		   const struct handed_in *body, int64_t now, struct submission *ret_submission,
+		   struct err *e)
 {
-	int64_t now = door_now(platform);
 	const struct attempt attempt = {
 		.competition_id = entry->competition.id,
 		.challenge = entry->challenge,
@@ -104,6 +104,7 @@ static int hand_in(struct platform *platform, struct http_req *req, const struct
 		.peer = http_peer(req),
 		.only_live = entry->competition.strict_answers,
 		.practice = competition_is_practice(&entry->competition, now),
+		.ends_at = entry->competition.ends_at,
 	};
 	int r;
 
@@ -119,6 +120,7 @@ static int serve_submit(void *ctx, struct http_req *req, struct http_res *res, s
 	struct platform *platform = ctx;
 	struct handed_in body = { .answer = NULL };
 	struct submission submission = { .id = NULL };
+	int64_t now = door_now(platform); /* when it came, whatever follows takes */
 	int r;
 
 	r = http_read(req, handed_in_fields, &body, e);
@@ -129,7 +131,7 @@ static int serve_submit(void *ctx, struct http_req *req, struct http_res *res, s
 	if (r == 0)
 		r = check_rate(platform, req, res, &entry, e);
 	if (r == 0)
-		r = hand_in(platform, req, &entry, &body, &submission, e);
+		r = hand_in(platform, req, &entry, &body, now, &submission, e);
 	fields_done(handed_in_fields, &body);
 	return r < 0 ? r : send_verdict(platform, res, &entry, &submission, e);
 }

@@ -80,8 +80,9 @@ struct judging {
 	size_t own_count;
 	char **solved; /* ids of questions */
 	size_t solved_count;
-	const struct question *question; /* that it answers; NULL: none */
-	const struct question *held;     /* that nobody knows yet whether it answers */
+	const struct question **matches; /* that it answers */
+	size_t match_count;
+	const struct question *held; /* that nobody knows yet whether it answers */
 };
 
 static void read_own_answer(const struct db_rows *rows, struct arena *arena, void *ret_struct)
@@ -112,20 +113,24 @@ static int read_answer(struct judging *j, struct err *e)
 	return j->answer ? 0 : err_memory(e);
 }
 
-static int read_team(struct judging *j, struct err *e)
+static int read_own_answers(struct judging *j, struct err *e)
 {
 	const struct attempt *a = j->attempt;
-	int r;
 
-	r = rows_all(j->db, j->arena,
-		     "SELECT answer.question_id, answer.answer FROM instance"
-		     " JOIN answer ON answer.instance_id = instance.id"
-		     " WHERE instance.team_id = ? AND instance.challenge_id = ?"
-		     " AND instance.live >= ?",
-		     DB_ARGS(db_text(a->team_id), db_text(a->challenge->id), db_int(a->only_live)),
-		     read_own_answer, sizeof(struct own_answer), &j->own, &j->own_count, e);
-	if (r < 0)
-		return r;
+	return rows_all(j->db, j->arena,
+			"SELECT answer.question_id, answer.answer FROM instance"
+			" JOIN answer ON answer.instance_id = instance.id"
+			" WHERE instance.team_id = ? AND instance.challenge_id = ?"
+			" AND instance.live >= ?",
+			DB_ARGS(db_text(a->team_id), db_text(a->challenge->id),
+				db_int(a->only_live)),
+			read_own_answer, sizeof(struct own_answer), &j->own, &j->own_count, e);
+}
+
+static int read_solved(struct judging *j, struct err *e)
+{
+	const struct attempt *a = j->attempt;
+
 	return rows_all(j->db, j->arena,
 			"SELECT question_id FROM solve WHERE team_id = ? AND challenge_id = ?",
 			DB_ARGS(db_text(a->team_id), db_text(a->challenge->id)), read_text,
@@ -154,7 +159,7 @@ static int try_question(const struct judging *j, const struct question *question
 	return answer_matches(question, own, count, j->answer, ret_matches, e);
 }
 
-/* An unsolved question that it answers, or else a solved one. */
+/* Patterns take their time: no other writer waits for that. */
 static int judge(struct judging *j, struct err *e)
 {
 	const struct challenge *challenge = j->attempt->challenge;
@@ -162,6 +167,9 @@ static int judge(struct judging *j, struct err *e)
 	bool known = !named;
 	int r;
 
+	j->matches = arena_array(j->arena, challenge->question_count + 1, sizeof(*j->matches));
+	if (!j->matches)
+		return err_memory(e);
 	for (size_t i = 0; i < challenge->question_count; i++) {
 		const struct question *question = &challenge->questions[i];
 		bool matches = false;
@@ -174,8 +182,8 @@ static int judge(struct judging *j, struct err *e)
 			j->held = question;
 		else if (r < 0)
 			return r;
-		if (matches && (!j->question || is_solved(j, j->question)))
-			j->question = question;
+		if (matches)
+			j->matches[j->match_count++] = question;
 	}
 	if (!known)
 		return err_set(e, ERR_NOT_FOUND, "'%s' has no question '%s'", challenge->id, named);
@@ -357,7 +365,50 @@ static int insert(struct db *db, const struct submission *s, struct err *e)
 		e);
 }
 
-static int keep(const struct judging *j, struct submission *s, struct err *e)
+/* An unsolved question that it answers, or else a solved one; NULL: none. */
+static const struct question *choose(const struct judging *j)
+{
+	for (size_t i = 0; i < j->match_count; i++)
+		if (!is_solved(j, j->matches[i]))
+			return j->matches[i];
+	return j->match_count ? j->matches[j->match_count - 1] : NULL;
+}
+
+/*
+ * Who is first is who is first in the store: times follow its order, except that nobody who was in
+ * time comes after the end by it.
+ */
+static int order_time(const struct judging *j, struct submission *s, struct err *e)
+{
+	int64_t last = 0, end = j->attempt->ends_at;
+	int r = rows_count(j->db,
+			   "SELECT solved_at FROM solve WHERE competition_id = ?"
+			   " ORDER BY seq DESC LIMIT 1",
+			   DB_ARGS(db_text(s->competition_id)), &last, e);
+
+	if (r == 0 && last > s->submitted_at && (end == 0 || last < end || s->submitted_at >= end))
+		s->submitted_at = last;
+	return r;
+}
+
+static int decide(struct judging *j, struct submission *s, struct err *e)
+{
+	const struct question *question;
+	int r = read_solved(j, e);
+
+	if (r < 0)
+		return r;
+	question = choose(j);
+	if (question || j->held)
+		s->question_id = arena_strdup(j->arena, question ? question->id : j->held->id);
+	if (!question)
+		return j->held ? hold(j, s, e) : find_origin(j, s, e);
+	r = order_time(j, s, e);
+	return r < 0 ? r : keep_solve(j->db, j->attempt->practice, j->arena, s, e);
+}
+
+/* All that is decided by what others do is decided here, in one transaction. */
+static int keep(struct judging *j, struct submission *s, struct err *e)
 {
 	int r;
 
@@ -368,9 +419,7 @@ static int keep(const struct judging *j, struct submission *s, struct err *e)
 	if (r == 0)
 		r = check_attempts(j, e);
 	if (r == 0)
-		r = j->question ? keep_solve(j->db, j->attempt->practice, j->arena, s, e)
-		    : j->held   ? hold(j, s, e)
-				: find_origin(j, s, e);
+		r = decide(j, s, e);
 	if (r == 0)
 		r = find_own_instance(j, s, e);
 	if (r == 0)
@@ -388,7 +437,7 @@ int submission_make(struct db *db, struct arena *arena, int64_t now, const struc
 
 	r = read_answer(&j, e);
 	if (r == 0)
-		r = read_team(&j, e);
+		r = read_own_answers(&j, e);
 	if (r == 0)
 		r = judge(&j, e);
 	if (r < 0)
@@ -397,9 +446,7 @@ int submission_make(struct db *db, struct arena *arena, int64_t now, const struc
 	s.id = arena_strdup(arena, id);
 	s.competition_id = arena_strdup(arena, attempt->competition_id);
 	s.challenge_id = arena_strdup(arena, attempt->challenge->id);
-	s.question_id = arena_strdup(arena, j.question ? j.question->id
-					    : j.held   ? j.held->id
-						       : attempt->question_id);
+	s.question_id = arena_strdup(arena, attempt->question_id);
 	s.team_id = arena_strdup(arena, attempt->team_id);
 	s.user_id = arena_strdup(arena, attempt->user_id);
 	s.answer = arena_strdup(arena, j.answer);
@@ -413,65 +460,7 @@ int submission_make(struct db *db, struct arena *arena, int64_t now, const struc
 	return 0;
 }
 
-/* Judging what was held */
-
-static void read_held(const struct db_rows *rows, struct arena *arena, void *ret_struct)
-{
-	struct submission *s = ret_struct;
-
-	*s = (struct submission){
-		.id = arena_strdup(arena, db_get_text(rows, 0)),
-		.competition_id = arena_strdup(arena, db_get_text(rows, 1)),
-		.challenge_id = arena_strdup(arena, db_get_text(rows, 2)),
-		.question_id = arena_strdup(arena, db_get_text(rows, 3)),
-		.team_id = arena_strdup(arena, db_get_text(rows, 4)),
-		.submitted_at = db_get_int(rows, 5),
-		.verdict = arena_strdup(arena, db_get_text(rows, 6)),
-	};
-}
-
-static int judge_held(struct db *db, struct arena *arena, struct submission *s, bool right,
-		      bool practice, struct err *e)
-{
-	int r = 0;
-
-	if (strcmp(s->verdict, "held") != 0)
-		return err_set(e, ERR_CONFLICT, "the answer is not held: it is %s", s->verdict);
-	if (right)
-		r = keep_solve(db, practice, arena, s, e);
-	else
-		s->verdict = arena_strdup(arena, "wrong");
-	if (r < 0)
-		return r;
-	return db_run(db, "UPDATE submission SET verdict = ? WHERE id = ?",
-		      DB_ARGS(db_text(s->verdict), db_text(s->id)), e);
-}
-
-int submission_judge(struct db *db, struct arena *arena, const struct competition *competition,
-		     const char *submission_id, bool right, struct submission *ret_submission,
-		     struct err *e)
-{
-	struct submission s = { .id = NULL };
-	int r;
-
-	r = db_begin(db, e);
-	if (r < 0)
-		return r;
-	r = rows_one(db, arena,
-		     "SELECT id, competition_id, challenge_id, question_id, team_id, submitted_at,"
-		     " verdict FROM submission WHERE id = ? AND competition_id = ?",
-		     DB_ARGS(db_text(submission_id), db_text(competition->id)), read_held, &s,
-		     "submission", e);
-	if (r == 0)
-		r = judge_held(db, arena, &s, right,
-			       competition_is_practice(competition, s.submitted_at), e);
-	r = rows_end(db, r, e);
-	if (r == 0)
-		*ret_submission = s;
-	return r;
-}
-
-/* Listing */
+/* Reading */
 
 static void read_submission(const struct db_rows *rows, struct arena *arena, void *ret_struct)
 {
@@ -501,6 +490,49 @@ static void read_submission(const struct db_rows *rows, struct arena *arena, voi
 	" s.answer, s.verdict, s.instance_id, s.other_team_id, s.other_instance_id, s.peer,"     \
 	" s.submitted_at, team.name, other.name FROM submission AS s"                            \
 	" JOIN team ON team.id = s.team_id LEFT JOIN team AS other ON other.id = s.other_team_id"
+
+/* Judging what was held */
+
+static int judge_held(struct db *db, struct arena *arena, struct submission *s, bool right,
+		      bool practice, struct err *e)
+{
+	int r = 0;
+
+	if (strcmp(s->verdict, "held") != 0)
+		return err_set(e, ERR_CONFLICT, "the answer is not held: it is %s", s->verdict);
+	if (right)
+		r = keep_solve(db, practice, arena, s, e);
+	else
+		s->verdict = arena_strdup(arena, "wrong");
+	if (r < 0)
+		return r;
+	return db_run(db, "UPDATE submission SET verdict = ? WHERE id = ?",
+		      DB_ARGS(db_text(s->verdict), db_text(s->id)), e);
+}
+
+int submission_judge(struct db *db, struct arena *arena, const struct competition *competition,
+		     const char *submission_id, bool right, struct submission *ret_submission,
+		     struct err *e)
+{
+	struct submission s = { .id = NULL };
+	int r;
+
+	r = db_begin(db, e);
+	if (r < 0)
+		return r;
+	r = rows_one(db, arena, SUBMISSION_SELECT " WHERE s.id = ? AND s.competition_id = ?",
+		     DB_ARGS(db_text(submission_id), db_text(competition->id)), read_submission, &s,
+		     "submission", e);
+	if (r == 0)
+		r = judge_held(db, arena, &s, right,
+			       competition_is_practice(competition, s.submitted_at), e);
+	r = rows_end(db, r, e);
+	if (r == 0)
+		*ret_submission = s;
+	return r;
+}
+
+/* Listing */
 
 #define SUBMISSION_PAGE                                                 \
 	" AND s.submitted_at <= ? AND (s.submitted_at < ? OR s.id < ?)" \

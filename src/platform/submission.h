@@ -28,6 +28,7 @@ struct attempt {
 	const char *peer;   /* the client's address */
 	bool only_live;     /* answers of instances that have ended are no longer good */
 	bool practice;      /* it is over: nobody is first any more */
+	int64_t ends_at;    /* when it is over; 0: never */
 };
 
 /* A submission as it is kept. */
@@ -72,7 +73,7 @@ int submission_make(struct db *db, struct arena *arena, int64_t now, const struc
 
 /*
  * An organiser's word on an answer that was held; it counts from when it was handed in. Fails with
- * NOT_FOUND, or CONFLICT (it is not held). Of the submission, answer, peer and names are not read.
+ * NOT_FOUND, or CONFLICT (it is not held).
  */
 int submission_judge(struct db *db, struct arena *arena, const struct competition *competition,
 		     const char *submission_id, bool right, struct submission *ret_submission,

@@ -260,6 +260,7 @@ static int change_team(struct platform *platform, struct http_req *req,
 		       const struct team_change *change, struct team *team, struct err *e)
 {
 	const struct competition *competition;
+	bool hidden;
 	int r;
 
 	r = programme_find(platform->programme, team->competition_id, &competition, e);
@@ -271,15 +272,14 @@ static int change_team(struct platform *platform, struct http_req *req,
 	if (change->hidden && !json_is_boolean(change->hidden))
 		return http_refuse_field(req, "hidden", "type_error.bool",
 					 "value could not be parsed to a boolean", e);
-	if (change->division)
-		team->division = arena_strdup(http_arena(req), change->division);
-	if (change->hidden)
-		team->hidden = json_is_true(change->hidden);
-	door_note(req, "team '%s': division '%s'%s", team->name,
-		  team->division ? team->division : "", team->hidden ? ", hidden" : "");
-	r = team_set(platform->db, team->id, team->division, team->hidden, e);
+	hidden = change->hidden && json_is_true(change->hidden);
+	r = team_set(platform->db, team->id, change->division, change->hidden ? &hidden : NULL, e);
+	if (r == 0)
+		r = team_find(platform->db, http_arena(req), team->id, team, e);
 	if (r < 0)
 		return r;
+	door_note(req, "team '%s': division '%s'%s", team->name,
+		  team->division ? team->division : "", team->hidden ? ", hidden" : "");
 	scoreboards_touch(platform->boards);
 	return scoreboards_settle(platform->boards, competition, e);
 }

@@ -239,11 +239,15 @@ int team_create(struct db *db, struct arena *arena, int64_t now,
 	return r < 0 ? r : team_find(db, arena, id, ret_team, e);
 }
 
-int team_set(struct db *db, const char *id, const char *division, bool hidden, struct err *e)
+int team_set(struct db *db, const char *id, const char *division, const bool *hidden, struct err *e)
 {
 	int64_t changed;
-	int r = db_change(db, "UPDATE team SET division = ?, hidden = ? WHERE id = ?",
-			  DB_ARGS(db_text(division), db_int(hidden), db_text(id)), &changed, e);
+	int r = db_change(db,
+			  "UPDATE team SET division = COALESCE(?, division),"
+			  " hidden = COALESCE(?, hidden) WHERE id = ? AND gone_at = 0",
+			  DB_ARGS(db_text(division), hidden ? db_int(*hidden) : db_text(NULL),
+				  db_text(id)),
+			  &changed, e);
 
 	if (r == 0 && changed == 0)
 		return err_set(e, ERR_NOT_FOUND, "there is no such team");

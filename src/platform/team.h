@@ -62,8 +62,9 @@ int team_create(struct db *db, struct arena *arena, int64_t now,
 		const struct competition *competition, const char *user_id,
 		const struct team_wish *wish, struct team *ret_team, struct err *e);
 
-/* What an organiser may change. Fails with NOT_FOUND. */
-int team_set(struct db *db, const char *id, const char *division, bool hidden, struct err *e);
+/* What an organiser may change; NULL: it stays. Fails with NOT_FOUND. */
+int team_set(struct db *db, const char *id, const char *division, const bool *hidden,
+	     struct err *e);
 
 /* Fails with NOT_FOUND (no such invite) or CONFLICT (the team is full, the account has a team). */
 int team_join(struct db *db, struct arena *arena, int64_t now,

@@ -143,19 +143,19 @@ static const struct field user_change_fields[] = {
 static int apply_user_change(struct platform *platform, struct http_req *req,
 			     const struct user_change *change, struct user *user, struct err *e)
 {
-	bool disabled = user->disabled;
-	enum role role;
+	bool disabled = change->disabled && json_is_true(change->disabled);
+	enum role role = ROLE_PLAYER;
+	const struct user_patch patch = { .role = change->role ? &role : NULL,
+					  .disabled = change->disabled ? &disabled : NULL };
 	int r;
 
-	if (!role_parse(change->role ? change->role : user->role, &role))
+	if (change->role && !role_parse(change->role, &role))
 		return http_refuse_field(req, "role", "value_error",
 					 "player, organiser or admin expected", e);
 	if (change->disabled && !json_is_boolean(change->disabled))
 		return http_refuse_field(req, "disabled", "type_error.bool",
 					 "value could not be parsed to a boolean", e);
-	if (change->disabled)
-		disabled = json_is_true(change->disabled);
-	r = user_set_role(platform->db, user->id, role, disabled, e);
+	r = user_set(platform->db, user->id, &patch, e);
 	if (r == 0)
 		r = keyring_refresh_user(platform->keyring, user->id, e);
 	return r < 0 ? r : user_find(platform->db, http_arena(req), user->id, user, e);

@@ -318,24 +318,28 @@ static int check_an_admin_remains(struct db *db, struct err *e)
 	return r;
 }
 
-int user_change_role(struct db *db, const char *id, enum role role, bool disabled, struct err *e)
+int user_change(struct db *db, const char *id, const struct user_patch *patch, struct err *e)
 {
 	int64_t changed;
 	int r;
 
-	r = db_change(db, "UPDATE account SET role = ?, disabled = ? WHERE id = ?",
-		      DB_ARGS(db_text(role_word(role)), db_int(disabled), db_text(id)), &changed,
-		      e);
+	r = db_change(db,
+		      "UPDATE account SET role = COALESCE(?, role),"
+		      " disabled = COALESCE(?, disabled) WHERE id = ?",
+		      DB_ARGS(db_text(patch->role ? role_word(*patch->role) : NULL),
+			      patch->disabled ? db_int(*patch->disabled) : db_text(NULL),
+			      db_text(id)),
+		      &changed, e);
 	if (r == 0 && changed == 0)
 		r = err_set(e, ERR_NOT_FOUND, "there is no such account");
 	return r < 0 ? r : check_an_admin_remains(db, e);
 }
 
-int user_set_role(struct db *db, const char *id, enum role role, bool disabled, struct err *e)
+int user_set(struct db *db, const char *id, const struct user_patch *patch, struct err *e)
 {
 	int r = db_begin(db, e);
 
-	return r < 0 ? r : rows_end(db, user_change_role(db, id, role, disabled, e), e);
+	return r < 0 ? r : rows_end(db, user_change(db, id, patch, e), e);
 }
 
 /* A token more than an account may have: a new session ends the oldest one. */

@@ -81,10 +81,16 @@ int user_list(struct db *db, struct arena *arena, const struct page *page, struc
 /* Ends all its tokens but the one with the id `keep` (may be NULL). */
 int user_set_password(struct db *db, const char *id, const char *password, const char *keep,
 		      struct err *e);
+/* What changes; NULL: it stays as it is then, whatever it was when somebody looked. */
+struct user_patch {
+	const enum role *role;
+	const bool *disabled;
+};
+
 /* A disabled account's tokens speak for nobody. The last admin stays one: CONFLICT. */
-int user_set_role(struct db *db, const char *id, enum role role, bool disabled, struct err *e);
-/* As user_set_role(), as a part of a transaction. */
-int user_change_role(struct db *db, const char *id, enum role role, bool disabled, struct err *e);
+int user_set(struct db *db, const char *id, const struct user_patch *patch, struct err *e);
+/* As user_set(), as a part of a transaction. */
+int user_change(struct db *db, const char *id, const struct user_patch *patch, struct err *e);
 
 struct token {
 	char *id;

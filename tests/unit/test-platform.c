@@ -558,6 +558,11 @@ static void begin_world(struct world *w)
 	add_node(w, "n2");
 }
 
+static int set_role(struct db *db, const char *id, enum role role, bool disabled, struct err *e)
+{
+	return user_set(db, id, &(struct user_patch){ &role, &disabled }, e);
+}
+
 TEST(a_password_lets_in_and_its_likes_do_not)
 {
 	AUTO(struct world, end_world) w;
@@ -614,7 +619,7 @@ TEST(a_disabled_account_neither_logs_in_nor_speaks_by_its_tokens)
 	CHECK_EQ(keyring_find(keyring, w.arena, text, 100, &who, &e), -ERR_UNAUTHORIZED);
 
 	CHECK_EQ(user_create(w.db, w.arena, 1, "root", "password", ROLE_ADMIN, &user, &e), 0);
-	CHECK_EQ(user_set_role(w.db, w.alice.id, ROLE_PLAYER, true, &e), 0);
+	CHECK_EQ(set_role(w.db, w.alice.id, ROLE_PLAYER, true, &e), 0);
 	CHECK_EQ(keyring_refresh_user(keyring, w.alice.id, &e), 0);
 	CHECK_EQ(keyring_find(keyring, w.arena, text, 50, &who, &e), -ERR_UNAUTHORIZED);
 	CHECK_EQ(user_login(w.db, w.arena, "alice", "password", &user, &e), -ERR_UNAUTHORIZED);
@@ -629,10 +634,34 @@ TEST(the_last_admin_stays_admin)
 
 	begin_world(&w);
 	CHECK_EQ(user_create(w.db, w.arena, 1, "root", "password", ROLE_ADMIN, &root, &e), 0);
-	CHECK_EQ(user_set_role(w.db, root.id, ROLE_PLAYER, false, &e), -ERR_CONFLICT);
-	CHECK_EQ(user_set_role(w.db, root.id, ROLE_ADMIN, true, &e), -ERR_CONFLICT);
-	CHECK_EQ(user_set_role(w.db, w.bob.id, ROLE_ADMIN, false, &e), 0);
-	CHECK_EQ(user_set_role(w.db, root.id, ROLE_PLAYER, false, &e), 0);
+	CHECK_EQ(set_role(w.db, root.id, ROLE_PLAYER, false, &e), -ERR_CONFLICT);
+	CHECK_EQ(set_role(w.db, root.id, ROLE_ADMIN, true, &e), -ERR_CONFLICT);
+	CHECK_EQ(set_role(w.db, w.bob.id, ROLE_ADMIN, false, &e), 0);
+	CHECK_EQ(set_role(w.db, root.id, ROLE_PLAYER, false, &e), 0);
+}
+
+/* Two who change one thing each, having looked at the same time, undo nothing of the other's. */
+TEST(what_is_not_said_to_change_stays_as_it_is_by_then)
+{
+	AUTO(struct world, end_world) w;
+	const enum role organiser = ROLE_ORGANISER;
+	const bool yes = true;
+	struct user user;
+	struct team team;
+	struct err e = ERR_INIT;
+
+	begin_world(&w);
+	CHECK_EQ(user_create(w.db, w.arena, 1, "root", "password", ROLE_ADMIN, &user, &e), 0);
+	CHECK_EQ(user_set(w.db, w.bob.id, &(struct user_patch){ .role = &organiser }, &e), 0);
+	CHECK_EQ(user_set(w.db, w.bob.id, &(struct user_patch){ .disabled = &yes }, &e), 0);
+	CHECK_EQ(user_find(w.db, w.arena, w.bob.id, &user, &e), 0);
+	CHECK_STR(user.role, "organiser");
+	CHECK(user.disabled);
+	CHECK_EQ(team_set(w.db, w.red.id, NULL, &yes, &e), 0);
+	CHECK_EQ(team_set(w.db, w.red.id, "students", NULL, &e), 0);
+	CHECK_EQ(team_find(w.db, w.arena, w.red.id, &team, &e), 0);
+	CHECK(team.hidden);
+	CHECK_STR(team.division, "students");
 }
 
 TEST(an_account_is_in_one_team_and_a_team_has_no_more_than_its_size)
@@ -1188,6 +1217,60 @@ static void *submit_at_once(void *cookie)
 	return NULL;
 }
 
+/* The same answer, to a challenge with two questions that it fits. */
+struct twin {
+	struct world *world;
+	const struct challenge *challenge;
+	pthread_barrier_t *begin;
+	bool correct;
+};
+
+static void *submit_as_twin(void *cookie)
+{
+	struct twin *t = cookie;
+	struct world w = *t->world;
+	struct submission made;
+	struct err e = ERR_INIT;
+
+	w.arena = arena_new();
+	pthread_barrier_wait(t->begin);
+	t->correct = submit(&w, &w.red, t->challenge, NULL, "Paris", &made, &e) == 0 &&
+		     strcmp(made.verdict, "correct") == 0;
+	arena_free(w.arena);
+	return NULL;
+}
+
+enum { ROUNDS = 40 };
+
+TEST(two_answers_at_once_solve_both_questions_that_they_fit)
+{
+	AUTO(struct world, end_world) w;
+	struct question cities[] = {
+		{ .id = "one", .kind = ANSWER_STATIC, .answer = "Paris" },
+		{ .id = "two", .kind = ANSWER_STATIC, .answer = "Paris" },
+	};
+	pthread_barrier_t begin;
+
+	begin_world(&w);
+	pthread_barrier_init(&begin, NULL, 2);
+	for (int i = 0; i < ROUNDS; i++) {
+		char id[16];
+		const struct challenge quiz = { .id = id,
+						.questions = cities,
+						.question_count = 2 };
+		struct twin twins[2] = { { &w, &quiz, &begin, false },
+					 { &w, &quiz, &begin, false } };
+		pthread_t thread;
+
+		snprintf(id, sizeof(id), "round-%d", i);
+		CHECK_EQ(pthread_create(&thread, NULL, submit_as_twin, &twins[0]), 0);
+		submit_as_twin(&twins[1]);
+		pthread_join(thread, NULL);
+		CHECK(twins[0].correct && twins[1].correct);
+	}
+	pthread_barrier_destroy(&begin);
+}
+
 TEST(right_answers_at_once_give_one_first_blood_and_one_solve_a_team)
 {
 	AUTO(struct world, end_world) w;
@@ -1375,6 +1458,7 @@ int main(void)
 		T(an_unknown_name_costs_a_hash_too),
 		T(a_disabled_account_neither_logs_in_nor_speaks_by_its_tokens),
 		T(the_last_admin_stays_admin),
+		T(what_is_not_said_to_change_stays_as_it_is_by_then),
 		T(an_account_is_in_one_team_and_a_team_has_no_more_than_its_size),
 		T(a_team_has_one_live_instance_of_a_challenge),
 		T(promises_spread_over_the_nodes_and_wait_where_they_are_full),
@@ -1391,6 +1475,7 @@ int main(void)
 		T(an_answer_stays_right_after_its_instance_ended),
 		T(attempts_are_counted_and_end),
 		T(an_answer_that_is_none_is_not_kept),
+		T(two_answers_at_once_solve_both_questions_that_they_fit),
 		T(right_answers_at_once_give_one_first_blood_and_one_solve_a_team),
 	};
 
