@@ -14,11 +14,14 @@
 #include "node/subnet.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <linux/vm_sockets.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -351,6 +354,32 @@ static void examine_programs(struct examination *x)
 		       "--isolation firewall");
 }
 
+/*
+ * The number that AF_VSOCK knows this machine by, where there is somebody to speak to by it: a
+ * hypervisor, or machines of our own. VMADDR_CID_ANY: there is not.
+ */
+static unsigned vsock_number(void)
+{
+	AUTO(int, closep) fd = open("/dev/vsock", O_RDONLY | O_CLOEXEC);
+	unsigned number = VMADDR_CID_ANY;
+
+	if (fd < 0 || ioctl(fd, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &number) < 0)
+		return VMADDR_CID_ANY;
+	return number;
+}
+
+/* No filter of system calls keeps it from 32-bit programs: see challenge/seccomp.h. */
+static void examine_hypervisor(struct examination *x)
+{
+	unsigned number = x->node->options->native_only ? VMADDR_CID_ANY : vsock_number();
+
+	if (number != VMADDR_CID_ANY)
+		advise(find(x, "AF_VSOCK", FINDING_WARNING, INT64_MAX,
+			    "32-bit programs reach what listens there beyond this machine (%u)",
+			    number),
+		       "'install vsock /bin/false' in /etc/modprobe.d, or --native-only");
+}
+
 static void examine_runtime(struct examination *x, const char *name, enum finding_state missing)
 {
 	struct err why = ERR_INIT;
@@ -450,6 +479,7 @@ int doctor_examine(struct node *node, struct diagnosis *ret_diagnosis, struct er
 	examine_ports(&x);
 	examine_kernel(&x);
 	examine_programs(&x);
+	examine_hypervisor(&x);
 	examine_runtimes(&x);
 	examine_boundaries(&x);
 	conclude(ret_diagnosis, node);

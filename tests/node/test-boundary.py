@@ -3,9 +3,11 @@
 where a node has set the rules and is gone, so that nobody sets them again.
 """
 
+import fcntl
 import os
 import re
 import socket
+import struct
 import subprocess
 import time
 import unittest
@@ -168,6 +170,17 @@ class Doctor(NodeTest):
         self.assertEqual([state for state, _ in found.values()], ["ok"] * len(CHECKS), found)
         self.assertEqual(links(), [])
         self.assertFalse(passes())
+
+    def test_a_hypervisor_that_32_bit_programs_reach_is_told(self):
+        """As the kernel has it: this machine's number, where it has one."""
+        number = 0xffffffff
+        if os.path.exists("/dev/vsock"):
+            with open("/dev/vsock", "rb") as file:
+                number = struct.unpack("I", fcntl.ioctl(file, 0x7b9, bytes(4)))[0]
+        said, _ = doctor().communicate(timeout=60)
+        self.assertEqual(f"beyond this machine ({number})" in said, number != 0xffffffff, said)
+        said, _ = doctor(options=["--native-only"]).communicate(timeout=60)
+        self.assertNotIn("AF_VSOCK", said)
 
     def test_two_at_once_take_turns(self):
         """Or one says that the other took too long; neither takes the other's for the firewall's doing."""
