@@ -37,6 +37,18 @@ static void print_value(const char *sign, const json_t *value)
 	putchar('\n');
 }
 
+static void print_warnings(const json_t *applied)
+{
+	const json_t *warning;
+	size_t i;
+
+	json_array_foreach (json_object_get(applied, "warnings"), i, warning) {
+		printf("  warning: ");
+		print_text(json_string_value(warning));
+		putchar('\n');
+	}
+}
+
 static void print_changes(const char *path, const json_t *applied, bool dry_run)
 {
 	const json_t *changes = json_object_get(applied, "changes");
@@ -46,6 +58,7 @@ static void print_changes(const char *path, const json_t *applied, bool dry_run)
 	printf("%s: competition '%s': ", path, text_of(applied, "id"));
 	if (json_array_size(changes) == 0) {
 		puts("nothing changes");
+		print_warnings(applied);
 		return;
 	}
 	puts(dry_run ? "would change" : "changed");
@@ -55,6 +68,7 @@ static void print_changes(const char *path, const json_t *applied, bool dry_run)
 			print_value("-", json_object_get(change, "from"));
 		print_value("+", json_object_get(change, "to"));
 	}
+	print_warnings(applied);
 }
 
 static int send_file(struct cli *cli, const char *path, bool dry_run, json_t **ret_applied,

@@ -33,6 +33,7 @@
 	ROW(policy, STRING, "FILE", NULL, "Operator's policy: what challenges may do beyond the defaults.") \
 	ROW(isolation, STRING, "MODE", NULL, "\"firewall\": instances reach neither host, LAN nor each other; \"none\": only Docker's own rules.") \
 	ROW(accept_clock, FLAG, NULL, NULL, "Believe the machine's clock, though it has jumped.") \
+	ROW(new_database, FLAG, NULL, NULL, "Begin anew, though there is an answer key of a database that is gone.") \
 	ROW(keep, FLAG, NULL, NULL, "Leave instances running at the end, for the next start to take up.") \
 	ROW(log_format, STRING, "FORMAT", "auto", "\"text\", \"json\", or \"auto\": text on a terminal.") \
 	ROW(help, FLAG, NULL, NULL, "Show this help.")
@@ -118,6 +119,7 @@ static int set_platform_options(struct up *up, const struct up_options *options,
 	platform->competition = options->competition;
 	platform->registration = options->registration;
 	platform->accept_clock = options->accept_clock;
+	platform->new_database = options->new_database;
 #define ROW(name, ...) platform->name = options->name;
 	PLATFORM_ARCHIVE_OPTIONS(ROW)
 	PLATFORM_OIDC_OPTIONS(ROW)

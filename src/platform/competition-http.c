@@ -61,16 +61,18 @@ static int put_competition(struct platform *platform, const struct competition *
 	return scoreboards_settle(platform->boards, competition, e);
 }
 
-static int send_applied(struct http_res *res, const struct competition *competition, bool is_new,
-			json_t *changes, struct err *e)
+/* What is applied, what that changed, and what about it is odd. */
+static int send_applied(struct platform *platform, struct http_res *res,
+			const struct competition *competition, bool is_new, json_t *changes,
+			struct err *e)
 {
-	json_t *json = competition_json(competition);
+	AUTO(const struct shelf *, shelf_dropp) shelf = challenges_take(platform->challenges);
+	AUTO(json_t *, json_decrefp) json = competition_json(competition);
 
-	if (!json || json_object_set(json, "changes", changes) < 0) {
-		json_decref(json);
+	if (!json || json_object_set(json, "changes", changes) < 0 ||
+	    json_object_set_new(json, "warnings", competition_warnings(competition, shelf)) < 0)
 		return err_memory(e);
-	}
-	return http_send_json(res, is_new ? 201 : 200, json);
+	return http_send_json(res, is_new ? 201 : 200, TAKE(json));
 }
 
 /* The body is the competition's file; with ?dry_run=true it is looked at, and no more. */
@@ -99,7 +101,7 @@ static int serve_apply(void *ctx, struct http_req *req, struct http_res *res, st
 		return r;
 	door_note(req, "competition '%s': %zu changes%s", competition.id, json_array_size(changes),
 		  dry ? ", only looked at" : "");
-	return send_applied(res, &competition, !old && !dry, changes, e);
+	return send_applied(platform, res, &competition, !old && !dry, changes, e);
 }
 
 /* The scoreboard */

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/field.h"
 #include "base/own.h"
+#include "platform/challenges.h"
 
 #include <string.h>
 
@@ -118,6 +119,27 @@ json_t *competition_json(const struct competition *competition)
 		return NULL;
 	}
 	return json;
+}
+
+static int warn(json_t *list, const char *id)
+{
+	return json_array_append_new(
+		list, json_sprintf("there is no challenge '%s' here: nobody plays it", id));
+}
+
+json_t *competition_warnings(const struct competition *competition, const struct shelf *shelf)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; list && i < competition->challenge_count; i++) {
+		const char *id = competition->challenges[i].id;
+
+		if (shelf_find(shelf, id) || warn(list, id) == 0)
+			continue;
+		json_decref(list);
+		return NULL;
+	}
+	return list;
 }
 
 int competition_diff(const struct competition *a, const struct competition *b, json_t **ret_changes,

@@ -125,6 +125,13 @@ int competition_adapt(const struct competition *competition, struct arena *arena
 		      const struct challenge *challenge, const struct challenge **ret_challenge,
 		      struct err *e);
 
+/*
+ * [words], the caller's: challenges that it names and that aren't there. What isn't there can't be
+ * played; where it is required, nobody waits for it. NULL when out of memory.
+ */
+struct shelf;
+json_t *competition_warnings(const struct competition *competition, const struct shelf *shelf);
+
 bool competition_has_division(const struct competition *competition, const char *id);
 
 #endif

@@ -187,6 +187,8 @@ int instances_failed(struct db *db, const struct instance *instance,
 int instances_move(struct db *db, struct arena *arena, const struct instance *instance,
 		   const struct scheduler_want *want, const struct node_load *nodes,
 		   size_t node_count, bool leftover, struct err *e);
+/* A start waits for a node with room, as before it was given one. */
+int instances_requeue(struct db *db, const struct instance *instance, bool leftover, struct err *e);
 /*
  * A running one whose node is lost is to start on another, with so many seconds left; the node is
  * to be told once it is back. ret_changed false: it doesn't run there any more. Fails with

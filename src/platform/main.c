@@ -155,6 +155,25 @@ static int open_vault(struct platform *platform, struct err *e)
 	return vault_open(platform->db, path ? path : own, e);
 }
 
+/*
+ * A key is made with a database: where the one is and the other isn't, a disk wasn't mounted or
+ * something was deleted, and a platform that begins anew would hide that.
+ */
+static int check_database(const struct platform *platform, const char *database, struct err *e)
+{
+	const struct platform_options *options = platform->options;
+	char key[PATH_MAX];
+
+	snprintf(key, sizeof(key), "%s/answer-key", options->state);
+	if (file_exists(database) || options->new_database ||
+	    !file_exists(options->answer_key_file ? options->answer_key_file : key))
+		return 0;
+	return err_set(e, ERR_INVALID,
+		       "'%s' is gone, but its answer key '%s' is there: restore it (ctfy restore), "
+		       "mount what it is on, or begin anew with --new-database",
+		       database, options->answer_key_file ? options->answer_key_file : key);
+}
+
 static int open_clock(struct platform *platform, struct err *e)
 {
 	const struct platform_options *options = platform->options;
@@ -183,7 +202,9 @@ static int open_store(struct platform *platform, struct err *e)
 		return r;
 	if (snprintf(path, sizeof(path), "%s/platform.db", platform->options->state) >= PATH_MAX)
 		return err_set(e, ERR_INVALID, "'%s' is too long a path", platform->options->state);
-	r = schema_open(path, &platform->db, e);
+	r = check_database(platform, path, e);
+	if (r == 0)
+		r = schema_open(path, &platform->db, e);
 	return r < 0 ? r : open_vault(platform, e);
 }
 
@@ -197,6 +218,25 @@ static void report_challenges(struct platform *platform)
 	json_array_foreach (shelf->errors, i, error)
 		log_warn("challenge '%s': %s", json_string_value(json_object_get(error, "path")),
 			 json_string_value(json_object_get(error, "detail")));
+}
+
+static void report_competition(const struct competition *competition, const struct shelf *shelf)
+{
+	AUTO(json_t *, json_decrefp) warnings = competition_warnings(competition, shelf);
+	json_t *warning;
+	size_t i;
+
+	json_array_foreach (warnings, i, warning)
+		log_warn("competition '%s': %s", competition->id, json_string_value(warning));
+}
+
+static void report_competitions(struct platform *platform)
+{
+	AUTO(const struct shelf *, shelf_dropp) shelf = challenges_take(platform->challenges);
+	const struct competitions *all = programme_all(platform->programme);
+
+	for (size_t i = 0; i < all->competition_count; i++)
+		report_competition(&all->competitions[i], shelf);
 }
 
 static int open_boards(struct platform *platform, struct err *e)
@@ -306,6 +346,7 @@ static int open_parts(struct platform *platform, struct err *e)
 		return r;
 	settler_use_nodes(platform->settler, platform->nodes);
 	report_challenges(platform);
+	report_competitions(platform);
 	return 0;
 }
 

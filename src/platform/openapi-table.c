@@ -47,7 +47,7 @@ const struct openapi_schema openapi_schemas[] = {
 	{ "WholeCompetition", "+Competition invite:s? max_instances_total:i every_challenge:b entrants:[Entrant]"
 			      " answer_rate:Rate? challenges:[CompetitionChallenge] ~file:s" },
 	{ "Change", "key:s from:* to:*" },
-	{ "AppliedCompetition", "+WholeCompetition changes:[Change]" },
+	{ "AppliedCompetition", "+WholeCompetition changes:[Change] warnings:[s]" },
 
 	{ "AgentRun", "image:s ~command:[s] ~env:o" },
 	{ "Endpoint", "service:s container_port:i protocol:s host:s port:i url:s? command:s" },

@@ -37,6 +37,7 @@
 	ROW(registration, STRING, "WHO", "open", "Who may make an account: \"open\" (anybody) or \"closed\" (organisers only).") \
 	ROW(join_secret_file, STRING, "FILE", NULL, "Secret that nodes join with; unset: made in --state as join-secret.") \
 	ROW(answer_key_file, STRING, "FILE", NULL, "Key that answers are sealed with; unset: made in --state as answer-key.") \
+	ROW(new_database, FLAG, NULL, NULL, "Begin anew, though there is an answer key of a database that is gone.") \
 	ROW(heartbeat, DURATION, "TIME", "5s", "Time between two heartbeats of a node.") \
 	ROW(heartbeat_timeout, DURATION, "TIME", "5s", "Longest time a heartbeat may take.") \
 	ROW(call_timeout, DURATION, "TIME", "60s", "Longest time to wait for a node's answer before asking again.") \

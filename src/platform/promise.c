@@ -238,12 +238,12 @@ static int insert_answers(struct db *db, const char *id, const struct instance_w
 
 /* Where it waits: it has been promised nothing yet. */
 static const struct node_load nowhere = { .id = "" };
+static const char queued_detail[] = "no node has room yet: it starts when one has";
 
 static int insert_instance(struct db *db, int64_t now, const struct instance_wish *wish,
 			   const char *id, const struct node_load *node, struct err *e)
 {
-	const char *detail =
-		node == &nowhere ? "no node has room yet: it starts when one has" : NULL;
+	const char *detail = node == &nowhere ? queued_detail : NULL;
 	int r = db_run(db,
 		       "INSERT INTO instance (id, competition_id, challenge_id, team_id,"
 		       " account_id, node_id, status, live, detail, ttl, endpoints, created_at,"
@@ -467,6 +467,23 @@ int instances_move(struct db *db, struct arena *arena, const struct instance *in
 		return r;
 	r = move(db, arena, instance, want, nodes, node_count, leftover, e);
 	return rows_end(db, r, e);
+}
+
+static int requeue(struct db *db, const struct instance *instance, bool leftover, struct err *e)
+{
+	int r = db_run(db,
+		       "UPDATE instance SET node_id = '', memory = 0, nano_cpus = 0, detail = ?,"
+		       " moves = moves + ? WHERE id = ? AND status = 'starting'",
+		       DB_ARGS(db_text(queued_detail), db_int(leftover), db_text(instance->id)), e);
+
+	return r == 0 && leftover ? leftover_add(db, instance, e) : r;
+}
+
+int instances_requeue(struct db *db, const struct instance *instance, bool leftover, struct err *e)
+{
+	int r = db_begin(db, e);
+
+	return r < 0 ? r : rows_end(db, requeue(db, instance, leftover, e), e);
 }
 
 /* Waiting */

@@ -258,6 +258,7 @@ static void want_sweep(struct settler *settler, const char *node_id)
 enum step {
 	STEP_TAKEN,   /* look at the row again */
 	STEP_SETTLED, /* nothing to do */
+	STEP_QUEUED,  /* no node has room: when one has */
 	STEP_WAIT,    /* the node did not answer: after its next heartbeat */
 };
 
@@ -307,27 +308,59 @@ static enum step fail_start(struct settling *s, const struct instance_failure *f
 	return STEP_TAKEN;
 }
 
-/* Another node takes the start over; where there is none, the failure stands. */
-static enum step start_elsewhere(struct settling *s, const struct instance_failure *failure)
+/*
+ * It waits its turn: settler_place() gives it a node when one has room, at the earliest after a
+ * heartbeat, so that a node which refuses isn't asked again and again.
+ */
+static enum step requeue(struct settling *s, const struct instance_failure *failure)
+{
+	struct settler *settler = s->settler;
+	struct err e = ERR_INIT;
+
+	if (instances_requeue(settler->options.db, &s->instance, failure->leftover, &e) < 0)
+		return store_failed(s, &e);
+	if (failure->leftover)
+		want_sweep(settler, s->instance.node_id);
+	log_info("instance '%s' waits for another node: %s", s->instance.id, failure->cause);
+	return STEP_QUEUED;
+}
+
+static int move(struct settling *s, const struct instance_failure *failure, bool *ret_may_wait,
+		struct err *e)
 {
 	struct scheduler_want want = { s->refusals, s->refusal_count };
 	struct settler *settler = s->settler;
 	struct node_load *loads;
-	struct err e = ERR_INIT;
 	size_t count;
+	int r;
+
+	r = nodes_loads(settler->nodes, s->arena, s->instance.challenge_id, &loads, &count, e);
+	if (r < 0)
+		return r;
+	r = instances_move(settler->options.db, s->arena, &s->instance, &want, loads, count,
+			   failure->leftover, e);
+	*ret_may_wait = r == -ERR_UNAVAILABLE && scheduler_may_wait(loads, count);
+	return r;
+}
+
+/*
+ * Another node takes the start over. Where there is none now, a start that is refused for want of
+ * room waits; else the failure stands.
+ */
+static enum step start_elsewhere(struct settling *s, const struct instance_failure *failure,
+				 bool for_room)
+{
+	struct settler *settler = s->settler;
+	bool may_wait = false;
+	struct err e = ERR_INIT;
 	int r = -1;
 
 	if (s->refusal_count < REFUSALS_MAX) {
 		s->refusals[s->refusal_count++] = arena_strdup(s->arena, s->instance.node_id);
-		want.avoid_count = s->refusal_count;
-		r = nodes_loads(settler->nodes, s->arena, s->instance.challenge_id, &loads, &count,
-				&e);
-		if (r == 0)
-			r = instances_move(settler->options.db, s->arena, &s->instance, &want,
-					   loads, count, failure->leftover, &e);
+		r = move(s, failure, &may_wait, &e);
 	}
 	if (r < 0)
-		return fail_start(s, failure);
+		return for_room && may_wait ? requeue(s, failure) : fail_start(s, failure);
 	if (failure->leftover)
 		want_sweep(settler, s->refusals[s->refusal_count - 1]);
 	meter_count(settler->options.meter, METER_MOVED);
@@ -383,7 +416,7 @@ static enum step start_refused(struct settling *s, const struct ctfy_error *erro
 	if (!may_suit_another_node(s, error->status))
 		return fail_start(s, &failure);
 	failure.leftover = true;
-	return start_elsewhere(s, &failure);
+	return start_elsewhere(s, &failure, error->status == 503);
 }
 
 static enum step start_failed(struct settling *s, const struct ctfy_error *error)
@@ -464,7 +497,7 @@ static enum step start(struct settling *s)
 		.leftover = s->node != NULL,
 	};
 
-	return is_node_gone(s) ? start_elsewhere(s, &lost) : call_start(s);
+	return is_node_gone(s) ? start_elsewhere(s, &lost, true) : call_start(s);
 }
 
 static enum step end(struct settling *s)
@@ -588,7 +621,7 @@ static void settle(struct settler *settler, const char *id, const char *node_id)
 	}
 	if (step == STEP_WAIT)
 		want_retry(settler, node_id);
-	else
+	else if (step == STEP_SETTLED)
 		settler_place(settler); /* it may have made room */
 }
 

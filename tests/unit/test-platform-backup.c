@@ -127,6 +127,25 @@ TEST(without_its_key_or_with_another_a_platform_does_not_start)
 	begin_platform(&w);
 }
 
+TEST(a_database_that_is_gone_beside_its_key_is_no_new_platform)
+{
+	AUTO(struct world, end_platform) w;
+
+	begin_world(&w);
+	EXPECT(answer(&w, w.alice, "quiz", "Paris"), 201);
+	end_platform(&w);
+	w.daemon = NULL;
+	w.http = NULL;
+	w.document = NULL;
+	CHECK_EQ(unlink(in_state(&w, "platform.db")), 0);
+	check_refused(&w, "restore it (ctfy restore), mount what it is on, or begin anew with "
+			  "--new-database");
+	CHECK(access(in_state(&w, "platform.db"), F_OK) < 0);
+	w.options.new_database = true;
+	begin_platform(&w);
+	EXPECT(call(&w, NULL, "GET", "/competitions", NULL, NULL), 200);
+}
+
 static int run(int (*command)(int, char **), struct world *w, char *file)
 {
 	char name[] = "command", option[] = "--state";
@@ -231,6 +250,7 @@ TEST(what_is_no_backup_is_not_restored)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(a_database_that_is_gone_beside_its_key_is_no_new_platform),
 		T(no_answer_is_on_disk_in_clear_and_all_are_known),
 		T(what_was_kept_in_clear_is_sealed_at_the_next_start),
 		T(without_its_key_or_with_another_a_platform_does_not_start),

@@ -76,6 +76,24 @@ TEST(applying_tells_what_changes_and_the_same_again_changes_nothing)
 	EXPECT(call(&w, w.admin, "POST", "/admin/competitions", "id: second\n", NULL), 201);
 }
 
+TEST(a_challenge_that_is_not_there_is_named)
+{
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+
+	begin_world(&w);
+	reply = call(&w, w.admin, "POST", "/admin/competitions?dry_run=true",
+		     "id: ctf\nchallenges: [web, wbe]\n", NULL);
+	EXPECT(reply, 200);
+	CHECK_EQ(json_array_size(json_object_get(reply->json, "warnings")), 1);
+	CHECK_HAS(json_string_value(json_array_get(json_object_get(reply->json, "warnings"), 0)),
+		  "there is no challenge 'wbe' here");
+	reply = call(&w, w.admin, "POST", "/admin/competitions", "id: ctf\nchallenges: [web]\n",
+		     NULL);
+	EXPECT(reply, 200);
+	CHECK_EQ(json_array_size(json_object_get(reply->json, "warnings")), 0);
+}
+
 TEST(a_restart_keeps_every_rule)
 {
 	static const char file[] =
@@ -699,6 +717,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(applying_tells_what_changes_and_the_same_again_changes_nothing),
+		T(a_challenge_that_is_not_there_is_named),
 		T(a_restart_keeps_every_rule),
 		T(a_challenge_that_is_scarce_here_is_given_to_so_many),
 		T(two_competitions_at_once_know_nothing_of_each_other),

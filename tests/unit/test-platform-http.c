@@ -205,7 +205,7 @@ TEST(what_an_engine_fails_at_one_other_node_tries)
 	EXPECT(reply, 502);
 }
 
-TEST(where_all_refuse_the_player_is_told_that_there_is_no_room)
+TEST(where_all_refuse_the_player_is_told_that_it_waits_for_room)
 {
 	AUTO(struct fake_node, end_node) full;
 	AUTO(struct world, end_platform) w;
@@ -219,7 +219,8 @@ TEST(where_all_refuse_the_player_is_told_that_there_is_no_room)
 	add_node(&w, "full", &full);
 	wait_for_state(&w, "healthy");
 	reply = call(&w, w.alice, "POST", "/challenges/web/instance", NULL, WAIT);
-	CHECK_STR(text(reply, "detail"), plain_start(503));
+	EXPECT(reply, 202);
+	CHECK_STR(text(reply, "detail"), "no node has room yet: it starts when one has");
 }
 
 struct starter {
@@ -1055,7 +1056,7 @@ int main(void)
 		T(what_a_service_printed_is_the_organisers_to_read),
 		T(what_a_full_node_refuses_another_takes),
 		T(what_an_engine_fails_at_one_other_node_tries),
-		T(where_all_refuse_the_player_is_told_that_there_is_no_room),
+		T(where_all_refuse_the_player_is_told_that_it_waits_for_room),
 		T(starts_at_once_by_one_team_start_one_instance),
 		T(a_stop_during_a_start_leaves_nothing),
 		T(an_instance_ends_when_its_time_is_over),

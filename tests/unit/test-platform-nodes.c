@@ -361,6 +361,40 @@ static void expect_row(const struct reply *reply, const char *row)
 		fail_msg("no '%s' in %s", row, reply->body.data);
 }
 
+/* A node knows better than its last heartbeat how full it is. */
+TEST(a_start_that_a_full_node_refuses_waits_for_room)
+{
+	AUTO(struct fake_node, end_node) node;
+	AUTO(struct world, end_platform) w;
+	const struct reply *reply;
+	int starts;
+
+	begin_node(&node);
+	begin_world(&w);
+	add_node(&w, "n1", &node);
+	wait_for_state(&w, "healthy");
+	pthread_mutex_lock(&node.lock);
+	node.words = "the node is full: 10/10 instances";
+	node.status = 503;
+	pthread_mutex_unlock(&node.lock);
+	EXPECT(call(&w, w.alice, "POST", "/challenges/web/instance", NULL, NULL), 202);
+	wait_for_more(&node, &node.starts, 2); /* and again after a heartbeat */
+	reply = call(&w, w.alice, "GET", "/challenges/web/instance?check=true", NULL, NULL);
+	EXPECT(reply, 200);
+	CHECK_STR(text(reply, "status"), "starting");
+
+	/* It is asked with each heartbeat, and no more often. */
+	pthread_mutex_lock(&node.lock);
+	starts = node.starts - node.beats;
+	pthread_mutex_unlock(&node.lock);
+	wait_for_more(&node, &node.beats, 10);
+	pthread_mutex_lock(&node.lock);
+	CHECK(node.starts - node.beats <= starts + 2);
+	node.words = NULL;
+	pthread_mutex_unlock(&node.lock);
+	wait_for_status(&w, "running");
+}
+
 TEST(metrics_tell_organisers_what_was_asked_and_what_came_of_it)
 {
 	AUTO(struct fake_node, end_node) node;
@@ -412,6 +446,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_join_secret_is_good_for_the_name_it_was_first_used_for_or_for_those_it_was_made_for),
+		T(a_start_that_a_full_node_refuses_waits_for_room),
 		T(metrics_tell_organisers_what_was_asked_and_what_came_of_it),
 		T(where_all_are_full_a_start_waits_its_turn_and_knows_its_place),
 		T(a_drained_node_gets_nothing_new_and_keeps_what_it_has),

@@ -71,12 +71,14 @@ function Changes({ changes }: { changes: Change[] }) {
 
 function Editor(props: { text: string; onText: (text: string) => void; onApplied: () => Promise<void> }) {
   const [changes, setChanges] = useState<Change[] | null>(null);
+  const [warnings, setWarnings] = useState<string[]>([]);
   const [done, setDone] = useState(false);
   const application = useAction(async (dry: boolean) => {
     setDone(false);
     setChanges(null);
     const answer = await requestText("POST", `/admin/competitions${dry ? "?dry_run=true" : ""}`, props.text);
-    const told = (await answer.json()) as { changes: Change[] };
+    const told = (await answer.json()) as { changes: Change[]; warnings: string[] };
+    setWarnings(told.warnings);
     if (dry) return setChanges(told.changes);
     setDone(true);
     await props.onApplied();
@@ -104,6 +106,11 @@ function Editor(props: { text: string; onText: (text: string) => void; onApplied
         </Field>
         <Failure error={application.error} />
         {changes && <Changes changes={changes} />}
+        {warnings.map((warning) => (
+          <Alert key={warning} tone="warn">
+            {warning}
+          </Alert>
+        ))}
         {done && <Alert tone="ok">It is applied.</Alert>}
         <div class="actions">
           <Button kind="primary" type="submit" busy={application.busy}>
