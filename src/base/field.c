@@ -26,9 +26,9 @@ static json_t *place_json(const struct place *place)
 	json_t *loc;
 
 	if (!place)
-		return json_pack("[s]", "body");
+		return json_make("[s]", "body");
 	loc = place_json(place->in);
-	json_array_append_new(loc, place->name ? json_string(place->name)
+	json_array_append_new(loc, place->name ? json_text(place->name)
 					       : json_integer((json_int_t)place->index));
 	return loc;
 }
@@ -37,7 +37,7 @@ static void problem(struct decoding *d, const struct place *place, const char *t
 		    const char *msg)
 {
 	json_t *row =
-		json_pack("{s:o,s:s,s:s}", "loc", place_json(place), "msg", msg, "type", type);
+		json_make("{s:o,s:s,s:s}", "loc", place_json(place), "msg", msg, "type", type);
 
 	if (!d->problems)
 		d->problems = json_array();
@@ -266,7 +266,7 @@ static json_t *encode_time(int64_t ms)
 {
 	char text[CLOCK_TEXT_SIZE];
 
-	return ms ? json_string(clock_format(ms, text)) : json_null();
+	return ms ? json_text(clock_format(ms, text)) : json_null();
 }
 
 static json_t *encode_list(const struct field *field, const void *obj)

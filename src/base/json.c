@@ -61,5 +61,5 @@ json_t *json_text_n(const char *bytes, size_t len)
 
 json_t *json_text(const char *s)
 {
-	return json_text_n(s, strlen(s));
+	return s ? json_text_n(s, strlen(s)) : NULL;
 }

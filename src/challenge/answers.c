@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/service.h"
 
@@ -47,7 +48,7 @@ int challenge_answers(const struct challenge *challenge, json_t **ret_answers, s
 			continue;
 		answer = question->kind == ANSWER_STATIC ? strdup(question->answer)
 							 : generate(question->answer);
-		if (!answer || json_object_set_new(answers, question->id, json_string(answer)) < 0)
+		if (!answer || json_object_set_new(answers, question->id, json_text(answer)) < 0)
 			return err_memory(e);
 	}
 	if (!answers)

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "base/yaml.h"
 #include "challenge/challenge.h"
@@ -41,7 +42,7 @@ static bool is_plain(const char *text)
 /* A JSON string is a YAML string in double quotes. */
 static void put_quoted(struct buf *out, const char *text)
 {
-	AUTO(json_t *, json_decrefp) json = json_string(text);
+	AUTO(json_t *, json_decrefp) json = json_text(text);
 	AUTO(char *, freep) quoted = json ? json_dumps(json, JSON_ENCODE_ANY) : NULL;
 
 	buf_puts(out, quoted ? quoted : "\"\"");

@@ -177,7 +177,7 @@ json_t *lint_result_json(const struct lint_result *result)
 	};
 	const struct challenge *challenge = result->challenge;
 
-	return json_pack("{s:o, s:o, s:s?, s:s, s:o}", "path", json_text(result->path), "id",
+	return json_make("{s:o, s:o, s:s?, s:s, s:o}", "path", json_text(result->path), "id",
 			 challenge ? json_text(challenge->id) : json_null(), "dialect",
 			 challenge ? challenge->dialect : NULL, "outcome",
 			 outcomes[result->outcome], "problems", problems_json(&result->problems));
@@ -193,7 +193,7 @@ void lint_totals_add(struct lint_totals *totals, const struct lint_result *resul
 
 json_t *lint_totals_json(const struct lint_totals *totals)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "challenges",
+	return json_make("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "challenges",
 			 (json_int_t)totals->challenges, "fine",
 			 (json_int_t)totals->by_outcome[LINT_FINE], "policy",
 			 (json_int_t)totals->by_outcome[LINT_POLICY], "faulty",

@@ -1,6 +1,7 @@
 #include "challenge/network.h"
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/safe-text.h"
 #include "challenge/service.h"
@@ -240,7 +241,7 @@ static void keep_options(struct planner *p, const struct yaml_node *value,
 		}
 		if (!network->options)
 			network->options = json_object();
-		planner_set(p, network->options, entry->key, planner_text(p, text));
+		planner_set(p, network->options, entry->key, json_text(text));
 	}
 }
 

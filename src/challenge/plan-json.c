@@ -1,6 +1,7 @@
 /* A plan as JSON, for people and tests: what says nothing is left out. */
 #include "challenge/plan.h"
 
+#include "base/json.h"
 #include "base/own.h"
 
 #include <sodium.h>
@@ -24,7 +25,7 @@ static void set(struct writer *w, json_t *object, const char *key, json_t *value
 static void set_text(struct writer *w, json_t *object, const char *key, const char *text)
 {
 	if (text)
-		set(w, object, key, json_string(text));
+		set(w, object, key, json_text(text));
 }
 
 static void set_true(struct writer *w, json_t *object, const char *key, bool yes)
@@ -66,7 +67,7 @@ static void set_content(struct writer *w, json_t *object, const void *content, s
 		if (base64)
 			sodium_bin2base64(base64, len, content, size,
 					  sodium_base64_VARIANT_ORIGINAL);
-		set(w, object, "content_base64", base64 ? json_string(base64) : NULL);
+		set(w, object, "content_base64", base64 ? json_text(base64) : NULL);
 		free(base64);
 	}
 }
@@ -76,7 +77,7 @@ static void set_mode(struct writer *w, json_t *object, uint32_t mode)
 	char text[16];
 
 	snprintf(text, sizeof(text), "%04o", mode);
-	set(w, object, "mode", json_string(text));
+	set(w, object, "mode", json_text(text));
 }
 
 static json_t *build_json(struct writer *w, const struct plan_build *build)
@@ -109,7 +110,7 @@ static json_t *networks_json(struct writer *w, const struct plan_service *servic
 		json_t *json = json_object(), *aliases = json_array();
 
 		for (size_t j = 0; j < use->alias_count; j++)
-			append(w, aliases, json_string(use->aliases[j]));
+			append(w, aliases, json_text(use->aliases[j]));
 		set_text(w, json, "network", use->network);
 		set(w, json, "aliases", aliases);
 		set_number(w, json, "host_offset", use->host_offset);

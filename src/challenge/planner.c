@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/answers.h"
 
@@ -192,17 +193,4 @@ void planner_append(struct planner *p, json_t *array, json_t *value)
 {
 	if (json_array_append_new(array, value) < 0)
 		p->out_of_memory = true;
-}
-
-json_t *planner_text(struct planner *p, const char *text)
-{
-	json_t *json = text ? json_string(text) : NULL;
-	char *ascii;
-
-	if (json || !text)
-		return json;
-	ascii = arena_strdup(p->arena, text);
-	for (char *c = ascii; c && *c; c++)
-		*c = (char)((unsigned char)*c > 0x7f ? '?' : *c);
-	return ascii ? json_string(ascii) : NULL;
 }

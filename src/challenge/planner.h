@@ -77,7 +77,4 @@ bool planner_mentions(const json_t *value, const char *text);
 void planner_set(struct planner *p, json_t *object, const char *key, json_t *value);
 void planner_append(struct planner *p, json_t *array, json_t *value);
 
-/* A JSON string of a text; text that isn't UTF-8 has its bytes above 0x7f replaced by "?". */
-json_t *planner_text(struct planner *p, const char *text);
-
 #endif

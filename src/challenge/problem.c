@@ -119,7 +119,7 @@ static json_t *problem_json(const struct problem *problem)
 {
 	const char *allows = problem->opt_in ? policy_opt_in_meaning(problem->opt_in) : NULL;
 
-	return json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:s?}", "kind",
+	return json_make("{s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:s?}", "kind",
 			 problem_kind_name(problem->kind), "file", text_or_null(problem->file),
 			 "line", (json_int_t)problem->line, "column", (json_int_t)problem->column,
 			 "key", text_or_null(problem->key), "message",

@@ -1,6 +1,7 @@
 #include "challenge/seccomp.h"
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/own.h"
 
 #include <linux/sched.h>
@@ -422,13 +423,13 @@ static json_t *name_list(const char *const *names, size_t most)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < most && names[i]; i++)
-		json_array_append_new(list, json_string(names[i]));
+		json_array_append_new(list, json_text(names[i]));
 	return list;
 }
 
 static void allow(json_t *rules, json_t *names, json_t *args, json_t *includes, json_t *excludes)
 {
-	json_array_append_new(rules, json_pack("{s:o,s:s,s:o*,s:o*,s:o*}", "names", names, "action",
+	json_array_append_new(rules, json_make("{s:o,s:s,s:o*,s:o*,s:o*}", "names", names, "action",
 					       "SCMP_ACT_ALLOW", "args", args, "includes", includes,
 					       "excludes", excludes));
 }
@@ -436,7 +437,7 @@ static void allow(json_t *rules, json_t *names, json_t *args, json_t *includes, 
 /* [{index, value, op}]: one argument compared. */
 static json_t *argument(int index, json_int_t value, json_int_t masked, const char *op)
 {
-	return json_pack("[{s:i,s:I,s:I,s:s}]", "index", index, "value", value, "valueTwo", masked,
+	return json_make("[{s:i,s:I,s:I,s:s}]", "index", index, "value", value, "valueTwo", masked,
 			 "op", op);
 }
 
@@ -446,49 +447,49 @@ static void add_personalities(json_t *rules)
 					       PER_LINUX32 | UNAME26, 0xffffffff };
 
 	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++)
-		allow(rules, json_pack("[s]", "personality"),
+		allow(rules, json_make("[s]", "personality"),
 		      argument(0, harmless[i], 0, "SCMP_CMP_EQ"), NULL, NULL);
 }
 
 static void add_sockets(json_t *rules)
 {
-	allow(rules, json_pack("[s]", "socket"), argument(0, AF_VSOCK, 0, "SCMP_CMP_NE"), NULL,
+	allow(rules, json_make("[s]", "socket"), argument(0, AF_VSOCK, 0, "SCMP_CMP_NE"), NULL,
 	      NULL);
-	allow(rules, json_pack("[s]", "socketcall"), NULL, NULL, NULL);
+	allow(rules, json_make("[s]", "socketcall"), NULL, NULL, NULL);
 }
 
 /* clone3(2) has its flags behind a pointer: without it, programs fall back to clone(2). */
 static void add_clone(json_t *rules)
 {
-	allow(rules, json_pack("[s]", "clone"),
+	allow(rules, json_make("[s]", "clone"),
 	      argument(0, new_namespaces, 0, "SCMP_CMP_MASKED_EQ"), NULL,
-	      json_pack("{s:[s],s:[s,s]}", "caps", "CAP_SYS_ADMIN", "arches", "s390", "s390x"));
-	allow(rules, json_pack("[s]", "clone"),
+	      json_make("{s:[s],s:[s,s]}", "caps", "CAP_SYS_ADMIN", "arches", "s390", "s390x"));
+	allow(rules, json_make("[s]", "clone"),
 	      argument(1, new_namespaces, 0, "SCMP_CMP_MASKED_EQ"),
-	      json_pack("{s:[s,s]}", "arches", "s390", "s390x"),
-	      json_pack("{s:[s]}", "caps", "CAP_SYS_ADMIN"));
+	      json_make("{s:[s,s]}", "arches", "s390", "s390x"),
+	      json_make("{s:[s]}", "caps", "CAP_SYS_ADMIN"));
 	json_array_append_new(rules,
-			      json_pack("{s:[s],s:s,s:i,s:{s:[s]}}", "names", "clone3", "action",
+			      json_make("{s:[s],s:s,s:i,s:{s:[s]}}", "names", "clone3", "action",
 					"SCMP_ACT_ERRNO", "errnoRet", 38 /* ENOSYS */, "excludes",
 					"caps", "CAP_SYS_ADMIN"));
 }
 
 static void add_of_architectures(json_t *rules)
 {
-	allow(rules, json_pack("[s]", "arch_prctl"), NULL,
-	      json_pack("{s:[s,s]}", "arches", "amd64", "x32"), NULL);
-	allow(rules, json_pack("[s]", "modify_ldt"), NULL,
-	      json_pack("{s:[s,s,s]}", "arches", "amd64", "x32", "x86"), NULL);
+	allow(rules, json_make("[s]", "arch_prctl"), NULL,
+	      json_make("{s:[s,s]}", "arches", "amd64", "x32"), NULL);
+	allow(rules, json_make("[s]", "modify_ldt"), NULL,
+	      json_make("{s:[s,s,s]}", "arches", "amd64", "x32", "x86"), NULL);
 	/* Before Linux 4.8 ptrace(2) was a way past the filter. */
-	allow(rules, json_pack("[s,s,s]", "ptrace", "process_vm_readv", "process_vm_writev"), NULL,
-	      json_pack("{s:s}", "minKernel", "4.8"), NULL);
+	allow(rules, json_make("[s,s,s]", "ptrace", "process_vm_readv", "process_vm_writev"), NULL,
+	      json_make("{s:s}", "minKernel", "4.8"), NULL);
 }
 
 static void add_by_capability(json_t *rules)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(by_capability); i++)
 		allow(rules, name_list(by_capability[i].names, ARRAY_SIZE(by_capability[i].names)),
-		      NULL, json_pack("{s:[s]}", "caps", by_capability[i].capability), NULL);
+		      NULL, json_make("{s:[s]}", "caps", by_capability[i].capability), NULL);
 }
 
 /* Each architecture, with those whose programs its kernel runs besides. */
@@ -508,7 +509,7 @@ static json_t *architectures(bool native)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		json_array_append_new(
 			map,
-			json_pack("{s:s,s:o}", "architecture", rows[i].name, "subArchitectures",
+			json_make("{s:s,s:o}", "architecture", rows[i].name, "subArchitectures",
 				  name_list(rows[i].besides,
 					    native ? 0 : ARRAY_SIZE(rows[i].besides))));
 	return map;
@@ -530,7 +531,7 @@ json_t *seccomp_profile(unsigned flags)
 		allow(rules, name_list(jail_calls, ARRAY_SIZE(jail_calls)), NULL, NULL, NULL);
 	else
 		add_clone(rules);
-	profile = json_pack("{s:s,s:i,s:o,s:o}", "defaultAction", "SCMP_ACT_ERRNO",
+	profile = json_make("{s:s,s:i,s:o,s:o}", "defaultAction", "SCMP_ACT_ERRNO",
 			    "defaultErrnoRet", 1 /* EPERM */, "archMap",
 			    architectures(flags & SECCOMP_NATIVE), "syscalls", rules);
 	return profile;
@@ -541,5 +542,5 @@ json_t *seccomp_option(unsigned flags)
 	AUTO(json_t *, json_decrefp) profile = seccomp_profile(flags);
 	AUTO(char *, freep) text = profile ? json_dumps(profile, JSON_COMPACT) : NULL;
 
-	return text ? json_sprintf("seccomp=%s", text) : NULL;
+	return text ? json_textf("seccomp=%s", text) : NULL;
 }

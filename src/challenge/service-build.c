@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/context.h"
 #include "challenge/dockerfile.h"
@@ -114,7 +115,7 @@ static void add_extra_host(struct service *s, const struct yaml_node *at, const 
 	if (!s->plan->build->extra_hosts)
 		s->plan->build->extra_hosts = json_array();
 	if (line)
-		planner_append(s->p, s->plan->build->extra_hosts, planner_text(s->p, line));
+		planner_append(s->p, s->plan->build->extra_hosts, json_text(line));
 }
 
 static void set_network(struct service *s, const struct yaml_node *value)

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "challenge/folder.h"
 #include "challenge/tree.h"
 
@@ -114,6 +115,6 @@ void service_finish_environment(struct service *s)
 				   : row->name;
 
 		if (text)
-			planner_append(s->p, env, planner_text(s->p, text));
+			planner_append(s->p, env, json_text(text));
 	}
 }

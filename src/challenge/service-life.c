@@ -2,6 +2,7 @@
 #include "challenge/service.h"
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/merge.h"
 #include "challenge/unit.h"
@@ -12,8 +13,8 @@ static json_t *shell_test(struct service *s, const char *text)
 {
 	json_t *test = json_array();
 
-	planner_append(s->p, test, json_string("CMD-SHELL"));
-	planner_append(s->p, test, planner_text(s->p, text));
+	planner_append(s->p, test, json_text("CMD-SHELL"));
+	planner_append(s->p, test, json_text(text));
 	return test;
 }
 
@@ -29,12 +30,12 @@ static json_t *listed_test(struct service *s, const struct yaml_node *value)
 	}
 	test = json_array();
 	if (!value->count)
-		planner_append(s->p, test, json_string(first));
+		planner_append(s->p, test, json_text(first));
 	for (size_t i = 0; i < value->count; i++) {
 		const char *text = service_text(s, value->items[i]);
 
 		if (text)
-			planner_append(s->p, test, planner_text(s->p, text));
+			planner_append(s->p, test, json_text(text));
 	}
 	return test;
 }
@@ -60,7 +61,7 @@ static void set_disabled(struct service *s, json_t *check, const struct yaml_nod
 	if (!service_bool(s, value, &disabled) || !disabled)
 		return;
 	none = json_array();
-	planner_append(s->p, none, json_string("NONE"));
+	planner_append(s->p, none, json_text("NONE"));
 	service_set(s, check, "Test", none);
 }
 
@@ -209,7 +210,7 @@ void service_set_restart(struct service *s, const char *name, int64_t retries)
 {
 	json_t *policy = json_object();
 
-	service_set(s, policy, "Name", json_string(name));
+	service_set(s, policy, "Name", json_text(name));
 	service_set(s, policy, "MaximumRetryCount", json_integer(retries));
 	service_set(s, s->host, "RestartPolicy", policy);
 }

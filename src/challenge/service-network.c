@@ -2,6 +2,7 @@
 #include "challenge/service.h"
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "challenge/merge.h"
 #include "challenge/network.h"
 #include "challenge/safe-text.h"
@@ -221,7 +222,7 @@ static void set_list(struct service *s, const struct yaml_node *value, const cha
 		if (text && !is_fine(text))
 			service_fault(s, value, "'%s' can't stand in resolv.conf here", text);
 		else if (text)
-			planner_append(s->p, array, planner_text(s->p, text));
+			planner_append(s->p, array, json_text(text));
 	}
 	service_set(s, s->host, engine_key, array);
 }
@@ -252,7 +253,7 @@ static void add_host(struct service *s, const struct yaml_node *at, const char *
 	if (strcmp(text, "host-gateway") == 0)
 		service_warn(s, at, "'%s' resolves, but the host does not answer its instances",
 			     name);
-	planner_append(s->p, json_object_get(s->host, "ExtraHosts"), planner_text(s->p, line));
+	planner_append(s->p, json_object_get(s->host, "ExtraHosts"), json_text(line));
 }
 
 static void add_hosts(struct service *s, const struct yaml_node *at, const char *name,

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/image-name.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/capability.h"
 #include "challenge/folder.h"
@@ -129,7 +130,7 @@ static void settle_privileged(struct service *s)
 
 static void append_option(struct service *s, const char *option)
 {
-	planner_append(s->p, json_object_get(s->host, "SecurityOpt"), planner_text(s->p, option));
+	planner_append(s->p, json_object_get(s->host, "SecurityOpt"), json_text(option));
 }
 
 /* The engine wants the profile itself, not its file's name. */
@@ -354,7 +355,7 @@ static void add_cgroup_rule(struct service *s, const struct yaml_node *at, const
 		service_fault(s, at, "'%s' is no rule: write it like 'c 1:3 rwm'", text);
 	else if (service_permits(s, "device-cgroup-rule", at, "the rule opens devices of the host"))
 		planner_append(s->p, json_object_get(s->host, "DeviceCgroupRules"),
-			       planner_text(s->p, text));
+			       json_text(text));
 }
 
 void service_device_cgroup_rules(struct service *s, const struct yaml_node *value)
@@ -371,7 +372,7 @@ static void set_texts(struct service *s, json_t *object, const char *key,
 		const char *text = service_text(s, list->items[i]);
 
 		if (text)
-			planner_append(s->p, array, planner_text(s->p, text));
+			planner_append(s->p, array, json_text(text));
 	}
 	service_set(s, object, key, array);
 }
@@ -398,10 +399,9 @@ static void append_gpu(struct service *s, const struct yaml_node *item)
 	for (size_t i = 0;
 	     capabilities && capabilities->kind == YAML_LIST && i < capabilities->count; i++)
 		planner_append(s->p, all_of,
-			       planner_text(s->p,
-					    yaml_scalar_text(s->p->arena, capabilities->items[i])));
+			       json_text(yaml_scalar_text(s->p->arena, capabilities->items[i])));
 	if (!json_array_size(all_of))
-		planner_append(s->p, all_of, json_string("gpu"));
+		planner_append(s->p, all_of, json_text("gpu"));
 	planner_append(s->p, any_of, all_of);
 	service_set(s, request, "Capabilities", any_of);
 	planner_append(s->p, json_object_get(s->host, "DeviceRequests"), request);
@@ -546,8 +546,7 @@ void service_runtime(struct service *s, const struct yaml_node *value)
 static void add_group(struct service *s, const struct yaml_node *at, const char *text)
 {
 	if (text_is_name(text))
-		planner_append(s->p, json_object_get(s->host, "GroupAdd"),
-			       planner_text(s->p, text));
+		planner_append(s->p, json_object_get(s->host, "GroupAdd"), json_text(text));
 	else
 		service_fault(s, at, "'%s' is not a group", text);
 }
@@ -623,10 +622,10 @@ static void set_capabilities(struct service *s)
 	s->key = "cap_add";
 	kept = (capability_default & ~dropped) | permitted_additions(s);
 	s->key = NULL;
-	planner_append(s->p, drop, json_string("ALL"));
+	planner_append(s->p, drop, json_text("ALL"));
 	for (unsigned i = 0; capability_name(i); i++)
 		if (kept >> i & 1)
-			planner_append(s->p, add, json_string(capability_name(i)));
+			planner_append(s->p, add, json_text(capability_name(i)));
 	service_set(s, s->host, "CapDrop", drop);
 	service_set(s, s->host, "CapAdd", add);
 }
@@ -637,7 +636,7 @@ static void set_capabilities(struct service *s)
  */
 static void give_jail(struct service *s)
 {
-	planner_append(s->p, json_object_get(s->host, "CapAdd"), json_string("SYS_ADMIN"));
+	planner_append(s->p, json_object_get(s->host, "CapAdd"), json_text("SYS_ADMIN"));
 	planner_append(s->p, json_object_get(s->host, "SecurityOpt"), seccomp_option(SECCOMP_JAIL));
 	append_option(s, "apparmor=unconfined"); /* Docker's profile forbids to mount at all */
 	unmask_proc(s);

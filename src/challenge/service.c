@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/image-name.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/answers.h"
 #include "challenge/safe-text.h"
@@ -215,7 +216,7 @@ void service_set(struct service *s, json_t *object, const char *key, json_t *val
 
 void service_set_text(struct service *s, json_t *object, const char *key, const char *text)
 {
-	planner_set(s->p, object, key, planner_text(s->p, text));
+	planner_set(s->p, object, key, json_text(text));
 }
 
 /* --- handlers that need no file of their own ---------------------------------------------- */
@@ -351,7 +352,7 @@ json_t *service_words(struct service *s, const struct yaml_node *value)
 			const char *text = service_text(s, value->items[i]);
 
 			if (text)
-				planner_append(s->p, words, planner_text(s->p, text));
+				planner_append(s->p, words, json_text(text));
 		}
 	} else {
 		const char *text = service_text(s, value);

@@ -1,6 +1,7 @@
 #include "challenge/volume.h"
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "challenge/folder.h"
 #include "challenge/merge.h"
 #include "challenge/mount-options.h"
@@ -70,10 +71,10 @@ static bool read_options(struct planner *p, const char *name, const struct yaml_
 	if (!fine)
 		return false;
 	*ret_json = json_object();
-	planner_set(p, *ret_json, "type", json_string("tmpfs"));
-	planner_set(p, *ret_json, "device", json_string("tmpfs"));
+	planner_set(p, *ret_json, "type", json_text("tmpfs"));
+	planner_set(p, *ret_json, "device", json_text("tmpfs"));
 	if (*memory)
-		planner_set(p, *ret_json, "o", json_string(memory));
+		planner_set(p, *ret_json, "o", json_text(memory));
 	return true;
 }
 

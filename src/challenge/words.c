@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 
 #include <ctype.h>
@@ -70,7 +71,7 @@ static bool is_number(const struct buf *word)
 static bool append(json_t *words, const struct buf *word)
 {
 	return !buf_failed(word) &&
-	       json_array_append_new(words, json_stringn(word->data, word->len)) == 0;
+	       json_array_append_new(words, json_text_n(word->data, word->len)) == 0;
 }
 
 int words_split(const char *line, json_t **ret_words, const char **ret_rest, struct err *e)

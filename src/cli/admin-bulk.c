@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/option.h"
 #include "base/own.h"
 #include "cli/api.h"
@@ -19,8 +20,8 @@ static json_t *time_value(const char *text)
 	int64_t ms;
 
 	if (option_duration(text, &ms))
-		return json_string(clock_format(clock_now_ms(&clock_real) - ms, at));
-	return clock_parse(text, &ms) ? json_string(clock_format(ms, at)) : NULL;
+		return json_text(clock_format(clock_now_ms(&clock_real) - ms, at));
+	return clock_parse(text, &ms) ? json_text(clock_format(ms, at)) : NULL;
 }
 
 static json_t *yes_value(const char *text)
@@ -56,8 +57,8 @@ static int add_id(json_t *filter, const char *id, struct err *e)
 	if (!ids && json_object_set_new(filter, "ids", json_array()) < 0)
 		return err_memory(e);
 	ids = json_object_get(filter, "ids");
-	return json_array_append_new(ids, json_string(id)) < 0 ? CLI_MISUSE(e, "'%s' is no id", id)
-							       : 0;
+	return json_array_append_new(ids, json_text(id)) < 0 ? CLI_MISUSE(e, "'%s' is no id", id)
+							     : 0;
 }
 
 static int add_filter(json_t *filter, const char *name, const char *text, struct err *e)
@@ -94,7 +95,7 @@ static int read_wish(int argc, char **argv, json_t *body, struct err *e)
 	json_t *filter = json_object();
 	int r = 0;
 
-	if (json_object_set_new(body, "act", json_string(argv[0])) < 0 ||
+	if (json_object_set_new(body, "act", json_text(argv[0])) < 0 ||
 	    json_object_set_new(body, "filter", filter) < 0)
 		return CLI_MISUSE(e, "'%s' is no act", argv[0]);
 	for (int i = 1; r == 0 && i < argc; i += 2) {

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "base/plain.h"
 #include "base/secret.h"
@@ -74,7 +75,7 @@ static int read_config(json_t **ret_config, struct err *e)
 int api_save_login(const struct api *api, const char *user, const char *token, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) config =
-		json_pack("{s:s, s:s*, s:s*}", "url", api->url, "user", token ? user : NULL,
+		json_make("{s:s, s:s*, s:s*}", "url", api->url, "user", token ? user : NULL,
 			  "token", token);
 	AUTO(char *, freep) text = json_dumps(config, JSON_INDENT(2));
 	char path[PATH_MAX], dir[PATH_MAX];

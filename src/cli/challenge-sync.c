@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/challenge.h"
 #include "challenge/folder.h"
@@ -81,7 +82,7 @@ static int send_folder(struct sync *sync, const struct challenge *challenge, str
 		return r;
 	if (!sync->cli->common->json && !tell(challenge->id, answer))
 		sync->failed = true;
-	json_object_set_new(answer, "id", json_string(challenge->id));
+	json_object_set_new(answer, "id", json_text(challenge->id));
 	json_array_append_new(sync->answers, answer);
 	return 0;
 }

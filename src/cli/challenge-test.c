@@ -99,7 +99,7 @@ static json_t *trial_json(const char *path, const char *id, const struct trial *
 		if (trial->ms[i] >= 0)
 			json_object_set_new(times, trial_step_name((enum trial_step)i),
 					    json_integer(trial->ms[i]));
-	return json_pack("{s:o, s:s?, s:s, s:s?, s:o, s:O, s:o, s:o}", "path", json_text(path),
+	return json_make("{s:o, s:s?, s:s, s:s?, s:o, s:O, s:o, s:o}", "path", json_text(path),
 			 "id", id, "outcome", trial_outcome_name(trial->outcome), "step",
 			 failed ? trial_step_name(trial->failed_at) : NULL, "detail",
 			 failed ? json_text(trial->cause.msg) : json_null(), "found", trial->found,
@@ -292,7 +292,7 @@ static int test(const struct test_options *options, char **words, int count, int
 		status = status_of(r);
 	}
 	if (options->json)
-		print_json_line(json_pack("{s:O, s:o}", "challenges", round.results, "totals",
+		print_json_line(json_make("{s:O, s:o}", "challenges", round.results, "totals",
 					  totals_json(outcomes)));
 	else
 		print_totals(outcomes);

@@ -1,4 +1,5 @@
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "base/secret.h"
 #include "cli/api.h"
@@ -102,7 +103,7 @@ static int log_in(struct cli *cli, const char *name, const char *password, json_
 		  struct err *e)
 {
 	AUTO(json_t *, json_decrefp) body =
-		json_pack("{s:s, s:s}", "name", name, "password", password);
+		json_make("{s:s, s:s}", "name", name, "password", password);
 	const struct api_call call = {
 		.method = "POST", .path = "/sessions", .body = body, .ret_json = ret_session
 	};
@@ -142,8 +143,8 @@ static int enter_team(struct cli *cli, const struct register_options *options,
 		      const json_t *session, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) body = options->team
-						    ? json_pack("{s:s}", "name", options->team)
-						    : json_pack("{s:s}", "invite", options->invite);
+						    ? json_make("{s:s}", "name", options->team)
+						    : json_make("{s:s}", "invite", options->invite);
 	AUTO(char *, freep) path = api_path(cli->api, options->team ? "/teams" : "/team/members");
 	const struct api_call call = { .method = "POST", .path = path, .body = body };
 	int r;
@@ -167,7 +168,7 @@ static int run_register(struct cli *cli, struct err *e)
 	r = read_password(options->password_file, "New password: ", &password, e);
 	if (r < 0)
 		return r;
-	body = json_pack("{s:s, s:s}", "name", cli->argv[0], "password", password);
+	body = json_make("{s:s, s:s}", "name", cli->argv[0], "password", password);
 	call.body = body;
 	r = body ? api_do(cli->api, &call, e) : err_memory(e);
 	if (r == 0)
@@ -291,7 +292,7 @@ static int run_password(struct cli *cli, struct err *e)
 		r = read_password(options->password_file, "New password: ", &password, e);
 	if (r < 0)
 		return r;
-	body = json_pack("{s:s, s:s}", "old_password", old_password, "password", password);
+	body = json_make("{s:s, s:s}", "old_password", old_password, "password", password);
 	call.body = body;
 	r = body ? api_do(cli->api, &call, e) : err_memory(e);
 	if (r == 0 && !cli->common->json)
@@ -328,7 +329,7 @@ static int list_tokens(struct cli *cli, struct err *e)
 
 static int create_token(struct cli *cli, const char *name, struct err *e)
 {
-	AUTO(json_t *, json_decrefp) body = json_pack("{s:s}", "name", name);
+	AUTO(json_t *, json_decrefp) body = json_make("{s:s}", "name", name);
 	AUTO(json_t *, json_decrefp) token = NULL;
 	const struct api_call call = {
 		.method = "POST", .path = "/me/tokens", .body = body, .ret_json = &token

@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/option.h"
 #include "base/own.h"
 #include "cli/admin-bulk.h"
@@ -185,7 +186,7 @@ static int act(struct cli *cli, const struct api_call *wanted, const char *done,
 static int judge_submission(struct cli *cli, char **argv, struct err *e)
 {
 	AUTO(char *, freep) path = api_path(cli->api, "/admin/submissions/%s", argv[0]);
-	AUTO(json_t *, json_decrefp) body = json_pack("{s:s}", "verdict", argv[1]);
+	AUTO(json_t *, json_decrefp) body = json_make("{s:s}", "verdict", argv[1]);
 
 	return act_and_tell(cli,
 			    &(struct api_call){ .method = "PATCH", .path = path, .body = body },
@@ -235,11 +236,11 @@ static int make_join_secret(struct cli *cli, char **argv, struct err *e)
 {
 	int nodes = cli->argc - 2; /* besides the verb and NAME */
 	AUTO(json_t *, json_decrefp) body =
-		json_pack("{s:s, s:b, s:[]}", "name", argv[0], "single_use", nodes == 0, "nodes");
+		json_make("{s:s, s:b, s:[]}", "name", argv[0], "single_use", nodes == 0, "nodes");
 
 	for (int i = 0; i < nodes; i++)
-		if (json_array_append_new(json_object_get(body, "nodes"),
-					  json_string(argv[1 + i])) < 0)
+		if (json_array_append_new(json_object_get(body, "nodes"), json_text(argv[1 + i])) <
+		    0)
 			return CLI_MISUSE(e, "'%s' is no name of a node", argv[1 + i]);
 	return act_and_tell(cli,
 			    &(struct api_call){
@@ -311,7 +312,7 @@ static int extend_instance(struct cli *cli, char **argv, struct err *e)
 
 	if (!option_duration(argv[1], &ms) || ms < 1000)
 		return CLI_MISUSE(e, "'%s' is no time: 30m and 2h are", argv[1]);
-	body = json_pack("{s:I}", "extend", (json_int_t)(ms / 1000));
+	body = json_make("{s:I}", "extend", (json_int_t)(ms / 1000));
 	return act(cli, &(struct api_call){ .method = "PATCH", .path = path, .body = body },
 		   "It has so much more time, and its team was told.", e);
 }
@@ -401,7 +402,7 @@ static int save_of_archive(struct cli *cli, char **argv, struct err *e)
 static int set_role(struct cli *cli, char **argv, struct err *e)
 {
 	AUTO(char *, freep) path = api_path(cli->api, "/admin/users/%s", argv[0]);
-	AUTO(json_t *, json_decrefp) body = json_pack("{s:s}", "role", argv[1]);
+	AUTO(json_t *, json_decrefp) body = json_make("{s:s}", "role", argv[1]);
 
 	return act(cli, &(struct api_call){ .method = "PATCH", .path = path, .body = body },
 		   "Changed.", e);
@@ -410,7 +411,7 @@ static int set_role(struct cli *cli, char **argv, struct err *e)
 static int set_disabled(struct cli *cli, const char *user, bool disabled, struct err *e)
 {
 	AUTO(char *, freep) path = api_path(cli->api, "/admin/users/%s", user);
-	AUTO(json_t *, json_decrefp) body = json_pack("{s:b}", "disabled", disabled);
+	AUTO(json_t *, json_decrefp) body = json_make("{s:b}", "disabled", disabled);
 
 	return act(cli, &(struct api_call){ .method = "PATCH", .path = path, .body = body },
 		   disabled ? "Disabled." : "Enabled.", e);

@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "base/plain.h"
 #include "cli/api.h"
@@ -48,7 +49,7 @@ static int read_env(const char *path, json_t *env, struct err *e)
 		if (!equals || equals == line)
 			return err_set(e, ERR_INVALID, "'%s': '%s' is not NAME=VALUE", path, line);
 		*equals = '\0';
-		json_object_set_new(env, line, json_string(equals + 1));
+		json_object_set_new(env, line, json_text(equals + 1));
 	}
 	return 0;
 }
@@ -58,7 +59,7 @@ static int make_platform(struct cli *cli, const char *instance, json_t **ret_pla
 			 struct err *e)
 {
 	AUTO(json_t *, json_decrefp) body =
-		json_pack("{s:s,s:s}", "name", "agent", "instance_id", instance);
+		json_make("{s:s,s:s}", "name", "agent", "instance_id", instance);
 	AUTO(json_t *, json_decrefp) answer = NULL;
 	const struct api_call call = {
 		.method = "POST", .path = "/me/tokens", .body = body, .ret_json = &answer
@@ -68,7 +69,7 @@ static int make_platform(struct cli *cli, const char *instance, json_t **ret_pla
 	if (r < 0)
 		return err_wrap(e, "a token for instance '%s'", instance);
 	*ret_platform =
-		json_pack("{s:s,s:s}", "url", api_url(cli->api), "token", text_of(answer, "token"));
+		json_make("{s:s,s:s}", "url", api_url(cli->api), "token", text_of(answer, "token"));
 	return *ret_platform ? 0 : err_memory(e);
 }
 
@@ -82,14 +83,14 @@ static int make_body(struct cli *cli, json_t **ret_body, struct err *e)
 	int r = env && command ? 0 : err_memory(e);
 
 	for (int i = 3; i < cli->argc; i++)
-		json_array_append_new(command, json_string(cli->argv[i]));
+		json_array_append_new(command, json_text(cli->argv[i]));
 	if (r == 0 && options->env_file)
 		r = read_env(options->env_file, env, e);
 	if (r == 0 && options->submit)
 		r = make_platform(cli, cli->argv[1], &platform, e);
 	if (r < 0)
 		return r;
-	*ret_body = json_pack("{s:s,s:O,s:O*,s:O*}", "image", cli->argv[2], "env", env, "command",
+	*ret_body = json_make("{s:s,s:O,s:O*,s:O*}", "image", cli->argv[2], "env", env, "command",
 			      cli->argc > 3 ? command : NULL, "platform", platform);
 	return *ret_body ? 0 : err_memory(e);
 }

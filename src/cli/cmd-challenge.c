@@ -2,6 +2,7 @@
 #include "cli/cmd-challenge.h"
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/option.h"
 #include "base/own.h"
 #include "challenge/challenge.h"
@@ -88,7 +89,7 @@ static int run_lint(struct work *work)
 		}
 	}
 	if (work->options.json)
-		print_json_line(json_pack("{s:o, s:o}", "challenges", results, "totals",
+		print_json_line(json_make("{s:o, s:o}", "challenges", results, "totals",
 					  lint_totals_json(&totals)));
 	else
 		json_decref(results);

@@ -71,7 +71,7 @@ static int read_entry(struct archive *archive, struct buf *kept, json_t **ret_fo
 		return damaged(archive, e);
 	crypto_hash_sha256_final(&state, digest);
 	sodium_bin2hex(hash, sizeof(hash), digest, sizeof(digest));
-	*ret_found = json_pack("{s:I,s:s}", "size", size, "sha256", hash);
+	*ret_found = json_make("{s:I,s:s}", "size", size, "sha256", hash);
 	return *ret_found ? 0 : err_memory(e);
 }
 

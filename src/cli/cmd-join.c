@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "base/secret.h"
 #include "cli/api.h"
@@ -49,7 +50,7 @@ static int run_join(struct cli *cli, struct err *e)
 	r = secret_read_file(options->join_secret_file, &secret, e);
 	if (r < 0)
 		return r;
-	body = json_pack("{s:s, s:s, s:s}", "join_secret", secret, "name", cli->argv[0], "url",
+	body = json_make("{s:s, s:s, s:s}", "join_secret", secret, "name", cli->argv[0], "url",
 			 cli->argv[1]);
 	call.body = body;
 	r = body ? api_do(cli->api, &call, e) : err_memory(e);

@@ -1,4 +1,5 @@
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "cli/api.h"
 #include "cli/commands.h"
@@ -52,7 +53,7 @@ static int run_submit(struct cli *cli, struct err *e)
 	const struct submit_options *options = cli->options;
 	AUTO(char *, freep) path = api_path(cli->api, "/challenges/%s/submissions", cli->argv[0]);
 	AUTO(json_t *, json_decrefp) body =
-		json_pack("{s:s, s:s*}", "answer", cli->argv[1], "question", options->question);
+		json_make("{s:s, s:s*}", "answer", cli->argv[1], "question", options->question);
 	AUTO(json_t *, json_decrefp) result = NULL;
 	const struct api_call call = {
 		.method = "POST", .path = path, .body = body, .ret_json = &result

@@ -1,4 +1,5 @@
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "cli/api.h"
 #include "cli/commands.h"
@@ -26,7 +27,7 @@ static int send(struct cli *cli, const char *method, const char *route, const ch
 		const char *value, struct err *e)
 {
 	AUTO(char *, freep) path = api_path(cli->api, route);
-	AUTO(json_t *, json_decrefp) body = key ? json_pack("{s:s}", key, value) : NULL;
+	AUTO(json_t *, json_decrefp) body = key ? json_make("{s:s}", key, value) : NULL;
 	AUTO(json_t *, json_decrefp) team = NULL;
 	const struct api_call call = {
 		.method = method, .path = path, .body = body, .ret_json = &team

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "engine/demux.h"
 #include "engine/json.h"
@@ -25,7 +26,7 @@ static json_t *string_list(const char *const *strings)
 	AUTO(json_t *, json_decrefp) list = json_array();
 
 	for (; strings && *strings; strings++)
-		if (json_array_append_new(list, json_string(*strings)) < 0)
+		if (json_array_append_new(list, json_text(*strings)) < 0)
 			return NULL;
 	return TAKE(list);
 }
@@ -34,7 +35,7 @@ static json_t *string_list(const char *const *strings)
 static json_t *create_body(const struct engine_exec_options *options)
 {
 	AUTO(json_t *, json_decrefp)
-	body = json_pack("{s:b, s:b, s:b, s:b}", "AttachStdin", options->stdin_open, "AttachStdout",
+	body = json_make("{s:b, s:b, s:b, s:b}", "AttachStdin", options->stdin_open, "AttachStdout",
 			 1, "AttachStderr", 1, "Tty", options->tty);
 
 	if (!body || json_object_set_new(body, "Cmd", string_list(options->argv)) < 0 ||
@@ -61,7 +62,7 @@ int engine_exec_create(struct engine *engine, const char *container,
 static void begin_start(struct request *req, struct engine *engine, const char *exec, bool tty)
 {
 	request_begin(req, engine, "POST", "/exec/%s/start", exec);
-	request_body(req, json_pack("{s:b, s:b}", "Detach", 0, "Tty", tty));
+	request_body(req, json_make("{s:b, s:b}", "Detach", 0, "Tty", tty));
 	request_is_slow(req);
 }
 

@@ -1,6 +1,7 @@
 #include "engine/network.h"
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "engine/engine.h"
 #include "engine/json.h"
@@ -17,7 +18,7 @@ static int put_ipam(json_t *body, const struct engine_network_options *options)
 	if (json_set_text(config, "Subnet", options->subnet) < 0 ||
 	    json_set_text(config, "Gateway", options->gateway) < 0)
 		return -1;
-	return json_object_set_new(body, "IPAM", json_pack("{s:[O]}", "Config", config));
+	return json_object_set_new(body, "IPAM", json_make("{s:[O]}", "Config", config));
 }
 
 static int put_driver_options(json_t *body, const struct engine_network_options *options)
@@ -34,7 +35,7 @@ static int put_driver_options(json_t *body, const struct engine_network_options 
 static json_t *create_body(const struct engine_network_options *options)
 {
 	AUTO(json_t *, json_decrefp)
-	body = json_pack("{s:s, s:s, s:b, s:b}", "Name", options->name, "Driver",
+	body = json_make("{s:s, s:s, s:b, s:b}", "Name", options->name, "Driver",
 			 options->driver ? options->driver : "bridge", "Internal",
 			 options->internal, "CheckDuplicate", 1);
 
@@ -77,7 +78,7 @@ int engine_network_connect(struct engine *engine, const char *network, const cha
 			   const json_t *endpoint, struct err *e)
 {
 	AUTO(struct request, request_done) req;
-	json_t *body = json_pack("{s:s}", "Container", container);
+	json_t *body = json_make("{s:s}", "Container", container);
 	int r;
 
 	if (json_set_value(body, "EndpointConfig", endpoint) < 0) {
@@ -99,7 +100,7 @@ int engine_network_disconnect(struct engine *engine, const char *network, const 
 	int r;
 
 	request_begin(&req, engine, "POST", "/networks/%s/disconnect", network);
-	request_body(&req, json_pack("{s:s, s:b}", "Container", container, "Force", force));
+	request_body(&req, json_make("{s:s, s:b}", "Container", container, "Force", force));
 	request_is_slow(&req);
 	r = request_run(&req, NULL, e);
 	return r < 0 ? err_wrap(e, "disconnect container '%s' from network '%s'", container,

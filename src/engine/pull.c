@@ -1,4 +1,5 @@
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "engine/image.h"
 #include "engine/messages.h"
@@ -21,7 +22,7 @@ static int take_message(void *cookie, const json_t *message, struct err *e)
 static char *encode_credentials(const struct engine_credentials *credentials, const char *registry)
 {
 	AUTO(json_t *, json_decrefp)
-	json = json_pack("{s:s, s:s, s:s}", "username", credentials->username, "password",
+	json = json_make("{s:s, s:s, s:s}", "username", credentials->username, "password",
 			 credentials->password, "serveraddress",
 			 credentials->server ? credentials->server : registry);
 	AUTO(char *, freep) text = json ? json_dumps(json, JSON_COMPACT) : NULL;

@@ -92,9 +92,9 @@ void request_query_labels(struct request *req, const char *const *labels)
 		return;
 	list = json_array();
 	for (; *labels; labels++)
-		if (json_array_append_new(list, json_string(*labels)) < 0)
+		if (json_array_append_new(list, json_text(*labels)) < 0)
 			req->out_of_memory = true;
-	filters = json_pack("{s:o}", "label", list);
+	filters = json_make("{s:o}", "label", list);
 	if (!filters)
 		req->out_of_memory = true;
 	request_query_json(req, "filters", filters);

@@ -1,6 +1,7 @@
 #include "engine/volume.h"
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "engine/engine.h"
 #include "engine/json.h"
@@ -11,7 +12,7 @@
 /* NULL: out of memory. */
 static json_t *create_body(const char *name, const json_t *driver_opts, const json_t *labels)
 {
-	AUTO(json_t *, json_decrefp) body = json_pack("{s:s}", "Name", name);
+	AUTO(json_t *, json_decrefp) body = json_make("{s:s}", "Name", name);
 
 	if (!body || json_set_value(body, "DriverOpts", driver_opts) < 0 ||
 	    json_set_value(body, "Labels", labels) < 0)

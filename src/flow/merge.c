@@ -1,5 +1,6 @@
 #include "flow/merge.h"
 
+#include "base/json.h"
 #include "base/own.h"
 
 #include <sodium.h>
@@ -97,7 +98,7 @@ static bool content_set(json_t *object, const char *bytes, size_t len)
 		return false;
 	sodium_bin2base64(encoded, size, (const unsigned char *)bytes, len,
 			  sodium_base64_VARIANT_ORIGINAL);
-	return json_object_set_new(object, "base64", json_string(encoded)) == 0;
+	return json_object_set_new(object, "base64", json_text(encoded)) == 0;
 }
 
 static const char *header_of(const json_t *message, const char *name)
@@ -190,10 +191,10 @@ static bool end_raw(json_t *flow)
 {
 	const json_t *raw = json_object_get(flow, "raw");
 	const char *server = json_string_value(json_object_get(flow, "server"));
-	json_t *url = json_sprintf("tcp://%s", server ? server : "");
-	json_t *request = json_pack("{s:s,s:o,s:s,s:[]}", "method", "RAW", "url", url,
+	json_t *url = json_textf("tcp://%s", server ? server : "");
+	json_t *request = json_make("{s:s,s:o,s:s,s:[]}", "method", "RAW", "url", url,
 				    "http_version", "", "headers");
-	json_t *response = json_pack("{s:i,s:s,s:s,s:[]}", "status", 0, "reason", "",
+	json_t *response = json_make("{s:i,s:s,s:s,s:[]}", "status", 0, "reason", "",
 				     "http_version", "", "headers");
 
 	return json_object_set_new(flow, "request", request) == 0 &&
@@ -275,7 +276,7 @@ int merge_end(json_t *flow, const char *error, bool decodes)
 	if (!json_object_get(flow, "websocket"))
 		json_object_set_new(flow, "websocket", json_null());
 	if (error || !json_object_get(flow, "error"))
-		json_object_set_new(flow, "error", error ? json_string(error) : json_null());
+		json_object_set_new(flow, "error", error ? json_text(error) : json_null());
 	if (!json_object_get(flow, "duration_ms"))
 		json_object_set_new(flow, "duration_ms", json_integer(0));
 	return ok ? 0 : -1;

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "flow/lines.h"
 #include "flow/merge.h"
@@ -329,7 +330,7 @@ static int build(struct flow_reader *reader, int64_t at, const char *id, const c
 		return r;
 	if (!json_object_get(flow, "started_at"))
 		return 0; /* its beginning is damaged: counted as a line */
-	json_object_set_new(flow, "id", json_string(id));
+	json_object_set_new(flow, "id", json_text(id));
 	if (merge_end(flow, error, !reader->keeps_codings) < 0)
 		return err_memory(e);
 	*ret_flow = TAKE(flow);

@@ -357,13 +357,13 @@ void *http_user(const struct http_req *req)
 static void add_problem(struct http_req *req, const char *in, const char *name, const char *type,
 			const char *msg)
 {
-	json_t *loc = json_pack("[s]", in);
+	json_t *loc = json_make("[s]", in);
 
 	if (name)
 		json_array_append_new(loc, json_text(name));
 	if (!req->problems)
 		req->problems = json_array();
-	json_array_append_new(req->problems, json_pack("{s:o,s:o,s:s}", "loc", loc, "msg",
+	json_array_append_new(req->problems, json_make("{s:o,s:o,s:s}", "loc", loc, "msg",
 						       json_text(msg), "type", type));
 }
 

@@ -283,7 +283,7 @@ static int refuse_range(struct http_res *res, uint64_t size)
 	snprintf(unsatisfied, sizeof(unsatisfied), "bytes */%" PRIu64, size);
 	http_set_header(res, MHD_HTTP_HEADER_CONTENT_RANGE, unsatisfied);
 	return http_send_json(res, 416,
-			      json_pack("{s:s}", "detail", "the range lies outside the file"));
+			      json_make("{s:s}", "detail", "the range lies outside the file"));
 }
 
 /* Takes fd, which is then -1. */
@@ -436,8 +436,8 @@ static void set_error_headers(struct http_res *res, const struct err *e)
 static json_t *error_json(struct http_req *req, const struct err *e)
 {
 	if (e->code == ERR_VALIDATION && req->problems)
-		return json_pack("{s:O}", "detail", req->problems);
-	return json_pack("{s:o}", "detail", json_text(e->msg));
+		return json_make("{s:O}", "detail", req->problems);
+	return json_make("{s:o}", "detail", json_text(e->msg));
 }
 
 void respond_error(struct http_req *req, const struct err *e)

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "engine/archive.h"
 #include "engine/container.h"
@@ -37,9 +38,9 @@ static json_t *host_config(const json_t *recorder, const char *dir)
 	if (json_array_size(json_object_get(place, "Dns")) > 0)
 		json_object_set(host, "Dns", json_object_get(place, "Dns"));
 	/* The file is the recorder's, which may be another user. */
-	json_object_set_new(host, "CapAdd", json_pack("[s]", "DAC_OVERRIDE"));
-	json_object_set_new(host, "RestartPolicy", json_pack("{s:s}", "Name", "on-failure"));
-	json_object_set_new(host, "Mounts", json_pack("[o]", sidecar_mount(dir, "/traffic")));
+	json_object_set_new(host, "CapAdd", json_make("[s]", "DAC_OVERRIDE"));
+	json_object_set_new(host, "RestartPolicy", json_make("{s:s}", "Name", "on-failure"));
+	json_object_set_new(host, "Mounts", json_make("[o]", sidecar_mount(dir, "/traffic")));
 	return host;
 }
 
@@ -48,7 +49,7 @@ static json_t *labels_beside(const json_t *recorder)
 	json_t *labels = json_copy(json_object_get(json_object_get(recorder, "Config"), "Labels"));
 
 	json_object_del(labels, LABEL_PORTS);
-	json_object_set_new(labels, LABEL_SERVICE, json_string(PROXY_SERVICE));
+	json_object_set_new(labels, LABEL_SERVICE, json_text(PROXY_SERVICE));
 	return labels;
 }
 
@@ -57,7 +58,7 @@ static json_t *container_body(const json_t *recorder, const char *dir)
 	json_t *host = host_config(recorder, dir);
 	const char *network = json_string_value(json_object_get(host, "NetworkMode"));
 
-	return json_pack("{s:s,s:o,s:o,s:[s],s:{s:{s:{s:[s]}}}}", "Image", IMAGE_RECORDER,
+	return json_make("{s:s,s:o,s:o,s:[s],s:{s:{s:{s:[s]}}}}", "Image", IMAGE_RECORDER,
 			 "HostConfig", host, "Labels", labels_beside(recorder), "Env",
 			 "CTFY_FLOWS=/traffic/" TRAFFIC_FILE, "NetworkingConfig", "EndpointsConfig",
 			 network ? network : "", "Aliases", PROXY_SERVICE);

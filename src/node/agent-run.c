@@ -125,7 +125,7 @@ static void add_env(json_t *env, const json_t *variables)
 	json_t *value;
 
 	json_object_foreach ((json_t *)(uintptr_t)variables, name, value)
-		json_array_append_new(env, json_sprintf("%s=%s", name, json_string_value(value)));
+		json_array_append_new(env, json_textf("%s=%s", name, json_string_value(value)));
 }
 
 /* HostConfig as a sidecar's, but for rights and log: it is a guest, and its log is its transcript.
@@ -137,9 +137,9 @@ static json_t *host_config(const struct node *node, const json_t *docker)
 	json_object_set(host, "NetworkMode", json_object_get(docker, "network"));
 	json_object_set(host, "Dns", json_object_get(docker, "dns"));
 	json_object_del(host, "CapDrop");
-	json_object_set_new(host, "CapDrop", json_pack("[s,s]", "NET_RAW", "MKNOD"));
+	json_object_set_new(host, "CapDrop", json_make("[s,s]", "NET_RAW", "MKNOD"));
 	json_object_set_new(host, "LogConfig",
-			    json_pack("{s:s,s:{s:s,s:s}}", "Type", "json-file", "Config",
+			    json_make("{s:s,s:{s:s,s:s}}", "Type", "json-file", "Config",
 				      "max-size", "10m", "max-file", "3"));
 	container_keep_log(node, host);
 	return host;
@@ -147,8 +147,8 @@ static json_t *host_config(const struct node *node, const json_t *docker)
 
 static void add_uplink(json_t *env, const struct uplink *uplink)
 {
-	json_array_append_new(env, json_sprintf("CTFY_URL=%s", uplink_url(uplink)));
-	json_array_append_new(env, json_sprintf("CTFY_TOKEN=%s", uplink_token(uplink)));
+	json_array_append_new(env, json_textf("CTFY_URL=%s", uplink_url(uplink)));
+	json_array_append_new(env, json_textf("CTFY_TOKEN=%s", uplink_token(uplink)));
 }
 
 static json_t *agent_body(const struct agent_run *run, const struct agent_run_spec *spec,
@@ -161,8 +161,8 @@ static json_t *agent_body(const struct agent_run *run, const struct agent_run_sp
 	if (run->uplink)
 		add_uplink(env, run->uplink);
 	for (size_t i = 0; i < spec->command_count; i++)
-		json_array_append_new(command, json_string(spec->command[i]));
-	return json_pack("{s:s,s:o*,s:o,s:O,s:o}", "Image", spec->image, "Cmd", command, "Env", env,
+		json_array_append_new(command, json_text(spec->command[i]));
+	return json_make("{s:s,s:o*,s:o,s:O,s:o}", "Image", spec->image, "Cmd", command, "Env", env,
 			 "Labels", json_object_get(runtime->docker, "labels"), "HostConfig",
 			 host_config(run->node, runtime->docker));
 }
@@ -304,7 +304,7 @@ static int send_text(struct agent_run *run, enum engine_stream stream, const cha
 	if (len == 0)
 		return 0;
 	return send_line(run,
-			 json_pack("{s:s,s:o}", "stream",
+			 json_make("{s:s,s:o}", "stream",
 				   stream == ENGINE_STDERR ? "stderr" : "stdout", "text",
 				   json_text_n(bytes, len)),
 			 e);
@@ -347,7 +347,7 @@ static int tell_end(struct agent_run *run, struct err *e)
 	timeline_add(run->node, run->instance_id, "agent-ended", "ctfy-agent",
 		     "run %s with exit code %d", run->id, state.exit_code);
 	return send_line(run,
-			 json_pack("{s:i,s:b,s:I}", "exit_code", state.exit_code, "oom_killed",
+			 json_make("{s:i,s:b,s:I}", "exit_code", state.exit_code, "oom_killed",
 				   state.oom_killed, "duration_ms", duration_ms(&state)),
 			 e);
 }
@@ -403,7 +403,7 @@ int agent_run_follow(struct agent_run *run, agent_sink *sink, void *cookie, stru
 	run->sink = sink;
 	run->cookie = cookie;
 	r = send_line(run,
-		      json_pack("{s:s,s:s}", "run_id", run->id, "started_at",
+		      json_make("{s:s,s:s}", "run_id", run->id, "started_at",
 				clock_format(clock_now_ms(run->node->clock), now)),
 		      e);
 	return r < 0 ? r : work_each_always(2, 2, run_side, run, e);
@@ -502,7 +502,7 @@ static json_t *time_json(int64_t at_ms)
 {
 	char text[CLOCK_TEXT_SIZE];
 
-	return at_ms ? json_string(clock_format(at_ms, text)) : json_null();
+	return at_ms ? json_text(clock_format(at_ms, text)) : json_null();
 }
 
 static json_t *transcript_json(const char *name, const json_t *inspected,
@@ -514,7 +514,7 @@ static json_t *transcript_json(const char *name, const json_t *inspected,
 	const json_t *config = json_object_get(inspected, "Config");
 
 	engine_container_state(inspected, &state);
-	return json_pack("{s:s,s:O?,s:O?,s:O?,s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:I,s:I}", "run_id", name,
+	return json_make("{s:s,s:O?,s:O?,s:O?,s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:I,s:I}", "run_id", name,
 			 "image", json_object_get(config, "Image"), "image_id",
 			 json_object_get(inspected, "Image"), "command",
 			 json_object_get(config, "Cmd"), "started_at", time_json(state.started_ms),

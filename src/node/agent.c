@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "engine/container.h"
 #include "node/agent-proxy.h"
@@ -81,7 +82,7 @@ static json_t *container_json(const struct engine_container *container)
 
 	json_object_foreach ((json_t *)(uintptr_t)container->networks, name, place)
 		json_object_set(addresses, name, json_object_get(place, "IPAddress"));
-	return json_pack("{s:s,s:s,s:s,s:s,s:o}", "container_id", container->id, "name",
+	return json_make("{s:s,s:s,s:s,s:s,s:o}", "container_id", container->id, "name",
 			 container->name, "service", label(container, LABEL_SERVICE), "role",
 			 label(container, LABEL_ROLE), "addresses", addresses);
 }
@@ -97,7 +98,7 @@ static json_t *docker_json(const struct node *node, const char *instance_id,
 
 	for (size_t i = 0; i < list->count; i++)
 		json_array_append_new(containers, container_json(&list->items[i]));
-	return json_pack("{s:s?,s:O*,s:O?,s:o,s:s,s:{s:s,s:s,s:s,s:s,s:s}}", "network", network,
+	return json_make("{s:s?,s:O*,s:O?,s:o,s:s,s:{s:s,s:s,s:s,s:s,s:s}}", "network", network,
 			 "network_id", json_object_get(place, "NetworkID"), "dns", dns,
 			 "containers", containers, "ca_path", AGENT_CA_PATH, "labels", LABEL_NODE,
 			 node->id, LABEL_INSTANCE, instance_id, LABEL_ROLE, "agent", LABEL_SERVICE,
@@ -118,11 +119,11 @@ static json_t *environment(const char *proxy_url)
 	if (!proxy_url)
 		return env;
 	for (size_t i = 0; i < ARRAY_SIZE(proxies); i++)
-		json_object_set_new(env, proxies[i], json_string(proxy_url));
+		json_object_set_new(env, proxies[i], json_text(proxy_url));
 	for (size_t i = 0; i < ARRAY_SIZE(authorities); i++)
-		json_object_set_new(env, authorities[i], json_string(AGENT_CA_PATH));
-	json_object_set_new(env, "NO_PROXY", json_string(direct));
-	json_object_set_new(env, "no_proxy", json_string(direct));
+		json_object_set_new(env, authorities[i], json_text(AGENT_CA_PATH));
+	json_object_set_new(env, "NO_PROXY", json_text(direct));
+	json_object_set_new(env, "no_proxy", json_text(direct));
 	return env;
 }
 

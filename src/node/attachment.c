@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/id.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/plan.h"
 #include "engine/archive.h"
@@ -61,9 +62,9 @@ static json_t *maker_body(const struct compose *compose, const struct plan_attac
 	AUTO(json_t *, json_decrefp) labels = instance_labels(compose);
 	json_t *body;
 
-	json_object_set_new(labels, LABEL_ROLE, json_string("sidecar"));
-	json_object_set_new(labels, LABEL_SERVICE, json_string(attachment->service));
-	body = json_pack("{s:s,s:O,s:{s:s,s:i,s:i,s:[s],s:[s],s:b}}", "Image", attachment->image,
+	json_object_set_new(labels, LABEL_ROLE, json_text("sidecar"));
+	json_object_set_new(labels, LABEL_SERVICE, json_text(attachment->service));
+	body = json_make("{s:s,s:O,s:{s:s,s:i,s:i,s:[s],s:[s],s:b}}", "Image", attachment->image,
 			 "Labels", labels, "HostConfig", "NetworkMode", "none", "Memory", MEMORY,
 			 "PidsLimit", PIDS, "CapDrop", "ALL", "SecurityOpt",
 			 "no-new-privileges:true", "Init", 1);

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "engine/engine.h"
@@ -54,7 +55,7 @@ int build_ground_new(struct node *node, struct build_ground **ret_ground, struct
 	ground->node = node;
 	pthread_mutex_init(&ground->lock, NULL);
 	ground->ulimits =
-		json_pack("[{s:s,s:i,s:i},{s:s,s:i,s:i},{s:s,s:i,s:i}]", "Name", "nofile", "Soft",
+		json_make("[{s:s,s:i,s:i},{s:s,s:i,s:i},{s:s,s:i,s:i}]", "Name", "nofile", "Soft",
 			  OPEN_FILES, "Hard", OPEN_FILES, "Name", "core", "Soft", 0, "Hard", 0,
 			  "Name", "fsize", "Soft", FILE_MAX, "Hard", FILE_MAX);
 	if (!ground->ulimits) {
@@ -84,9 +85,9 @@ static int make_network(struct build_ground *ground, struct err *e)
 	AUTO(char *, freep) name = strf("ctfy-builds-%s", node->id);
 	AUTO(char *, freep) id = NULL;
 	AUTO(json_t *, json_decrefp) labels =
-		json_pack("{s:s,s:s}", LABEL_NODE, node->id, LABEL_BUILDS, "true");
+		json_make("{s:s,s:s}", LABEL_NODE, node->id, LABEL_BUILDS, "true");
 	AUTO(json_t *, json_decrefp) apart =
-		json_pack("{s:s}", "com.docker.network.bridge.enable_icc", "false");
+		json_make("{s:s}", "com.docker.network.bridge.enable_icc", "false");
 	char gateway[SUBNET_TEXT_SIZE], bridge[BRIDGE_NAME_SIZE];
 	const struct engine_network_options options = {
 		.name = name,

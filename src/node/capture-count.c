@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "engine/container.h"
 #include "node/compose.h"
@@ -201,7 +202,7 @@ static int report_one(struct node *node, const char *instance_id,
 	if (r == 0)
 		r = read_left_out(node, instance_id, number_of(service), &packets, &bytes, e);
 	if (r == 0 &&
-	    json_array_append_new(report, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "recorder",
+	    json_array_append_new(report, json_make("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "recorder",
 						    service, "starts", (json_int_t)count.starts,
 						    "silent_ends", (json_int_t)count.silent,
 						    "packets", (json_int_t)count.captured, "unread",

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "base/work.h"
 #include "challenge/plan.h"
@@ -107,13 +108,13 @@ static json_t *capture_body(enum capture_mode mode, const char *dir, const char 
 	char name[24];
 
 	snprintf(name, sizeof(name), "%zu", number);
-	json_object_set_new(host, "NetworkMode", json_string("host"));
+	json_object_set_new(host, "NetworkMode", json_text("host"));
 	json_object_set_new(host, "CapAdd",
-			    json_pack("[s,s,s,s]", "NET_RAW", "SETUID", "SETGID", "DAC_OVERRIDE"));
-	json_object_set_new(host, "Mounts", json_pack("[o]", sidecar_mount(dir, "/capture")));
-	json_object_set_new(host, "RestartPolicy", json_pack("{s:s}", "Name", "on-failure"));
+			    json_make("[s,s,s,s]", "NET_RAW", "SETUID", "SETGID", "DAC_OVERRIDE"));
+	json_object_set_new(host, "Mounts", json_make("[o]", sidecar_mount(dir, "/capture")));
+	json_object_set_new(host, "RestartPolicy", json_make("{s:s}", "Name", "on-failure"));
 	/* A signal that an engine may take for this one keeps it from being started again. */
-	return json_pack("{s:o,s:s,s:[s,s,s,s],s:[s,s,s,s,s,s,s,s]}", "HostConfig", host,
+	return json_make("{s:o,s:s,s:[s,s,s,s],s:[s,s,s,s,s,s,s,s]}", "HostConfig", host,
 			 "StopSignal", "SIGTERM", "Entrypoint", "sh", "-c", capture_script, name,
 			 "Cmd", "-i", bridge, "-s",
 			 mode == CAPTURE_HEADERS ? HEADERS_SIZE : WHOLE_SIZE, "-B", KERNEL_KIB,

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "base/work.h"
 #include "challenge/plan.h"
@@ -618,7 +619,7 @@ static json_t *endpoint(const struct compose *compose, const struct plan_service
 	AUTO(char *, freep) url =
 		port->app_protocol ? strf("%s://%s:%u", port->app_protocol, host, host_port) : NULL;
 
-	return json_pack("{s:s,s:i,s:s,s:s,s:i,s:s?}", "service", service->name, "container_port",
+	return json_make("{s:s,s:i,s:s,s:s,s:i,s:s?}", "service", service->name, "container_port",
 			 port->container_port, "protocol", port->protocol, "host", host, "port",
 			 host_port, "url", url);
 }

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/folder.h"
 #include "challenge/plan.h"
@@ -39,7 +40,7 @@ json_t *instance_labels(const struct compose *compose)
 {
 	char expires[CLOCK_TEXT_SIZE];
 
-	return json_pack("{s:s,s:s,s:s,s:s,s:s}", LABEL_NODE, compose->node->id, LABEL_INSTANCE,
+	return json_make("{s:s,s:s,s:s,s:s,s:s}", LABEL_NODE, compose->node->id, LABEL_INSTANCE,
 			 compose->instance_id, LABEL_CHALLENGE, compose->plan->challenge_id,
 			 LABEL_EXPIRES, clock_format(compose->expires_at, expires), LABEL_PROJECT,
 			 compose->plan->project);
@@ -143,26 +144,26 @@ static json_t *bind_mount(const struct compose *compose, const struct plan_bind 
 {
 	AUTO(char *, freep) slot = bind->slot ? slot_path(compose, bind) : NULL;
 	bool in_place = bind->kind == PLAN_BIND_SHARED || bind->kind == PLAN_BIND_HOST;
-	json_t *mount = json_pack("{s:s,s:s,s:s,s:b}", "Type", "bind", "Source",
+	json_t *mount = json_make("{s:s,s:s,s:s,s:b}", "Type", "bind", "Source",
 				  in_place ? bind->source : slot, "Target", bind->target,
 				  "ReadOnly", bind->read_only || bind->kind == PLAN_BIND_SHARED);
 
 	if (bind->propagation)
 		json_object_set_new(mount, "BindOptions",
-				    json_pack("{s:s}", "Propagation", bind->propagation));
+				    json_make("{s:s}", "Propagation", bind->propagation));
 	return mount;
 }
 
 static json_t *volume_mount(const struct compose *compose, const struct plan_volume_use *use)
 {
 	AUTO(char *, freep) name = use->volume ? project_volume_name(compose, use->volume) : NULL;
-	json_t *mount = json_pack("{s:s,s:s,s:b}", "Type", "volume", "Target", use->target,
+	json_t *mount = json_make("{s:s,s:s,s:b}", "Type", "volume", "Target", use->target,
 				  "ReadOnly", use->read_only);
 
 	if (name)
-		json_object_set_new(mount, "Source", json_string(name));
+		json_object_set_new(mount, "Source", json_text(name));
 	if (use->nocopy)
-		json_object_set_new(mount, "VolumeOptions", json_pack("{s:b}", "NoCopy", 1));
+		json_object_set_new(mount, "VolumeOptions", json_make("{s:b}", "NoCopy", 1));
 	return mount;
 }
 
@@ -205,7 +206,7 @@ static void add_ports(const struct compose *compose, const struct plan_service *
 			json_object_set_new(bindings, key, list);
 		}
 		json_array_append_new(list,
-				      json_pack("{s:s,s:s}", "HostIp", compose->node->options->bind,
+				      json_make("{s:s,s:s}", "HostIp", compose->node->options->bind,
 						"HostPort", host_port));
 	}
 }
@@ -241,14 +242,14 @@ static void add_labels(const struct compose *compose, const struct plan_service 
 		json_object_set_new(body, "Labels", labels);
 	}
 	snprintf(number, sizeof(number), "%u", replica + 1);
-	json_object_set_new(ours, LABEL_SERVICE, json_string(service->name));
-	json_object_set_new(ours, LABEL_NUMBER, json_string(number));
-	json_object_set_new(ours, LABEL_ROLE, json_string("service"));
-	json_object_set_new(ours, LABEL_PORTS, json_string(ports ? ports : ""));
+	json_object_set_new(ours, LABEL_SERVICE, json_text(service->name));
+	json_object_set_new(ours, LABEL_NUMBER, json_text(number));
+	json_object_set_new(ours, LABEL_ROLE, json_text("service"));
+	json_object_set_new(ours, LABEL_PORTS, json_text(ports ? ports : ""));
 	/* Said either way: what is not, an image's own label would say. */
 	json_object_set_new(ours, LABEL_RECORDED,
-			    json_string(is_recorded(compose, service) ? "true" : ""));
-	json_object_set_new(ours, LABEL_ONE_SHOT, json_string(service->one_shot ? "true" : ""));
+			    json_text(is_recorded(compose, service) ? "true" : ""));
+	json_object_set_new(ours, LABEL_ONE_SHOT, json_text(service->one_shot ? "true" : ""));
 	json_object_update(labels, ours);
 }
 
@@ -270,17 +271,17 @@ char *instance_network(const struct compose *compose, const char *network)
 
 json_t *container_endpoint(const struct compose *compose, const struct plan_network_use *use)
 {
-	json_t *endpoint = json_pack("{s:[]}", "Aliases");
+	json_t *endpoint = json_make("{s:[]}", "Aliases");
 	const struct pooled_network *held = held_network(compose, use->network);
 	char address[SUBNET_TEXT_SIZE];
 
 	for (size_t i = 0; i < use->alias_count; i++)
 		json_array_append_new(json_object_get(endpoint, "Aliases"),
-				      json_string(use->aliases[i]));
+				      json_text(use->aliases[i]));
 	if (use->host_offset && held) {
 		subnet_address(held->subnet, use->host_offset, address);
 		json_object_set_new(endpoint, "IPAMConfig",
-				    json_pack("{s:s}", "IPv4Address", address));
+				    json_make("{s:s}", "IPv4Address", address));
 	}
 	return endpoint;
 }
@@ -295,7 +296,7 @@ void container_close_names(const struct compose *compose, const struct plan_netw
 		return;
 	subnet_address(held_network(compose, network->name)->subnet,
 		       network->gateway_offset ? network->gateway_offset : 1, gateway);
-	json_object_set_new(host_config, "Dns", json_pack("[s]", gateway));
+	json_object_set_new(host_config, "Dns", json_make("[s]", gateway));
 }
 
 /* One network may be named at creation; it is the container's NetworkMode as well. */
@@ -304,12 +305,12 @@ static void add_first_network(const struct compose *compose, const struct plan_s
 {
 	AUTO(char *, freep) name = instance_network(compose, service->networks[0].network);
 
-	json_object_set_new(host_config, "NetworkMode", json_string(name));
+	json_object_set_new(host_config, "NetworkMode", json_text(name));
 	container_close_names(compose,
 			      plan_find_network(compose->plan, service->networks[0].network),
 			      host_config);
 	json_object_set_new(body, "NetworkingConfig",
-			    json_pack("{s:{s:o}}", "EndpointsConfig", name,
+			    json_make("{s:{s:o}}", "EndpointsConfig", name,
 				      container_endpoint(compose, &service->networks[0])));
 }
 
@@ -330,8 +331,8 @@ void container_keep_log(const struct node *node, json_t *host_config)
 
 	if (!options || engine_is_podman(node->engine))
 		return; /* Podman has one kind of file alone */
-	json_object_set_new(log, "Type", json_string("local"));
-	json_object_set_new(options, "compress", json_string("false"));
+	json_object_set_new(log, "Type", json_text("local"));
+	json_object_set_new(options, "compress", json_text("false"));
 }
 
 json_t *container_body(const struct compose *compose, const struct plan_service *service,
@@ -347,13 +348,13 @@ json_t *container_body(const struct compose *compose, const struct plan_service 
 			return NULL;
 		}
 	}
-	json_object_set_new(body, "Image", json_string(service->image));
+	json_object_set_new(body, "Image", json_text(service->image));
 	add_labels(compose, service, facts->replica, body);
 	add_mounts(compose, service, host_config);
 	clamp_cpus(compose, host_config);
 	container_keep_log(compose->node, host_config);
 	if (facts->network_mode) {
-		json_object_set_new(host_config, "NetworkMode", json_string(facts->network_mode));
+		json_object_set_new(host_config, "NetworkMode", json_text(facts->network_mode));
 		return body;
 	}
 	add_ports(compose, service, facts->ports, host_config);

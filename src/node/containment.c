@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/seccomp.h"
 #include "engine/engine.h"
@@ -71,7 +72,7 @@ static json_t *filter_option(const struct node *node)
 	if (!engine_is_podman(node->engine))
 		return seccomp_option(filter_flags(node));
 	path = filter_file(node);
-	return path ? json_sprintf("seccomp=%s", path) : NULL;
+	return path ? json_textf("seccomp=%s", path) : NULL;
 }
 
 static int add_filter(const struct node *node, json_t *host, struct err *e)
@@ -130,7 +131,7 @@ static int add_log(const struct node *node, json_t *host, struct err *e)
 	if (is_set(host, "LogConfig"))
 		return 0;
 	r = add(host, "LogConfig",
-		json_pack("{s:s,s:{s:s,s:s}}", "Type", "json-file", "Config", "max-size", "1048576",
+		json_make("{s:s,s:{s:s,s:s}}", "Type", "json-file", "Config", "max-size", "1048576",
 			  "max-file", "2"),
 		e);
 	if (r == 0)
@@ -159,10 +160,10 @@ static int add_files(json_t *host, int64_t files, struct err *e)
 
 	if (has_ulimit(ulimits, "nofile"))
 		return 0;
-	ulimit = json_pack("{s:s,s:I,s:I}", "Name", "nofile", "Soft", (json_int_t)files, "Hard",
+	ulimit = json_make("{s:s,s:I,s:I}", "Name", "nofile", "Soft", (json_int_t)files, "Hard",
 			   (json_int_t)files);
 	if (!json_is_array(ulimits))
-		return add(host, "Ulimits", json_pack("[o]", ulimit), e);
+		return add(host, "Ulimits", json_make("[o]", ulimit), e);
 	return json_array_append_new(ulimits, ulimit) < 0 ? err_memory(e) : 0;
 }
 
@@ -190,7 +191,7 @@ static int settle_image(struct node *node, json_t *body, struct err *e)
 	AUTO(char *, freep) id = NULL;
 	int r = own_image_id(node, image ? image : "", &id, e);
 
-	if (r == 0 && id && json_object_set_new(body, "Image", json_string(id)) < 0)
+	if (r == 0 && id && json_object_set_new(body, "Image", json_text(id)) < 0)
 		return err_memory(e);
 	return r;
 }

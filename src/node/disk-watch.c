@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/work.h"
@@ -73,13 +74,13 @@ static json_t *trees_of(const json_t *inspected)
 	json_unpack((json_t *)(uintptr_t)inspected, "{s:{s:{s:s}}}", "GraphDriver", "Data",
 		    "UpperDir", &upper);
 	if (upper)
-		json_array_append_new(trees, json_string(upper));
+		json_array_append_new(trees, json_text(upper));
 	json_array_foreach (json_object_get(inspected, "Mounts"), i, mount) {
 		const char *type = json_string_value(json_object_get(mount, "Type"));
 		const char *source = json_string_value(json_object_get(mount, "Source"));
 
 		if (type && source && strcmp(type, "volume") == 0)
-			json_array_append_new(trees, json_string(source));
+			json_array_append_new(trees, json_text(source));
 	}
 	return trees;
 }
@@ -109,7 +110,7 @@ static void assign(struct survey *survey, const struct engine_container *contain
 	size_t i;
 
 	if (owner)
-		json_object_set_new(survey->owners, container->id, json_string(owner));
+		json_object_set_new(survey->owners, container->id, json_text(owner));
 	if (owner && !trees) {
 		trees = json_object();
 		json_object_set_new(survey->trees, owner, trees);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "base/work.h"
 #include "engine/container.h"
@@ -49,7 +50,7 @@ static json_t *shell_command(const json_t *inspected, json_t *text)
 {
 	json_t *shell = json_object_get(json_object_get(inspected, "Config"), "Shell");
 	json_t *argv =
-		json_array_size(shell) ? json_copy(shell) : json_pack("[s,s]", "/bin/sh", "-c");
+		json_array_size(shell) ? json_copy(shell) : json_make("[s,s]", "/bin/sh", "-c");
 
 	json_array_append(argv, text);
 	return argv;

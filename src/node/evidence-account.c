@@ -44,7 +44,7 @@ static json_t *recorders_json(const json_t *containers)
 			continue;
 		json_array_append_new(
 			recorders,
-			json_pack("{s:s,s:I,s:b}", "service", text_of(labels, LABEL_SERVICE),
+			json_make("{s:s,s:I,s:b}", "service", text_of(labels, LABEL_SERVICE),
 				  "restarts", number_of(container, "RestartCount"), "oom_killed",
 				  json_is_true(json_object_get(json_object_get(container, "State"),
 							       "OOMKilled"))));
@@ -61,7 +61,7 @@ int account_engine(struct node *node, const char *instance_id,
 
 	if (r < 0)
 		return r;
-	*ret_account = json_pack("{s:o,s:o,s:o}", "logs", log_book_report(book), "captures",
+	*ret_account = json_make("{s:o,s:o,s:o}", "logs", log_book_report(book), "captures",
 				 captures, "recorders", recorders_json(containers));
 	return *ret_account ? 0 : err_memory(e);
 }
@@ -134,7 +134,7 @@ int account_flows(json_t *account, const char *path, struct err *e)
 		return err_errno(e, ERR_INTERNAL, "read '%s'", path);
 	end_run(&count);
 	json_object_set_new(account, "flows",
-			    json_pack("{s:I,s:I,s:I,s:I}", "starts", count.starts, "lost_flows",
+			    json_make("{s:I,s:I,s:I,s:I}", "starts", count.starts, "lost_flows",
 				      count.lost_flows, "lost_lines", count.lost_lines,
 				      "damaged_lines", count.damaged_lines));
 	return 0;
@@ -164,7 +164,7 @@ void account_missing(json_t *account, const char *fmt, ...)
 void account_absent(json_t *account, const char *name, const char *why, bool is_loss)
 {
 	json_array_append_new(list_in(account, "absent"),
-			      json_pack("{s:s,s:o}", "name", name, "why", json_text(why)));
+			      json_make("{s:s,s:o}", "name", name, "why", json_text(why)));
 	if (is_loss)
 		account_missing(account, "%s: %s", name, why);
 }

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/id.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/work.h"
@@ -457,7 +458,7 @@ static int put_answers(struct evidence *ev, FILE *file, struct err *e)
 
 	json_object_foreach (json_object_get(spec, "answers"), question, answer) {
 		hash_text(json_string_value(answer), hash);
-		json_object_set_new(hashes, question, json_string(hash));
+		json_object_set_new(hashes, question, json_text(hash));
 	}
 	if (r == 0)
 		return put_json(file, hashes, e);
@@ -767,7 +768,7 @@ static int pack(struct evidence *ev, const struct part *part, struct err *e)
 		r = copy_entry(ev, file, hash, e);
 	if (r == 0)
 		json_array_append_new(ev->parts,
-				      json_pack("{s:s,s:I,s:s}", "name", part->name, "size",
+				      json_make("{s:s,s:I,s:s}", "name", part->name, "size",
 						(json_int_t)size, "sha256", hash));
 	return r;
 }
@@ -807,7 +808,7 @@ static int pack_manifest(struct evidence *ev, struct err *e)
 		r = hash_whole(ev->parts, ev->account, whole, e);
 	if (r < 0)
 		return r;
-	manifest = json_pack("{s:i,s:s,s:s,s:s,s:O,s:O,s:s}", "version", 2, "instance_id",
+	manifest = json_make("{s:i,s:s,s:s,s:s,s:O,s:O,s:s}", "version", 2, "instance_id",
 			     ev->instance_id, "challenge_id", ev->row.challenge_id, "made_at",
 			     clock_format(clock_now_ms(ev->node->clock), made_at), "account",
 			     ev->account, "parts", ev->parts, "sha256", whole);

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/image-name.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "challenge/context.h"
@@ -165,12 +166,12 @@ static json_t *build_labels(const struct image_job *job, const char *reference,
 {
 	json_t *labels = build->labels ? json_deep_copy(build->labels) : json_object();
 
-	json_object_set_new(labels, LABEL_CHALLENGE, json_string(job->challenge_id));
+	json_object_set_new(labels, LABEL_CHALLENGE, json_text(job->challenge_id));
 	if (!image_is_own(reference)) /* ours are the same whoever made them */
-		json_object_set_new(labels, label_maker, json_string(job->node->id));
+		json_object_set_new(labels, label_maker, json_text(job->node->id));
 	if (build->per_instance && job->instance_id) { /* it goes with the instance */
-		json_object_set_new(labels, LABEL_NODE, json_string(job->node->id));
-		json_object_set_new(labels, LABEL_INSTANCE, json_string(job->instance_id));
+		json_object_set_new(labels, LABEL_NODE, json_text(job->node->id));
+		json_object_set_new(labels, LABEL_INSTANCE, json_text(job->instance_id));
 	}
 	return labels;
 }

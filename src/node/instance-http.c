@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "node/agent-run.h"
 #include "node/agent.h"
@@ -226,7 +227,7 @@ static int serve_timeline(void *ctx, struct http_req *req, struct http_res *res,
 	r = instance_id(req, &id, e);
 	if (r == 0)
 		r = timeline_read(ctx, id, &events, e);
-	return r < 0 ? r : http_send_json(res, 200, json_pack("{s:o}", "events", events));
+	return r < 0 ? r : http_send_json(res, 200, json_make("{s:o}", "events", events));
 }
 
 /* Into a JSON string: what is printed has no controls but tabs and line ends. */

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/work.h"
@@ -70,7 +71,7 @@ static int tell_progress(const struct instance *inst, struct ctfy_instance *row,
 static int row_of_locked(const struct instance *inst, struct ctfy_instance *ret_row, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) json =
-		json_pack("{s:s,s:s,s:s,s:s?,s:O*}", "instance_id", inst->id, "challenge_id",
+		json_make("{s:s,s:s,s:s,s:s?,s:O*}", "instance_id", inst->id, "challenge_id",
 			  inst->challenge_id, "status", instance_status_words[inst->status],
 			  "detail", inst->failure.code != ERR_NONE ? inst->failure.msg : NULL,
 			  "endpoints", inst->endpoints);
@@ -102,7 +103,7 @@ static int row_of_stored(const struct instance_row *stored, struct ctfy_instance
 	AUTO(json_t *, json_decrefp) endpoints =
 		json_loads(stored->endpoints ? stored->endpoints : "[]", 0, NULL);
 	AUTO(json_t *, json_decrefp) json =
-		json_pack("{s:s,s:s,s:s,s:s?,s:O*}", "instance_id", stored->instance_id,
+		json_make("{s:s,s:s,s:s,s:s?,s:O*}", "instance_id", stored->instance_id,
 			  "challenge_id", stored->challenge_id, "status", stored->status, "detail",
 			  stored->detail, "endpoints", endpoints);
 	int r;

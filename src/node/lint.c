@@ -1,6 +1,7 @@
 #include "node/lint.h"
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/challenge.h"
 #include "challenge/folder.h"
@@ -83,7 +84,7 @@ int node_lint_all(struct node *node, json_t **ret_json, struct err *e)
 	if (r == 0)
 		r = challenge_walk(root, lint_dir, &round, e);
 	if (r == 0) {
-		*ret_json = json_pack("{s:O, s:o}", "challenges", round.rows, "totals",
+		*ret_json = json_make("{s:O, s:o}", "challenges", round.rows, "totals",
 				      lint_totals_json(&round.totals));
 		r = *ret_json ? 0 : err_memory(e);
 	}

@@ -370,13 +370,13 @@ static json_t *in_base64(const struct log_line *line)
 		return NULL;
 	sodium_bin2base64(text, size, (const unsigned char *)line->text, line->len,
 			  sodium_base64_VARIANT_ORIGINAL);
-	return json_string(text);
+	return json_text(text);
 }
 
 static json_t *line_json(const struct log_tape *tape, const struct log_line *line)
 {
 	json_t *json =
-		json_pack("{s:s,s:s,s:s,s:s}", "at", line->at, "service", tape->service,
+		json_make("{s:s,s:s,s:s,s:s}", "at", line->at, "service", tape->service,
 			  "container", tape->container, "stream", stream_words[line->stream]);
 	json_t *text = json_stringn(line->text, line->len);
 
@@ -390,7 +390,7 @@ static json_t *gap_json(const struct log_tape *tape, int stream)
 {
 	const struct log_reel *reel = &tape->reels[stream];
 
-	return json_pack("{s:s,s:s,s:s,s:{s:I,s:I}}", "service", tape->service, "container",
+	return json_make("{s:s,s:s,s:s,s:{s:I,s:I}}", "service", tape->service, "container",
 			 tape->container, "stream", stream_words[stream], "left_out", "lines",
 			 (json_int_t)reel->left_out_lines, "bytes",
 			 (json_int_t)reel->left_out_text_bytes);
@@ -432,7 +432,7 @@ json_t *log_book_report(const struct log_book *book)
 			gone_bytes += tape->reels[j].left_out_text_bytes;
 		}
 		json_array_append_new(report,
-				      json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:s?}", "service",
+				      json_make("{s:s,s:s,s:I,s:I,s:I,s:I,s:s?}", "service",
 						tape->service, "container", tape->container,
 						"lines", (json_int_t)(lines - gone), "bytes",
 						(json_int_t)(bytes - gone_bytes), "left_out_lines",

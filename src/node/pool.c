@@ -1,6 +1,7 @@
 #include "node/pool.h"
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/spawn.h"
@@ -182,7 +183,7 @@ static int make_network(struct pool *pool, struct pooled_network *network, struc
 {
 	struct node *node = pool->node;
 	AUTO(json_t *, json_decrefp) labels =
-		json_pack("{s:s,s:s}", LABEL_NODE, node->id, LABEL_POOL, "true");
+		json_make("{s:s,s:s}", LABEL_NODE, node->id, LABEL_POOL, "true");
 	char name[128], gateway[SUBNET_TEXT_SIZE], bridge[BRIDGE_NAME_SIZE];
 	AUTO(char *, freep) id = NULL;
 	struct engine_network_options options = {

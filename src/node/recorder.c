@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/plan.h"
 #include "node/compose.h"
@@ -59,11 +60,11 @@ static void add_port(const struct compose *compose, struct players *players,
 	snprintf(key, sizeof(key), "%u/tcp", players->next);
 	snprintf(published, sizeof(published), "%u", host_port);
 	json_array_append_new(players->targets,
-			      json_sprintf("%u=%s:%u,%s:%u", players->next, name ? name : "", port,
-					   options->public_host, host_port));
+			      json_textf("%u=%s:%u,%s:%u", players->next, name ? name : "", port,
+					 options->public_host, host_port));
 	json_object_set_new(players->exposed, key, json_object());
 	json_object_set_new(players->bindings, key,
-			    json_pack("[{s:s,s:s}]", "HostIp", options->bind, "HostPort",
+			    json_make("[{s:s,s:s}]", "HostIp", options->bind, "HostPort",
 				      published));
 	players->next++;
 }
@@ -99,9 +100,9 @@ static json_t *arguments(const struct compose *compose, const struct plan_networ
 
 	subnet_address(held->subnet, network->gateway_offset ? network->gateway_offset : 1,
 		       gateway);
-	arguments = json_pack("[s,s,s,s,s,s,s,o]", "--flows", "/traffic/" TRAFFIC_FILE, "--inside",
+	arguments = json_make("[s,s,s,s,s,s,s,o]", "--flows", "/traffic/" TRAFFIC_FILE, "--inside",
 			      held->subnet, "--gateway", gateway, "--health-port",
-			      json_sprintf("%d", HEALTH_PORT));
+			      json_textf("%d", HEALTH_PORT));
 	json_array_extend(arguments, (json_t *)(uintptr_t)targets);
 	return arguments;
 }
@@ -122,13 +123,13 @@ static json_t *host_config(const struct compose *compose, const struct plan_netw
 {
 	json_t *host = sidecar_limits(MEMORY, PIDS);
 
-	json_object_set_new(host, "NetworkMode", json_string(network_name));
+	json_object_set_new(host, "NetworkMode", json_text(network_name));
 	container_close_names(compose, network, host);
 	json_object_set_new(host, "Init",
 			    json_false()); /* it sees to signals, and has no children */
 	json_object_set_new(host, "ReadonlyRootfs", json_true());
-	json_object_set_new(host, "RestartPolicy", json_pack("{s:s}", "Name", "on-failure"));
-	json_object_set_new(host, "Mounts", json_pack("[o]", sidecar_mount(dir, "/traffic")));
+	json_object_set_new(host, "RestartPolicy", json_make("{s:s}", "Name", "on-failure"));
+	json_object_set_new(host, "Mounts", json_make("[o]", sidecar_mount(dir, "/traffic")));
 	json_object_set_new(host, "PortBindings", bindings);
 	return host;
 }
@@ -149,7 +150,7 @@ static json_t *recorder_body(const struct compose *compose, const struct plan_ne
 	host = host_config(compose, network, network_name, dir, players.bindings);
 	command = arguments(compose, network, players.targets);
 	json_decref(players.targets);
-	return json_pack("{s:o,s:o,s:o,s:s,s:{s:{s:{s:[s]}}}}", "HostConfig", host, "ExposedPorts",
+	return json_make("{s:o,s:o,s:o,s:s,s:{s:{s:{s:[s]}}}}", "HostConfig", host, "ExposedPorts",
 			 players.exposed, "Cmd", command, "User", user, "NetworkingConfig",
 			 "EndpointsConfig", network_name, "Aliases", RECORDER_SERVICE);
 }

@@ -1,6 +1,7 @@
 #include "node/resource.h"
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "base/spawn.h"
 #include "challenge/plan.h"
@@ -223,14 +224,14 @@ int resources_take(struct node *node, const struct plan *plan, struct resources 
 char *resources_text(const struct resources *resources)
 {
 	AUTO(json_t *, json_decrefp) json =
-		json_pack("{s:[],s:[],s:I,s:I,s:b,s:s}", "networks", "ports", "memory",
+		json_make("{s:[],s:[],s:I,s:I,s:b,s:s}", "networks", "ports", "memory",
 			  (json_int_t)resources->memory, "nano_cpus",
 			  (json_int_t)resources->nano_cpus, "no_images", resources->no_images,
 			  "vpn_pool", resources->vpn_pool);
 
 	for (size_t i = 0; i < resources->network_count; i++)
 		json_array_append_new(json_object_get(json, "networks"),
-				      json_pack("{s:s,s:s}", "id", resources->networks[i].id,
+				      json_make("{s:s,s:s}", "id", resources->networks[i].id,
 						"subnet", resources->networks[i].subnet));
 	for (size_t i = 0; i < resources->port_count; i++)
 		json_array_append_new(json_object_get(json, "ports"),

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/policy.h"
 #include "engine/engine.h"
@@ -38,8 +39,7 @@ int runtime_check(const struct engine *engine, const json_t *info, const char *n
 
 static int set(json_t *host_config, const char *name, struct err *e)
 {
-	return json_object_set_new(host_config, "Runtime", json_string(name)) < 0 ? err_memory(e)
-										  : 0;
+	return json_object_set_new(host_config, "Runtime", json_text(name)) < 0 ? err_memory(e) : 0;
 }
 
 static int choose(struct node *node, const char *challenge_id, json_t *host_config, struct err *e)

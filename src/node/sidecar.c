@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/plan.h"
 #include "engine/container.h"
@@ -36,7 +37,7 @@ int sidecar_images(struct node *node, const char *instance_id, const struct plan
 
 json_t *sidecar_limits(int64_t memory, int64_t pids)
 {
-	return json_pack("{s:[s],s:[],s:[s],s:b,s:I,s:I,s:I,s:{s:s,s:{s:s,s:s}}}", "CapDrop", "ALL",
+	return json_make("{s:[s],s:[],s:[s],s:b,s:I,s:I,s:I,s:{s:s,s:{s:s,s:s}}}", "CapDrop", "ALL",
 			 "CapAdd", "SecurityOpt", "no-new-privileges:true", "Init", 1, "Memory",
 			 (json_int_t)memory, "MemorySwap", (json_int_t)memory, "PidsLimit",
 			 (json_int_t)pids, "LogConfig", "Type", "json-file", "Config", "max-size",
@@ -45,18 +46,18 @@ json_t *sidecar_limits(int64_t memory, int64_t pids)
 
 json_t *sidecar_mount(const char *host_path, const char *path)
 {
-	return json_pack("{s:s,s:s,s:s}", "Type", "bind", "Source", host_path, "Target", path);
+	return json_make("{s:s,s:s,s:s}", "Type", "bind", "Source", host_path, "Target", path);
 }
 
 static json_t *sidecar_labels(const struct compose *compose, const struct sidecar *sidecar)
 {
 	json_t *labels = instance_labels(compose);
 
-	json_object_set_new(labels, LABEL_SERVICE, json_string(sidecar->service));
-	json_object_set_new(labels, LABEL_ROLE, json_string("sidecar"));
-	json_object_set_new(labels, LABEL_NUMBER, json_string("1"));
+	json_object_set_new(labels, LABEL_SERVICE, json_text(sidecar->service));
+	json_object_set_new(labels, LABEL_ROLE, json_text("sidecar"));
+	json_object_set_new(labels, LABEL_NUMBER, json_text("1"));
 	if (sidecar->ports)
-		json_object_set_new(labels, LABEL_PORTS, json_string(sidecar->ports));
+		json_object_set_new(labels, LABEL_PORTS, json_text(sidecar->ports));
 	return labels;
 }
 
@@ -68,7 +69,7 @@ int sidecar_start(const struct compose *compose, struct sidecar *sidecar, struct
 	int r;
 
 	container_keep_log(compose->node, json_object_get(body, "HostConfig"));
-	if (!body || !name || json_object_set_new(body, "Image", json_string(sidecar->image)) < 0 ||
+	if (!body || !name || json_object_set_new(body, "Image", json_text(sidecar->image)) < 0 ||
 	    json_object_set_new(body, "Labels", sidecar_labels(compose, sidecar)) < 0)
 		return err_memory(e);
 	r = container_create(compose->node,

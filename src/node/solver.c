@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "challenge/challenge.h"
@@ -88,7 +89,7 @@ static const char *reach(struct solving *solving, const struct engine_container 
 		}
 	}
 	if (network)
-		json_array_append_new(solving->networks, json_string(network));
+		json_array_append_new(solving->networks, json_text(network));
 	return address;
 }
 
@@ -170,7 +171,7 @@ static int find_endpoints(struct solving *solving, struct err *e)
 		AUTO(char *, freep)
 		text = endpoint_inside(solving, &list, &solving->row->endpoints[i]);
 
-		if (!text || json_array_append_new(solving->endpoints, json_string(text)) < 0)
+		if (!text || json_array_append_new(solving->endpoints, json_text(text)) < 0)
 			r = err_memory(e);
 	}
 	if (r == 0)
@@ -188,8 +189,8 @@ static json_t *host_config(const struct solving *solving)
 	json_t *folder = sidecar_mount(solving->challenge->dir, FOLDER);
 
 	json_object_set_new(folder, "ReadOnly", json_true());
-	json_object_set_new(host, "Mounts", json_pack("[o]", folder));
-	json_object_set_new(host, "NetworkMode", json_string(network ? network : "none"));
+	json_object_set_new(host, "Mounts", json_make("[o]", folder));
+	json_object_set_new(host, "NetworkMode", json_text(network ? network : "none"));
 	if (solving->dns)
 		json_object_set(host, "Dns", solving->dns);
 	return host;
@@ -197,7 +198,7 @@ static json_t *host_config(const struct solving *solving)
 
 static json_t *container_labels(const struct solving *solving)
 {
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", LABEL_NODE, solving->node->id, LABEL_INSTANCE,
+	return json_make("{s:s,s:s,s:s,s:s,s:s,s:s}", LABEL_NODE, solving->node->id, LABEL_INSTANCE,
 			 solving->row->instance_id, LABEL_CHALLENGE, solving->challenge->id,
 			 LABEL_SERVICE, "ctfy-solver", LABEL_ROLE, "sidecar", LABEL_ONE_SHOT,
 			 "true");
@@ -211,7 +212,7 @@ static json_t *container_body(const struct solving *solving)
 
 	if (!user || !program)
 		return NULL;
-	return json_pack("{s:s,s:[s],s:O,s:s,s:s,s:[s,s,s,s,s],s:o,s:o}", "Image",
+	return json_make("{s:s,s:[s],s:O,s:s,s:s,s:[s,s,s,s,s],s:o,s:o}", "Image",
 			 solving->node->options->solver_image, "Entrypoint", program, "Cmd",
 			 solving->endpoints, "WorkingDir", FOLDER, "User", user, "Env",
 			 "CTFY_ATTACHMENTS=" ATTACHMENTS, "HOME=/tmp", "LANG=C.UTF-8",

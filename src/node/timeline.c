@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "db/db.h"
@@ -49,7 +50,7 @@ static json_t *event_json(const struct db_rows *rows)
 {
 	char at[CLOCK_TEXT_SIZE];
 
-	return json_pack("{s:s,s:s,s:s?,s:s?}", "at", clock_format(db_get_int(rows, 0), at),
+	return json_make("{s:s,s:s,s:s?,s:s?}", "at", clock_format(db_get_int(rows, 0), at),
 			 "event", db_get_text(rows, 1), "service", db_get_text(rows, 2), "detail",
 			 db_get_text(rows, 3));
 }
@@ -156,7 +157,7 @@ static int happened(void *cookie, const struct engine_event *event, struct err *
 
 static json_t *filters_of(const struct node *node)
 {
-	return json_pack("{s:[s],s:[s,s,s,s],s:[s+]}", "type", "container", "event", "start", "die",
+	return json_make("{s:[s],s:[s,s,s,s],s:[s+]}", "type", "container", "event", "start", "die",
 			 "oom", "health_status", "label", LABEL_NODE "=", node->id);
 }
 

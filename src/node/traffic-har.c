@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "flow/reader.h"
 #include "node/traffic-output.h"
@@ -50,7 +51,7 @@ static json_t *har_query(const char *url)
 
 		if (len > 0)
 			json_array_append_new(
-				query, json_pack("{s:s%,s:s%}", "name", word, name_len, "value",
+				query, json_make("{s:s%,s:s%}", "name", word, name_len, "value",
 						 name_len < len ? word + name_len + 1 : "",
 						 name_len < len ? len - name_len - 1 : (size_t)0));
 		word = word[len] == '&' ? word + len : NULL;
@@ -61,7 +62,7 @@ static json_t *har_query(const char *url)
 /* A target alone, as CONNECT has it, is no URL. */
 static json_t *har_url(const char *url)
 {
-	return json_sprintf("%s%s", strstr(url, "://") ? "" : "http://", url);
+	return json_textf("%s%s", strstr(url, "://") ? "" : "http://", url);
 }
 
 static json_t *har_request(const json_t *request)
@@ -69,7 +70,7 @@ static json_t *har_request(const json_t *request)
 	const json_t *body = json_object_get(request, "body");
 	const char *binary = json_string_value(json_object_get(body, "base64"));
 	json_t *har =
-		json_pack("{s:s,s:o,s:s,s:[],s:o,s:o,s:i,s:I}", "method",
+		json_make("{s:s,s:o,s:s,s:[],s:o,s:o,s:i,s:I}", "method",
 			  text_of(request, "method"), "url", har_url(text_of(request, "url")),
 			  "httpVersion", text_of(request, "http_version"), "cookies", "headers",
 			  headers_of(request), "queryString", har_query(text_of(request, "url")),
@@ -78,7 +79,7 @@ static json_t *har_request(const json_t *request)
 	/* "_encoding": HAR has no name for what is no text here. */
 	if (body_size(request) > 0)
 		json_object_set_new(har, "postData",
-				    json_pack("{s:s,s:s,s:s*}", "mimeType",
+				    json_make("{s:s,s:s,s:s*}", "mimeType",
 					      header_of(request, "content-type"), "text",
 					      binary ? binary : text_of(body, "text"), "_encoding",
 					      binary ? "base64" : NULL));
@@ -90,7 +91,7 @@ static json_t *har_content(const json_t *response)
 	const json_t *body = json_object_get(response, "body");
 	const char *binary = json_string_value(json_object_get(body, "base64"));
 
-	return json_pack("{s:I,s:s,s:s,s:s*}", "size", body_size(response), "mimeType",
+	return json_make("{s:I,s:s,s:s,s:s*}", "size", body_size(response), "mimeType",
 			 header_of(response, "content-type"), "text",
 			 binary ? binary : text_of(body, "text"), "encoding",
 			 binary ? "base64" : NULL);
@@ -102,7 +103,7 @@ static json_t *har_response(const json_t *flow)
 	const json_t *response = json_object_get(flow, "response");
 	const char *version = text_of(response, "http_version");
 
-	return json_pack("{s:I,s:s,s:s,s:[],s:o,s:o,s:s,s:i,s:I,s:s*}", "status",
+	return json_make("{s:I,s:s,s:s,s:[],s:o,s:o,s:s,s:i,s:I,s:s*}", "status",
 			 json_integer_value(json_object_get(response, "status")), "statusText",
 			 text_of(response, "reason"), "httpVersion", version, "cookies", "headers",
 			 headers_of(response), "content", har_content(response), "redirectURL",
@@ -126,7 +127,7 @@ static json_t *har_messages(const json_t *flow)
 		int64_t at = 0;
 
 		clock_parse(text_of(message, "at"), &at);
-		json_array_append_new(har, json_pack("{s:s,s:f,s:i,s:s}", "type",
+		json_array_append_new(har, json_make("{s:s,s:f,s:i,s:s}", "type",
 						     sent ? "send" : "receive", "time",
 						     (double)at / 1000, "opcode", is_text ? 1 : 2,
 						     "data",
@@ -142,7 +143,7 @@ static json_t *har_address(const char *server)
 	size_t len = port ? (size_t)(port - server) : 0;
 	bool is_bracketed = len > 2 && *server == '[';
 
-	return is_bracketed ? json_stringn(server + 1, len - 2) : json_stringn(server, len);
+	return is_bracketed ? json_text_n(server + 1, len - 2) : json_text_n(server, len);
 }
 
 static const struct {
@@ -157,13 +158,13 @@ static json_t *har_entry(const json_t *flow)
 {
 	json_t *timings = json_object_get(flow, "timings");
 	json_t *entry =
-		json_pack("{s:s,s:f,s:o,s:o,s:{},s:o,s:o,s:s,s:o*}", "startedDateTime",
+		json_make("{s:s,s:f,s:o,s:o,s:{},s:o,s:o,s:s,s:o*}", "startedDateTime",
 			  text_of(flow, "started_at"), "time",
 			  json_number_value(json_object_get(flow, "duration_ms")), "request",
 			  har_request(json_object_get(flow, "request")), "response",
 			  har_response(flow), "cache", "timings",
 			  timings ? json_incref(timings)
-				  : json_pack("{s:i,s:i,s:i}", "send", 0, "wait", 0, "receive", 0),
+				  : json_make("{s:i,s:i,s:i}", "send", 0, "wait", 0, "receive", 0),
 			  "serverIPAddress", har_address(text_of(flow, "server")), "_clientAddress",
 			  text_of(flow, "client"), "_webSocketMessages", har_messages(flow));
 

@@ -59,7 +59,7 @@ static json_t *time_json(int64_t at)
 {
 	char text[CLOCK_TEXT_SIZE];
 
-	return at ? json_string(clock_format(at, text)) : json_null();
+	return at ? json_text(clock_format(at, text)) : json_null();
 }
 
 static json_t *steps_json(const int64_t ms[TRIAL_STEPS])
@@ -68,7 +68,7 @@ static json_t *steps_json(const int64_t ms[TRIAL_STEPS])
 
 	for (int i = 0; i < TRIAL_STEPS; i++)
 		if (ms[i] >= 0)
-			json_array_append_new(steps, json_pack("{s:s,s:I}", "step",
+			json_array_append_new(steps, json_make("{s:s,s:I}", "step",
 							       trial_step_name((enum trial_step)i),
 							       "ms", (json_int_t)ms[i]));
 	return steps;
@@ -87,7 +87,7 @@ static json_t *run_json(const struct run *run)
 				end = run->began[j];
 		ms[i] = run->began[i] ? end - run->began[i] : -1;
 	}
-	return json_pack("{s:s,s:s,s:s,s:o,s:o,s:[],s:o,s:o,s:n}", "challenge_id", id_of(run),
+	return json_make("{s:s,s:s,s:s,s:o,s:o,s:[],s:o,s:o,s:n}", "challenge_id", id_of(run),
 			 "outcome", "running", "step", trial_step_name(run->step), "detail",
 			 *run->detail ? json_text(run->detail) : json_null(), "steps",
 			 steps_json(ms), "answers", "output",
@@ -102,7 +102,7 @@ static json_t *answers_json(const json_t *found)
 
 	json_object_foreach ((json_t *)(uintptr_t)found, question, value)
 		json_array_append_new(answers,
-				      json_pack("{s:s,s:O}", "question", question, "found", value));
+				      json_make("{s:s,s:O}", "question", question, "found", value));
 	return answers;
 }
 
@@ -111,7 +111,7 @@ static json_t *ended_json(const struct run *run, const struct trial *trial)
 	bool failed = trial->outcome == TRIAL_FAILED;
 	bool lacks_solver = trial->outcome == TRIAL_HEALTHY;
 
-	return json_pack("{s:s,s:s,s:s?,s:o,s:o,s:o,s:o,s:o,s:o}", "challenge_id", id_of(run),
+	return json_make("{s:s,s:s,s:s?,s:o,s:o,s:o,s:o,s:o,s:o}", "challenge_id", id_of(run),
 			 "outcome", trial_outcome_name(trial->outcome), "step",
 			 failed ? trial_step_name(trial->failed_at) : NULL, "detail",
 			 failed         ? json_text(trial->cause.msg)
@@ -464,7 +464,7 @@ int trials_get(struct trials *trials, const char *challenge_id, json_t **ret_jso
 	if (r == 0)
 		r = load(trials->node, challenge_id, ret_json, e);
 	if (r == 0 && !*ret_json)
-		*ret_json = json_pack("{s:s,s:s,s:n,s:n,s:[],s:[],s:n,s:n,s:n}", "challenge_id",
+		*ret_json = json_make("{s:s,s:s,s:n,s:n,s:[],s:[],s:n,s:n,s:n}", "challenge_id",
 				      challenge_id, "outcome", "untried", "step", "detail", "steps",
 				      "answers", "output", "started_at", "ended_at");
 	return r == 0 && !*ret_json ? err_memory(e) : r;
@@ -510,9 +510,9 @@ static int end_lost(struct node *node, const json_t *lost, struct err *e)
 	AUTO(json_t *, json_decrefp) state = json_deep_copy(json_object_get(lost, "state"));
 	int r;
 
-	json_object_set_new(state, "outcome", json_string(trial_outcome_name(TRIAL_FAILED)));
+	json_object_set_new(state, "outcome", json_text(trial_outcome_name(TRIAL_FAILED)));
 	json_object_set_new(state, "step", json_null());
-	json_object_set_new(state, "detail", json_string(interrupted_words));
+	json_object_set_new(state, "detail", json_text(interrupted_words));
 	json_object_set_new(state, "ended_at", time_json(clock_now_ms(node->clock)));
 	r = store_abandon(node->db, instance_id, interrupted_words, e);
 	return r < 0 ? r : save(node, challenge_id, instance_id, state, true, e);
@@ -532,7 +532,7 @@ int trials_recover(struct trials *trials, struct err *e)
 	while (r >= 0 && (r = db_next(rows, e)) > 0) {
 		json_t *state = json_loads(db_get_text(rows, 2), 0, NULL);
 
-		if (json_array_append_new(lost, json_pack("{s:s,s:s,s:o}", "challenge_id",
+		if (json_array_append_new(lost, json_make("{s:s,s:s,s:o}", "challenge_id",
 							  db_get_text(rows, 0), "instance_id",
 							  db_get_text(rows, 1), "state", state)) <
 		    0)

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/secret.h"
@@ -144,11 +145,11 @@ static json_t *container_body(const struct uplink *uplink, const char *network)
 {
 	json_t *host = sidecar_limits(MEMORY, PIDS);
 
-	json_object_set_new(host, "NetworkMode", json_string(network));
-	json_object_set_new(host, "CapAdd", json_pack("[s]", "DAC_OVERRIDE"));
+	json_object_set_new(host, "NetworkMode", json_text(network));
+	json_object_set_new(host, "CapAdd", json_make("[s]", "DAC_OVERRIDE"));
 	json_object_set_new(host, "Mounts",
-			    json_pack("[o]", sidecar_mount(uplink->socket, "/uplink.sock")));
-	return json_pack("{s:s,s:o,s:{s:s,s:s,s:s,s:s}}", "Image", IMAGE_UPLINK, "HostConfig", host,
+			    json_make("[o]", sidecar_mount(uplink->socket, "/uplink.sock")));
+	return json_make("{s:s,s:o,s:{s:s,s:s,s:s,s:s}}", "Image", IMAGE_UPLINK, "HostConfig", host,
 			 "Labels", LABEL_NODE, uplink->node->id, LABEL_INSTANCE,
 			 uplink->instance_id, LABEL_ROLE, "sidecar", LABEL_SERVICE, "ctfy-uplink");
 }

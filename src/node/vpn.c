@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/plan.h"
 #include "engine/archive.h"
@@ -77,7 +78,7 @@ static struct plan_service *add_service(struct plan *plan)
 	service->replicas = 1;
 	service->memory = VPN_MEMORY;
 	service->networks = arena_array(plan->arena, 2, sizeof(*service->networks));
-	service->container = json_pack("{s:o}", "HostConfig", sidecar_limits(VPN_MEMORY, VPN_PIDS));
+	service->container = json_make("{s:o}", "HostConfig", sidecar_limits(VPN_MEMORY, VPN_PIDS));
 	if (!service->networks || !service->container)
 		return NULL;
 	if (public_name)
@@ -118,9 +119,9 @@ static void grant_tunnel(struct plan_service *service)
 	json_t *devices = member(host, "Devices", json_array);
 
 	if (!has_text(capabilities, "NET_ADMIN"))
-		json_array_append_new(capabilities, json_string("NET_ADMIN"));
+		json_array_append_new(capabilities, json_text("NET_ADMIN"));
 	if (json_array_size(devices) == 0)
-		json_array_append_new(devices, json_pack("{s:s,s:s,s:s}", "PathOnHost", tun,
+		json_array_append_new(devices, json_make("{s:s,s:s,s:s}", "PathOnHost", tun,
 							 "PathInContainer", tun,
 							 "CgroupPermissions", "rwm"));
 }
@@ -188,7 +189,7 @@ static void tell(json_t *env, const char *name, const char *value)
 	AUTO(char *, freep) text = strf("%s=%s", name, value);
 
 	if (!is_set(env, name))
-		json_array_append_new(env, json_string(text));
+		json_array_append_new(env, json_text(text));
 }
 
 void vpn_tell_address(const struct compose *compose, const struct plan_service *service,

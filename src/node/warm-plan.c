@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/challenge.h"
 #include "challenge/plan.h"
@@ -27,7 +28,7 @@ static json_t *fill(const char *template)
 	answer = dots ? strf("%.*s%s%s", (int)(dots - template), template, stand_in, dots + 3)
 		      : strdup(template);
 
-	return answer ? json_string(answer) : NULL;
+	return answer ? json_text(answer) : NULL;
 }
 
 /* NULL when out of memory. */

@@ -27,7 +27,7 @@ static int make_image(const struct image_job *job, const struct plan *plan,
 	r = image_make(job, plan, need, e);
 	if (r == 0)
 		r = image_digest(job->node, need->reference, &digest, e);
-	if (r == 0 && json_object_set_new(images, need->reference, json_string(digest)) < 0)
+	if (r == 0 && json_object_set_new(images, need->reference, json_text(digest)) < 0)
 		r = err_memory(e);
 	return r;
 }

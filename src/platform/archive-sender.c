@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/id.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/work.h"
@@ -116,7 +117,7 @@ static int send_file(struct archive_sender *sender, const char *name, void *cook
 	r = s3_put(sender->options.s3, key, fd, &object, e);
 	if (r == 0 &&
 	    json_array_append_new(parcel->objects,
-				  json_pack("{s:s, s:I, s:s}", "name", name, "size",
+				  json_make("{s:s, s:I, s:s}", "name", name, "size",
 					    (json_int_t)object.size, "sha256", object.sha256)) < 0)
 		r = err_memory(e);
 	return r;

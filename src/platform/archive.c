@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/id.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "http/call.h"
@@ -479,7 +480,7 @@ static json_t *files_json(const struct archives *archives, const struct listed *
 		if (snprintf(path, sizeof(path), "%s/%s/%s", archives->options.dir, listed->copy_id,
 			     parts[i].name) < PATH_MAX &&
 		    stat(path, &st) == 0)
-			json_array_append_new(files, json_pack("{s:s, s:I}", "name", parts[i].name,
+			json_array_append_new(files, json_make("{s:s, s:I}", "name", parts[i].name,
 							       "size", (json_int_t)st.st_size));
 	}
 	return files;
@@ -489,7 +490,7 @@ static json_t *listed_json(const struct archives *archives, const struct listed 
 {
 	char owed[CLOCK_TEXT_SIZE], kept[CLOCK_TEXT_SIZE];
 
-	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s?, s:I, s:s, s:s?, s:o}", "id",
+	return json_make("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s?, s:I, s:s, s:s?, s:o}", "id",
 			 listed->copy_id, "instance_id", listed->instance_id, "team_id",
 			 listed->team_id, "team", listed->team, "challenge_id",
 			 listed->challenge_id, "node_id", listed->node_id, "status", listed->status,
@@ -545,7 +546,7 @@ int archives_list(struct archives *archives, struct arena *arena,
 		      last ? last->copy_id : NULL, &cursor, e);
 	if (r < 0)
 		return r;
-	*ret_page = json_pack("{s:O, s:s?}", "archives", list, "next_cursor", cursor);
+	*ret_page = json_make("{s:O, s:s?}", "archives", list, "next_cursor", cursor);
 	return *ret_page ? 0 : err_memory(e);
 }
 

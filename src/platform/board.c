@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "base/secret.h"
 #include "platform/competition.h"
@@ -170,7 +171,7 @@ static void put_line(struct buf *b, const struct facts_team *team, const struct 
 
 static int put_text(struct buf *b, const char *text)
 {
-	AUTO(json_t *, json_decrefp) string = json_string(text);
+	AUTO(json_t *, json_decrefp) string = json_text(text);
 	AUTO(char *, freep) quoted = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
 
 	buf_puts(b, quoted ? quoted : "\"\"");
@@ -573,12 +574,12 @@ static json_t *time_json(int64_t at)
 {
 	char text[CLOCK_TEXT_SIZE];
 
-	return json_string(clock_format(at, text));
+	return json_text(clock_format(at, text));
 }
 
 static json_t *solve_json(const struct board_step *step)
 {
-	return json_pack("{s:s, s:s, s:s?, s:s, s:I, s:b, s:o}", "challenge_id",
+	return json_make("{s:s, s:s, s:s?, s:s, s:I, s:b, s:o}", "challenge_id",
 			 step->of->challenge_id, "challenge", step->of->name, "category",
 			 step->of->category, "question_id", step->of->questions[step->question],
 			 "value", (json_int_t)step->points, "first_blood", step->first, "solved_at",
@@ -595,7 +596,7 @@ static int add_steps(const struct board_line *line, json_t *solves, json_t *poin
 		const struct board_step *step = &line->steps[i];
 
 		score += step->points;
-		r = json_array_append_new(points, json_pack("{s:o, s:I}", "at", time_json(step->at),
+		r = json_array_append_new(points, json_make("{s:o, s:I}", "at", time_json(step->at),
 							    "score", (json_int_t)score));
 		if (r == 0 && step->of)
 			r = json_array_append_new(solves, solve_json(step));
@@ -661,7 +662,7 @@ static json_t *changed_standings(const struct board *old, const struct board *ne
 
 		if (!then || then->value != now->value || then->solvers != now->solvers)
 			json_array_append_new(list,
-					      json_pack("{s:s, s:I, s:I}", "id", now->challenge_id,
+					      json_make("{s:s, s:I, s:I}", "id", now->challenge_id,
 							"value", (json_int_t)now->value, "solvers",
 							(json_int_t)now->solvers));
 	}
@@ -670,7 +671,7 @@ static json_t *changed_standings(const struct board *old, const struct board *ne
 
 json_t *board_delta(const struct board *old, const struct board *new)
 {
-	json_t *delta = json_pack("{s:s, s:s, s:b}", "etag", new->all.etag, "previous",
+	json_t *delta = json_make("{s:s, s:s, s:b}", "etag", new->all.etag, "previous",
 				  old->all.etag, "frozen", new->frozen);
 	json_t *lines = old->line_count == new->line_count ? changed_lines(old, new) : NULL;
 

@@ -1,6 +1,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "db/db.h"
 #include "platform/door.h"
@@ -64,7 +65,7 @@ static json_t *strings_json(const char *const *strings, size_t count)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, json_string(strings[i]));
+		json_array_append_new(list, json_text(strings[i]));
 	return list;
 }
 
@@ -72,7 +73,7 @@ static json_t *time_json(int64_t at)
 {
 	char text[CLOCK_TEXT_SIZE];
 
-	return at ? json_string(clock_format(at, text)) : json_null();
+	return at ? json_text(clock_format(at, text)) : json_null();
 }
 
 static json_t *missing_json(const struct view *view, const struct challenge *c)
@@ -80,7 +81,7 @@ static json_t *missing_json(const struct view *view, const struct challenge *c)
 	const struct challenge *missing =
 		progress_missing(&view->own->progress, view->shelf, view->competition, c);
 
-	return missing ? json_pack("{s:s, s:s}", "id", missing->id, "name", missing->name)
+	return missing ? json_make("{s:s, s:s}", "id", missing->id, "name", missing->name)
 		       : json_null();
 }
 
@@ -90,7 +91,7 @@ static json_t *first_blood_json(const struct view *view, const struct standing *
 	bool shown = view->is_organiser || strcmp(view->competition->scoreboard, "organisers") != 0;
 
 	return shown && standing && standing->first
-		       ? json_pack("{s:s, s:s}", "id", standing->first->team_id, "name",
+		       ? json_make("{s:s, s:s}", "id", standing->first->team_id, "name",
 				   standing->first->team)
 		       : json_null();
 }
@@ -109,7 +110,7 @@ static json_t *challenge_json(const struct challenge *c, const struct view *view
 	const struct standing *standing = board_standing(view->board, c->id);
 	bool nameless = is_nameless(view, c);
 
-	return json_pack("{s:s, s:s, s:s?, s:I, s:I, s:o, s:b, s:I, s:I, s:b, s:o, s:o, s:o, s:o}",
+	return json_make("{s:s, s:s, s:s?, s:I, s:I, s:o, s:b, s:I, s:I, s:b, s:o, s:o, s:o, s:o}",
 			 "id", c->id, "name", nameless ? "???" : c->name, "category",
 			 nameless ? NULL : c->category, "value",
 			 (json_int_t)(standing ? standing->value : c->value), "solvers",
@@ -193,7 +194,7 @@ static int serve_challenges(void *ctx, struct http_req *req, struct http_res *re
 	if (r < 0)
 		return r;
 	return http_send_json(res, 200,
-			      json_pack("{s:s, s:O}", "competition_id", competition.id,
+			      json_make("{s:s, s:O}", "competition_id", competition.id,
 					"challenges", list));
 }
 
@@ -207,7 +208,7 @@ static json_t *questions_json(const struct challenge *c, const struct view *view
 		const struct question *q = &c->questions[i];
 
 		json_array_append_new(list,
-				      json_pack("{s:s, s:s?, s:I, s:b}", "id", q->id, "text",
+				      json_make("{s:s, s:s?, s:I, s:b}", "id", q->id, "text",
 						q->text, "value",
 						(json_int_t)score_share(c, i, value), "solved",
 						progress_has_question(&view->own->progress, c, q)));
@@ -225,7 +226,7 @@ static json_t *hints_json(const struct challenge *c, const struct view *view)
 		bool unlocked = progress_has_hint(&view->own->progress, c, i);
 		size_t missing = progress_hint_missing(&view->own->progress, c, i);
 
-		json_array_append_new(list, json_pack("{s:I, s:I, s:b, s:s?, s:s?, s:o}", "index",
+		json_array_append_new(list, json_make("{s:I, s:I, s:b, s:s?, s:s?, s:o}", "index",
 						      (json_int_t)i, "cost", (json_int_t)hint->cost,
 						      "unlocked", unlocked, "title", hint->title,
 						      "text", unlocked ? hint->text : NULL, "needs",
@@ -245,7 +246,7 @@ static const char *connection_info(const struct challenge *c)
 static json_t *page_json(const struct challenge *c, const struct view *view)
 {
 	AUTO(json_t *, json_decrefp) more =
-		json_pack("{s:s?, s:s?, s:s?, s:I, s:o, s:o, s:o}", "description", c->description,
+		json_make("{s:s?, s:s?, s:s?, s:I, s:o, s:o, s:o}", "description", c->description,
 			  "author", c->author, "connection_info", connection_info(c), "attempts",
 			  (json_int_t)c->attempts, "questions", questions_json(c, view), "hints",
 			  hints_json(c, view), "requires",
@@ -376,7 +377,7 @@ static int serve_unlock(void *ctx, struct http_req *req, struct http_res *res, s
 	if (r < 0)
 		return r;
 	return http_send_json(res, 200,
-			      json_pack("{s:I, s:I, s:b, s:s?}", "index", (json_int_t)hint, "cost",
+			      json_make("{s:I, s:I, s:b, s:s?}", "index", (json_int_t)hint, "cost",
 					(json_int_t)entry.challenge->hints[hint].cost, "unlocked",
 					1, "text", entry.challenge->hints[hint].text));
 }

@@ -1,6 +1,7 @@
 #include "platform/challenges.h"
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "challenge/folder.h"
 #include "challenge/parcel.h"
@@ -48,7 +49,7 @@ static void counted_dropp(struct counted_shelf **shelf)
 
 static int add_error(struct shelf *shelf, const char *path, const char *detail, struct err *e)
 {
-	json_t *row = json_pack("{s:s, s:s}", "path", path, "detail", detail);
+	json_t *row = json_make("{s:s, s:s}", "path", path, "detail", detail);
 
 	return json_array_append_new(shelf->errors, row) < 0 ? err_memory(e) : 0;
 }
@@ -215,7 +216,7 @@ static json_t *ids_only_on(const struct shelf *shelf, const struct shelf *other)
 
 	for (size_t i = 0; i < shelf->count; i++)
 		if (!shelf_find(other, shelf->challenges[i]->id))
-			json_array_append_new(ids, json_string(shelf->challenges[i]->id));
+			json_array_append_new(ids, json_text(shelf->challenges[i]->id));
 	return ids;
 }
 
@@ -240,7 +241,7 @@ static int rescan_locked(struct challenges *challenges, json_t **ret_report, str
 		return err_wrap(e, "challenges in '%s'", challenges->dir);
 	old = exchange(challenges, fresh);
 	*ret_report =
-		json_pack("{s:I, s:o, s:o, s:O}", "total", (json_int_t)fresh->shelf.count, "added",
+		json_make("{s:I, s:o, s:o, s:O}", "total", (json_int_t)fresh->shelf.count, "added",
 			  ids_only_on(&fresh->shelf, &old->shelf), "removed",
 			  ids_only_on(&old->shelf, &fresh->shelf), "errors", fresh->shelf.errors);
 	return *ret_report ? 0 : err_memory(e);

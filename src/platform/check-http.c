@@ -1,5 +1,6 @@
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "platform/door.h"
 #include "platform/node.h"
@@ -54,7 +55,7 @@ static int send_told(struct http_res *res, int status, const struct node *node, 
 		     json_t *told)
 {
 	return http_send_json(res, status,
-			      json_pack("{s:s, s:s, s:o}", "node_id", nodes_id(node), "node",
+			      json_make("{s:s, s:s, s:o}", "node_id", nodes_id(node), "node",
 					nodes_name(node), what, told));
 }
 

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "platform/door.h"
 #include "platform/programme.h"
@@ -17,7 +18,7 @@ static int serve_competitions(void *ctx, struct http_req *req, struct http_res *
 	for (size_t i = 0; i < all->competition_count; i++)
 		if (json_array_append_new(list, competition_public_json(&all->competitions[i])) < 0)
 			return err_memory(e);
-	return http_send_json(res, 200, json_pack("{s:O}", "competitions", list));
+	return http_send_json(res, 200, json_make("{s:O}", "competitions", list));
 }
 
 /* With the file it was made from. */
@@ -33,7 +34,7 @@ static int serve_competition(void *ctx, struct http_req *req, struct http_res *r
 		return r;
 	json = competition_json(competition);
 	if (!json || (competition->file &&
-		      json_object_set_new(json, "file", json_string(competition->file)) < 0)) {
+		      json_object_set_new(json, "file", json_text(competition->file)) < 0)) {
 		json_decref(json);
 		return err_memory(e);
 	}

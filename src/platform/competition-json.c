@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/field.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "platform/challenges.h"
 
@@ -57,7 +58,7 @@ static void set_time(json_t *json, const char *name, int64_t at)
 	char text[CLOCK_TEXT_SIZE];
 
 	if (at)
-		json_object_set_new(json, name, json_string(clock_format(at, text)));
+		json_object_set_new(json, name, json_text(clock_format(at, text)));
 }
 
 static void set_count(json_t *json, const char *name, const int64_t *count)
@@ -68,13 +69,13 @@ static void set_count(json_t *json, const char *name, const int64_t *count)
 
 static json_t *challenge_json(const struct competition_challenge *c)
 {
-	json_t *json = json_pack("{s:s}", "id", c->id);
+	json_t *json = json_make("{s:s}", "id", c->id);
 	json_t *requires_ = json_array();
 
 	set_time(json, "opens_at", c->opens_at);
 	set_time(json, "closes_at", c->closes_at);
 	for (size_t i = 0; i < c->require_count; i++)
-		json_array_append_new(requires_, json_string(c->requires_[i]));
+		json_array_append_new(requires_, json_text(c->requires_[i]));
 	if (c->require_count > 0)
 		json_object_set(json, "requires", requires_);
 	json_decref(requires_);
@@ -82,7 +83,7 @@ static json_t *challenge_json(const struct competition_challenge *c)
 	set_count(json, "minimum", c->minimum);
 	set_count(json, "decay", c->decay);
 	if (c->function)
-		json_object_set_new(json, "function", json_string(c->function));
+		json_object_set_new(json, "function", json_text(c->function));
 	set_count(json, "attempts", c->attempts);
 	set_count(json, "max_instances", c->max_instances);
 	return json;
@@ -111,7 +112,7 @@ json_t *competition_json(const struct competition *competition)
 	if (!json || !more || json_object_update(json, more) < 0 ||
 	    json_object_set_new(json, "answer_rate",
 				rate->burst
-					? json_pack("{s:I, s:I}", "burst", (json_int_t)rate->burst,
+					? json_make("{s:I, s:I}", "burst", (json_int_t)rate->burst,
 						    "period_ms", (json_int_t)rate->period_ms)
 					: json_null()) < 0 ||
 	    json_object_set_new(json, "challenges", challenges_json(competition)) < 0) {
@@ -123,8 +124,9 @@ json_t *competition_json(const struct competition *competition)
 
 static int warn(json_t *list, const char *id)
 {
-	return json_array_append_new(
-		list, json_sprintf("there is no challenge '%s' here: nobody plays it", id));
+	return json_array_append_new(list,
+				     json_textf("there is no challenge '%s' here: nobody plays it",
+						id));
 }
 
 json_t *competition_warnings(const struct competition *competition, const struct shelf *shelf)
@@ -158,7 +160,7 @@ int competition_diff(const struct competition *a, const struct competition *b, j
 
 		if (old && json_equal(old, value))
 			continue;
-		if (json_array_append_new(changes, json_pack("{s:s, s:O?, s:O}", "key", key, "from",
+		if (json_array_append_new(changes, json_make("{s:s, s:O?, s:O}", "key", key, "from",
 							     old, "to", value)) < 0)
 			return err_memory(e);
 	}

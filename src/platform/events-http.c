@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "platform/board.h"
 #include "platform/door.h"
@@ -48,7 +49,7 @@ static char *hello_text(struct platform *platform, const struct competition *com
 	AUTO(const struct board *, board_dropp) board =
 		scoreboards_peek(platform->boards, competition->id, false);
 	AUTO(json_t *, json_decrefp) data =
-		json_pack("{s:s, s:s?}", "competition_id", competition->id, "etag",
+		json_make("{s:s, s:s?}", "competition_id", competition->id, "etag",
 			  board ? board->all.etag : NULL);
 
 	return data ? events_text("hello", data) : NULL;

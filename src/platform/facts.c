@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "platform/competition.h"
 #include "platform/rows.h"
@@ -24,7 +25,7 @@ void facts_done(struct facts *facts)
 
 static char *json_name(struct arena *arena, const char *name)
 {
-	AUTO(json_t *, json_decrefp) string = json_string(name);
+	AUTO(json_t *, json_decrefp) string = json_text(name);
 	AUTO(char *, freep) text = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
 
 	return text ? arena_strdup(arena, text) : NULL;

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "platform/door.h"
 #include "platform/events.h"
@@ -255,7 +256,7 @@ static int add_queue(struct platform *platform, const struct instance *instance,
 					 &eta_ms, e);
 
 	if (r == 0)
-		*ret_progress = json_pack("{s:s, s:I, s:I, s:I}", "phase", "waiting",
+		*ret_progress = json_make("{s:s, s:I, s:I, s:I}", "phase", "waiting",
 					  "queue_position", (json_int_t)position, "eta_ms",
 					  (json_int_t)eta_ms, "eta_p95_ms", (json_int_t)eta_ms);
 	return r;
@@ -276,7 +277,7 @@ static int add_progress(struct platform *platform, const struct instance *instan
 		return r;
 	if (ctfy_node_get_status(nodes_client(node), instance->copy_id, &told, &ask_call, NULL) ==
 	    0)
-		*ret_progress = json_pack("{s:s?, s:I, s:I, s:I}", "phase", told.phase,
+		*ret_progress = json_make("{s:s?, s:I, s:I, s:I}", "phase", told.phase,
 					  "queue_position", (json_int_t)told.queue_position,
 					  "eta_ms", (json_int_t)told.eta_ms, "eta_p95_ms",
 					  (json_int_t)told.eta_p95_ms);
@@ -356,7 +357,7 @@ static int serve_own(void *ctx, struct http_req *req, struct http_res *res, stru
 	if (r < 0)
 		return r;
 	list = list_json(&instances, instances_json);
-	return list ? http_send_json(res, 200, json_pack("{s:o}", "instances", list))
+	return list ? http_send_json(res, 200, json_make("{s:o}", "instances", list))
 		    : err_memory(e);
 }
 
@@ -462,7 +463,7 @@ static void tell_team(struct platform *platform, const struct instance *instance
 						 .team_id = instance->team_id,
 						 .users_only = true };
 	AUTO(json_t *, json_decrefp) data =
-		json_pack("{s:s, s:s, s:s, s:s}", "id", instance->id, "challenge_id",
+		json_make("{s:s, s:s, s:s, s:s}", "id", instance->id, "challenge_id",
 			  instance->challenge_id, "status", status, "detail", detail);
 
 	if (data)
@@ -505,7 +506,7 @@ static int serve_all(void *ctx, struct http_req *req, struct http_res *res, stru
 		return r;
 	list = list_json(&instances, instances_admin_json);
 	return list ? http_send_json(res, 200,
-				     json_pack("{s:o, s:s?}", "instances", list, "next_cursor",
+				     json_make("{s:o, s:s?}", "instances", list, "next_cursor",
 					       cursor))
 		    : err_memory(e);
 }
@@ -515,7 +516,7 @@ static json_t *question_ids(const struct ctfy_answer *answers, size_t count)
 	json_t *ids = json_array();
 
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(ids, json_string(answers[i].question_id));
+		json_array_append_new(ids, json_text(answers[i].question_id));
 	return ids;
 }
 
@@ -534,7 +535,7 @@ static int add_particulars(struct platform *platform, struct http_req *req,
 		r = user_find(platform->db, http_arena(req), instance->user_id, &user, e);
 	if (r < 0)
 		return r;
-	more = json_pack("{s:s, s:s, s:o}", "user", user.name, "copy_id", instance->copy_id,
+	more = json_make("{s:s, s:s, s:o}", "user", user.name, "copy_id", instance->copy_id,
 			 "answered_questions", question_ids(answers, count));
 	return json_object_update(json, more) < 0 ? err_memory(e) : 0;
 }

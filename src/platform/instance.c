@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "base/secret.h"
 #include "challenge/challenge.h"
@@ -375,10 +376,10 @@ static json_t *endpoint_command(const json_t *endpoint)
 	const char *protocol = json_string_value(json_object_get(endpoint, "protocol"));
 
 	if (url)
-		return json_string(url);
-	return json_sprintf("nc %s%s %lld", protocol && strcmp(protocol, "udp") == 0 ? "-u " : "",
-			    json_string_value(json_object_get(endpoint, "host")),
-			    (long long)json_integer_value(json_object_get(endpoint, "port")));
+		return json_text(url);
+	return json_textf("nc %s%s %lld", protocol && strcmp(protocol, "udp") == 0 ? "-u " : "",
+			  json_string_value(json_object_get(endpoint, "host")),
+			  (long long)json_integer_value(json_object_get(endpoint, "port")));
 }
 
 /* None where nothing answers. */
@@ -398,12 +399,12 @@ static json_t *time_json(int64_t ms)
 {
 	char text[CLOCK_TEXT_SIZE];
 
-	return ms ? json_string(clock_format(ms, text)) : json_null();
+	return ms ? json_text(clock_format(ms, text)) : json_null();
 }
 
 json_t *instances_json(const struct instance *instance)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:o, s:I, s:o, s:o, s:o, s:o}", "id",
+	return json_make("{s:s, s:s, s:s, s:s, s:s?, s:o, s:I, s:o, s:o, s:o, s:o}", "id",
 			 instance->id, "competition_id", instance->competition_id, "challenge_id",
 			 instance->challenge_id, "status", instance->status, "detail",
 			 instance->detail, "endpoints", endpoints_json(instance), "ttl",
@@ -416,7 +417,7 @@ json_t *instances_json(const struct instance *instance)
 json_t *instances_admin_json(const struct instance *instance)
 {
 	AUTO(json_t *, json_decrefp) more =
-		json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?}", "team_id", instance->team_id, "team",
+		json_make("{s:s, s:s, s:s, s:s, s:s?, s:s?}", "team_id", instance->team_id, "team",
 			  instance->team, "user_id", instance->user_id, "node_id",
 			  instance->node_id, "node", instance->node, "cause", instance->cause);
 	json_t *json = instances_json(instance);

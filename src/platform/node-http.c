@@ -156,7 +156,7 @@ static int serve_register(void *ctx, struct http_req *req, struct http_res *res,
 	fields_done(registration_fields, &body);
 	if (r < 0)
 		return r;
-	return http_send_json(res, 201, json_pack("{s:s, s:s}", "node_id", id, "token", token));
+	return http_send_json(res, 201, json_make("{s:s, s:s}", "node_id", id, "token", token));
 }
 
 static int send_node(struct platform *platform, struct http_res *res, const char *id, struct err *e)
@@ -206,7 +206,7 @@ static int serve_nodes(void *ctx, struct http_req *req, struct http_res *res, st
 			return err_memory(e);
 	steady_clock_words(platform->steady, words);
 	return http_send_json(res, 200,
-			      json_pack("{s:O, s:s?}", "nodes", list, "warning",
+			      json_make("{s:O, s:s?}", "nodes", list, "warning",
 					*words ? words : NULL));
 }
 
@@ -253,7 +253,7 @@ static int serve_rotate(void *ctx, struct http_req *req, struct http_res *res, s
 		r = keyring_refresh_node(platform->keyring, id, e);
 	return r < 0 ? r
 		     : http_send_json(res, 201,
-				      json_pack("{s:s, s:s}", "node_id", id, "token", token));
+				      json_make("{s:s, s:s}", "node_id", id, "token", token));
 }
 
 static int serve_revoke(void *ctx, struct http_req *req, struct http_res *res, struct err *e)
@@ -294,7 +294,7 @@ static int make_secret(struct platform *platform, struct http_req *req,
 	if (r < 0)
 		return r;
 	*ret_json = fields_encode(join_secret_fields, &made);
-	json_object_set_new(*ret_json, "join_secret", json_string(secret));
+	json_object_set_new(*ret_json, "join_secret", json_text(secret));
 	return *ret_json ? 0 : err_memory(e);
 }
 
@@ -395,7 +395,7 @@ struct parcel {
 
 static json_t *failed_report(const struct node *node, struct ctfy_error *error)
 {
-	json_t *report = json_pack("{s:s, s:s, s:s?}", "node_id", nodes_id(node), "node",
+	json_t *report = json_make("{s:s, s:s, s:s?}", "node_id", nodes_id(node), "node",
 				   nodes_name(node), "detail", error->detail);
 
 	ctfy_error_done(error);
@@ -412,7 +412,7 @@ static int rescan_node(void *cookie, size_t i, struct err *e)
 	if (ctfy_node_rescan_challenges(nodes_client(node), &rescan, NULL, &error) < 0)
 		each->reports[i] = failed_report(node, &error);
 	else
-		each->reports[i] = json_pack("{s:s, s:s, s:o}", "node_id", nodes_id(node), "node",
+		each->reports[i] = json_make("{s:s, s:s, s:o}", "node_id", nodes_id(node), "node",
 					     nodes_name(node), "rescan",
 					     fields_encode(rescan_fields, &rescan));
 	ctfy_rescan_done(&rescan);
@@ -425,7 +425,7 @@ static int report_answer(struct each_node *each, size_t i, const char *what, jso
 {
 	const struct node *node = each->all.nodes[i];
 
-	each->reports[i] = json_pack("{s:s, s:s, s:o}", "node_id", nodes_id(node), "node",
+	each->reports[i] = json_make("{s:s, s:s, s:o}", "node_id", nodes_id(node), "node",
 				     nodes_name(node), what, answer);
 	return each->reports[i] ? 0 : err_memory(e);
 }
@@ -498,7 +498,7 @@ static int images_of_node(void *cookie, size_t i, struct err *e)
 		each->reports[i] = failed_report(node, &error);
 	else
 		r = report_answer(each, i, "images",
-				  json_pack("{s:o, s:o}", "builds",
+				  json_make("{s:o, s:o}", "builds",
 					    scoped_rows(each, build_row_fields, &builds), "pulls",
 					    scoped_rows(each, pull_row_fields, &pulls)),
 				  e);
@@ -522,12 +522,12 @@ static int put_on_node(void *cookie, size_t i, struct err *e)
 	struct err failed = ERR_INIT, why = ERR_INIT;
 
 	if (http_call(nodes_wire(node), &call, &reply, &failed) < 0)
-		return report_answer(each, i, "detail", json_string(failed.msg), e);
+		return report_answer(each, i, "detail", json_text(failed.msg), e);
 	if (reply.status >= 300)
 		nodes_refused(&reply, &why);
 	else if (json_parse(reply.body.data, reply.body.len, &rescan, &why) == 0)
 		return report_answer(each, i, "rescan", TAKE(rescan), e);
-	return report_answer(each, i, "detail", json_string(why.msg), e);
+	return report_answer(each, i, "detail", json_text(why.msg), e);
 }
 
 /* What every node is asked. */
@@ -575,7 +575,7 @@ static int send_reports(struct platform *platform, struct http_req *req, struct 
 		return r;
 	}
 	return http_send_json(res, 200,
-			      json_pack("{s:o, s:o}", "platform", report, "nodes", nodes));
+			      json_make("{s:o, s:o}", "platform", report, "nodes", nodes));
 }
 
 static const struct scope everything = { .ids = NULL };
@@ -622,7 +622,7 @@ static int serve_on_each(struct platform *platform, struct http_req *req, struct
 
 	if (r == 0)
 		r = ask_each_node(platform, req, &question, &nodes, e);
-	return r < 0 ? r : http_send_json(res, status, json_pack("{s:o}", "nodes", nodes));
+	return r < 0 ? r : http_send_json(res, status, json_make("{s:o}", "nodes", nodes));
 }
 
 static int serve_build(void *ctx, struct http_req *req, struct http_res *res, struct err *e)

@@ -560,7 +560,7 @@ int64_t nodes_seen_at(struct node *node)
 
 static json_t *supply_json(const struct supply *supply)
 {
-	return json_pack("{s:I, s:I}", "promised", (json_int_t)supply->promised, "most",
+	return json_make("{s:I, s:I}", "promised", (json_int_t)supply->promised, "most",
 			 (json_int_t)supply->most);
 }
 
@@ -571,7 +571,7 @@ json_t *nodes_json(struct node *node)
 	json_t *json;
 
 	pthread_mutex_lock(&node->lock);
-	json = json_pack("{s:b, s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:o, s:o, s:s?, s:s?, s:s?,"
+	json = json_make("{s:b, s:s, s:s, s:s, s:s, s:s?, s:I, s:I, s:o, s:o, s:s?, s:s?, s:s?,"
 			 "s:s?}",
 			 "drained", node->drained, "id", node->id, "name", node->name, "url",
 			 node->url, "state", state_words[report->state], "detail", report->detail,

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "http/call.h"
@@ -40,7 +41,7 @@ static int serve_state(void *ctx, struct http_req *req, struct http_res *res, st
 	(void)req;
 	(void)e;
 	return http_send_json(res, 200,
-			      json_pack("{s:b, s:s?}", "enabled", label != NULL, "label", label));
+			      json_make("{s:b, s:s?}", "enabled", label != NULL, "label", label));
 }
 
 /* A browser gets a page to read, in place of a page; everybody else the JSON of any error. */

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "platform/access.h"
 
@@ -39,8 +40,7 @@ static const struct openapi_schema *find_schema(const char *name, size_t len)
 
 static json_t *reference(const char *name, size_t len)
 {
-	return json_pack("{s:o}", "$ref",
-			 json_sprintf("#/components/schemas/%.*s", (int)len, name));
+	return json_make("{s:o}", "$ref", json_textf("#/components/schemas/%.*s", (int)len, name));
 }
 
 /* NULL: there is no such type. */
@@ -71,11 +71,11 @@ static json_t *type_json(const char *type, size_t len)
 
 	len -= nullable;
 	if (len > 2 && type[0] == '[' && type[len - 1] == ']')
-		json = json_pack("{s:s, s:o*}", "type", "array", "items",
+		json = json_make("{s:s, s:o*}", "type", "array", "items",
 				 simple_type(type + 1, len - 2));
 	else
 		json = simple_type(type, len);
-	return nullable && json ? json_pack("{s:[o, {s:s}]}", "anyOf", json, "type", "null") : json;
+	return nullable && json ? json_make("{s:[o, {s:s}]}", "anyOf", json, "type", "null") : json;
 }
 
 static int add_members(const char *members, json_t *properties, json_t *required, struct err *e);
@@ -100,7 +100,7 @@ static int add_member(const struct word *word, json_t *properties, json_t *requi
 	snprintf(key, sizeof(key), "%.*s", (int)(colon - name), name);
 	json_object_set_new(properties, key, type);
 	if (!optional)
-		json_array_append_new(required, json_string(key));
+		json_array_append_new(required, json_text(key));
 	return 0;
 }
 
@@ -124,7 +124,7 @@ static int add_schemas(json_t *schemas, struct err *e)
 		if (r < 0)
 			return r;
 		json_object_set_new(schemas, schema->name,
-				    json_pack("{s:s, s:O, s:O, s:b}", "type", "object",
+				    json_make("{s:s, s:O, s:O, s:b}", "type", "object",
 					      "properties", properties, "required", required,
 					      "additionalProperties", 0));
 	}
@@ -138,15 +138,15 @@ static json_t *content_json(const char *name, size_t len)
 	json_t *media;
 
 	if (memchr(name, '/', len))
-		return json_pack("{s%:{}}", name, len);
+		return json_make("{s%:{}}", name, len);
 	media = find_schema(name, len) ? reference(name, len) : NULL;
-	return media ? json_pack("{s:{s:o}}", "application/json", "schema", media) : NULL;
+	return media ? json_make("{s:{s:o}}", "application/json", "schema", media) : NULL;
 }
 
 static int add_answer(const struct word *word, json_t *responses, struct err *e)
 {
 	const char *colon = memchr(word->start, ':', word->len);
-	json_t *answer = json_pack("{s:s}", "description", "Done.");
+	json_t *answer = json_make("{s:s}", "description", "Done.");
 	json_t *content = NULL;
 	char status[4];
 
@@ -172,7 +172,7 @@ static int add_answers(const char *answers, json_t *responses, struct err *e)
 	while (r == 0 && next_word(&answers, &word))
 		r = add_answer(&word, responses, e);
 	json_object_set_new(responses, "default",
-			    json_pack("{s:s, s:o}", "description", "It did not work: why.",
+			    json_make("{s:s, s:o}", "description", "It did not work: why.",
 				      "content", content_json("Error", strlen("Error"))));
 	return r;
 }
@@ -182,7 +182,7 @@ static void add_path_parameters(const char *path, json_t *parameters)
 	while ((path = strchr(path, '{'))) {
 		size_t len = strcspn(path + 1, "}");
 
-		json_array_append_new(parameters, json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name",
+		json_array_append_new(parameters, json_make("{s:s%, s:s, s:b, s:{s:s}}", "name",
 							    path + 1, len, "in", "path", "required",
 							    1, "schema", "type", "string"));
 		path += len;
@@ -202,7 +202,7 @@ static int add_query_parameters(const char *query, json_t *parameters, struct er
 		if (!type)
 			return err_set(e, ERR_INTERNAL, "the API's table has no type '%.*s'",
 				       (int)word.len, word.start);
-		json_array_append_new(parameters, json_pack("{s:s%, s:s, s:o}", "name", word.start,
+		json_array_append_new(parameters, json_make("{s:s%, s:s, s:o}", "name", word.start,
 							    (size_t)(colon - word.start), "in",
 							    "query", "schema", type));
 	}
@@ -238,13 +238,13 @@ static int describe(const struct http_route *route, const struct openapi_route *
 		r = add_answers(words->answers, responses, e);
 	if (r < 0)
 		return r;
-	operation = json_pack("{s:s, s:s, s:O, s:O}", "summary", words->summary, "x-role", role,
+	operation = json_make("{s:s, s:s, s:O, s:O}", "summary", words->summary, "x-role", role,
 			      "parameters", parameters, "responses", responses);
 	if (strcmp(role, "open") == 0)
 		json_object_set_new(operation, "security", json_array());
 	if (words->body)
 		json_object_set_new(operation, "requestBody",
-				    json_pack("{s:o*}", "content",
+				    json_make("{s:o*}", "content",
 					      content_json(words->body, strlen(words->body))));
 	*ret_operation = TAKE(operation);
 	return 0;
@@ -394,7 +394,7 @@ static int make_document(const struct http_route *const *tables, json_t **ret_do
 	if (r < 0)
 		return r;
 	*ret_document =
-		json_pack("{s:s, s:{s:s, s:s}, s:O, s:{s:O, s:{s:{s:s, s:s}, s:{s:s, s:s, s:s}}},"
+		json_make("{s:s, s:{s:s, s:s}, s:O, s:{s:O, s:{s:{s:s, s:s}, s:{s:s, s:s, s:s}}},"
 			  " s:[{s:[]}, {s:[]}]}",
 			  "openapi", "3.1.0", "info", "title", "ctfy platform", "version",
 			  CTFY_VERSION, "paths", paths, "components", "schemas", schemas,

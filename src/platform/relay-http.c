@@ -93,7 +93,7 @@ static int serve_containers(void *ctx, struct http_req *req, struct http_res *re
 		r = nodes_failed(subject.node, &error, e);
 	else
 		r = http_send_json(res, 200,
-				   json_pack("{s:o}", "containers",
+				   json_make("{s:o}", "containers",
 					     containers_encode(&containers)));
 	ctfy_containers_done(&containers);
 	return r;

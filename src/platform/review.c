@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "platform/page.h"
 #include "platform/rows.h"
@@ -13,7 +14,7 @@ static json_t *time_json(int64_t at)
 {
 	char text[CLOCK_TEXT_SIZE];
 
-	return at ? json_string(clock_format(at, text)) : json_null();
+	return at ? json_text(clock_format(at, text)) : json_null();
 }
 
 /* One side of it: a team, and the instance that the answer was made for or handed in from. */
@@ -60,13 +61,13 @@ static void read_review(const struct db_rows *rows, struct arena *arena, void *r
 
 static json_t *evidence_json(const char *instance_id)
 {
-	return instance_id ? json_sprintf("/api/v1/admin/instances/%s/evidence", instance_id)
+	return instance_id ? json_textf("/api/v1/admin/instances/%s/evidence", instance_id)
 			   : json_null();
 }
 
 static json_t *side_json(const struct side *side)
 {
-	return json_pack("{s:s, s:s, s:s?, s:o, s:o, s:o, s:o}", "team_id", side->team_id, "team",
+	return json_make("{s:s, s:s, s:s?, s:o, s:o, s:o, s:o}", "team_id", side->team_id, "team",
 			 side->team, "instance_id", side->instance_id, "created_at",
 			 time_json(side->created_at), "started_at", time_json(side->started_at),
 			 "ended_at", time_json(side->ended_at), "evidence",
@@ -75,7 +76,7 @@ static json_t *side_json(const struct side *side)
 
 static json_t *review_json(const struct review_row *row)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:o}",
+	return json_make("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?, s:o, s:o, s:o}",
 			 "submission_id", row->id, "challenge_id", row->challenge_id, "user_id",
 			 row->user_id, "user", row->user, "answer", row->answer, "review",
 			 row->state, "note", row->note, "peer", row->peer, "submitted_at",
@@ -121,7 +122,7 @@ int review_list(struct db *db, struct arena *arena, const char *competition_id, 
 	for (size_t i = 0; i < count; i++)
 		if (json_array_append_new(list, review_json(&rows[i])) < 0)
 			return err_memory(e);
-	*ret_reviews = json_pack("{s:O, s:s?}", "reviews", list, "next_cursor", cursor);
+	*ret_reviews = json_make("{s:O, s:s?}", "reviews", list, "next_cursor", cursor);
 	return *ret_reviews ? 0 : err_memory(e);
 }
 
@@ -177,11 +178,11 @@ static json_t *reasons_json(const struct suspicion_wish *wish, const struct solv
 	json_t *reasons = json_array();
 
 	if (challenge_has_instance(challenge) && !solve->started_at)
-		json_array_append_new(reasons, json_string("not_started"));
+		json_array_append_new(reasons, json_text("not_started"));
 	if (challenge->attachment_count > 0 && !solve->downloaded_at)
-		json_array_append_new(reasons, json_string("not_downloaded"));
+		json_array_append_new(reasons, json_text("not_downloaded"));
 	if (began && solve->at - began < wish->quick_ms)
-		json_array_append_new(reasons, json_string("too_quick"));
+		json_array_append_new(reasons, json_text("too_quick"));
 	return reasons;
 }
 
@@ -198,7 +199,7 @@ static int add_suspicion(json_t *list, const struct suspicion_wish *wish,
 		return 0;
 	return json_array_append_new(
 		       list,
-		       json_pack("{s:O, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s?, s:o}",
+		       json_make("{s:O, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s?, s:o}",
 				 "reasons", reasons, "team_id", solve->team_id, "team", solve->team,
 				 "challenge_id", solve->challenge_id, "question_id",
 				 solve->question_id, "submission_id", solve->submission_id,
@@ -238,7 +239,7 @@ int suspicion_list(struct db *db, struct arena *arena, const struct suspicion_wi
 		return r;
 	if ((int64_t)count == wish->limit)
 		cursor = arena_printf(arena, "%lld", (long long)rows[count - 1].seq);
-	*ret_suspicions = json_pack("{s:O, s:s?}", "suspicions", list, "next_cursor", cursor);
+	*ret_suspicions = json_make("{s:O, s:s?}", "suspicions", list, "next_cursor", cursor);
 	return *ret_suspicions ? 0 : err_memory(e);
 }
 

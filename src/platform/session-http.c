@@ -1,5 +1,6 @@
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "platform/door.h"
 #include "platform/instance.h"
@@ -257,8 +258,7 @@ static int send_session(struct platform *platform, struct http_req *req, struct 
 			  : make_session(platform, req, user->id, NULL, word, &json, e);
 	if (r < 0)
 		return r;
-	if (json_object_set_new(json, login->cookie ? "csrf_token" : "token", json_string(word)) <
-	    0)
+	if (json_object_set_new(json, login->cookie ? "csrf_token" : "token", json_text(word)) < 0)
 		return err_memory(e);
 	return http_send_json(res, 201, TAKE(json));
 }
@@ -305,8 +305,8 @@ static json_t *scope_json(const struct principal *who)
 	const struct agent *agent = who->agent;
 
 	if (!agent)
-		return json_pack("{s:s}", "scope", role_word(who->role));
-	return json_pack("{s:s, s:s, s:s, s:s}", "scope", "instance", "instance_id",
+		return json_make("{s:s}", "scope", role_word(who->role));
+	return json_make("{s:s, s:s, s:s, s:s}", "scope", "instance", "instance_id",
 			 agent->instance_id, "challenge_id", agent->challenge_id, "competition_id",
 			 agent->competition_id);
 }
@@ -332,7 +332,7 @@ static int serve_me(void *ctx, struct http_req *req, struct http_res *res, struc
 	json = fields_encode(user_fields, &user);
 	if (!json ||
 	    json_object_set_new(json, "team",
-				team.id ? json_pack("{s:s, s:s}", "id", team.id, "name", team.name)
+				team.id ? json_make("{s:s, s:s}", "id", team.id, "name", team.name)
 					: json_null()) < 0 ||
 	    json_object_set_new(json, "token", scope_json(door_principal(req))) < 0) {
 		json_decref(json);
@@ -435,7 +435,7 @@ static int make_wished_token(struct platform *platform, struct http_req *req, st
 		r = make_token(platform, req, &wish, text, &json, e);
 	if (r < 0)
 		return r;
-	if (json_object_set_new(json, "token", json_string(text)) < 0) {
+	if (json_object_set_new(json, "token", json_text(text)) < 0) {
 		json_decref(json);
 		return err_memory(e);
 	}

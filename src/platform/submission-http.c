@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "platform/door.h"
 #include "platform/limit.h"
@@ -44,7 +45,7 @@ static int send_verdict(struct platform *platform, struct http_res *res, const s
 		     (strcmp(s->verdict, "correct") == 0 || strcmp(s->verdict, "repeated") == 0);
 	bool frozen = competition_is_frozen(&entry->competition, door_now(platform));
 	/* Behind a freeze nobody learns what others have solved. */
-	json_t *json = json_pack("{s:s, s:s, s:s?, s:s, s:o, s:I}", "id", s->id, "challenge_id",
+	json_t *json = json_make("{s:s, s:s, s:s?, s:s, s:o, s:I}", "id", s->id, "challenge_id",
 				 s->challenge_id, "question_id", s->question_id, "verdict",
 				 submission_verdict_shown(s), "first_blood",
 				 frozen ? json_null() : json_boolean(s->first_blood), "value",
@@ -232,7 +233,7 @@ static int serve_ruling(void *ctx, struct http_req *req, struct http_res *res, s
 	fields_done(ruling_fields, &ruling);
 	return r < 0 ? r
 		     : http_send_json(res, 200,
-				      json_pack("{s:s, s:s}", "id", submission.id, "verdict",
+				      json_make("{s:s, s:s}", "id", submission.id, "verdict",
 						submission.verdict));
 }
 

@@ -1,5 +1,6 @@
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "platform/door.h"
 #include "platform/guess.h"
@@ -147,7 +148,7 @@ static json_t *members_json(const struct team *team)
 		const struct team_member *member = &team->members[i];
 
 		if (json_array_append_new(list,
-					  json_pack("{s:s, s:b}", "name", member->name, "captain",
+					  json_make("{s:s, s:b}", "name", member->name, "captain",
 						    strcmp(member->id, team->captain_id) == 0)) ==
 		    0)
 			continue;
@@ -161,7 +162,7 @@ static json_t *team_json(const struct competition *competition, const struct boa
 			 const struct team *team)
 {
 	AUTO(json_t *, json_decrefp) standing = board_team_json(board, team->id);
-	json_t *json = standing ? json_pack("{s:s, s:s, s:b, s:o}", "competition_id",
+	json_t *json = standing ? json_make("{s:s, s:s, s:b, s:o}", "competition_id",
 					    competition->id, "competition", competition->name,
 					    "frozen", board->frozen, "members", members_json(team))
 				: NULL;

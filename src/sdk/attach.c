@@ -1,5 +1,6 @@
 /* What an instance is entered by: its containers, an agent's runtime, a VPN, its files. */
 #include "base/err.h"
+#include "base/json.h"
 #include "sdk/client.h"
 #include "sdk/stream.h"
 #include "wire/instance.h"
@@ -115,13 +116,13 @@ static json_t *agent_json(const struct ctfy_agent *agent)
 	json_t *command = json_array(), *env = json_object(), *platform = NULL;
 
 	if (agent->platform_url && agent->platform_token)
-		platform = json_pack("{s:s,s:s}", "url", agent->platform_url, "token",
+		platform = json_make("{s:s,s:s}", "url", agent->platform_url, "token",
 				     agent->platform_token);
 	for (size_t i = 0; i < agent->command_count; i++)
-		json_array_append_new(command, json_string(agent->command[i]));
+		json_array_append_new(command, json_text(agent->command[i]));
 	for (size_t i = 0; i < agent->env_count; i++)
-		json_object_set_new(env, agent->env[i].name, json_string(agent->env[i].value));
-	return json_pack("{s:s?,s:o,s:o,s:o*}", "image", agent->image, "command", command, "env",
+		json_object_set_new(env, agent->env[i].name, json_text(agent->env[i].value));
+	return json_make("{s:s?,s:o,s:o,s:o*}", "image", agent->image, "command", command, "env",
 			 env, "platform", platform);
 }
 

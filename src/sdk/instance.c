@@ -2,6 +2,7 @@
 #include "wire/instance.h"
 
 #include "base/err.h"
+#include "base/json.h"
 #include "sdk/client.h"
 
 static json_t *encode_answers(const struct ctfy_answer *answers, size_t count)
@@ -9,7 +10,7 @@ static json_t *encode_answers(const struct ctfy_answer *answers, size_t count)
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < count; i++) {
-		json_t *answer = json_string(answers[i].answer);
+		json_t *answer = json_text(answers[i].answer);
 
 		if (json_object_set_new(object, answers[i].question_id, answer) < 0) {
 			json_decref(object);

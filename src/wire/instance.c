@@ -1,6 +1,7 @@
 #include "wire/instance.h"
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 
 /* clang-format off */
@@ -138,7 +139,7 @@ json_t *containers_encode(const struct ctfy_containers *containers)
 
 int containers_decode(json_t *array, struct ctfy_containers *ret_containers, struct err *e)
 {
-	AUTO(json_t *, json_decrefp) object = json_pack("{s:O}", "rows", array);
+	AUTO(json_t *, json_decrefp) object = json_make("{s:O}", "rows", array);
 
 	if (!object)
 		return err_memory(e);

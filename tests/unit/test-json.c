@@ -87,5 +87,73 @@ TEST(text_of_any_bytes_becomes_a_string)
 	}
 }
 
-RUN_TESTS(T(nesting_is_read_up_to_its_limit), T(brackets_in_strings_are_no_nesting),
-	  T(any_value_is_read_and_what_is_none_is_told), T(text_of_any_bytes_becomes_a_string))
+static void check_made(json_t *made, json_t *wanted)
+{
+	CHECK(made && wanted);
+	CHECK(json_equal(made, wanted));
+	json_decref(made);
+	json_decref(wanted);
+}
+
+/* The same formats and arguments, the same value. */
+#define SAME(...) check_made(json_make(__VA_ARGS__), json_pack(__VA_ARGS__))
+
+TEST(what_is_made_is_what_jansson_packs)
+{
+	AUTO(json_t *, json_decrefp) held = json_string("held");
+	json_t *const none = NULL;
+	const char *const null = NULL;
+
+	SAME("{}");
+	SAME("[]");
+	SAME("s", "text");
+	SAME("{s:s, s:s?, s:s?, s:s*}", "a", "x", "b", null, "c", "y", "d", null);
+	SAME("{s:i, s:I, s:b, s:b, s:f, s:n}", "i", -7, "I", (json_int_t)1 << 40, "t", 1, "f", 0,
+	     "r", 1.5, "n");
+	SAME("{s:[i, s, [b], {}], s:{s:{s:s}}}", "list", 1, "two", 0, "deep", "a", "b", "c");
+	SAME("{s:O, s:O?, s:O*, s:o?, s:o*}", "a", held, "b", none, "c", none, "d", none, "e",
+	     none);
+	SAME("{s%:s%, s:[s+, s#]}", "keys", (size_t)3, "values", (size_t)5, "l", "a", "b", "cd", 1);
+	SAME("{s:[s++]}", "all", "a", "b", "c");
+	SAME("{s:s,s:o}", "a", "b", "c", json_incref(held));
+}
+
+#define BAD "\xef\xbf\xbd" /* U+FFFD */
+
+TEST(no_byte_makes_a_value_fail)
+{
+	AUTO(json_t *, json_decrefp) made = json_make("{s:s, s:s?, s:s%, s:{s:[s]}, s:s}", "a",
+						      "\xff"
+						      "b",
+						      "c", "\xc3", "d", "e\xf0\x9f", (size_t)3, "f",
+						      "\xe2\x82", "\x80", "g", (const char *)NULL);
+	AUTO(json_t *, json_decrefp) printed = json_textf("%d\xff", 7);
+	const char *key;
+	json_t *value;
+
+	CHECK(made);
+	CHECK_STR(json_string_value(json_object_get(made, "a")), BAD "b");
+	CHECK_STR(json_string_value(json_object_get(made, "c")), BAD);
+	CHECK(json_is_null(json_object_get(made, "g")));
+	json_object_foreach (json_object_get(made, "f"), key, value)
+		CHECK_HAS(key, BAD);
+	CHECK_STR(json_string_value(printed), "7" BAD);
+	CHECK(!json_text(NULL));
+}
+
+TEST(what_was_given_away_is_ended_where_the_rest_fails)
+{
+	json_t *given = json_string("x");
+
+	json_incref(given);
+	CHECK(!json_make("{s:o, s:o}", "a", (json_t *)NULL, "b", given));
+	CHECK_EQ(given->refcount, 1);
+	json_decref(given);
+	CHECK(!json_make("{s:x}", "a"));
+	CHECK(!json_make("{s:i", "a", 1));
+}
+
+RUN_TESTS(T(what_is_made_is_what_jansson_packs), T(no_byte_makes_a_value_fail),
+	  T(what_was_given_away_is_ended_where_the_rest_fails), T(nesting_is_read_up_to_its_limit),
+	  T(brackets_in_strings_are_no_nesting), T(any_value_is_read_and_what_is_none_is_told),
+	  T(text_of_any_bytes_becomes_a_string))
