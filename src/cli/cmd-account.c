@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/own.h"
 #include "base/secret.h"
+#include "base/utf8.h"
 #include "cli/api.h"
 #include "cli/commands.h"
 #include "cli/listing.h"
@@ -67,7 +68,15 @@ static int ask_secret(const char *prompt, char **ret_secret, struct err *e)
 
 static int read_password(const char *file, const char *prompt, char **ret_password, struct err *e)
 {
-	return file ? secret_read_file(file, ret_password, e) : ask_secret(prompt, ret_password, e);
+	AUTO(char *, freep) password = NULL;
+	int r = file ? secret_read_file(file, &password, e) : ask_secret(prompt, &password, e);
+
+	if (r < 0)
+		return r;
+	if (!utf8_is_valid(password, strlen(password)))
+		return err_set(e, ERR_INVALID, "the password is not in UTF-8: is the terminal?");
+	*ret_password = TAKE(password);
+	return 0;
 }
 
 /* clang-format off */

@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "base/secret.h"
+#include "base/utf8.h"
 #include "cli/api.h"
 #include "cli/cmd-challenge.h"
 #include "cli/commands.h"
@@ -130,6 +131,16 @@ static int check_words(const struct cli_command *command, int count, struct err 
 	return 0;
 }
 
+/* A platform is told texts: what was said in another encoding would reach it as something else. */
+static int check_encoding(int argc, char **argv, struct err *e)
+{
+	for (int i = 1; i < argc; i++)
+		if (!utf8_is_valid(argv[i], strlen(argv[i])))
+			return err_set(e, ERR_INVALID,
+				       "the word %d is not in UTF-8: is the terminal?", i);
+	return 0;
+}
+
 static enum cli_status status_of(int r)
 {
 	if (r == CLI_MISUSED)
@@ -180,7 +191,9 @@ int cli_main(const struct cli_command *command, int argc, char **argv)
 		fputs("ctfy: out of memory\n", stderr);
 		return CLI_FAILED;
 	}
-	r = options_parse(rows, options, argc, argv, &cli.argc, &e);
+	r = check_encoding(argc, argv, &e);
+	if (r == 0)
+		r = options_parse(rows, options, argc, argv, &cli.argc, &e);
 	if (r == 0 && cli.common->help) {
 		print_command_help(command, rows);
 		return CLI_OK;
