@@ -1,6 +1,8 @@
 #include "base/err.h"
+#include "base/json.h"
 #include "base/own.h"
 #include "engine/buildkit.h"
+#include "engine/engine.h"
 #include "engine/image.h"
 #include "engine/json.h"
 #include "engine/messages.h"
@@ -84,7 +86,48 @@ static int take_message(void *cookie, const json_t *message, struct err *e)
 	return progress_tell(build->wanted->progress, build->wanted->cookie, message, e);
 }
 
-static void put_query(struct request *req, const struct engine_build *build)
+/* Podman reads `networkmode` as a policy, and the network out of its own `nsoptions`. */
+static void put_podman_network(struct request *req, const char *network)
+{
+	bool host = strcmp(network, "host") == 0, none = strcmp(network, "none") == 0;
+	AUTO(json_t *, json_decrefp) options =
+		json_make("[{s:s,s:b,s:s}]", "Name", "network", "Host", host, "Path",
+			  host || none ? "" : network);
+
+	request_query(req, "networkmode", none ? "NetworkDisabled" : "NetworkEnabled");
+	request_query_json(req, "nsoptions", options);
+}
+
+/* ["nofile=1024:1024"] */
+static json_t *podman_ulimits(const json_t *ulimits)
+{
+	json_t *texts = json_array();
+	const json_t *limit;
+	size_t i;
+
+	json_array_foreach (ulimits, i, limit) {
+		json_int_t soft = json_integer_value(json_object_get(limit, "Soft"));
+		json_int_t hard = json_integer_value(json_object_get(limit, "Hard"));
+
+		json_array_append_new(texts,
+				      json_textf("%s=%lld:%lld", json_get_text(limit, "Name"),
+						 (long long)soft, (long long)hard));
+	}
+	return texts;
+}
+
+static void put_podman(struct request *req, const struct engine_build *build)
+{
+	AUTO(json_t *, json_decrefp) ulimits = podman_ulimits(build->ulimits);
+
+	if (build->network)
+		put_podman_network(req, build->network);
+	if (json_array_size(ulimits))
+		request_query_json(req, "ulimits", ulimits);
+}
+
+static void put_query(struct request *req, const struct engine *engine,
+		      const struct engine_build *build)
 {
 	const json_t *host;
 	size_t i;
@@ -92,7 +135,6 @@ static void put_query(struct request *req, const struct engine_build *build)
 	request_query(req, "t", build->reference);
 	request_query(req, "dockerfile", build->dockerfile);
 	request_query(req, "target", build->target);
-	request_query(req, "networkmode", build->network);
 	request_query(req, "platform", build->platform);
 	request_query_json(req, "buildargs", build->args);
 	request_query_json(req, "labels", build->labels);
@@ -110,8 +152,13 @@ static void put_query(struct request *req, const struct engine_build *build)
 	}
 	if (build->cpu_shares)
 		request_query_number(req, "cpushares", build->cpu_shares);
-	request_query_json(req, "ulimits", build->ulimits);
 	request_query(req, "cgroupparent", build->cgroup_parent);
+	if (engine_is_podman(engine)) {
+		put_podman(req, build);
+	} else {
+		request_query(req, "networkmode", build->network);
+		request_query_json(req, "ulimits", build->ulimits);
+	}
 	request_query(req, "nocache", build->no_cache ? "1" : NULL);
 	request_query(req, "version", build->buildkit ? "2" : NULL);
 	request_query(req, "rm", "1");
@@ -126,7 +173,7 @@ static int run_build(struct engine *engine, const struct engine_build *wanted, c
 	int r;
 
 	request_begin(&req, engine, "POST", "/build");
-	put_query(&req, wanted);
+	put_query(&req, engine, wanted);
 	req.call.source = wanted->context;
 	req.call.source_cookie = wanted->context_cookie;
 	req.call.content_type = "application/x-tar";

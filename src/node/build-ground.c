@@ -2,26 +2,24 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/file.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "engine/engine.h"
 #include "engine/image.h"
 #include "engine/network.h"
+#include "node/build-cgroup.h"
 #include "node/build-fence.h"
 #include "node/compose.h"
 #include "node/firewall.h"
 #include "node/node.h"
 #include "node/subnet.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum {
 	CPU_PERIOD_US = 100000,
@@ -29,11 +27,14 @@ enum {
 	BUILD_PIDS = 4096,    /* of all builds */
 	OPEN_FILES = 16384,   /* of each process */
 	FILE_MAX = INT32_MAX, /* bytes: no step makes a larger one, and none fills a disk at once */
+	BUILD_RANDOM = 12,
 	NETWORK_ATTEMPTS = 16, /* at subnets that others on the host may overlap */
 };
 
 /* What BuildKit's containers are in, below the engine's own default for a parent. */
 #define CGROUP_BUILDKIT "docker/buildkit"
+#define NETWORK_NAME    "ctfy-builds-%s"
+
 #define CGROUP_CLASSIC  "ctfy-build"
 
 struct build_ground {
@@ -82,7 +83,7 @@ void build_ground_free(struct build_ground *ground)
 static int make_network(struct build_ground *ground, struct err *e)
 {
 	struct node *node = ground->node;
-	AUTO(char *, freep) name = strf("ctfy-builds-%s", node->id);
+	AUTO(char *, freep) name = strf(NETWORK_NAME, node->id);
 	AUTO(char *, freep) id = NULL;
 	AUTO(json_t *, json_decrefp) labels =
 		json_make("{s:s,s:s}", LABEL_NODE, node->id, LABEL_BUILDS, "true");
@@ -152,11 +153,14 @@ static int list_networks(const struct build_ground *ground, struct engine_networ
 
 int build_ground_recover(struct build_ground *ground, struct err *e)
 {
+	AUTO(char *, freep) own = strf("%s-", ground->node->id);
 	struct engine_network_list list = { 0 };
 	int r = list_networks(ground, &list, e);
 
 	if (node_isolates(ground->node))
 		build_fence_remove(ground->node->id); /* a killed node's build left it */
+	if (own && engine_is_podman(ground->node->engine) && ground->node->cgroups_by_engine)
+		build_cgroup_end_all(BUILD_CGROUP_ROOT, CGROUP_CLASSIC, own);
 	for (size_t i = 0; r == 0 && i < list.count; i++) {
 		const struct engine_network *found = &list.items[i];
 
@@ -187,83 +191,17 @@ void build_ground_clear(struct build_ground *ground)
 
 /* --- the cgroup --------------------------------------------------------------------------- */
 
-static int put_number(const char *dir, const char *file, const char *text)
-{
-	AUTO(char *, freep) path = strf("%s/%s", dir, file);
-	AUTO(int, closep) fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
-
-	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
-}
-
-/* Its parents too, as the engine would make them. */
-static int make_cgroup(const char *root, const char *name, char **ret_dir)
-{
-	AUTO(char *, freep) parent = strf("%s/%.*s", root, (int)strcspn(name, "/"), name);
-	AUTO(char *, freep) dir = strf("%s/%s", root, name);
-
-	if (!parent || !dir || (mkdir(parent, 0755) < 0 && errno != EEXIST) ||
-	    (mkdir(dir, 0755) < 0 && errno != EEXIST))
-		return -1;
-	*ret_dir = TAKE(dir);
-	return 0;
-}
-
-/* Every controller is a tree of its own. */
-static int limit_v1(const struct node_options *options, const char *name)
-{
-	AUTO(char *, freep) pids = NULL;
-	AUTO(char *, freep) memory = NULL;
-	AUTO(char *, freep) cpu = NULL;
-	char number[24];
-
-	if (make_cgroup("/sys/fs/cgroup/pids", name, &pids) < 0 ||
-	    make_cgroup("/sys/fs/cgroup/memory", name, &memory) < 0 ||
-	    make_cgroup("/sys/fs/cgroup/cpu", name, &cpu) < 0)
-		return -1;
-	snprintf(number, sizeof(number), "%d", BUILD_PIDS);
-	if (put_number(pids, "pids.max", number) < 0)
-		return -1;
-	snprintf(number, sizeof(number), "%lld", (long long)options->build_memory);
-	if (put_number(memory, "memory.limit_in_bytes", number) < 0)
-		return -1;
-	snprintf(number, sizeof(number), "%lld", (long long)options->build_cpus * CPU_PERIOD_US);
-	return put_number(cpu, "cpu.cfs_quota_us", number);
-}
-
-static int limit_v2(const struct node_options *options, const char *name)
-{
-	AUTO(char *, freep) dir = NULL;
-	AUTO(char *, freep) parent = NULL;
-	char number[48];
-
-	if (make_cgroup("/sys/fs/cgroup", name, &dir) < 0)
-		return -1;
-	parent = strf("/sys/fs/cgroup/%.*s", (int)strcspn(name, "/"), name);
-	if (!parent ||
-	    put_number("/sys/fs/cgroup", "cgroup.subtree_control", "+pids +memory +cpu") < 0 ||
-	    (strchr(name, '/') &&
-	     put_number(parent, "cgroup.subtree_control", "+pids +memory +cpu") < 0))
-		return -1;
-	snprintf(number, sizeof(number), "%d", BUILD_PIDS);
-	if (put_number(dir, "pids.max", number) < 0)
-		return -1;
-	snprintf(number, sizeof(number), "%lld", (long long)options->build_memory);
-	if (put_number(dir, "memory.max", number) < 0)
-		return -1;
-	snprintf(number, sizeof(number), "%lld %d", (long long)options->build_cpus * CPU_PERIOD_US,
-		 CPU_PERIOD_US);
-	return put_number(dir, "cpu.max", number);
-}
-
 /* Only where the engine makes cgroups itself can one of ours hold its containers. */
 static bool limit_cgroup(struct build_ground *ground, const char *name)
 {
 	const struct node *node = ground->node;
-	bool unified = file_exists("/sys/fs/cgroup/cgroup.controllers");
+	const struct build_cgroup_limits limits = { .memory = node->options->build_memory,
+						    .cpus = node->options->build_cpus,
+						    .pids = BUILD_PIDS };
 	int r = -1;
 
 	if (node->cgroups_by_engine)
-		r = unified ? limit_v2(node->options, name) : limit_v1(node->options, name);
+		r = build_cgroup_limit(BUILD_CGROUP_ROOT, name, &limits);
 	if (r < 0 && !ground->told)
 		log_warn("builds are not held by a cgroup of the node's: their processes are "
 			 "limited by systemd's DefaultTasksMax, and BuildKit's steps by nothing "
@@ -274,26 +212,44 @@ static bool limit_cgroup(struct build_ground *ground, const char *name)
 
 /* --- entering ----------------------------------------------------------------------------- */
 
-static void put_limits(struct build_ground *ground, struct engine_build *build)
+/* Podman has one builder, which knows what a Dockerfile may want BuildKit for. */
+static bool uses_buildkit(const struct build_ground *ground, const struct engine_build *build)
+{
+	return build->buildkit && !engine_is_podman(ground->node->engine);
+}
+
+/* Podman puts steps into the very group that it is told, and leaves them there when it is left. */
+static const char *own_group(const struct node *node, struct build_stay *stay)
+{
+	char random[BUILD_RANDOM + 1];
+
+	id_random(random, BUILD_RANDOM);
+	snprintf(stay->cgroup, sizeof(stay->cgroup), "/" CGROUP_CLASSIC "/%s-%s", node->id, random);
+	return stay->cgroup;
+}
+
+static void put_limits(struct build_ground *ground, struct engine_build *build,
+		       struct build_stay *stay)
 {
 	const struct node_options *options = ground->node->options;
+	bool buildkit = uses_buildkit(ground, build);
 
 	build->memory = options->build_memory;
 	build->cpu_period = CPU_PERIOD_US;
 	build->cpu_quota = options->build_cpus * CPU_PERIOD_US;
 	build->cpu_shares = CPU_SHARES;
-	if (!engine_is_podman(ground->node->engine)) /* it knows another form of them */
-		build->ulimits = ground->ulimits;
+	build->ulimits = ground->ulimits;
 	build->timeout_ms = options->build_time;
-	if (limit_cgroup(ground, build->buildkit ? CGROUP_BUILDKIT : CGROUP_CLASSIC) &&
-	    !build->buildkit)
-		build->cgroup_parent = "/" CGROUP_CLASSIC;
+	if (!limit_cgroup(ground, buildkit ? CGROUP_BUILDKIT : CGROUP_CLASSIC) || buildkit)
+		return;
+	build->cgroup_parent = "/" CGROUP_CLASSIC;
+	if (engine_is_podman(ground->node->engine))
+		build->cgroup_parent = own_group(ground->node, stay);
 }
 
 static bool needs_fence(const struct build_ground *ground, const struct engine_build *build)
 {
-	return build->buildkit && !build->network && node_isolates(ground->node) &&
-	       !engine_is_podman(ground->node->engine);
+	return uses_buildkit(ground, build) && !build->network && node_isolates(ground->node);
 }
 
 /* Anew for each build: containers that came meanwhile are spared, too. */
@@ -309,18 +265,23 @@ static int raise_fence(struct build_ground *ground, struct err *e)
 int build_ground_enter(struct build_ground *ground, struct engine_build *build,
 		       struct build_stay *ret_stay, struct err *e)
 {
-	bool needs_network = !build->network && !build->buildkit;
+	bool needs_network = !build->network && !uses_buildkit(ground, build);
 	int r = 0;
 
 	*ret_stay = (struct build_stay){ .fenced = needs_fence(ground, build) };
-	put_limits(ground, build);
+	put_limits(ground, build, ret_stay);
 	pthread_mutex_lock(&ground->lock);
 	if (ret_stay->fenced)
 		r = raise_fence(ground, e);
 	else if (needs_network)
 		r = ensure_network(ground, e);
-	/* A copy: another build may find it gone, and make another. */
-	snprintf(ret_stay->network, sizeof(ret_stay->network), "%s", ground->network);
+	/* A copy: another build may find it gone, and make another. Podman's builder knows names.
+	 */
+	if (engine_is_podman(ground->node->engine))
+		snprintf(ret_stay->network, sizeof(ret_stay->network), NETWORK_NAME,
+			 ground->node->id);
+	else
+		snprintf(ret_stay->network, sizeof(ret_stay->network), "%s", ground->network);
 	pthread_mutex_unlock(&ground->lock);
 	if (r == 0 && needs_network)
 		build->network = ret_stay->network;
@@ -329,6 +290,8 @@ int build_ground_enter(struct build_ground *ground, struct engine_build *build,
 
 void build_ground_leave(struct build_ground *ground, const struct build_stay *stay)
 {
+	if (*stay->cgroup)
+		build_cgroup_end(BUILD_CGROUP_ROOT, stay->cgroup + 1);
 	if (!stay->fenced)
 		return;
 	pthread_mutex_lock(&ground->lock);

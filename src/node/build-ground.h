@@ -10,8 +10,11 @@
  *   memory, processors of each step, by the API; and of all of them by a cgroup of ours
  *                                              of all of them, by the cgroup that BuildKit's are in
  *   processes          by the same cgroups
- *   files, core dumps  ulimits                 the engine's
+ *   files, core dumps  ulimits                 the engine's own
  *   time               --build-time            --build-time
+ *
+ * Podman's builder is held as the classic one is. It leaves a step running when its build is given
+ * up, so each build has a cgroup of its own there, and what is in it is ended with the build.
  *
  * The cgroups are the kernel's own where the engine makes them itself ("cgroupfs"). Where systemd
  * makes them, processes are limited by its DefaultTasksMax, and BuildKit's steps by nothing else.
@@ -34,8 +37,9 @@ void build_ground_free(struct build_ground *ground);
 
 /* What one build has of it; it has to be there for as long as the build. */
 struct build_stay {
-	char network[72]; /* the id of the one that it was given */
+	char network[96]; /* the one that it was given */
 	bool fenced;
+	char cgroup[128]; /* one of its own, for Podman; "": it has none */
 };
 
 /*

@@ -1,6 +1,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/own.h"
+#include "node/build-cgroup.h"
 #include "node/capture-count.h"
 #include "node/disk-use.h"
 #include "node/early-check.h"
@@ -31,6 +32,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void put_file(int dir, const char *name, off_t size, bool whole)
@@ -669,7 +671,128 @@ TEST(a_container_is_late_by_the_time_that_it_has_been_seen)
 	json_decref(seen);
 }
 
-RUN_TESTS(T(a_check_that_is_too_much_is_left_to_the_engine),
+/* A tree as the kernel would have made it, of directories and files that are there to be written.
+ */
+static void make_tree(char *root, const char *const *dirs, const char *const *files)
+{
+	struct err e = ERR_INIT;
+
+	CHECK(mkdtemp(root));
+	for (; *dirs; dirs++) {
+		AUTO(char *, freep) dir = strf("%s/%s", root, *dirs);
+
+		CHECK(mkdir(dir, 0755) == 0);
+	}
+	for (; *files; files++) {
+		AUTO(char *, freep) file = strf("%s/%s", root, *files);
+
+		CHECK_EQ(file_write(file, "", 0, 0644, &e), 0);
+	}
+}
+
+static void check_file(const char *root, const char *name, const char *text)
+{
+	AUTO(char *, freep) path = strf("%s/%s", root, name);
+	AUTO(char *, freep) found = NULL;
+	struct err e = ERR_INIT;
+
+	CHECK_EQ(file_read(path, 4096, &found, NULL, &e), 0);
+	CHECK_STR(found, text);
+}
+
+static const struct build_cgroup_limits build_limits = { .memory = 1LL << 32,
+							 .cpus = 2,
+							 .pids = 9 };
+
+TEST(builds_are_held_by_one_group_of_version_2)
+{
+	static const char *const dirs[] = { "ctfy-build", "docker", "docker/buildkit", NULL };
+	static const char *const files[] = { "cgroup.controllers",
+					     "cgroup.subtree_control",
+					     "docker/cgroup.subtree_control",
+					     "ctfy-build/pids.max",
+					     "ctfy-build/memory.max",
+					     "ctfy-build/memory.swap.max",
+					     "ctfy-build/cpu.max",
+					     "docker/buildkit/pids.max",
+					     "docker/buildkit/memory.max",
+					     "docker/buildkit/cpu.max",
+					     NULL };
+	char root[] = "/tmp/unit-cgroup-XXXXXX";
+
+	make_tree(root, dirs, files);
+	CHECK_EQ(build_cgroup_limit(root, "ctfy-build", &build_limits), 0);
+	check_file(root, "cgroup.subtree_control", "+pids +memory +cpu");
+	check_file(root, "ctfy-build/pids.max", "9");
+	check_file(root, "ctfy-build/memory.max", "4294967296");
+	check_file(root, "ctfy-build/memory.swap.max", "0");
+	check_file(root, "ctfy-build/cpu.max", "200000 100000");
+	/* Without swap's file, which not every kernel has; and below a group of the engine's. */
+	CHECK_EQ(build_cgroup_limit(root, "docker/buildkit", &build_limits), 0);
+	check_file(root, "docker/cgroup.subtree_control", "+pids +memory +cpu");
+	check_file(root, "docker/buildkit/pids.max", "9");
+	check_file(root, "docker/buildkit/cpu.max", "200000 100000");
+	/* The controllers are not there for it: this is told, not passed over. */
+	CHECK_EQ(build_cgroup_limit(root, "ctfy-build/none", &build_limits), -1);
+	CHECK_EQ(tree_remove(root, NULL), 0);
+}
+
+TEST(builds_are_held_by_one_group_in_each_tree_of_version_1)
+{
+	static const char *const dirs[] = {
+		"pids",           "memory", "cpu", "pids/ctfy-build", "memory/ctfy-build",
+		"cpu/ctfy-build", NULL
+	};
+	static const char *const files[] = { "pids/ctfy-build/pids.max",
+					     "memory/ctfy-build/memory.limit_in_bytes",
+					     "memory/ctfy-build/memory.memsw.limit_in_bytes",
+					     "cpu/ctfy-build/cpu.cfs_quota_us", NULL };
+	char root[] = "/tmp/unit-cgroup-XXXXXX";
+
+	make_tree(root, dirs, files);
+	CHECK_EQ(build_cgroup_limit(root, "ctfy-build", &build_limits), 0);
+	check_file(root, "pids/ctfy-build/pids.max", "9");
+	check_file(root, "memory/ctfy-build/memory.limit_in_bytes", "4294967296");
+	check_file(root, "memory/ctfy-build/memory.memsw.limit_in_bytes", "4294967296");
+	check_file(root, "cpu/ctfy-build/cpu.cfs_quota_us", "200000");
+	CHECK_EQ(build_cgroup_limit(root, "other", &build_limits), -1);
+	CHECK_EQ(tree_remove(root, NULL), 0);
+}
+
+TEST(what_is_left_of_a_build_is_ended_and_nothing_else)
+{
+	static const char *const dirs[] = { "ctfy-build", "ctfy-build/mine-1",
+					    "ctfy-build/theirs-1", NULL };
+	static const char *const files[] = { "cgroup.controllers", NULL };
+	char root[] = "/tmp/unit-cgroup-XXXXXX";
+	pid_t pids[2];
+
+	make_tree(root, dirs, files);
+	for (int i = 0; i < 2; i++) {
+		AUTO(char *, freep)
+		file = strf("%s/ctfy-build/%s-1/cgroup.procs", root, i ? "theirs" : "mine");
+		char text[32];
+
+		pids[i] = fork();
+		if (pids[i] == 0)
+			for (;;)
+				pause();
+		snprintf(text, sizeof(text), "%d\n", pids[i]);
+		CHECK_EQ(file_write(file, text, strlen(text), 0644, NULL), 0);
+	}
+	build_cgroup_end_all(root, "ctfy-build", "mine-");
+	CHECK_EQ(waitpid(pids[0], NULL, 0), pids[0]);
+	CHECK_EQ(waitpid(pids[1], NULL, WNOHANG), 0);
+	build_cgroup_end(root, "ctfy-build/theirs-1");
+	CHECK_EQ(waitpid(pids[1], NULL, 0), pids[1]);
+	build_cgroup_end(root, "ctfy-build/none");
+	CHECK_EQ(tree_remove(root, NULL), 0);
+}
+
+RUN_TESTS(T(builds_are_held_by_one_group_of_version_2),
+	  T(builds_are_held_by_one_group_in_each_tree_of_version_1),
+	  T(what_is_left_of_a_build_is_ended_and_nothing_else),
+	  T(a_check_that_is_too_much_is_left_to_the_engine),
 	  T(a_container_is_late_by_the_time_that_it_has_been_seen),
 	  T(name_servers_are_those_of_resolv_conf), T(a_table_is_a_node_s_by_its_name),
 	  T(a_table_covers_its_node_s_subnets_and_whatever_it_does_not_tell),
