@@ -151,41 +151,43 @@ export function TeamsPage(_: { params: Params }) {
       <div class="filters" role="search">
         <SearchBox label="Search teams" placeholder="Name, division or id" words={words} onWords={setWords} />
       </div>
-      <Failure error={change.error} />
-      <Loaded from={teams}>
-        {(data) => (
-          <Table
-            label="Teams"
-            rows={data.teams.filter((row) => hasWords([row.name, row.id, row.division], words))}
-            rowKey={(row) => row.id}
-            columns={[
-              { name: "Name", kind: "wide", cell: (row) => (row.hidden ? row.name : <TeamLink id={row.id} name={row.name} />) },
-              { name: "Id", cell: (row) => <span class="mono-cell">{row.id}</span> },
-              { name: "Division", kind: "short", cell: (row) => row.division ?? "–" },
-              {
-                name: "On the board",
-                cell: (row) => (row.hidden ? <Badge tone="warn">hidden</Badge> : <Badge tone="ok">shown</Badge>),
-              },
-              { name: "Made", kind: "time", cell: (row) => formatDate(row.created_at) },
-              {
-                name: "Change",
-                cell: (row) => (
-                  <Button
-                    kind="quiet"
-                    busy={change.busy}
-                    aria-label={`${row.hidden ? "Show" : "Hide"} ${row.name}`}
-                    onClick={() => void change.run(row)}
-                  >
-                    {row.hidden ? "Show" : "Hide"}
-                  </Button>
-                ),
-              },
-            ]}
-            empty={<Empty title={words ? "Nothing fits." : "There are no teams."} />}
-          />
-        )}
-      </Loaded>
-      <BulkCard what="teams" onDone={teams.reload} />
+      <div class="column">
+        <Failure error={change.error} />
+        <Loaded from={teams}>
+          {(data) => (
+            <Table
+              label="Teams"
+              rows={data.teams.filter((row) => hasWords([row.name, row.id, row.division], words))}
+              rowKey={(row) => row.id}
+              columns={[
+                { name: "Name", kind: "wide", cell: (row) => (row.hidden ? row.name : <TeamLink id={row.id} name={row.name} />) },
+                { name: "Id", cell: (row) => <span class="mono-cell id">{row.id}</span> },
+                { name: "Division", kind: "short", cell: (row) => row.division ?? "–" },
+                {
+                  name: "On the board",
+                  cell: (row) => (row.hidden ? <Badge tone="warn">hidden</Badge> : <Badge tone="ok">shown</Badge>),
+                },
+                { name: "Made", kind: "time", cell: (row) => formatDate(row.created_at) },
+                {
+                  name: "Change",
+                  cell: (row) => (
+                    <Button
+                      kind="quiet"
+                      busy={change.busy}
+                      aria-label={`${row.hidden ? "Show" : "Hide"} ${row.name}`}
+                      onClick={() => void change.run(row)}
+                    >
+                      {row.hidden ? "Show" : "Hide"}
+                    </Button>
+                  ),
+                },
+              ]}
+              empty={<Empty title={words ? "Nothing fits." : "There are no teams."} />}
+            />
+          )}
+        </Loaded>
+        <BulkCard what="teams" onDone={teams.reload} />
+      </div>
     </Page>
   );
 }
