@@ -115,12 +115,21 @@ const struct challenge *progress_missing(const struct progress *progress, const 
 int hints_paid(struct db *db, const struct team *team, const char *user_id, int64_t *ret_points,
 	       struct err *e)
 {
-	return rows_count(db,
-			  "SELECT COALESCE(SUM(cost), 0) FROM unlock WHERE competition_id = ?"
-			  " AND (team_id = ? OR account_id = ?)",
-			  DB_ARGS(db_text(team->competition_id), db_text(team->id),
-				  db_text(user_id)),
-			  ret_points, e);
+	int64_t own = 0;
+	int r;
+
+	r = rows_count(db, "SELECT COALESCE(SUM(cost), 0) FROM unlock WHERE team_id = ?",
+		       DB_ARGS(db_text(team->id)), ret_points, e);
+	if (r == 0)
+		r = rows_count(db,
+			       "SELECT COALESCE(SUM(cost), 0) FROM unlock WHERE account_id = ?"
+			       " AND competition_id = ? AND team_id <> ?",
+			       DB_ARGS(db_text(user_id), db_text(team->competition_id),
+				       db_text(team->id)),
+			       &own, e);
+	if (r == 0)
+		*ret_points += own;
+	return r;
 }
 
 int hint_unlock(struct db *db, int64_t now, const struct team *team, const char *user_id,

@@ -338,6 +338,11 @@ static const char *const migrations[] = {
 	/* The names it is good for, with spaces between; NULL: the first it is used for. */
 	"ALTER TABLE join_secret ADD COLUMN nodes TEXT;"
 	"UPDATE join_secret SET nodes = used_by;",
+
+	/* What a team has handed in is counted with each answer: by the index alone. */
+	"DROP INDEX submission_of_team;"
+	"CREATE INDEX submission_of_team"
+	" ON submission (team_id, challenge_id, competition_id, verdict);",
 	NULL,
 };
 
