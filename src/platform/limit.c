@@ -82,7 +82,27 @@ static struct tally *find(struct limiter *limiter, const char *key)
 	return tally;
 }
 
-/* NULL: there is no room, and then it isn't limited. */
+/*
+ * Of those that share its bucket, the one that matters for the shortest time: who makes up many
+ * keys pushes out some that are nearly over, and is counted like anybody.
+ */
+static void push_out_one(struct limiter *limiter, const char *key)
+{
+	struct tally **first = bucket(limiter, key);
+	struct tally *tally;
+
+	for (struct tally **at = first; *at; at = &(*at)->next)
+		if ((*at)->clear_at < (*first)->clear_at)
+			first = at;
+	tally = *first;
+	if (!tally)
+		return;
+	*first = tally->next;
+	free(tally);
+	limiter->count--;
+}
+
+/* NULL: out of memory, and then it isn't limited. */
 static struct tally *find_or_add(struct limiter *limiter, const char *key, int64_t now)
 {
 	struct tally *tally = find(limiter, key), **at;
@@ -92,7 +112,7 @@ static struct tally *find_or_add(struct limiter *limiter, const char *key, int64
 	if (++limiter->added >= SWEEP_EVERY)
 		sweep(limiter, now);
 	if (limiter->count >= LIMIT_KEYS_MAX)
-		return NULL;
+		push_out_one(limiter, key);
 	tally = calloc(1, sizeof(*tally) + strlen(key) + 1);
 	if (!tally)
 		return NULL;

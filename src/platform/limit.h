@@ -2,7 +2,8 @@
  * How often something may be done: so many at once, and then one per so long.
  *
  * A limiter remembers its keys (an address, a name, a team's id) in memory, for as long as they
- * matter, and at most LIMIT_KEYS_MAX of them. Any thread may use it.
+ * matter, and some LIMIT_KEYS_MAX of them: a new one then takes the place of one that is nearly
+ * over. Any thread may use it.
  */
 #ifndef PLATFORM_LIMIT_H
 #define PLATFORM_LIMIT_H

@@ -63,7 +63,7 @@ const char *submission_verdict_shown(const struct submission *submission)
 
 /* Judging */
 
-enum { HELD_MOST = 5 }; /* of a team and a challenge: somebody has to look at each */
+enum { HELD_MOST = 5 }; /* of a team or account to a challenge: somebody has to look at each */
 
 /* What the store knows of the team and this challenge. */
 struct own_answer {
@@ -335,19 +335,49 @@ static int hold(const struct judging *j, struct submission *s, struct err *e)
 {
 	int64_t held;
 	int r = rows_count(j->db,
-			   "SELECT COUNT(*) FROM submission WHERE team_id = ? AND challenge_id = ?"
-			   " AND verdict = 'held'",
-			   DB_ARGS(db_text(s->team_id), db_text(s->challenge_id)), &held, e);
+			   "SELECT COUNT(*) FROM submission WHERE competition_id = ?"
+			   " AND verdict = 'held' AND challenge_id = ?"
+			   " AND (team_id = ? OR account_id = ?)",
+			   DB_ARGS(db_text(s->competition_id), db_text(s->challenge_id),
+				   db_text(s->team_id), db_text(s->user_id)),
+			   &held, e);
 
 	if (r < 0)
 		return r;
 	if (held >= HELD_MOST)
 		return err_set(e, ERR_CONFLICT,
-			       "%lld of your team's answers wait for the organisers: they have to "
-			       "be judged first",
+			       "%lld of your team's answers, or of your own, wait for the "
+			       "organisers: they have to be judged first",
 			       (long long)held);
 	s->verdict = arena_strdup(j->arena, "held");
 	return s->verdict ? 0 : err_memory(e);
+}
+
+/* The same answer of the same instance, handed in again, is nothing new to look at. */
+static int find_review(const struct judging *j, struct submission *s, struct err *e)
+{
+	int64_t known;
+	int r = rows_count(j->db,
+			   "SELECT COUNT(*) FROM submission WHERE team_id = ? AND challenge_id = ?"
+			   " AND competition_id = ? AND verdict = 'foreign'"
+			   " AND other_instance_id = ?",
+			   DB_ARGS(db_text(s->team_id), db_text(s->challenge_id),
+				   db_text(s->competition_id), db_text(s->other_instance_id)),
+			   &known, e);
+
+	if (r == 0 && known == 0)
+		s->review = "open";
+	return r;
+}
+
+static int judge_unanswered(const struct judging *j, struct submission *s, struct err *e)
+{
+	int r;
+
+	if (j->held)
+		return hold(j, s, e);
+	r = find_origin(j, s, e);
+	return r < 0 || !s->other_instance_id ? r : find_review(j, s, e);
 }
 
 static int insert(struct db *db, const struct submission *s, struct err *e)
@@ -361,7 +391,7 @@ static int insert(struct db *db, const struct submission *s, struct err *e)
 			db_text(s->question_id), db_text(s->team_id), db_text(s->user_id),
 			db_secret(s->answer), db_text(s->verdict), db_text(s->instance_id),
 			db_text(s->other_team_id), db_text(s->other_instance_id), db_text(s->peer),
-			db_int(s->submitted_at), db_text(s->other_team_id ? "open" : NULL)),
+			db_int(s->submitted_at), db_text(s->review)),
 		e);
 }
 
@@ -402,7 +432,7 @@ static int decide(struct judging *j, struct submission *s, struct err *e)
 	if (question || j->held)
 		s->question_id = arena_strdup(j->arena, question ? question->id : j->held->id);
 	if (!question)
-		return j->held ? hold(j, s, e) : find_origin(j, s, e);
+		return judge_unanswered(j, s, e);
 	r = order_time(j, s, e);
 	return r < 0 ? r : keep_solve(j->db, j->attempt->practice, j->arena, s, e);
 }

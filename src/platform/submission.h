@@ -49,6 +49,7 @@ struct submission {
 	char *peer;
 	int64_t submitted_at;
 	bool first_blood;
+	const char *review; /* "open": an organiser is to look at it; NULL: not, or not read */
 };
 
 struct submissions {

@@ -529,6 +529,25 @@ TEST(an_account_has_so_many_tokens_and_no_more)
 	EXPECT(call(&w, w.alice, "GET", "/me", NULL, NULL), 401);
 }
 
+/* However many keys somebody makes up, what comes is counted. */
+TEST(a_limiter_that_is_full_still_limits)
+{
+	const struct rate rate = { .burst = 2, .period_ms = 1000000 };
+	struct limiter *limiter;
+	struct err e = ERR_INIT;
+	char key[32];
+
+	CHECK_EQ(limiter_new(&limiter, &e), 0);
+	for (int i = 0; i < LIMIT_KEYS_MAX + 5000; i++) {
+		snprintf(key, sizeof(key), "key %d", i);
+		limiter_count(limiter, key, &rate, i);
+	}
+	CHECK_EQ(limiter_take(limiter, "late", &rate, 200000), 0);
+	CHECK_EQ(limiter_take(limiter, "late", &rate, 200000), 0);
+	CHECK(limiter_take(limiter, "late", &rate, 200000) > 0);
+	limiter_free(limiter);
+}
+
 TEST(a_limit_lets_a_burst_through_and_then_one_per_period)
 {
 	static const struct rate rate = { .burst = 3, .period_ms = 10 };
@@ -570,6 +589,7 @@ int main(void)
 		T(who_makes_one_team_after_the_other_has_to_wait_and_leaves_no_invite),
 		T(a_stranger_sends_little),
 		T(an_account_has_so_many_tokens_and_no_more),
+		T(a_limiter_that_is_full_still_limits),
 		T(a_limit_lets_a_burst_through_and_then_one_per_period),
 		T(what_organisers_change_is_written_down_with_how_it_ended),
 		T(a_cursor_goes_on_where_the_page_ended),

@@ -65,6 +65,11 @@ TEST(an_answer_that_no_pattern_could_tell_waits_for_an_organiser)
 	for (int i = 0; i < 5; i++)
 		hold_answer(&w, path);
 	EXPECT(answer(&w, w.bob, "quiz", "RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR?"), 409);
+
+	/* Nor in another team. */
+	EXPECT(call(&w, w.bob, "DELETE", "/team/members/me", NULL, NULL), 204);
+	EXPECT(call(&w, w.bob, "POST", "/teams", "{\"name\":\"Green\"}", NULL), 201);
+	EXPECT(answer(&w, w.bob, "quiz", "RRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRRR?"), 409);
 	EXPECT(call(&w, w.admin, "PATCH", path, "{\"verdict\":\"wrong\"}", NULL), 200);
 	hold_answer(&w, path);
 }
@@ -103,6 +108,13 @@ TEST(another_teams_answer_waits_for_review_with_both_sides)
 	CHECK_EQ(json_array_size(json_object_get(reply->json, "reviews")), 0);
 	reply = call(&w, w.admin, "GET", "/admin/reviews", NULL, NULL);
 	CHECK_STR(string(first(reply, "reviews"), "note"), "a shared screen");
+
+	/* Handed in again it is nothing new to look at. */
+	EXPECT(answer(&w, w.bob, "web", reds), 201);
+	reply = call(&w, w.admin, "GET", "/admin/reviews", NULL, NULL);
+	CHECK_EQ(json_array_size(json_object_get(reply->json, "reviews")), 1);
+	reply = call(&w, w.admin, "GET", "/admin/submissions?verdict=foreign", NULL, NULL);
+	CHECK_EQ(json_array_size(json_object_get(reply->json, "submissions")), 2);
 	EXPECT(call(&w, w.admin, "PATCH", "/admin/reviews/none", "{\"review\":\"open\"}", NULL),
 	       404);
 }
