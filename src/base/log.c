@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -36,22 +37,42 @@ const char *log_request(void)
 	return request_id;
 }
 
-/* A log line is one line: what others sent us must not forge a second one. */
+static void put_control(struct buf *b, unsigned c, bool json)
+{
+	if (c == '\n')
+		buf_puts(b, "\\n");
+	else if (c == '\t')
+		buf_puts(b, json ? "\\t" : "\t");
+	else
+		buf_printf(b, "\\u%04x", c);
+}
+
+/* C0, DEL and C1; the last are two bytes long. */
+static bool is_control(const char *s, size_t len)
+{
+	unsigned char c = (unsigned char)*s;
+
+	return c < 0x20 || c == 0x7f || (len == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0);
+}
+
+/* A log line is one line of text: what others sent us must not forge a second one, or be no text.
+ */
 static void put_escaped(struct buf *b, const char *s, bool json)
 {
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
+	size_t left = strlen(s), len;
 
-		if (json && (c == '"' || c == '\\'))
-			buf_putc(b, '\\');
-		if (c == '\n')
-			buf_puts(b, "\\n");
-		else if (c == '\t')
-			buf_puts(b, json ? "\\t" : "\t");
-		else if (c < 0x20 || c == 0x7f)
-			buf_printf(b, "\\u%04x", c);
-		else
-			buf_putc(b, (char)c);
+	for (; left > 0; s += len, left -= len) {
+		len = utf8_character(s, left);
+		if (len == 0) {
+			utf8_put_valid(b, s, 1);
+			len = 1;
+		} else if (is_control(s, len)) {
+			put_control(b, (unsigned char)s[len - 1], json);
+		} else {
+			if (json && (*s == '"' || *s == '\\'))
+				buf_putc(b, '\\');
+			buf_put(b, s, len);
+		}
 	}
 }
 

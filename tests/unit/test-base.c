@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/id.h"
 #include "base/image-name.h"
+#include "base/log.h"
 #include "base/option.h"
 #include "base/own.h"
 #include "base/plain.h"
@@ -518,7 +519,43 @@ TEST(a_strangers_text_is_made_plain)
 	check_plain(NULL, PLAIN_LINE, "");
 }
 
-RUN_TESTS(T(a_strangers_text_is_made_plain), T(an_image_is_the_same_however_it_is_named),
+/* What a line in the log becomes; the caller's. */
+static char *logged(enum log_format format, const char *words)
+{
+	int ends[2], kept = dup(STDERR_FILENO);
+	struct buf line = BUF_INIT;
+	char bytes[1024];
+	ssize_t len;
+
+	CHECK_EQ(pipe(ends), 0);
+	CHECK(dup2(ends[1], STDERR_FILENO) >= 0);
+	log_open(format, LOG_INFO);
+	log_info("%s", words);
+	log_open(LOG_TEXT, LOG_INFO);
+	CHECK(dup2(kept, STDERR_FILENO) >= 0);
+	close(kept);
+	close(ends[1]);
+	while ((len = read(ends[0], bytes, sizeof(bytes))) > 0)
+		buf_put(&line, bytes, (size_t)len);
+	close(ends[0]);
+	return buf_take(&line);
+}
+
+TEST(no_byte_of_a_stranger_makes_a_line_of_the_log_anything_else)
+{
+	static const char words[] = "a\xff\xc2\x9b\"\\\n\x1b\x7f\xc3\xa9";
+	AUTO(char *, freep) json_line = logged(LOG_JSON, words);
+	AUTO(char *, freep) line = logged(LOG_TEXT, words);
+	AUTO(json_t *, json_decrefp) json = json_loads(json_line, 0, NULL);
+
+	CHECK(json);
+	CHECK_STR(json_string_value(json_object_get(json, "message")),
+		  "a\xef\xbf\xbd\xc2\x9b\"\\\n\x1b\x7f\xc3\xa9");
+	CHECK_HAS(line, "a\xef\xbf\xbd\\u009b\"\\\\n\\u001b\\u007f\xc3\xa9\n");
+}
+
+RUN_TESTS(T(no_byte_of_a_stranger_makes_a_line_of_the_log_anything_else),
+	  T(a_strangers_text_is_made_plain), T(an_image_is_the_same_however_it_is_named),
 	  T(two_names_of_images_are_ours), T(what_may_be_an_id_or_another_challenge_s_is_no_name),
 	  T(a_full_disk_is_no_fault_of_whoever_asked), T(an_error_carries_its_code_and_words),
 	  T(a_long_cause_keeps_its_end), T(a_limited_buffer_never_grows_past_its_limit),
