@@ -315,6 +315,17 @@ static int find_services(struct loader *in)
 	return r == 0 && in->spec.services ? use_services(in) : r;
 }
 
+/* A compose file and a Dockerfile stand for the challenge where there is no spec. */
+static void find_answer(struct loader *in)
+{
+	struct challenge *c = in->challenge;
+	const char *path = c->compose_file ? c->compose_file : c->dockerfile;
+
+	spec_find_flag(&in->spec, in->spec.root ? in->spec.root
+				  : path        ? file_node(in, path)
+						: NULL);
+}
+
 static int load(struct loader *in)
 {
 	struct challenge *c = in->challenge;
@@ -335,6 +346,8 @@ static int load(struct loader *in)
 		spec_read_bare(&in->spec, c->compose->root, c->compose->dir);
 	if (!c->spec_file && !c->compose)
 		return err_set(in->e, ERR_NOT_FOUND, "'%s' is not a challenge's folder", c->dir);
+	if (!c->question_count)
+		find_answer(in);
 	if (!c->dialect)
 		c->dialect = c->compose_file ? "compose" : "dockerfile";
 	if (!c->name)

@@ -249,6 +249,4 @@ void spec_read_ctfcli(struct spec *spec)
 		ask_for_every_flag(spec);
 	if (!c->type)
 		c->type = c->minimum && c->decay ? "dynamic" : "standard";
-	if (!c->question_count)
-		spec_warn(spec, spec->root, "flags", "there is nothing to answer");
 }

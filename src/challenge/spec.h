@@ -120,6 +120,12 @@ spec_key_fn spec_read_questions, spec_read_attachments, spec_read_endpoints, spe
 /* The questions of a folder that has a compose file and no spec. */
 void spec_read_bare(struct spec *spec, const struct yaml_node *model, const char *dir);
 
+/*
+ * Looks for the answer in the folder's files, for a challenge without any; says where it was found,
+ * or that there is nothing to answer and what to add. Returns whether there was one.
+ */
+bool spec_find_flag(struct spec *spec, const struct yaml_node *place);
+
 /* Dialects. */
 typedef bool spec_recogniser(const struct yaml_node *root);
 typedef void spec_reader(struct spec *spec);

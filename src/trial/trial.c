@@ -227,6 +227,10 @@ static int verify(struct work *w, struct err *e)
 {
 	const struct question *missed = NULL;
 
+	if (!w->challenge->question_count)
+		return err_set(e, ERR_INVALID,
+			       "the challenge has nothing to answer, so nothing the solver prints "
+			       "solves it: add 'flags:'");
 	for (size_t i = 0; i < w->challenge->question_count; i++) {
 		const struct question *question = &w->challenge->questions[i];
 		bool found;

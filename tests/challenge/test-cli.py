@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 CTFY = os.environ["CTFY"]
-GOOD = "services: {web: {image: i, ports: ['80']}}\n"
+GOOD = "services: {web: {image: i, ports: ['80'], environment: {FLAG: a}}}\n"
 
 
 class Challenge(unittest.TestCase):
@@ -46,8 +46,8 @@ class Challenge(unittest.TestCase):
 
     def test_lint_tells_each_problem_in_a_line(self):
         self.write("a/compose.yml", GOOD)
-        self.write("b/compose.yml", "services:\n  web:\n    image: i\n    imagine: x\n")
-        self.write("c/compose.yml", "services: {web: {image: i, ports: [80], privileged: true}}\n")
+        self.write("b/compose.yml", "services:\n  web:\n    image: i\n    imagine: x\n    environment: {FLAG: a}\n")
+        self.write("c/compose.yml", "services: {web: {image: i, ports: [80], privileged: true, environment: {FLAG: a}}}\n")
         lines = self.ctfy("lint", ".", status=1).stdout.splitlines()
         self.assertEqual(lines, [
             "./b/compose.yml:4:5: error: services.web.imagine: unknown key",
@@ -62,7 +62,8 @@ class Challenge(unittest.TestCase):
         self.assertIn(table, page.read_text(), "put what `ctfy challenge keys` prints into docs/challenges.md")
 
     def test_lint_for_programs(self):
-        self.write("b/compose.yml", "services: {web: {image: i, privileged: true, ports: [80]}}\n")
+        self.write("b/compose.yml", "services: {web: {image: i, privileged: true, ports: [80], "
+                                    "environment: {FLAG: a}}}\n")
         told = json.loads(self.ctfy("lint", "--json", "b", status=1).stdout)
         self.assertEqual(told["totals"]["policy"], 1)
         row, = told["challenges"]
@@ -78,7 +79,7 @@ class Challenge(unittest.TestCase):
         folder = os.path.join(os.fsencode(self.root), b"caf\xe9")
         os.mkdir(folder)
         with open(os.path.join(folder, b"compose.yml"), "w") as file:
-            file.write("services: {web: {}}\n")
+            file.write("services: {web: {environment: {FLAG: a}}}\n")
         row, = json.loads(self.ctfy("lint", "--json", ".", status=1).stdout)["challenges"]
         self.assertEqual((row["path"], row["outcome"], len(row["problems"])), ("./caf\ufffd", "faulty", 1))
 

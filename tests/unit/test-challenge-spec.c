@@ -5,6 +5,8 @@
 #include "challenge/import.h"
 #include "challenge/lint.h"
 
+#include <unistd.h>
+
 static struct folder f;
 
 static void load_spec(const char *name, const char *text)
@@ -30,6 +32,74 @@ static const char *answer(const char *question)
 }
 
 static const char bare[] = "services: {web: {image: i, ports: ['80']}}\n";
+
+/* --- answers that stand in the folder's files ---------------------------------------------- */
+
+static void expect_found(const char *answer_or_null, const char *problem)
+{
+	if (folder_load(&f) < 0)
+		fail_msg("%s", f.e.msg);
+	CHECK_EQ(f.challenge->question_count, answer_or_null ? 1 : 0);
+	if (answer_or_null) {
+		CHECK_EQ(f.challenge->questions[0].kind, ANSWER_STATIC);
+		CHECK_STR(f.challenge->questions[0].answer, answer_or_null);
+	}
+	folder_check_problem(&f, problem);
+	folder_close(&f);
+}
+
+static void link_out(const char *name)
+{
+	AUTO(char *, freep) path = strf("%s/%s", f.dir, name);
+
+	CHECK_EQ(symlink("/etc/hostname", path), 0);
+}
+
+TEST(a_flag_file_has_the_answer_of_a_spec_without_one)
+{
+	folder_open(&f);
+	folder_write(&f, "challenge.yml", "name: x\n");
+	folder_write(&f, "src/flag.txt", "any words at all\n");
+	folder_write(&f, "dist/flag.txt", "ctf{handed_out}\n");
+	folder_write(&f, "README.md", "It was ctf{in_the_readme}.\n");
+	expect_found("any words at all", "flags: the answer is the one that 'src/flag.txt' holds");
+}
+
+TEST(a_compose_file_and_a_dockerfile_alone_have_theirs_found_too)
+{
+	folder_open(&f);
+	folder_write(&f, "compose.yml", bare);
+	folder_write(&f, "flag", "ctf{by_compose}");
+	expect_found("ctf{by_compose}", "compose.yml: warning: flags: the answer is the one");
+	folder_open(&f);
+	folder_write(&f, "Dockerfile", "FROM x\nEXPOSE 80\nENV FLAG ctf{by_env}\n");
+	expect_found("ctf{by_env}", "'Dockerfile' holds");
+	folder_open(&f);
+	folder_write(&f, "Dockerfile", "FROM x\nEXPOSE 80\n");
+	folder_write(&f, ".env", "PORT=80\nFLAG='ctf{by_dotenv}'\n");
+	expect_found("ctf{by_dotenv}", "'.env' holds");
+	folder_open(&f);
+	folder_write(&f, "Dockerfile", "FROM x\nEXPOSE 80\n");
+	folder_write(&f, "README.md", "# Flag\n\n`ctf{by_readme}`\n");
+	expect_found("ctf{by_readme}", "'README.md' holds");
+}
+
+TEST(a_dummy_or_one_of_two_flags_is_no_answer)
+{
+	folder_open(&f);
+	folder_write(&f, "challenge.yml", "name: x\n");
+	folder_write(&f, "flag.txt", "ctf{REDACTED}\n");
+	expect_found(NULL, "nothing to answer: add 'flags:'");
+	folder_open(&f);
+	folder_write(&f, "challenge.yml", "name: x\n");
+	folder_write(&f, "a/flag.txt", "ctf{first_one}");
+	folder_write(&f, "b/flag.txt", "ctf{other_one}");
+	expect_found(NULL, "'a/flag.txt' and 'b/flag.txt' hold different flags");
+	folder_open(&f);
+	folder_write(&f, "challenge.yml", "name: x\n");
+	link_out("flag.txt");
+	expect_found(NULL, "nothing to answer");
+}
 
 /* --- ctfcli ------------------------------------------------------------------------------- */
 
@@ -1195,7 +1265,9 @@ TEST(lint_takes_a_compose_file_by_itself)
 	folder_close(&f);
 }
 
-RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(an_unknown_key_warns_wherever_it_stands),
+RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(a_flag_file_has_the_answer_of_a_spec_without_one),
+	  T(a_compose_file_and_a_dockerfile_alone_have_theirs_found_too),
+	  T(a_dummy_or_one_of_two_flags_is_no_answer), T(an_unknown_key_warns_wherever_it_stands),
 	  T(null_and_lone_values_are_taken_as_meant), T(files_of_one_name_are_all_offered),
 	  T(two_files_of_one_chosen_name_are_a_fault),
 	  T(what_ctfcli_can_say_of_order_and_time_is_heard),
