@@ -260,9 +260,13 @@ static int run_dockerfile(struct loader *in, const char *dir)
 		publish(in, service, in->spec.port, "tcp", place);
 	for (size_t i = 0; !in->spec.port && i < file.port_count; i++)
 		publish(in, service, file.ports[i].port, file.ports[i].protocol, place);
+	if (!in->spec.port && !file.port_count && file.base && dockerfile_port_of_image(file.base))
+		publish(in, service, dockerfile_port_of_image(file.base), "tcp", place);
 	if (!yaml_get(service, "ports") && !in->challenge->endpoint_count)
 		problem_at(in->problems, PROBLEM_WARNING, place, NULL,
-			   "exposes no port: players can't reach it unless the spec has endpoints");
+			   "exposes no port: players can't reach it unless it has a line 'EXPOSE', "
+			   "or challenge.yml 'endpoints:'; what '%s' exposes is not known here",
+			   file.base ? file.base : "its base");
 	return 0;
 }
 

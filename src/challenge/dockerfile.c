@@ -593,6 +593,40 @@ bool dockerfile_read(struct arena *arena, const char *text, struct dockerfile *r
 	return read_as(in) && read_otherwise(in);
 }
 
+uint16_t dockerfile_port_of_image(const char *reference)
+{
+	/* What EXPOSE in each image's own Dockerfile says. */
+	static const struct {
+		const char *repository;
+		const char *tag; /* what its tag has to hold; "": any */
+		uint16_t port;
+	} images[] = {
+		{ "pwn.red/jail", "", 5000 },
+		{ "redpwn/jail", "", 5000 },
+		{ "nginx", "", 80 },
+		{ "httpd", "", 80 },
+		{ "php", "apache", 80 },
+		{ "wordpress", "apache", 80 },
+		{ "wordpress", "latest", 80 },
+		{ "tomcat", "", 8080 },
+		{ "jetty", "", 8080 },
+		{ "caddy", "", 80 },
+		{ "tiangolo/uwsgi-nginx-flask", "", 80 },
+	};
+	static const char *const hosts[] = { "docker.io/", "library/", "index.docker.io/" };
+	size_t len;
+
+	for (size_t i = 0; i < ARRAY_SIZE(hosts); i++)
+		if (strncmp(reference, hosts[i], strlen(hosts[i])) == 0)
+			reference += strlen(hosts[i]);
+	len = strcspn(reference, ":@");
+	for (size_t i = 0; i < ARRAY_SIZE(images); i++)
+		if (is_word(reference, len, images[i].repository) &&
+		    strstr(reference[len] ? reference + len : ":latest", images[i].tag))
+			return images[i].port;
+	return 0;
+}
+
 bool dockerfile_has_arg(const struct dockerfile *file, const char *name)
 {
 	for (size_t i = 0; i < file->arg_count; i++)

@@ -46,6 +46,12 @@ bool dockerfile_read(struct arena *arena, const char *text, struct dockerfile *r
 /* The text without its "# syntax=" line; the caller's. NULL: out of memory. */
 char *dockerfile_drop_frontend(const char *text);
 
+/*
+ * The port that the image of this reference exposes, for well-known ones whose heirs name none
+ * themselves; 0: not known before it is there.
+ */
+uint16_t dockerfile_port_of_image(const char *reference);
+
 bool dockerfile_has_arg(const struct dockerfile *file, const char *name);
 
 /*

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "challenge/folder.h"
 #include "challenge/tree.h"
+#include "challenge/unit.h"
 
 #include <string.h>
 
@@ -86,9 +87,44 @@ void service_env_file(struct service *s, const struct yaml_node *value)
 		add_env_file(s, value->items[i]);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), want = strlen(end);
+
+	return len >= want && strcmp(text + len - want, end) == 0;
+}
+
+/* The port that a label tells Traefik or Caddy to lead players to; 0: none. */
+static int64_t led_port(const char *name, const char *text)
+{
+	const char *upstreams = text ? strstr(text, "upstreams ") : NULL;
+	char digits[6] = "";
+	int64_t port = 0;
+
+	if (text && strncmp(name, "traefik.", 8) == 0 &&
+	    ends_with(name, ".loadbalancer.server.port"))
+		return unit_integer(text, 1, 65535, &port) ? port : 0;
+	if (!upstreams || strncmp(name, "caddy", 5) != 0 || !ends_with(name, "reverse_proxy"))
+		return 0;
+	upstreams += strlen("upstreams ");
+	upstreams += strspn(upstreams, " ");
+	strncpy(digits, upstreams,
+		strspn(upstreams, "0123456789") < 6 ? strspn(upstreams, "0123456789") : 0);
+	return unit_integer(digits, 1, 65535, &port) ? port : 0;
+}
+
 static void add_label(struct service *s, const struct yaml_node *at, const char *name,
 		      const char *text)
 {
+	int64_t port = led_port(name, text);
+	struct plan_port *row;
+
+	if (port) {
+		row = service_add_port(s, (uint16_t)port, "tcp", true);
+		if (row && !strstr(name, ".tcp."))
+			row->app_protocol = "http";
+		service_warn(s, at, "port %d is published, to which '%s' leads", (int)port, name);
+	}
 	if (planner_keeps_label(s->p, name))
 		service_set_text(s, json_object_get(s->container, "Labels"), name,
 				 text ? text : "");

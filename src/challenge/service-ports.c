@@ -129,7 +129,8 @@ static void add_short(struct service *s, const struct yaml_node *at, const char 
 		}
 	}
 	if ((address && !is_address(address)) || !read_range(s, last, &container) ||
-	    (host_ports && *host_ports && !read_range(s, host_ports, &host))) {
+	    (host_ports && *host_ports && strcmp(host_ports, "0") != 0 &&
+	     !read_range(s, host_ports, &host))) {
 		service_fault(s, at, "'%s' is not a port: write it like '8080' or '80:8080/tcp'",
 			      text);
 		return;

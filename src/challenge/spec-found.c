@@ -277,11 +277,12 @@ bool spec_find_flag(struct spec *spec, const struct yaml_node *place)
 		if (!row->text)
 			continue;
 		if (row->other) {
-			spec_warn(
-				spec, place, "flags",
-				"nothing to answer: '%s' and '%s' hold different flags: say which "
-				"under 'flags:' in challenge.yml",
-				row->file, row->other);
+			spec_warn(spec, place, "flags",
+				  "nothing to answer: '%s' %s%s%s different flags: say which under "
+				  "'flags:' in challenge.yml",
+				  row->file, row->other == row->file ? "holds" : "and '",
+				  row->other == row->file ? "" : row->other,
+				  row->other == row->file ? "" : "' hold");
 			return false;
 		}
 		spec_add_flag(spec, place, row->text, false);

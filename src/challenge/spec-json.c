@@ -116,7 +116,7 @@ static const struct spec_key nyu_keys[] = {
 	{ "internal_port", read_nyu_port, NULL },
 	{ "minimum", spec_read_minimum, NULL },
 	{ "name", spec_read_name, NULL },
-	{ "points", spec_read_value, NULL },
+	{ "points", spec_read_points, NULL },
 	{ "port", NULL, "has no effect: the node chooses the port that players see" },
 	{ "reference", NULL, "is for authors: players are not shown it" },
 	{ "type", read_nyu_type, NULL },

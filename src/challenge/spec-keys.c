@@ -39,9 +39,54 @@ void spec_read_id(struct spec *spec, const struct yaml_node *value)
 			  "'%s' can't be an id: the folder's name is used instead", id);
 }
 
+/* {initial, minimum, decay} or {min, max} of those whose value falls with each solve. */
+static void read_falling_value(struct spec *spec, const struct yaml_node *value, const char *key)
+{
+	static const char *const known[] = { "initial",      "max",     "maximum",
+					     "initialValue", "minimum", "min",
+					     "minimumValue", "decay",   NULL };
+	struct challenge *c = spec->challenge;
+
+	spec_check_keys(spec, value, key, known);
+	for (size_t i = 0; i < value->count; i++) {
+		const struct yaml_entry *entry = &value->entries[i];
+
+		if (entry->value->kind == YAML_NULL)
+			continue;
+		if (strcmp(entry->key, "decay") == 0)
+			c->decay = spec_integer(spec, entry->value, key);
+		else if (strncmp(entry->key, "min", 3) == 0)
+			c->minimum = spec_integer(spec, entry->value, key);
+		else if (strncmp(entry->key, "max", 3) == 0 ||
+			 strncmp(entry->key, "initial", 7) == 0)
+			c->value = spec_integer(spec, entry->value, key);
+	}
+	c->type = "dynamic";
+}
+
+void spec_read_value_of(struct spec *spec, const struct yaml_node *value, const char *key)
+{
+	const char *text = yaml_text(value);
+
+	if (value->kind == YAML_MAP)
+		read_falling_value(spec, value, key);
+	else if (text && (strcmp(text, "dynamic") == 0 || strcmp(text, "static") == 0))
+		spec->challenge->type = *text == 'd' ? "dynamic" : "standard";
+	else if (value->kind == YAML_LIST)
+		spec_fault(spec, value, key,
+			   "must be a whole number, {min: ..., max: ...} or 'dynamic', not a list");
+	else
+		spec->challenge->value = spec_integer(spec, value, key);
+}
+
 void spec_read_value(struct spec *spec, const struct yaml_node *value)
 {
-	spec->challenge->value = spec_integer(spec, value, "value");
+	spec_read_value_of(spec, value, "value");
+}
+
+void spec_read_points(struct spec *spec, const struct yaml_node *value)
+{
+	spec_read_value_of(spec, value, "points");
 }
 
 void spec_read_minimum(struct spec *spec, const struct yaml_node *value)

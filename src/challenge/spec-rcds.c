@@ -116,6 +116,22 @@ static void set_build(struct spec *spec, struct yaml_node *service, const struct
 	tree_set(spec->arena, service, "build", build);
 }
 
+static void read_container(struct spec *spec, const char *name, const struct yaml_node *value);
+
+/* One level deeper, the challenge's container stands beside those that watch over it. */
+static void read_pod(struct spec *spec, const char *name, const struct yaml_node *value)
+{
+	for (size_t i = 0; i < value->count; i++) {
+		const struct yaml_entry *entry = &value->entries[i];
+
+		if (strcmp(entry->key, "challenge") == 0)
+			read_container(spec, name, entry->value);
+		else
+			spec_warn(spec, entry->value, "containers",
+				  "'%s' is not run: only 'challenge' is of these", entry->key);
+	}
+}
+
 static void read_container(struct spec *spec, const char *name, const struct yaml_node *value)
 {
 	static const char *const same[] = { "environment", "image" };
@@ -124,6 +140,11 @@ static void read_container(struct spec *spec, const char *name, const struct yam
 	if (value->kind != YAML_MAP) {
 		spec_fault(spec, value, "containers", "'%s' must be a map, not %s", name,
 			   yaml_kind_name(value->kind));
+		return;
+	}
+	if (yaml_get(value, "challenge") && !yaml_get(value, "build") &&
+	    !yaml_get(value, "image")) {
+		read_pod(spec, name, value);
 		return;
 	}
 	service = spec_service(spec, name, value);
@@ -198,15 +219,48 @@ static void read_visible(struct spec *spec, const struct yaml_node *value)
 		spec->challenge->hidden = true;
 }
 
+/* The text without rCDS' tags, whose place connection_info takes; the tag that stands there first.
+ */
+static const char *without_tags(struct spec *spec, const char *text, const char **ret_tag)
+{
+	static const char *const tags[] = { "nc", "link", "url", "host", "port", "hostname" };
+	char *out = arena_strdup(spec->arena, text), *to = out;
+
+	*ret_tag = NULL;
+	while (out && *text) {
+		const char *inner = text + 2 + (text[0] == '{' ? strspn(text + 2, " ") : 0);
+		size_t len = 0, i = 0;
+
+		if (strncmp(text, "{{", 2) == 0)
+			len = strspn(inner, "abcdefghijklmnopqrstuvwxyz");
+		while (len && i < ARRAY_SIZE(tags) &&
+		       (strlen(tags[i]) != len || strncmp(tags[i], inner, len) != 0))
+			i++;
+		if (len && i < ARRAY_SIZE(tags) &&
+		    strncmp(inner + len + strspn(inner + len, " "), "}}", 2) == 0) {
+			*ret_tag = *ret_tag ? *ret_tag : tags[i];
+			text = inner + len + strspn(inner + len, " ") + 2;
+		} else {
+			*to++ = *text++;
+		}
+	}
+	if (out)
+		*to = '\0';
+	return out;
+}
+
 static void read_description(struct spec *spec, const struct yaml_node *value)
 {
-	const char *text = spec_prose(spec, value, "description");
+	const char *text = spec_prose(spec, value, "description"), *tag = NULL;
 
+	if (text)
+		text = without_tags(spec, text, &tag);
 	spec->challenge->description = text;
-	if (text && (strstr(text, "{{ nc }}") || strstr(text, "{{nc}}")))
-		spec->challenge->connection_info = "nc {{host}} {{port}}";
-	else if (text && (strstr(text, "{{ link }}") || strstr(text, "{{link}}")))
-		spec->challenge->connection_info = "{{url}}";
+	if (tag)
+		spec->challenge->connection_info =
+			strcmp(tag, "link") == 0 || strcmp(tag, "url") == 0
+				? "{{url}}"
+				: "nc {{host}} {{port}}";
 }
 
 /* Of what isn't deployed players see nothing. */
@@ -239,7 +293,7 @@ static const struct spec_key keys[] = {
 	{ "hints", spec_read_hints, NULL },
 	{ "id", spec_read_id, NULL },
 	{ "name", spec_read_name, NULL },
-	{ "points", spec_read_value, NULL },
+	{ "points", spec_read_points, NULL },
 	{ "provide", spec_read_provide, NULL },
 	{ "sortWeight", read_sort_weight, NULL },
 	{ "tags", spec_read_tags, NULL },
@@ -251,11 +305,28 @@ static const struct spec_key keys[] = {
 
 const struct spec_keys spec_keys_rcds[] = { SPEC_KEYS("", keys), { .map = NULL } };
 
+/* rCDS itself has no key for a category: challenges lie in folders by it, "web/notes". */
+static const char *parent_name(struct spec *spec)
+{
+	const char *parent = path_join(spec->arena, spec->challenge->dir, "..");
+	const char *slash = parent ? strrchr(parent, '/') : NULL;
+
+	return slash && slash[1] ? slash + 1 : NULL;
+}
+
+static bool is_rcds_proper(const struct spec *spec)
+{
+	return yaml_get(spec->root, "containers") || yaml_get(spec->root, "expose") ||
+	       yaml_get(spec->root, "provide");
+}
+
 void spec_read_rcds(struct spec *spec)
 {
 	struct challenge *c = spec->challenge;
 
 	spec_read(spec, spec->root, spec_keys_rcds);
+	if (!c->category && is_rcds_proper(spec))
+		c->category = parent_name(spec);
 	if (!c->type)
 		c->type = "dynamic"; /* rCTF knows no other */
 }

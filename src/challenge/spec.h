@@ -106,11 +106,16 @@ void spec_add_flag_file(struct spec *spec, const struct yaml_node *at, const cha
 /* A service of what the spec wants run, as compose would have it; keys are for the caller. */
 struct yaml_node *spec_service(struct spec *spec, const char *name, const struct yaml_node *place);
 
+/* A whole number, 'dynamic', or {min, max}, {initial, minimum, decay}: what a challenge is worth.
+ */
+void spec_read_value_of(struct spec *spec, const struct yaml_node *value, const char *key);
+
 /* Readers of keys that dialects have in common. */
 typedef void spec_key_fn(struct spec *spec, const struct yaml_node *value);
 spec_key_fn spec_read_name, spec_read_author, spec_read_category, spec_read_description,
-	spec_read_id, spec_read_value, spec_read_minimum, spec_read_decay, spec_read_files,
-	spec_read_hints, spec_read_tags, spec_read_flags, spec_read_provide, spec_read_position;
+	spec_read_id, spec_read_value, spec_read_points, spec_read_minimum, spec_read_decay,
+	spec_read_files, spec_read_hints, spec_read_tags, spec_read_flags, spec_read_provide,
+	spec_read_position;
 
 /* And of those that ctfy adds. */
 spec_key_fn spec_read_questions, spec_read_attachments, spec_read_endpoints, spec_read_templates,

@@ -101,6 +101,67 @@ TEST(a_dummy_or_one_of_two_flags_is_no_answer)
 	expect_found(NULL, "nothing to answer");
 }
 
+/* --- what other platforms' deployers mean ---------------------------------------------------- */
+
+TEST(a_value_may_fall_or_be_dynamic)
+{
+	folder_open(&f);
+	load_spec("challenge.yaml", "name: x\nflag: a\nvalue: {min: 100, max: 250}\n");
+	CHECK_EQ(f.challenge->value, 250);
+	CHECK_EQ(f.challenge->minimum, 100);
+	CHECK_STR(f.challenge->type, "dynamic");
+	load_spec("challenge.yaml", "name: x\nflag: a\npoints: dynamic\n");
+	CHECK_STR(f.challenge->type, "dynamic");
+	CHECK_EQ(f.problems.count, 0);
+	folder_write(&f, "challenge.yaml", "name: x\nflag: a\npoints: [1]\n");
+	CHECK_EQ(folder_load(&f), -ERR_INVALID);
+	folder_check_problem(&f, "challenge.yaml:3:9: error: points: must be a whole number");
+	folder_close(&f);
+}
+
+TEST(rcds_containers_may_be_one_level_deeper)
+{
+	folder_open(&f);
+	folder_write(&f, "Dockerfile", "FROM x\n");
+	folder_write(&f, "challenge.yaml",
+		     "name: x\nflag: a\ndescription: 'go: {{ link }} or {{kept}}'\n"
+		     "containers:\n  main:\n    challenge: {build: ., ports: [80]}\n"
+		     "    healthcheck: {build: ./h}\nexpose: {main: [{target: 80, http: x}]}\n");
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_STR(f.challenge->category, "tmp");
+	CHECK_STR(f.challenge->description, "go:  or {{kept}}");
+	CHECK_STR(f.challenge->connection_info, "{{url}}");
+	folder_check_problem(&f, "'healthcheck' is not run: only 'challenge' is of these");
+	plan_it();
+	folder_check(f.json, "services/0/name", "\"main\"");
+	folder_close(&f);
+}
+
+TEST(labels_and_known_base_images_name_the_port)
+{
+	folder_open(&f);
+	folder_write(&f, "compose.yml",
+		     "services: {a: {image: i, labels: "
+		     "[traefik.tcp.services.a.loadbalancer.server.port=9103]},\n"
+		     " b: {image: i, labels: {caddy.reverse_proxy: '{{upstreams 8000}}'}},\n"
+		     " c: {image: i, ports: ['127.0.0.1:0:5432']}}\n");
+	plan_it();
+	folder_check(f.json, "services/0/ports/0/container_port", "9103");
+	folder_check(f.json, "services/1/ports/0/container_port", "8000");
+	folder_check(f.json, "services/1/ports/0/app_protocol", "\"http\"");
+	folder_check(f.json, "services/2/ports/0/container_port", "5432");
+	folder_check_problem(&f, "port 8000 is published, to which 'caddy.reverse_proxy' leads");
+	folder_close(&f);
+	folder_open(&f);
+	folder_write(&f, "Dockerfile", "FROM x AS app\nFROM pwn.red/jail:0.4\n");
+	plan_it();
+	folder_check(f.json, "services/0/ports/0/container_port", "5000");
+	folder_write(&f, "Dockerfile", "FROM php:8-cli\n");
+	plan_it();
+	folder_check_problem(&f, "what 'php:8-cli' exposes is not known here");
+	folder_close(&f);
+}
+
 /* --- ctfcli ------------------------------------------------------------------------------- */
 
 TEST(a_ctfcli_spec_is_read_whole)
@@ -1265,7 +1326,9 @@ TEST(lint_takes_a_compose_file_by_itself)
 	folder_close(&f);
 }
 
-RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(a_flag_file_has_the_answer_of_a_spec_without_one),
+RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(a_value_may_fall_or_be_dynamic),
+	  T(rcds_containers_may_be_one_level_deeper), T(labels_and_known_base_images_name_the_port),
+	  T(a_flag_file_has_the_answer_of_a_spec_without_one),
 	  T(a_compose_file_and_a_dockerfile_alone_have_theirs_found_too),
 	  T(a_dummy_or_one_of_two_flags_is_no_answer), T(an_unknown_key_warns_wherever_it_stands),
 	  T(null_and_lone_values_are_taken_as_meant), T(files_of_one_name_are_all_offered),
