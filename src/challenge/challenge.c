@@ -102,6 +102,22 @@ static int check_alone(struct loader *in, const char *path, const struct dialect
 	return is_kctf ? 0 : err_set(in->e, ERR_INVALID, "%s:%u: a second document", name, second);
 }
 
+/* Of a file whose name is that of other things too, what can't be read is none of ours: no root. */
+static int parse_spec(struct loader *in, const struct dialect *dialect, const char *path,
+		      struct yaml_node **ret_root, unsigned *ret_second)
+{
+	AUTO(struct problems, problems_done) others = PROBLEMS_INIT;
+	const char *dir = in->challenge->dir;
+	int r = compose_parse_first(in->arena, dir, path, dir, ret_root, ret_second,
+				    dialect->common_name ? &others : in->problems, in->e);
+
+	if (r == 0 || !dialect->common_name || r == -ERR_MEMORY)
+		return r;
+	*ret_root = NULL;
+	*in->e = (struct err)ERR_INIT;
+	return 0;
+}
+
 /* Found: 1; no spec: 0. A spec file that can't be read is an error whatever dialect it may be. */
 static int find_spec(struct loader *in)
 {
@@ -120,14 +136,12 @@ static int find_spec(struct loader *in)
 				continue;
 			if (!last_path || strcmp(last_path, path) != 0) {
 				second = 0;
-				r = compose_parse_first(in->arena, in->challenge->dir, path,
-							in->challenge->dir, &root, &second,
-							in->problems, in->e);
+				r = parse_spec(in, &dialects[i], path, &root, &second);
 				if (r < 0)
 					return r;
 			}
 			last_path = path;
-			if (!dialects[i].recognise(root))
+			if (!root || !dialects[i].recognise(root))
 				continue;
 			r = check_alone(in, path, &dialects[i], second);
 			if (r == 0)
@@ -136,6 +150,25 @@ static int find_spec(struct loader *in)
 		}
 	}
 	return 0;
+}
+
+/* What looks like a spec, and is none that is read, is told: its author thinks otherwise. */
+static void tell_unread(struct loader *in)
+{
+	static const char *const names[] = { "challenge.yml",  "challenge.yaml", "challenge.json",
+					     "challenge.toml", "problem.md",     "problem.json",
+					     "kona.yaml",      "kona.yml",       "chal.toml",
+					     "info.toml",      "benchmark.json", "task.yml",
+					     "task.json",      "info.yaml",      "info.yml" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *path = path_join(in->arena, in->challenge->dir, names[i]);
+
+		if (path && folder_kind(in->challenge->dir, path) == PATH_FILE)
+			problem_add(in->problems, PROBLEM_WARNING, names[i], 0, 0, NULL,
+				    "is not read: it is a spec of no format that is known here; "
+				    "write a challenge.yml beside it");
+	}
 }
 
 static const char *find_compose(struct loader *in)
@@ -342,6 +375,8 @@ static int load(struct loader *in)
 	r = c->compose_file ? 0 : find_spec(in);
 	if (r < 0)
 		return r;
+	if (r == 0 && !c->compose_file)
+		tell_unread(in);
 	spec_name_attachments(&in->spec);
 	r = find_services(in);
 	if (r < 0)
@@ -349,7 +384,9 @@ static int load(struct loader *in)
 	if (!c->spec_file && c->compose_file)
 		spec_read_bare(&in->spec, c->compose->root, c->compose->dir);
 	if (!c->spec_file && !c->compose)
-		return err_set(in->e, ERR_NOT_FOUND, "'%s' is not a challenge's folder", c->dir);
+		return err_set(in->e, ERR_NOT_FOUND,
+			       "'%s' has no spec that is read, no compose file and no Dockerfile",
+			       c->dir);
 	if (!c->question_count)
 		find_answer(in);
 	if (!c->dialect)

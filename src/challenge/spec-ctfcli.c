@@ -237,7 +237,17 @@ static void ask_for_every_flag(struct spec *spec)
 
 bool spec_is_ctfcli(const struct yaml_node *root)
 {
-	return root->kind == YAML_MAP;
+	static const char *const own[] = { "name",           "flags",       "questions",
+					   "category",       "value",       "type",
+					   "compose",        "description", "endpoints",
+					   "connection_info" };
+
+	if (yaml_get(root, "apiVersion"))
+		return false; /* another system's resource */
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (yaml_get(root, own[i]))
+			return true;
+	return root->kind == YAML_MAP && root->count == 0;
 }
 
 void spec_read_ctfcli(struct spec *spec)

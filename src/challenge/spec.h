@@ -135,10 +135,11 @@ bool spec_find_flag(struct spec *spec, const struct yaml_node *place);
 typedef bool spec_recogniser(const struct yaml_node *root);
 typedef void spec_reader(struct spec *spec);
 spec_recogniser spec_is_ctfcli, spec_is_rcds, spec_is_kctf, spec_is_gzctf, spec_is_nyu,
-	spec_is_ecsc, spec_is_xbow;
+	spec_is_ecsc, spec_is_xbow, spec_is_rctf, spec_is_cybench, spec_is_inspect;
 extern const struct spec_keys spec_keys_ctfcli[], spec_keys_rcds[], spec_keys_kctf[],
-	spec_keys_gzctf[], spec_keys_nyu[], spec_keys_ecsc[], spec_keys_xbow[];
+	spec_keys_gzctf[], spec_keys_nyu[], spec_keys_ecsc[], spec_keys_xbow[], spec_keys_rctf[],
+	spec_keys_cybench[], spec_keys_inspect[];
 spec_reader spec_read_ctfcli, spec_read_rcds, spec_read_kctf, spec_read_gzctf, spec_read_nyu,
-	spec_read_ecsc, spec_read_xbow;
+	spec_read_ecsc, spec_read_xbow, spec_read_rctf, spec_read_cybench, spec_read_inspect;
 
 #endif

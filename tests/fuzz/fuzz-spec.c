@@ -1,6 +1,7 @@
 /*
  * A spec of any dialect, to the plan and back to YAML. The first byte chooses the file that it is:
- * "j" challenge.json, "b" benchmark.json, anything else challenge.yml.
+ * "j" challenge.json, "b" benchmark.json, "m" metadata.json, "e" eval.yaml, anything else
+ * challenge.yml.
  */
 #include "fuzz-folder.h"
 #include "fuzz.h"
@@ -15,6 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	name = data[0] == 'j'   ? "challenge.json"
 	       : data[0] == 'b' ? "benchmark.json"
+	       : data[0] == 'm' ? "metadata.json"
+	       : data[0] == 'e' ? "eval.yaml"
 				: "challenge.yml";
 	fuzz_write(name, data + 1, size - 1);
 	fuzz_challenge();

@@ -162,6 +162,79 @@ TEST(labels_and_known_base_images_name_the_port)
 	folder_close(&f);
 }
 
+TEST(an_rctf_2_spec_brings_flags_scoring_and_a_compose_model)
+{
+	const struct challenge *c;
+
+	folder_open(&f);
+	load_spec("challenge.yaml",
+		  "name: x\nreleaseTime: 2026-06-28T20:00:00Z\n"
+		  "flags:\n  - {provider: flags/static, config: {flag: 'f{a}'}}\n"
+		  "  - {provider: flags/regex, config: {pattern: '^b$', flags: i}}\n"
+		  "scoring: {initialValue: 500, minimumValue: 50}\n"
+		  "instancerConfig:\n  timeoutMilliseconds: 600000\n"
+		  "  config: {services: {app: {image: i, expose: ['8080']}}}\n"
+		  "  expose: [{kind: https, containerName: app, containerPort: 8080}]\n");
+	c = f.challenge;
+	CHECK_STR(c->dialect, "rctf");
+	CHECK_EQ(c->value, 500);
+	CHECK_EQ(c->minimum, 50);
+	CHECK_EQ(c->ttl, 600);
+	CHECK(c->opens_at > 0);
+	CHECK_STR(c->questions[0].answer, "f{a}");
+	CHECK(c->questions[0].also[0].is_pattern && c->questions[0].also[0].case_insensitive);
+	CHECK_EQ(f.problems.count, 0);
+	plan_it();
+	folder_check(f.json, "services/0/ports/0/app_protocol", "\"http\"");
+	folder_write(&f, "challenge.yaml", "name: x\nflags: [{provider: flags/other}]\n");
+	CHECK_EQ(folder_load(&f), -ERR_INVALID);
+	folder_check_problem(&f, "challenge.yaml:2:9: error: flags: needs the provider");
+	folder_close(&f);
+}
+
+TEST(benchmarks_of_solvers_are_read)
+{
+	folder_open(&f);
+	folder_write(&f, "env/docker-compose.yml", bare);
+	load_spec("metadata.json",
+		  "{\"categories\": [\"misc\"], \"hard_prompt\": \"go\","
+		  " \"subtasks\": [{\"answer\": \"no\"}, {\"answer\": \"f{x}\"}]}");
+	CHECK_STR(f.challenge->dialect, "cybench");
+	CHECK_STR(f.challenge->category, "misc");
+	CHECK_STR(f.challenge->questions[0].answer, "f{x}");
+	CHECK(challenge_has_instance(f.challenge));
+	folder_close(&f);
+	folder_open(&f);
+	folder_write(&f, "box.yaml", bare);
+	load_spec("eval.yaml", "name: e\nsandbox: {type: docker, config: box.yaml}\nflag: f{y}\n"
+			       "variants: {a: {prompt: first}, b: {prompt: second}}\n");
+	CHECK_STR(f.challenge->dialect, "inspect");
+	CHECK_STR(f.challenge->description, "first");
+	CHECK_STR(f.challenge->questions[0].answer, "f{y}");
+	CHECK(challenge_has_instance(f.challenge));
+	folder_check_problem(&f, "'b' is not shown");
+	folder_close(&f);
+}
+
+TEST(a_file_of_a_common_name_is_a_spec_by_what_it_says)
+{
+	folder_open(&f);
+	folder_write(&f, "compose.yml", bare);
+	load_spec("info.yaml", "name: Mine\nflag: f{z}\n");
+	CHECK_STR(f.challenge->name, "Mine");
+	CHECK(dialect_has_spec(f.dir));
+	load_spec("info.yaml", "a: [\n");
+	CHECK_STR(f.challenge->dialect, "compose");
+	CHECK(!dialect_has_spec(f.dir));
+	folder_check_problem(&f, "info.yaml: warning: is not read");
+	load_spec("challenge.yaml", "apiVersion: berg.example/v1\nkind: Challenge\n");
+	CHECK_STR(f.challenge->dialect, "compose");
+	folder_check_problem(&f, "challenge.yaml: warning: is not read");
+	load_spec("problem.md", "# Title\n");
+	folder_check_problem(&f, "problem.md: warning: is not read");
+	folder_close(&f);
+}
+
 /* --- ctfcli ------------------------------------------------------------------------------- */
 
 TEST(a_ctfcli_spec_is_read_whole)
@@ -1326,8 +1399,11 @@ TEST(lint_takes_a_compose_file_by_itself)
 	folder_close(&f);
 }
 
-RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(a_value_may_fall_or_be_dynamic),
-	  T(rcds_containers_may_be_one_level_deeper), T(labels_and_known_base_images_name_the_port),
+RUN_TESTS(T(a_ctfcli_spec_is_read_whole),
+	  T(an_rctf_2_spec_brings_flags_scoring_and_a_compose_model),
+	  T(benchmarks_of_solvers_are_read), T(a_file_of_a_common_name_is_a_spec_by_what_it_says),
+	  T(a_value_may_fall_or_be_dynamic), T(rcds_containers_may_be_one_level_deeper),
+	  T(labels_and_known_base_images_name_the_port),
 	  T(a_flag_file_has_the_answer_of_a_spec_without_one),
 	  T(a_compose_file_and_a_dockerfile_alone_have_theirs_found_too),
 	  T(a_dummy_or_one_of_two_flags_is_no_answer), T(an_unknown_key_warns_wherever_it_stands),
