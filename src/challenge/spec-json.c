@@ -173,7 +173,7 @@ static void read_ecsc_file(struct spec *spec, const struct yaml_node *item)
 		return;
 	}
 	spec_add_file(spec, item, path);
-	if (name && *name && !strchr(name, '/') && spec->challenge->attachment_count > before)
+	if (name && *name && !strchr(name, '/') && spec->challenge->attachment_count == before + 1)
 		spec->challenge->attachments[before].filename = name;
 }
 

@@ -147,7 +147,7 @@ static void read_file(struct spec *spec, const struct yaml_node *item)
 		spec_warn(spec, item, "files", "is not offered: it names no file");
 	else if (*path)
 		spec_add_file(spec, item, path);
-	if (name && *name && !strchr(name, '/') && spec->challenge->attachment_count > before)
+	if (name && *name && !strchr(name, '/') && spec->challenge->attachment_count == before + 1)
 		spec->challenge->attachments[before].filename = name;
 }
 

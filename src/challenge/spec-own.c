@@ -210,7 +210,7 @@ static void read_attachment(struct spec *spec, const struct yaml_node *item)
 		spec_fault(spec, item, "attachments", "needs a 'filename' without '/' or '..'");
 	} else if (source && !service) {
 		spec_add_file(spec, item, source);
-		if (spec->challenge->attachment_count == before)
+		if (spec->challenge->attachment_count != before + 1)
 			return;
 		row = &spec->challenge->attachments[before];
 		row->filename = filename;

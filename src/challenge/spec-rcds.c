@@ -87,7 +87,7 @@ static void read_provided(struct spec *spec, const struct yaml_node *item)
 	if (!path)
 		return;
 	spec_add_file(spec, item, path);
-	if (as && *as && !strchr(as, '/') && spec->challenge->attachment_count > before)
+	if (as && *as && !strchr(as, '/') && spec->challenge->attachment_count == before + 1)
 		spec->challenge->attachments[before].filename = as;
 }
 

@@ -3,13 +3,17 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/own.h"
 #include "challenge/answer-match.h"
 #include "challenge/folder.h"
 #include "challenge/pattern.h"
 #include "challenge/tree.h"
 #include "challenge/unit.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 __attribute__((format(printf, 5, 0))) static void tell(struct spec *spec, enum problem_kind kind,
@@ -215,30 +219,105 @@ struct attachment *spec_add_attachment(struct spec *spec)
 	return GROW(spec, c->attachments, c->attachment_count);
 }
 
+static void add_source(struct spec *spec, const struct yaml_node *at, const char *full)
+{
+	struct attachment *row = spec_add_attachment(spec);
+
+	if (row)
+		*row = (struct attachment){ .filename = strrchr(full, '/') + 1,
+					    .source = path_relative(full, spec->challenge->dir),
+					    .node = at };
+}
+
+/* What is in a directory that is handed out: no more than people would want to fetch one by one. */
+enum { MAX_OFFERED = 32, MAX_OFFERED_DEPTH = 8 };
+
+struct offer {
+	struct spec *spec;
+	const char *files[MAX_OFFERED];
+	size_t count;
+	bool too_many;
+};
+
+static int not_hidden(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static void list_directory(struct offer *in, const char *dir, unsigned depth)
+{
+	const char *folder = in->spec->challenge->dir;
+	struct dirent **entries = NULL;
+	AUTO(int, closep) fd = -1;
+	int count;
+
+	if (depth > MAX_OFFERED_DEPTH ||
+	    folder_open_path(folder, dir, O_RDONLY | O_DIRECTORY, &fd, NULL) < 0) {
+		in->too_many = true;
+		return;
+	}
+	count = scandirat(fd, ".", &entries, not_hidden, alphasort);
+	for (int i = 0; i < count; i++) {
+		const char *path = path_join(in->spec->arena, dir, entries[i]->d_name);
+		enum path_kind kind =
+			path && !in->too_many ? folder_kind(folder, path) : PATH_OTHER;
+
+		if (kind == PATH_DIR)
+			list_directory(in, path, depth + 1);
+		else if (kind == PATH_FILE && in->count < MAX_OFFERED)
+			in->files[in->count++] = path;
+		else if (kind == PATH_FILE)
+			in->too_many = true;
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+static void add_directory(struct spec *spec, const struct yaml_node *at, const char *path,
+			  const char *full)
+{
+	struct offer in = { .spec = spec };
+
+	if (path_is_below(spec->dir, full)) {
+		spec_warn(spec, at, "files",
+			  "'%s' is not offered: it is the whole folder, with its flag and solver",
+			  path);
+		return;
+	}
+	list_directory(&in, full, 0);
+	if (in.too_many) {
+		spec_warn(spec, at, "files",
+			  "'%s' is not offered: it is a directory of more than %d files: name an "
+			  "archive of it",
+			  path, MAX_OFFERED);
+		return;
+	}
+	if (!in.count) {
+		spec_warn(spec, at, "files", "'%s' is not offered: the directory is empty", path);
+		return;
+	}
+	for (size_t i = 0; i < in.count; i++)
+		add_source(spec, at, in.files[i]);
+	spec_warn(spec, at, "files", "'%s' is a directory: what is in it is offered file by file",
+		  path);
+}
+
 void spec_add_file(struct spec *spec, const struct yaml_node *at, const char *path)
 {
 	const char *folder = spec->challenge->dir;
-	const char *full = path_join(spec->arena, spec->dir, path), *slash;
-	struct attachment *row;
-	enum path_kind kind;
+	const char *full = path_join(spec->arena, spec->dir, path);
 
 	if (!full)
 		return;
-	kind = folder_kind(folder, full);
-	if (kind == PATH_OTHER) {
+	switch (folder_kind(folder, full)) {
+	case PATH_FILE: add_source(spec, at, full); return;
+	case PATH_DIR: add_directory(spec, at, path, full); return;
+	case PATH_OTHER:
 		spec_warn(spec, at, "files", "'%s' is not offered: it is outside the folder", path);
 		return;
-	}
-	if (kind != PATH_FILE) {
+	case PATH_ABSENT:
 		spec_warn(spec, at, "files", "'%s' is not offered: there is no such file", path);
-		return;
 	}
-	slash = strrchr(full, '/');
-	row = spec_add_attachment(spec);
-	if (row)
-		*row = (struct attachment){ .filename = slash + 1,
-					    .source = path_relative(full, folder),
-					    .node = at };
 }
 
 static bool is_offered(const struct challenge *c, size_t count, const char *filename)

@@ -75,7 +75,8 @@ void spec_texts(struct spec *spec, const struct yaml_node *value, const char *ke
 struct question *spec_add_question(struct spec *spec, const char *id);
 struct hint *spec_add_hint(struct spec *spec);
 struct attachment *spec_add_attachment(struct spec *spec);
-/* One that is a file of the folder; warns and leaves it out where it is absent or outside. */
+/* One that is a file of the folder, or those in a directory of it; warns and leaves out what is
+   absent or outside. */
 void spec_add_file(struct spec *spec, const struct yaml_node *at, const char *path);
 /* Of two that players would see by one name, the later gets a longer one. */
 void spec_name_attachments(struct spec *spec);

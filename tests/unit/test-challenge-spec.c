@@ -235,6 +235,32 @@ TEST(a_file_of_a_common_name_is_a_spec_by_what_it_says)
 	folder_close(&f);
 }
 
+TEST(of_a_directory_that_is_handed_out_every_file_is_offered)
+{
+	folder_open(&f);
+	folder_write(&f, "dist/a.txt", "1");
+	folder_write(&f, "dist/src/b.txt", "2");
+	folder_write(&f, "dist/.hidden", "3");
+	load_spec("challenge.yml",
+		  "name: x\ntype: StaticAttachment\nprovide: ./dist\nflags: [a]\n");
+	CHECK_EQ(f.challenge->attachment_count, 2);
+	CHECK_STR(f.challenge->attachments[0].source, "dist/a.txt");
+	CHECK_STR(f.challenge->attachments[1].filename, "b.txt");
+	folder_check_problem(&f, "'./dist' is a directory: what is in it is offered file by file");
+	for (int i = 0; i < 40; i++) {
+		AUTO(char *, freep) name = strf("dist/more-%d", i);
+
+		folder_write(&f, name, "x");
+	}
+	CHECK_EQ(folder_load(&f), 0);
+	CHECK_EQ(f.challenge->attachment_count, 0);
+	folder_check_problem(&f, "it is a directory of more than 32 files");
+	load_spec("challenge.yml", "name: x\nfiles: [.]\nflags: [a]\n");
+	CHECK_EQ(f.challenge->attachment_count, 0);
+	folder_check_problem(&f, "it is the whole folder");
+	folder_close(&f);
+}
+
 /* --- ctfcli ------------------------------------------------------------------------------- */
 
 TEST(a_ctfcli_spec_is_read_whole)
@@ -1400,6 +1426,7 @@ TEST(lint_takes_a_compose_file_by_itself)
 }
 
 RUN_TESTS(T(a_ctfcli_spec_is_read_whole),
+	  T(of_a_directory_that_is_handed_out_every_file_is_offered),
 	  T(an_rctf_2_spec_brings_flags_scoring_and_a_compose_model),
 	  T(benchmarks_of_solvers_are_read), T(a_file_of_a_common_name_is_a_spec_by_what_it_says),
 	  T(a_value_may_fall_or_be_dynamic), T(rcds_containers_may_be_one_level_deeper),
