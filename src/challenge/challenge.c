@@ -352,6 +352,26 @@ static int find_services(struct loader *in)
 	return r == 0 && in->spec.services ? use_services(in) : r;
 }
 
+/* The port that a spec names, of the only service of a compose file that publishes none. */
+static void publish_named_port(struct loader *in)
+{
+	const struct challenge *c = in->challenge;
+	const struct yaml_node *services =
+		c->compose ? yaml_get(c->compose->root, "services") : NULL;
+	struct endpoint *row;
+
+	if (!c->compose_file || in->spec.port < 1 || in->spec.port > 65535 || c->endpoint_count ||
+	    !services || services->kind != YAML_MAP || services->count != 1 ||
+	    yaml_get(services->entries[0].value, "ports"))
+		return;
+	row = spec_add_endpoint(&in->spec);
+	if (row)
+		*row = (struct endpoint){ .service = services->entries[0].key,
+					  .port = (uint16_t)in->spec.port,
+					  .protocol = "tcp",
+					  .node = in->spec.root };
+}
+
 /* A compose file and a Dockerfile stand for the challenge where there is no spec. */
 static void find_answer(struct loader *in)
 {
@@ -381,6 +401,7 @@ static int load(struct loader *in)
 	r = find_services(in);
 	if (r < 0)
 		return r;
+	publish_named_port(in);
 	if (!c->spec_file && c->compose_file)
 		spec_read_bare(&in->spec, c->compose->root, c->compose->dir);
 	if (!c->spec_file && !c->compose)

@@ -84,6 +84,15 @@ static void read_nyu_port(struct spec *spec, const struct yaml_node *value)
 	spec->wants_instance = true;
 }
 
+/* Who plays there reaches the box itself: its port is the one inside, unless that is named. */
+static void read_nyu_box_port(struct spec *spec, const struct yaml_node *value)
+{
+	const struct yaml_node *inside = yaml_get(spec->root, "internal_port");
+
+	if (!inside || inside->kind == YAML_NULL)
+		read_nyu_port(spec, value);
+}
+
 static void read_nyu_box(struct spec *spec, const struct yaml_node *value)
 {
 	(void)value; /* the name by which its compose file knows it already */
@@ -117,7 +126,7 @@ static const struct spec_key nyu_keys[] = {
 	{ "minimum", spec_read_minimum, NULL },
 	{ "name", spec_read_name, NULL },
 	{ "points", spec_read_points, NULL },
-	{ "port", NULL, "has no effect: the node chooses the port that players see" },
+	{ "port", read_nyu_box_port, NULL },
 	{ "reference", NULL, "is for authors: players are not shown it" },
 	{ "type", read_nyu_type, NULL },
 };

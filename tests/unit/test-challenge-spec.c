@@ -261,6 +261,26 @@ TEST(of_a_directory_that_is_handed_out_every_file_is_offered)
 	folder_close(&f);
 }
 
+TEST(the_port_that_an_nyu_spec_names_is_published)
+{
+	folder_open(&f);
+	folder_write(&f, "docker-compose.yml", "services: {a: {image: i}}\n");
+	folder_write(&f, "challenge.json",
+		     "{\"name\": \"x\", \"flag\": \"a\", \"box\": \"b\", \"port\": 8027}");
+	plan_it();
+	folder_check(f.json, "services/0/ports/0/container_port", "8027");
+	CHECK_EQ(f.problems.count, 0);
+	folder_write(&f, "challenge.json",
+		     "{\"name\": \"x\", \"flag\": \"a\", \"port\": 80, \"internal_port\": 90}");
+	plan_it();
+	folder_check(f.json, "services/0/ports/0/container_port", "90");
+	folder_write(&f, "docker-compose.yml", "services: {a: {image: i, ports: [1]}}\n");
+	plan_it();
+	folder_check(f.json, "services/0/ports/0/container_port", "1");
+	folder_check(f.json, "services/0/ports/1", "");
+	folder_close(&f);
+}
+
 /* --- ctfcli ------------------------------------------------------------------------------- */
 
 TEST(a_ctfcli_spec_is_read_whole)
@@ -1425,7 +1445,7 @@ TEST(lint_takes_a_compose_file_by_itself)
 	folder_close(&f);
 }
 
-RUN_TESTS(T(a_ctfcli_spec_is_read_whole),
+RUN_TESTS(T(a_ctfcli_spec_is_read_whole), T(the_port_that_an_nyu_spec_names_is_published),
 	  T(of_a_directory_that_is_handed_out_every_file_is_offered),
 	  T(an_rctf_2_spec_brings_flags_scoring_and_a_compose_model),
 	  T(benchmarks_of_solvers_are_read), T(a_file_of_a_common_name_is_a_spec_by_what_it_says),
