@@ -5,8 +5,10 @@
 #include "base/own.h"
 
 #include <errno.h>
+#include <paths.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -29,15 +31,20 @@ static int describe(const char *name, int status, int said, struct err *e)
 
 static int spawn(const char *const *argv, int in, int out, pid_t *ret_pid)
 {
+	/* What it says is read, so it speaks one language. The rest of our environment is ours. */
+	AUTO(char *, freep) path = strf("PATH=%s", getenv("PATH") ? getenv("PATH") : _PATH_STDPATH);
+	char language[] = "LC_ALL=C", *environment[] = { language, path, NULL };
 	posix_spawn_file_actions_t actions;
 	int error;
 
+	if (!path)
+		return ENOMEM;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, out, STDERR_FILENO);
 	error = posix_spawnp(ret_pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv,
-			     environ);
+			     environment);
 	posix_spawn_file_actions_destroy(&actions);
 	return error;
 }

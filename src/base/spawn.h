@@ -1,5 +1,5 @@
 /*
- * Another program, run to its end.
+ * Another program, run to its end. Of the caller's environment it gets PATH alone.
  */
 #ifndef BASE_SPAWN_H
 #define BASE_SPAWN_H

@@ -103,7 +103,8 @@ class Reserved(ImageTest):
         self.refused(f"FROM ctfy/busybox\nCOPY --from={name}:{tag} /{secret} /x\n", "is what a node calls")
         self.refused(f"FROM ctfy/busybox\nRUN --mount=type=bind,from={name}:{tag},target=/x cp /x/* /\n",
                      "is what a node calls")
-        self.refused(f"FROM ctfy/busybox\nRUN <<EOF\nFROM {name}:{tag}\nEOF\n", "which is what a node calls")
+        self.refused(f"FROM ctfy/busybox\nRUN <<EOF\nFROM {name}:{tag}\nEOF\n", "is what a node calls")
+        self.refused(f"FROM ctfy/busybox\nRUN busybox echo {name}:{tag}\n", "which is what a node calls")
 
     def test_a_base_images_trigger_copies_nothing_of_anothers(self):
         base = f"{harness.PREFIX}/trigger"

@@ -99,11 +99,15 @@ class Open(ImageTest):
         self.assertDone(PULL, node, challenge, seconds=5)
 
     def test_an_image_of_this_machine_s_own_is_not_asked_for(self):
-        challenge = challenges.pulled("own", "ctfy/busybox")
+        name = new_name("made-here")
+        docker("build", "-q", "-t", name, "-", input=b"FROM ctfy/busybox\nLABEL it=made\n")
+        challenge = challenges.pulled("own", name, "ctfy/busybox")
         challenges.rescan()
         self.begin(PULL, node, challenge)
         self.assertDone(PULL, node, challenge)
-        self.assertIn("image 'ctfy/busybox' is this machine's own", node.log())
+        self.assertIn(f"image '{name}' is this machine's own", node.log())
+        self.assertNotIn(f"pull of image '{name}'", node.log())
+        self.assertNotIn("pull of image 'ctfy/busybox'", node.log()) # no registry has a name of ours
 
     def test_a_newer_one_replaces_the_one_that_is_here(self):
         name = new_name("moving") + ":1"

@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "base/plain.h"
 #include "base/secret.h"
+#include "base/spawn.h"
 
 #include "check.h"
 
@@ -554,7 +555,23 @@ TEST(no_byte_of_a_stranger_makes_a_line_of_the_log_anything_else)
 	CHECK_HAS(line, "a\xef\xbf\xbd\\u009b\"\\\\n\\u001b\\u007f\xc3\xa9\n");
 }
 
-RUN_TESTS(T(no_byte_of_a_stranger_makes_a_line_of_the_log_anything_else),
+/* What is in our environment, tokens and libraries to preload among it, is no other program's
+ * business. */
+TEST(another_program_gets_path_alone)
+{
+	static const char *const argv[] = { "env", NULL };
+	AUTO(struct buf, buf_done) said = BUF_INIT;
+	AUTO(char *, freep) expected = strf("LC_ALL=C\nPATH=%s\n", getenv("PATH"));
+	struct err e = ERR_INIT;
+
+	setenv("CTFY_TEST_TOKEN", "secret", 1);
+	CHECK_EQ(spawn_read(argv, NULL, &said, &e), 0);
+	CHECK_STR(said.data, expected);
+	unsetenv("CTFY_TEST_TOKEN");
+}
+
+RUN_TESTS(T(another_program_gets_path_alone),
+	  T(no_byte_of_a_stranger_makes_a_line_of_the_log_anything_else),
 	  T(a_strangers_text_is_made_plain), T(an_image_is_the_same_however_it_is_named),
 	  T(two_names_of_images_are_ours), T(what_may_be_an_id_or_another_challenge_s_is_no_name),
 	  T(a_full_disk_is_no_fault_of_whoever_asked), T(an_error_carries_its_code_and_words),

@@ -201,9 +201,9 @@ TEST(a_name_that_is_no_path_any_more_is_refused)
 	AUTO(struct buf, buf_done) parcel = BUF_INIT;
 	struct err e = ERR_INIT;
 
-	for (size_t i = 0; i + 2 < sizeof(name); i += 2)
-		memcpy(name + i, "a/", 3);
-	strcat(name, "f");
+	for (size_t i = 0; i < PATH_MAX; i++)
+		name[i] = i % 2 ? '/' : 'a';
+	name[PATH_MAX - 1] = 'f';
 	parcel = make_parcel((const struct item[]){ SPEC, FILE_OF(name, "x"), { .name = NULL } });
 	open_both();
 	CHECK_EQ(put("x", NULL, &parcel, &e), -ERR_INVALID);
