@@ -126,7 +126,7 @@ static void hash_text(const char *text, size_t len, char hash[HASH_SIZE])
 	sodium_bin2hex(hash, HASH_SIZE, digest, sizeof(digest));
 }
 
-/* Since version 2 a manifest says what is missing: that is under the hash, too. */
+/* Version 2 says what is missing: that is under its hash, too. */
 static int add_account(const json_t *manifest, struct buf *sums, struct err *e)
 {
 	const json_t *account = json_object_get(manifest, "account");
@@ -143,14 +143,43 @@ static int add_account(const json_t *manifest, struct buf *sums, struct err *e)
 	return 0;
 }
 
-static int check_whole(const json_t *manifest, const struct buf *sums, struct err *e)
+/* Since version 3 the hash is over all else that the manifest says. */
+static int hash_manifest(const json_t *manifest, char hash[HASH_SIZE], struct err *e)
+{
+	AUTO(json_t *, json_decrefp) rest = json_copy((json_t *)(uintptr_t)manifest);
+	AUTO(char *, freep) text = NULL;
+
+	json_object_del(rest, "sha256");
+	text = rest ? json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	if (!text)
+		return err_memory(e);
+	hash_text(text, strlen(text), hash);
+	return 0;
+}
+
+/* Before that it was over the parts' hashes and names, as sha256sum prints them, and the account's.
+ */
+static int hash_sums(const json_t *manifest, struct buf *sums, char hash[HASH_SIZE], struct err *e)
+{
+	int r = add_account(manifest, sums, e);
+
+	if (r == 0)
+		r = buf_check(sums, e);
+	if (r == 0)
+		hash_text(sums->data, sums->len, hash);
+	return r;
+}
+
+static int check_whole(const json_t *manifest, struct buf *sums, struct err *e)
 {
 	const char *whole = json_string_value(json_object_get(manifest, "sha256"));
 	char hash[HASH_SIZE];
+	int r = json_integer_value(json_object_get(manifest, "version")) >= 3
+			? hash_manifest(manifest, hash, e)
+			: hash_sums(manifest, sums, hash, e);
 
-	if (buf_failed(sums))
-		return err_memory(e);
-	hash_text(sums->data, sums->len, hash);
+	if (r < 0)
+		return r;
 	if (!whole || strcmp(whole, hash) != 0)
 		return err_set(e, ERR_INVALID, "its manifest was changed");
 	return 0;
@@ -169,8 +198,6 @@ static int check_manifest(struct bundle *bundle, json_t *manifest, struct err *e
 	json_array_foreach (json_object_get(manifest, "parts"), i, part)
 		if (r == 0)
 			r = check_part(bundle, part, &sums, e);
-	if (r == 0)
-		r = add_account(manifest, &sums, e);
 	if (r == 0)
 		r = check_whole(manifest, &sums, e);
 	buf_done(&sums);

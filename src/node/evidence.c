@@ -20,6 +20,7 @@
 #include "node/redact.h"
 #include "node/roster.h"
 #include "node/sidecar.h"
+#include "node/squeeze.h"
 #include "node/store.h"
 #include "node/timeline.h"
 #include "node/traffic.h"
@@ -413,8 +414,7 @@ struct evidence {
 	json_t *account;
 	json_t *parts; /* [{name, size, sha256}], in the archive's order */
 	struct archive *archive;
-	evidence_sink *sink;
-	void *cookie;
+	struct squeeze *squeeze;
 	struct err failure; /* of the sink, which libarchive can't pass on */
 };
 
@@ -671,7 +671,7 @@ static la_ssize_t give(struct archive *archive, void *cookie, const void *bytes,
 	struct evidence *ev = cookie;
 
 	(void)archive;
-	return ev->sink(ev->cookie, bytes, len, &ev->failure) < 0 ? -1 : (la_ssize_t)len;
+	return squeeze_put(ev->squeeze, bytes, len, false, &ev->failure) < 0 ? -1 : (la_ssize_t)len;
 }
 
 static int open_archive(struct evidence *ev, struct err *e)
@@ -679,9 +679,7 @@ static int open_archive(struct evidence *ev, struct err *e)
 	ev->archive = archive_write_new();
 	if (!ev->archive)
 		return err_memory(e);
-	archive_write_set_bytes_in_last_block(ev->archive, 1); /* zeros behind zstd are damage */
-	if (archive_write_add_filter_zstd(ev->archive) != ARCHIVE_OK ||
-	    archive_write_set_format_pax_restricted(ev->archive) != ARCHIVE_OK ||
+	if (archive_write_set_format_pax_restricted(ev->archive) != ARCHIVE_OK ||
 	    archive_write_open(ev->archive, ev, NULL, give, NULL) != ARCHIVE_OK)
 		return archive_failure(ev, e);
 	return 0;
@@ -773,46 +771,36 @@ static int pack(struct evidence *ev, const struct part *part, struct err *e)
 	return r;
 }
 
-/* Over all parts' hashes and names, as sha256sum prints them, and the account as one more. */
-static int hash_whole(const json_t *list, const json_t *account, char hash[HASH_SIZE],
-		      struct err *e)
+/* Over all that the manifest says, written the one way that a reader can write it again. */
+static int seal(json_t *manifest, struct err *e)
 {
-	AUTO(char *, freep) told = json_dumps(account, JSON_COMPACT | JSON_SORT_KEYS);
-	struct buf text = BUF_INIT;
-	const json_t *part;
-	size_t i;
+	AUTO(char *, freep) text = json_dumps(manifest, JSON_COMPACT | JSON_SORT_KEYS);
+	char hash[HASH_SIZE];
 
-	json_array_foreach (list, i, part)
-		buf_printf(&text, "%s  %s\n", json_string_value(json_object_get(part, "sha256")),
-			   json_string_value(json_object_get(part, "name")));
-	if (told) {
-		hash_text(told, hash);
-		buf_printf(&text, "%s  account\n", hash);
-	}
-	if (!told || buf_failed(&text))
+	if (!text)
 		return err_memory(e);
-	hash_text(text.data, hash);
-	buf_done(&text);
-	return 0;
+	hash_text(text, hash);
+	return json_object_set_new(manifest, "sha256", json_text(hash)) < 0 ? err_memory(e) : 0;
 }
 
 static int pack_manifest(struct evidence *ev, struct err *e)
 {
 	AUTO(json_t *, json_decrefp) manifest = NULL;
 	AUTO(char *, freep) text = NULL;
-	char made_at[CLOCK_TEXT_SIZE], whole[HASH_SIZE];
+	char made_at[CLOCK_TEXT_SIZE];
 	int r;
 
 	r = account_close(ev->account, e);
-	if (r == 0)
-		r = hash_whole(ev->parts, ev->account, whole, e);
 	if (r < 0)
 		return r;
-	manifest = json_make("{s:i,s:s,s:s,s:s,s:O,s:O,s:s}", "version", 2, "instance_id",
+	manifest = json_make("{s:i,s:s,s:s,s:s,s:O,s:O}", "version", 3, "instance_id",
 			     ev->instance_id, "challenge_id", ev->row.challenge_id, "made_at",
 			     clock_format(clock_now_ms(ev->node->clock), made_at), "account",
-			     ev->account, "parts", ev->parts, "sha256", whole);
-	text = manifest ? json_dumps(manifest, JSON_INDENT(1) | JSON_ENSURE_ASCII) : NULL;
+			     ev->account, "parts", ev->parts);
+	r = manifest ? seal(manifest, e) : err_memory(e);
+	if (r < 0)
+		return r;
+	text = json_dumps(manifest, JSON_INDENT(1) | JSON_ENSURE_ASCII);
 	if (!text)
 		return err_memory(e);
 	r = begin_entry(ev, "manifest.json", (int64_t)strlen(text), e);
@@ -849,17 +837,17 @@ int evidence_write(struct evidence *ev, evidence_sink *sink, void *cookie, struc
 {
 	int r;
 
-	ev->sink = sink;
-	ev->cookie = cookie;
 	look_around(ev);
-	r = open_archive(ev, e);
+	r = squeeze_new(sink, cookie, &ev->squeeze, e);
+	if (r == 0)
+		r = open_archive(ev, e);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
 		r = pack(ev, &parts[i], e);
 	if (r == 0)
 		r = pack_manifest(ev, e);
 	if (r == 0 && archive_write_close(ev->archive) != ARCHIVE_OK)
 		r = archive_failure(ev, e);
-	return r;
+	return r == 0 ? squeeze_put(ev->squeeze, NULL, 0, true, e) : r;
 }
 
 void evidence_free(struct evidence *ev)
@@ -870,6 +858,7 @@ void evidence_free(struct evidence *ev)
 		archive_write_fail(ev->archive); /* no more is written of one that was cut short */
 		archive_write_free(ev->archive);
 	}
+	squeeze_free(ev->squeeze);
 	fields_done(instance_fields, &ev->row);
 	engine_view_done(&ev->view);
 	engine_container_list_done(&ev->list);
