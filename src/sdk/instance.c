@@ -3,16 +3,27 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "sdk/client.h"
 
+#include <string.h>
+
+static bool is_text(const char *s)
+{
+	return s && utf8_is_valid(s, strlen(s));
+}
+
+/* An answer that were sent as something else would never be given. NULL: one is none. */
 static json_t *encode_answers(const struct ctfy_answer *answers, size_t count)
 {
 	json_t *object = json_object();
 
 	for (size_t i = 0; i < count; i++) {
-		json_t *answer = json_text(answers[i].answer);
+		const struct ctfy_answer *answer = &answers[i];
 
-		if (json_object_set_new(object, answers[i].question_id, answer) < 0) {
+		if (!is_text(answer->question_id) || !is_text(answer->answer) ||
+		    json_object_set_new(object, answer->question_id, json_text(answer->answer)) <
+			    0) {
 			json_decref(object);
 			return NULL;
 		}
@@ -30,7 +41,8 @@ static int encode_start(const struct ctfy_start *start, json_t **ret_body, struc
 	if (!sdk_is_name(start->challenge_id) || !sdk_is_name(start->instance_id))
 		return sdk_refuse_argument(error, "an instance needs a challenge_id and an "
 						  "instance_id");
-	*ret_body = answers ? fields_encode(instance_spec_fields, &spec) : NULL;
+	if (!start->proxy_output_dir || is_text(start->proxy_output_dir))
+		*ret_body = answers ? fields_encode(instance_spec_fields, &spec) : NULL;
 	if (!*ret_body)
 		return sdk_refuse_argument(error,
 					   "instance '%s': an answer or a name is missing, "
