@@ -110,9 +110,10 @@ static void add_short(struct service *s, const struct yaml_node *at, const char 
 	const char *slash = strchr(text, '/');
 	char *spec = arena_strndup(arena, text, slash ? (size_t)(slash - text) : strlen(text));
 	const char *protocol = read_protocol(s, at, slash ? slash + 1 : NULL);
-	struct port_range container, host;
+	struct port_range container, host = { 0 };
 	char *colon, *address = NULL, *host_ports = NULL;
 	const char *last = spec;
+	bool is_fixed;
 
 	if (!spec || !protocol)
 		return;
@@ -128,15 +129,16 @@ static void add_short(struct service *s, const struct yaml_node *at, const char 
 			address = spec;
 		}
 	}
+	/* Of "0" the engine picks some, as of none. */
+	is_fixed = host_ports && *host_ports && strcmp(host_ports, "0") != 0;
 	if ((address && !is_address(address)) || !read_range(s, last, &container) ||
-	    (host_ports && *host_ports && strcmp(host_ports, "0") != 0 &&
-	     !read_range(s, host_ports, &host))) {
+	    (is_fixed && !read_range(s, host_ports, &host))) {
 		service_fault(s, at, "'%s' is not a port: write it like '8080' or '80:8080/tcp'",
 			      text);
 		return;
 	}
 	/* A range of host ports lets the engine pick one for a single container port. */
-	if (host_ports && *host_ports && container.last != container.first &&
+	if (is_fixed && container.last != container.first &&
 	    container.last - container.first != host.last - host.first) {
 		service_fault(s, at, "'%s': the ranges differ in length", text);
 		return;

@@ -198,6 +198,8 @@ TEST(ports_are_read_in_every_form)
 		  "[" PORT(53, "udp", true) "," PORT(53, "tcp", true) "]" },
 		{ "ports: ['8000-8001:9000-9001']", "ports",
 		  "[" PORT(9000, "tcp", true) "," PORT(9001, "tcp", true) "]" },
+		{ "ports: ['0:9000-9001']", "ports",
+		  "[" PORT(9000, "tcp", true) "," PORT(9001, "tcp", true) "]" },
 		{ "ports: ['8000-9000:80']", "ports", "[" PORT(80, "tcp", true) "]" },
 		{ "ports: ['80:80', '81:80']", "ports", "[" PORT(80, "tcp", true) "]" },
 		{ "ports: [{target: 80, published: 8080, protocol: tcp, mode: host}]", "ports",
