@@ -57,7 +57,7 @@ static int run(const char *const *argv, const char *input, int *ret_status, int 
 	AUTO(int, closep) in = memfd_create("input", MFD_CLOEXEC);
 	AUTO(int, closep) out = memfd_create("output", MFD_CLOEXEC);
 	size_t len = input ? strlen(input) : 0;
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (in < 0 || out < 0 || write(in, input ? input : "", len) != (ssize_t)len ||
 	    lseek(in, 0, SEEK_SET) < 0)

@@ -229,7 +229,7 @@ bool steady_clock_news(struct steady_clock *clock, char words[STEADY_CLOCK_WORDS
 	steady_clock_words(clock, words);
 	if (strcmp(words, clock->told) == 0)
 		return false;
-	strcpy(clock->told, words);
+	snprintf(clock->told, sizeof(clock->told), "%s", words);
 	if (!*words)
 		snprintf(words, STEADY_CLOCK_WORDS, "the machine's clock is believed again");
 	return true;

@@ -232,9 +232,7 @@ static void look_at_file(struct search *in, const char *path, const char *name)
 		return;
 	if (rank == FLAG_FILE)
 		add_flag_file(in, file, text);
-	else if (rank == ENV_FILE)
-		add_lines(in, rank, file, text);
-	else if (rank == DOCKERFILE)
+	else if (rank == ENV_FILE || rank == DOCKERFILE)
 		add_lines(in, rank, file, text);
 	if (rank == DOCKERFILE || rank == PROSE || rank == SOURCE)
 		add_shapes(in, rank, file, text);

@@ -84,9 +84,9 @@ void tap_replay(struct tap *tap, enum tap_side side);
 /* --- parsers: each takes some of the bytes, at least one, and returns how many -------------- */
 
 size_t http1_bytes(struct tap *tap, enum tap_side side, const char *bytes, size_t len);
-void http1_skip(struct tap *tap, enum tap_side side, uint64_t len);
+void http1_skip(struct tap *tap, enum tap_side at, uint64_t len);
 /* The side has ended. */
-void http1_end(struct tap *tap, enum tap_side side);
+void http1_end(struct tap *tap, enum tap_side at);
 
 size_t talk_bytes(struct tap *tap, enum tap_side side, const char *bytes, size_t len);
 bool talk_begin(struct tap *tap, struct flow *flow);

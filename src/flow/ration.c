@@ -27,7 +27,8 @@ void *ration_resize(struct ration *ration, void *block, size_t size)
 	void *moved = NULL;
 
 	if (size <= old || !is_beyond(ration, size - old))
-		moved = realloc(block, size);
+		moved = realloc(block,
+				size ? size : 1); /* of 0 it would free the block, and say NULL */
 	if (moved)
 		ration->used += malloc_usable_size(moved) - old;
 	return moved;

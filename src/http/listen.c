@@ -134,7 +134,7 @@ static int bind_unix(const char *path, int *ret_fd, struct err *e)
 		return err_set(e, ERR_INVALID,
 			       "socket '%s': a path of less than %zu bytes expected", path,
 			       sizeof(address.sun_path));
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path));
 	*ret_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*ret_fd < 0 || bind(*ret_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(*ret_fd, BACKLOG) < 0)

@@ -87,7 +87,7 @@ void peer_source(const struct in6_addr *peer, char text[PEER_TEXT_SIZE])
 		return;
 	memset(&network.s6_addr[SOURCE_BITS / 8], 0, sizeof(network) - SOURCE_BITS / 8);
 	peer_format(&network, text);
-	strcat(text, "/64");
+	snprintf(text + strlen(text), PEER_TEXT_SIZE - strlen(text), "/%d", SOURCE_BITS);
 }
 
 static int parse_network(const char *text, size_t len, struct network *ret, struct err *e)

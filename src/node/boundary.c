@@ -308,6 +308,8 @@ static uint16_t checksum(const void *header, size_t size)
 	uint32_t sum = 0;
 
 	for (size_t i = 0; i < size; i += 2)
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): bit-fields are
+		 * bytes, too */
 		sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
@@ -502,7 +504,7 @@ static int try_connections(struct probe *p, struct err *e)
 	if (getrandom(&flood.to_port, sizeof(flood.to_port), 0) < 0)
 		return err_errno(e, ERR_INTERNAL, "choose a port");
 
-	for (uint16_t i = 0; i < FLOOD; i++) {
+	for (int i = 0; i < FLOOD; i++) {
 		flood.from_port = (uint16_t)(PORT + 1000 + i);
 		send_frame(&p->attacker, p->neighbour.mac, &flood);
 	}

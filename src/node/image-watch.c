@@ -13,9 +13,8 @@ static void look(struct image_watch *watch)
 {
 	const atomic_bool *cancelled = watch->job->cancelled;
 
-	if (cancelled && atomic_load(cancelled))
-		atomic_store(&watch->stop, true);
-	else if (pressure_check_disk(watch->job->node, &watch->why) < 0)
+	if ((cancelled && atomic_load(cancelled)) ||
+	    pressure_check_disk(watch->job->node, &watch->why) < 0)
 		atomic_store(&watch->stop, true);
 }
 

@@ -355,7 +355,7 @@ static int send_traffic(struct http_req *req, struct http_res *res, const char *
 			struct traffic *traffic, struct err *e)
 {
 	const char *format = http_query(req, "format");
-	int64_t since, limit;
+	int64_t since = 0, limit = 0;
 	bool is_mitm;
 	int r;
 

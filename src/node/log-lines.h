@@ -46,8 +46,8 @@ struct log_parser {
 
 void log_parser_begin(struct log_parser *parser, log_line_sink *sink, void *cookie);
 /* An engine_frame and an engine_output whose cookie is the parser. */
-void log_parser_frame(void *parser, enum engine_stream stream);
-int log_parser_take(void *parser, enum engine_stream stream, const void *bytes, size_t len,
+void log_parser_frame(void *cookie, enum engine_stream stream);
+int log_parser_take(void *cookie, enum engine_stream stream, const void *bytes, size_t len,
 		    struct err *e);
 /* Lines without an end count too; frees what the parser holds, whatever comes of it. */
 int log_parser_end(struct log_parser *parser, struct err *e);
