@@ -32,7 +32,7 @@ list_scripts() {
 
 echo "lint: clang-tidy"
 list_sources | grep -v '^src/base/err.c$' |
-	run_clang_tidy --extra-arg=-include --extra-arg="$PWD/tools/lint.h" || status=1
+	run_clang_tidy --extra-arg="-I$PWD/src" --extra-arg=-include --extra-arg="$PWD/tools/lint.h" || status=1
 echo src/base/err.c | run_clang_tidy || status=1
 
 echo "lint: cppcheck"

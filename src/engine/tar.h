@@ -18,6 +18,7 @@ struct tar_entry {
 	const char *name; /* relative to where it will be unpacked */
 	mode_t mode;      /* S_IFREG, S_IFDIR or S_IFLNK, with the permissions */
 	uint32_t uid, gid;
+	int dir;          /* where a path that is relative is looked for */
 	int64_t mtime;    /* Unix seconds */
 	const char *link; /* S_IFLNK: where to */
 	/*
@@ -25,7 +26,6 @@ struct tar_entry {
 	 * path that is relative is opened below dir, following no link.
 	 */
 	const char *path;
-	int dir;
 	const void *bytes;
 	size_t size; /* of bytes */
 };

@@ -201,12 +201,11 @@ static void add_field(struct fields *fields, const nghttp2_nv *nv)
 		fields->is_cut |= buf_failed(pseudo);
 		return;
 	}
-	/* Six bytes are the most that one becomes. */
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the address of a member is not NULL
-	 */
-	fields->is_cut |=
-		fields->list.len + 6 * (nv->namelen + nv->valuelen) + 64 > FIELDS_MAX * 6 ||
-		fields->list.len > FIELDS_MAX;
+	/* Six bytes are the most that one becomes. The address of a member is not NULL. */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+	if (fields->list.len + 6 * (nv->namelen + nv->valuelen) + 64 > FIELDS_MAX * 6 ||
+	    fields->list.len > FIELDS_MAX)
+		fields->is_cut = true;
 	if (fields->is_cut)
 		return;
 	buf_puts(&fields->list, fields->list.len ? ",{\"name\":" : "{\"name\":");

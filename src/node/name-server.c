@@ -17,7 +17,8 @@ void name_servers_parse(const char *text, struct name_servers *ret_servers)
 
 		if (sscanf(line, "nameserver%*[ \t]%63[0-9.]", server) == 1 &&
 		    inet_pton(AF_INET, server, &in) == 1)
-			strcpy(ret_servers->addresses[ret_servers->count++], server);
+			inet_ntop(AF_INET, &in, ret_servers->addresses[ret_servers->count++],
+				  sizeof(ret_servers->addresses[0]));
 		line = strchr(line, '\n');
 		line += line != NULL;
 	}

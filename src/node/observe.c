@@ -400,7 +400,7 @@ static bool is_well(const struct look *look, size_t i, struct ctfy_service *row)
 static bool any_runs(const struct ctfy_health *health)
 {
 	for (size_t i = 0; i < health->service_count; i++)
-		if (strcmp(health->services[i].state, "exited") != 0)
+		if (health->services[i].state && strcmp(health->services[i].state, "exited") != 0)
 			return true;
 	return false;
 }

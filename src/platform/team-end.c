@@ -56,7 +56,7 @@ static int close_down(struct db *db, const char *id, const char *why, struct err
 
 static int end_emptied(struct db *db, int64_t now, const char *id, struct err *e)
 {
-	int64_t solves;
+	int64_t solves = 0;
 	int r;
 
 	r = close_down(db, id, "its team has no members any more", e);
@@ -78,7 +78,7 @@ static int pass_captaincy(struct db *db, const char *id, const char *user_id, st
 int team_quit(struct db *db, int64_t now, const char *id, const char *user_id, bool *ret_emptied,
 	      struct err *e)
 {
-	int64_t members;
+	int64_t members = 0;
 	int r;
 
 	r = db_run(db, "DELETE FROM member WHERE team_id = ? AND account_id = ?",

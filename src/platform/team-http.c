@@ -273,7 +273,7 @@ static int change_team(struct platform *platform, struct http_req *req,
 	if (change->hidden && !json_is_boolean(change->hidden))
 		return http_refuse_field(req, "hidden", "type_error.bool",
 					 "value could not be parsed to a boolean", e);
-	hidden = change->hidden && json_is_true(change->hidden);
+	hidden = json_is_true(change->hidden);
 	r = team_set(platform->db, team->id, change->division, change->hidden ? &hidden : NULL, e);
 	if (r == 0)
 		r = team_find(platform->db, http_arena(req), team->id, team, e);

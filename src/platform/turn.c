@@ -161,7 +161,7 @@ static struct waiting *choose(const struct turns *turns)
 
 static void give_turns(struct turns *turns)
 {
-	while (turns->free > 0 && turns->count > 0) {
+	while (turns->free > 0 && turns->waiting) {
 		struct waiting *chosen = choose(turns);
 
 		turns->free--;
@@ -173,7 +173,7 @@ static void give_turns(struct turns *turns)
 	}
 }
 
-/* Of the source of whom most wait, the one whose turn is farthest away. */
+/* Of the source of whom most wait, the one whose turn is farthest away. Somebody waits. */
 static void send_one_away(struct turns *turns)
 {
 	struct waiting *last = turns->waiting;
@@ -182,6 +182,8 @@ static void send_one_away(struct turns *turns)
 		if (w->source->waiting > last->source->waiting ||
 		    (w->source == last->source && w->account_tag > last->account_tag))
 			last = w;
+	if (!last)
+		return;
 	leave(turns, last);
 	last->sent_away = true;
 	pthread_cond_signal(&last->called);

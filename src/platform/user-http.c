@@ -143,7 +143,7 @@ static const struct field user_change_fields[] = {
 static int apply_user_change(struct platform *platform, struct http_req *req,
 			     const struct user_change *change, struct user *user, struct err *e)
 {
-	bool disabled = change->disabled && json_is_true(change->disabled);
+	bool disabled = json_is_true(change->disabled);
 	enum role role = ROLE_PLAYER;
 	const struct user_patch patch = { .role = change->role ? &role : NULL,
 					  .disabled = change->disabled ? &disabled : NULL };

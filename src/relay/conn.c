@@ -603,9 +603,8 @@ static void tick(struct conn *conn, int64_t now_ms)
 
 	if (conn->tap)
 		tap_tick(conn->tap, now_us());
-	if (conn->is_condemned && now_ms >= conn->deadline_ms)
-		end_reset(conn);
-	else if (conn->state == CONN_LEAVING && has_sent_all(left))
+	if ((conn->is_condemned && now_ms >= conn->deadline_ms) ||
+	    (conn->state == CONN_LEAVING && has_sent_all(left)))
 		end_reset(conn);
 	else if (conn->state == CONN_CONNECTING && now_ms >= conn->deadline_ms)
 		refused(conn, ETIMEDOUT);

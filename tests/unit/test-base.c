@@ -511,6 +511,7 @@ TEST(a_strangers_text_is_made_plain)
 	check_plain("\x1b[31mred\x1b]0;title\a\r\n", PLAIN_LINE,
 		    "\\x1b[31mred\\x1b]0;title\\x07\\x0d\\x0a");
 	check_plain("two\nlines\x7f", PLAIN_LINES, "two\nlines\\x7f");
+	/* NOLINTNEXTLINE(misc-misleading-bidirectional): such a text is made plain */
 	check_plain("\xc2\x9b"
 		    "31m \xe2\x80\xae txt \xe2\x81\xa6 \xe2\x80\xa8 \xf3\xa0\x81\x81",
 		    PLAIN_LINE, "\\u009b31m \\u202e txt \\u2066 \\u2028 \\U000e0041");
