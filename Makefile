@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The front door. Meson builds and tests; tools/ and tests/ hold what is more than a line.
 #
 #	BUILD=DIR	build there instead of in build/

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs a command as on a machine where no engine ever ran.
 #
 #	tools/apart.sh COMMAND...

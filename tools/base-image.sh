@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Makes sure of the two images that challenges and tests are built on:
 #
 #	debian:bookworm-slim	pulled; where no registry answers, made by debootstrap from the

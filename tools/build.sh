@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds into a directory, which is set up first if it is new.
 #
 #	tools/build.sh DIR [MESON-OPTION...]

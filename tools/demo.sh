@@ -1,4 +1,5 @@
 #!/usr/bin/env -S --default-signal=INT bash
+# SPDX-License-Identifier: Apache-2.0
 # The main job on this machine: platform and node, and a player who gets instances, solves them and
 # stands on the scoreboard, through the same commands and API as any player.
 #

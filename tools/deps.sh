@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs the Debian 12 packages that ctfy needs, by what they are needed for.
 #
 #	tools/deps.sh GROUP...

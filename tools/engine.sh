@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Makes sure that a Docker engine answers, and says which.
 #
 #	tools/engine.sh		starts one if none answers: by systemd, else dockerd itself

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What clang-tidy is told ahead of each file. Seeing one file at a time, it can't know that these
  * calls return a negative code; err.c alone, which defines them, is read without.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Analysers over all that is built, and over the scripts.
 #
 #	tools/lint.sh DIR	DIR has the compile database

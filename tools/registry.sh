@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # An image registry of a test's own, on this machine alone.
 #
 #	tools/registry.sh start DIR [--auth USER:PASSWORD] [--listen ADDRESS:PORT]

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Everything that can be tested here: plain and sanitized builds, on real parts.
 #
 #	tools/test.sh [DIR]	builds in DIR (build) and DIR-sanitize

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bundles the web interface into a folder: index.html, and assets/ whose names tell their content,
 // each beside its gzip and brotli forms.
 //

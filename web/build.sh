@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Makes sure that web/dist is the web interface as its sources are: returns at once when it is,
 # which needs neither npm nor a network. Otherwise npm gets what package-lock.json names, and
 # esbuild bundles.

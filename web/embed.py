@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Puts web/dist into C: the table of platform/web-assets.h, and all bytes in one file beside it.
 
     embed.py OUTPUT.c OUTPUT.bin

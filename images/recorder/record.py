@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A mitmproxy addon: one JSON line for each flow, as GET /instances/{id}/traffic hands it out.
 
 Bodies are passed on as they come, however long; of each, the first bytes, the length and the hash

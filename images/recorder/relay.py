@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How mitmproxy reads its connections: by larger parts than its own, and long bodies past its layers.
 
 The layers take each part of a body through a dozen generators and as many copies. A long body that

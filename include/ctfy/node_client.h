@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The node client: a thin synchronous client of one ctfy node.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memory that ends all at once: a request's, a parsed file's, a plan's.
  *

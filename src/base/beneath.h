@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Opening below a directory: whatever a path's parts and links are, what is opened lies within.
  *

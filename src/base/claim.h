@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What only one process may have at a time. The kernel gives it back when that process ends,
  * however it ends; a claim is the descriptor that is returned, and closing it ends the claim.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Time, injected: whoever needs "now" is given a clock, so that a test can turn its hands.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One row per way a request can fail: code, HTTP status, wire word.
  * Included under different ERR_CODE macros; no include guard.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A message is a struct and a table: one row per JSON member, saying where in the struct it lives.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files and directories: whole reads, writes that are all or nothing, trees.
  */

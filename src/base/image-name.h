@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * References to images, taken apart as engines and registries do: "busybox" is "latest" of
  * "library/busybox" at "docker.io". The only reader of them that there is.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * JSON of others: read without trusting its depth, written whatever its bytes.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The daemons' log, on standard error: text for a terminal, one JSON object a line otherwise.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Measurements, printed as Prometheus text (exposition format 0.0.4).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Words to the service manager (systemd's sd_notify protocol): "READY=1", "STOPPING=1"...
  */

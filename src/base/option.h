@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A setting is a row: the struct's field, its parser and its line in --help all come from it.
  *

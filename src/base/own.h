@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ownership made visible: AUTO() names what ends a variable's life, TAKE() hands it on.
  *

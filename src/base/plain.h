@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Texts of strangers, made plain: fit for a terminal, a log and a file that people read.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tokens and passwords. What is stored of them is a hash; what is compared, is compared in
  * constant time.

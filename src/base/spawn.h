@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Another program, run to its end. Of the caller's environment it gets PATH alone.
  */

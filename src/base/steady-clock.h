@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The time that a daemon lives by: the machine's, without its jumps.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * UTF-8 (RFC 3629): what a stranger's bytes are, and how they become it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Work on other threads: jobs that outlive their caller, and loops whose rounds run side by side.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What of an instance's packets is recorded, as its challenge asks.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A challenge on disk, in whatever dialect its author wrote it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A build context: the files of a directory that `.dockerignore` leaves in.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The formats in which specs are written: which files may hold one, and how it is told from others.
  */

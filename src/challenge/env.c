@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The text of a .env file or env_file. */
 #include "challenge/variables.h"
 

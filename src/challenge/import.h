@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A challenge of any dialect as a challenge.yml of ctfy's own.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The parts of Kubernetes that specs borrow, as keys of a compose service.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Judging challenges without starting them: a folder, a compose file, or a tree of folders.
  */

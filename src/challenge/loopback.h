@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whether a command line tells its server to listen on the container's loopback alone, where no
  * player reaches it. Only what can hardly mean anything else counts.

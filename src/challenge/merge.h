@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One compose tree laid over another, by the rules of Compose: maps merge, lists join, what is
  * written as a list of NAME=value merges by name, commands replace, mounts replace by their target.

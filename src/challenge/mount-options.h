@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Options of a mount in memory: of an author's words, those that we know pass, and no others.
  */

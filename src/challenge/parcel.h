@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A challenge's folder on its way to another machine: a tar, by gzip.
  *

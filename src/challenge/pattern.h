@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Regular expressions of answers, as the files that hold them mean them: Python's `re`, for that is
  * what CTFd and its like judge by, and the whole answer has to match.

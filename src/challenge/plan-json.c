@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A plan as JSON, for people and tests: what says nothing is left out. */
 #include "challenge/plan.h"
 

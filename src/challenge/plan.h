@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What one instance of a challenge needs, decided before anything is started.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the operator of a node lets its challenges do beyond the defaults: the node's policy file.
  *

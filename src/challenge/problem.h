@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is wrong, or worth a warning, in a challenge's files: each with its place.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an author's text may hold where an engine's body takes text for a name, an address or the
  * like. Each is whole or it is refused: nothing is mended.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* build: where an image comes from, and what goes into it. */
 #include "challenge/service.h"
 

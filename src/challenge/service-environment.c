@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* environment, env_file and labels. */
 #include "challenge/service.h"
 

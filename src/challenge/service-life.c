@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a service starts, proves healthy and comes back: healthcheck, depends_on, restart. */
 #include "challenge/service.h"
 

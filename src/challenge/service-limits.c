@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a service may take of the host: memory, processors, processes, files, log. */
 #include "challenge/service.h"
 

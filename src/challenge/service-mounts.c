@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* volumes, tmpfs, configs, secrets, and the files that answers are written into. */
 #include "challenge/service.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* networks, network_mode, links and names. */
 #include "challenge/service.h"
 

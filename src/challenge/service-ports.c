@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ports and expose: host ports and addresses are the node's to choose. */
 #include "challenge/service.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What stands between a service and its host: rights, namespaces, devices, filters.
  * Whatever loosens it is the operator's to permit.

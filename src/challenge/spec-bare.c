@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A bare folder's questions: the flags that its compose file speaks of. One that it refers to as a
  * variable is each instance's own, unless .env has it; one that it spells out is what it is.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Formats of benchmarks for programs that solve challenges: Cybench, inspect_cyber. */
 #include "challenge/spec.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ctfcli's challenge.yml; ctfy's own keys may stand among its. */
 #include "challenge/spec.h"
 

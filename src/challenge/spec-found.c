@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The answer of a challenge whose spec has none: where its files hold one flag and no other.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GZCTF's challenges as its command line tool keeps them. */
 #include "challenge/spec.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The dialects that are JSON: NYU's challenge.json, ECSC's challenge.json, XBOW's benchmark.json.
  */
 #include "challenge/spec.h"

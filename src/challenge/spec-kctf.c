@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kCTF: a Kubernetes resource, the challenge's image in challenge/, the flag in metadata.yaml. */
 #include "challenge/spec.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Keys that mean the same in most dialects. */
 #include "challenge/spec.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Keys that ctfy adds to ctfcli's: questions, what instances need, files made for each. */
 #include "challenge/spec.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rCDS, the deployer of rCTF: flag, provide, containers, expose. Many events' own formats are like
  * it in having one `flag:`.

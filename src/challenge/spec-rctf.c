@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * rCTF's second version: challenge.yaml with flags by providers, scoring and instancerConfig, which
  * has a compose model in it.

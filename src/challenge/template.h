@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Mustache-style templates: files that are made anew for each instance.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Making YAML trees of others: trees are shared by threads, so a change is always a copy.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Amounts as Compose writes them. Every reader returns false, and leaves its output alone, for what
  * it doesn't understand or can't hold.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The variables that a compose file may refer to. The first to define one wins, so they are added
  * in the order of their rank: answers and the instance's facts, the operator's, `.env`.

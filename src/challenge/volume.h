@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Top-level volumes, configs and secrets, planned as services come to use them.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Finding challenges in a tree of folders. */
 #include "challenge/challenge.h"
 

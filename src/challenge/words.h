@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A command line as words, split as Compose v2 splits it: quotes as in a shell, a backslash but
  * within single quotes before what is meant as it is ("\t" and "\n" are a tab and a line's end),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `ctfy admin bulk`: one act on many accounts or teams at once. Without "expected N" it shows whom
  * it would meet and what it would do, and changes nothing.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The verbs of `ctfy admin` that put challenges to the test, on a node. argv: a challenge's id,
  * then a node's; either may be absent. They return an exit status or a negative code, as any

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `ctfy challenge test`: challenges started, solved by their authors' own programs, and stopped.
  */

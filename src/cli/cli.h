@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The command line: a table of commands, each with its own file, its options in rows, and one
  * function. main.c parses, opens what the command needs, runs it and says what went wrong.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ctfy challenge: what an author does with a folder. */
 #include "cli/cmd-challenge.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `ctfy challenge`: lint, plan, test, import and new. They need no platform and no login.
  */

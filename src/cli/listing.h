@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What commands that list have in common: all rows of a route, in a table, or in the JSON in which
  * they came.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/problem-print.h"
 
 #include "base/own.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The folder of a new challenge: small, complete, and solved by the program that comes with it.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where `ctfy challenge test` tries challenges: on a node, by the SDK, with the author's program
  * run here, as whoever runs the command.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A node for trying challenges on: somebody's, or one that this process runs for as long as it is
  * open, with a state that is gone afterwards.

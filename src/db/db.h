@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The store: one SQLite database in WAL mode, shared by a daemon's threads.
  *

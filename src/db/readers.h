@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Connections for queries alone: in WAL mode a reader waits for no writer, and sees what was
  * committed when its query began.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One file out of a container. The engine pushes a tar and libarchive pulls it: a thread in between
  * reads from the engine into a socket pair, and neither holds more than a piece.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * BuildKit tells its progress in protobuf (moby.buildkit.v1.StatusResponse) rather than in text.
  * Used inside this room only.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's multiplexed stream: standard output and error of a container or exec without a
  * terminal, in frames of [stream, 0, 0, 0, length (4 bytes, big-endian)] and their bytes.

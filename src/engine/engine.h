@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A Docker Engine, or Podman's imitation of one, spoken to through its API.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading the engine's JSON: what is absent, null or of another type reads as empty.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An answer that is a row of JSON messages, one a line: pulls, builds, events. Each is handed on
  * when it is whole. Used inside this room only.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One request to the engine: its path and query written piece by piece, its answer judged.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A tar made while it is read: for build contexts and files on their way into containers.
  *

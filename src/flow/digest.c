@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* These functions are deprecated for those who may need another provider's. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 

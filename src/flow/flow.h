@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One flow on its way into the file: an exchange of HTTP, or the raw bytes of a connection.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The head of an HTTP/1 request or response, read as it stands: what a strict server and a lenient
  * one may take for different things is told, not mended.

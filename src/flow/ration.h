@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memory with a bound: what all taps of a writer take together. Nothing here is reported: who gets
  * NULL keeps less.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads what flow/writer.h writes: whole flows, put together from their lines.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A tap sees copies of both directions of a TCP connection to a recorded port, and writes the flows
  * that they are: HTTP/1, WebSockets, HTTP/2 in clear text, or raw bytes where they are none of

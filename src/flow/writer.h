@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The file of an instance's flows: JSON lines, appended whole.
  *

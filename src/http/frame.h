@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What both ends of a WebSocket (RFC 6455) share: frames as bytes, and the handshake's proof. No
  * I/O.

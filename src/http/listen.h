@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The socket clients connect to, and the thread that hands their connections to libmicrohttpd; in
  * between it ends those whose patience is over.

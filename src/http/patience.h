@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ends connections whose client takes too long to say what it wants, or went away without.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The header that a proxy begins a connection with to say whose it is: the PROXY protocol, version
  * 2 (HAProxy's doc/proxy-protocol.txt). Version 1, the one of text, is refused.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The serving side of HTTP: routes in tables, handlers that read, act and answer.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SHA-1, for the WebSocket's handshake alone: no security rests on it.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A body on its way from a handler, on a worker thread, to the listening thread that sends it.
  *

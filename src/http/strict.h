@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What libmicrohttpd reads leniently, and another reader between us and the client might read
  * otherwise: one request would then hide another.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The client's side of a shell: a terminal on another machine, over a WebSocket. Binary messages
  * are its bytes; text messages are control, {"type": "resize", "cols":, "rows":} to the server and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The serving side of a WebSocket (RFC 6455), for handlers on worker threads.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Threads for handlers that may block: made on demand up to a maximum, ended when idle for a while.
  *

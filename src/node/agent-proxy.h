@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The proxy by which agents reach an instance whose HTTP is recorded: mitmproxy, in a sidecar with
  * an authority of its own, writes flows to where the recorder does. It is started when somebody

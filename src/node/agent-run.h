@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A run of an agent: a container of any image on an instance's network, attached as node/agent.h
  * says, and what it writes, followed to its end.

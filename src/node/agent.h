@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Attaching an agent to an instance: where the recorder is, whom to trust, and what the engine
  * calls the network. An agent is any container that joins that network; those that carry the labels

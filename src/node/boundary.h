@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whether the firewall's rules hold on this machine, tried with packets.
  *

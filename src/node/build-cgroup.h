@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The kernel's groups of processes that builds are in: limits for all of them at once, and an end
  * for what an engine leaves running of a build that was given up.

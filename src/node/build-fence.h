@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's default bridge, closed towards the host and private addresses: BuildKit can be given
  * no other network. The rules (nftables, a table of their own for each node) hold for new

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where builds take place, and what they may take of the machine. An author's RUN is an author's
  * program: it is held as a service is, as far as an engine's builders let themselves be told.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What tcpdump says of its own work: how many packets it wrote down, and how many it did not get.
  *

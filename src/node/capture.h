@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Packets of an instance: one tcpdump for each of its networks, on the bridge itself, where it sees
  * all that services, players, agents and the VPN say to each other, whatever restarts meanwhile.

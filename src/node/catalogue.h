@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The challenges a node knows: what a scan of challenges_dir found.
  *

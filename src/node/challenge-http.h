@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The node API's door to the challenges themselves: what is wrong with them, and test runs.
  */

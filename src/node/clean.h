@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How `ctfy clean` tells a node that runs from one that has left things behind.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What holds every container that a node makes, whoever asked for it: services, sidecars, solvers,
  * agents, makers of attachments. The plan says what a service may do; this is what no plan can

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Logins for registries, out of a Docker config file (`docker login` writes it).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What containers' processes hold open, or mapped, though no directory names it any more: it takes
  * disk until they end, and no walk finds it.

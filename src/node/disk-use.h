@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How much disk a directory's tree takes: blocks and inodes, as they are on the disk.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Looks after the disk that instances take: ends one that has more than its limit, and, where the
  * node's disk runs short, the one that has the most. On a thread of its own, since it may have much

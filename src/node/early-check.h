@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A service's healthcheck, run by the node where the engine is slow to.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Networks that containers of others have joined: an agent that was attached by hand, say. They are
  * not ours to remove, but our network is ours to empty.

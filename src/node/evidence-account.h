@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a bundle of evidence has, and what it has not: counted where it was lost, and said in words.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is kept of an instance beyond its end: directories below --evidence, one for each instance.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What Docker's own rules leave open, closed: an instance's containers reach each other, and
  * nothing else; and none of them fills a table of the host's.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A folder's stamp: names, kinds, modes, sizes and times of all that is below it, in one word.
  *

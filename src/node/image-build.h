@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Building: the images a Dockerfile begins with are pulled first, and the layers that a next build
  * can use are kept.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Images being made, one maker for each reference: whoever else wants it waits for that one's
  * result, and has it as his own.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Pulling: from a mirror where there is one, with the login for the registry, patiently.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a build tells of itself, read line by line: its step, its last words, and the layers it
  * made.

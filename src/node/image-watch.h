@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Looks after the disk while an image is made: a build or pull that takes the last of it is given
  * up, so that what runs has room. Runs on a thread of its own, from begin to end.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Images that plans run: built or pulled when they are not there yet, or ahead of that.
  *

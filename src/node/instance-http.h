@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The doors of a node, as spec'd for the platform: tables of routes whose context is the node.
  */

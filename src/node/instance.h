@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Instances: one challenge's compose project for one team, from its start to its verified end.
  *

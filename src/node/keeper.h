@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The keeper: what the node does by itself, in two threads. One ends what is over its time, retries
  * teardowns, and looks whether the engine answers. The other makes networks ready and sweeps up

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Containers that come late: a call that a killed node had sent to the engine may take effect after
  * its successor has cleaned up.

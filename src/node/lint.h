@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What `ctfy challenge lint` says of this node's challenges, under its policy: of the folders as
  * they are now, whatever the last scan has seen.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The logs of an instance: what its services, sidecars and agents wrote, line by line in the order
  * of time, each with who wrote it.

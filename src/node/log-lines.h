@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One container's output on its way in: lines, byte for byte as they were written.
  *

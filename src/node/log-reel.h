@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lines of one stream of one container, kept in files without a name: the first ones and the
  * newest, when there are more than there is room for. What went from between is counted.

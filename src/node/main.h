@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A node daemon's life, for `ctfy node` and, beside the platform in one process, for `ctfy up`.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The name servers that this host asks, for rules that let others ask them too.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The answer to every question for a name that a closed instance has to ask outside: there is no
  * such name (NXDOMAIN), at once.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The node's own doors: the heartbeat, and what the platform's operator asks of a whole node.
  */

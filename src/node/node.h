@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A node: what its parts share. Made once, at the daemon's start; members don't change afterwards.
  */

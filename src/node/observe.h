@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an instance is doing, asked of the engine: services, health, containers.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "node/options.h"
 
 const struct option_row node_option_rows[] = {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Images that ctfy brings itself: built from its own folder of Dockerfiles (images/ in the source,
  * and src/relay/image/) when they are first needed, and again when that folder has changed.

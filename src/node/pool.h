@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ready networks: made while the node is idle, given to instances, emptied, verified clean, and
  * given again.

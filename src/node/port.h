@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Host ports to publish on: allocated by the node, so that no two instances ask for one.
  *

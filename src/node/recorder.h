@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What records an instance's HTTP where players come in: a relay (src/relay) in a sidecar publishes
  * their ports in the services' place, passes every byte on as it is, and writes flows of it.

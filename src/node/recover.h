@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The first thing a node does: take up what an earlier life of it left.
  */

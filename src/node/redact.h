@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an instance's containers are made with holds its answers and an agent's token; what is
  * written down of them should not. Where they stand comes a mark, "[answer:QUESTION sha256:HASH]"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The roster: instances that have not ended, in memory. What has ended is in the store alone, so
  * memory follows what runs, not what ever ran.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which of the engine's runtimes runs an author's, a player's or an agent's programs: what the
  * challenge was let ask for, else what the policy says for it, else the node's --runtime, else the

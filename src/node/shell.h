@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A terminal in one of an instance's containers, over a WebSocket: binary messages are its bytes,
  * text messages are control, {"type": "resize", "cols":, "rows":} in and {"type": "exit", "code":}

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who listens in a container, as the kernel tells of its network: /proc/PID/net.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An author's solver, run against a running instance: in a container of its own, on the instance's
  * networks, for it is no more to be trusted than the challenge itself.

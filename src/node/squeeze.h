@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A stream of bytes on its way through zstd. Behind the last of it stands a checksum of them all,
  * so that whatever reads it notices any byte that was changed: libarchive's own zstd writes none.

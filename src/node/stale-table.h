@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tables of the firewall's that belong to nodes which are not coming back, and which nobody cleaned
  * up after.

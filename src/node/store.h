@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a node must remember: one row per instance it ever accepted, until its retention ends.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An instance's timeline: what happened to it and when, for players, organisers and evidence.
  *

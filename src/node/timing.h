@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How long starts of each challenge take on this node: what an honest estimate is made from.
  *

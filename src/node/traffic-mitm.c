@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Flows as a file that mitmproxy opens: one tnetstring after another, each a dictionary with the
  * members that its objects keep. The numbers are those of Debian 12's mitmproxy 8.1.1; newer ones

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the forms of an instance's traffic share: an answer that grows.
  */

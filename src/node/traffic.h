@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTP of an instance, as its recorder (node/recorder.h) and its agents' proxy (node/agent-proxy.h)
  * write it down: JSON lines, which are read here.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Test runs of challenges on this node: see trial/trial.h. At most one of a challenge at a time;
  * the last of each is kept in the store.

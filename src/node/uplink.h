@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An agent's way to the platform, out of a network that has none: a sidecar there takes its
  * requests and hands them to the node through a socket in the file system, and the node asks the

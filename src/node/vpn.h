@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A VPN into an instance: a service named "openvpn", which makes its own keys at its first boot and
  * leaves the player's profile in /etc/openvpn/client.ovpn.

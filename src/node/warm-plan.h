@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What warming a challenge comes to: the images of the plan of nobody's instance.
  *

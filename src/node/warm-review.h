@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whether what was built or pulled is still what its challenge needs, and still there.
  */

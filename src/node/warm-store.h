@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a node must remember of warming: for each challenge that was asked for, how its builds and
  * pulls stand, and the list that waits its turn.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The work itself: one challenge's images made, and in the store how that ended.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Images made ahead of the first start, because somebody asked for it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who may do what: every route names the least it takes, and a token names who asks: as a bearer
  * token, or in a browser's cookie.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Brings archives from our disk to S3 storage, and removes them there once they were kept long
  * enough: a thread that works off what the store says.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is kept of an instance after its end: logs, traffic, packets, timeline and the evidence
  * bundle, fetched from its node before it is destroyed, in DIR/COPY_ID/ on our own disk, and with

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What organisers did, kept for ever: who, what, to what, when, from where, and how it ended.
  *

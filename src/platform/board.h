@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A scoreboard at one moment, as it is sent. It never changes; whoever took it keeps it until it is
  * dropped.

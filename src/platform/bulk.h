@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One act on many accounts or teams at once: those of a filter.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The challenges on disk, as the platform shows them: names, texts, questions, answers.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A competition: when it runs, who may enter, which challenges it has and what they are worth.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the platform's doors have in common: who asks, and about which competition and challenge.
  */

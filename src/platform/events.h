@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * News, pushed to whoever listens (GET /events, Server-Sent Events): a new scoreboard, a notice, an
  * instance about to expire.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a competition's boards are counted from, in memory: its teams, challenges, solves, charges.
  *

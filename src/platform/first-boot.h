@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a platform has from its first start on: an admin, a join secret, a competition.
  */

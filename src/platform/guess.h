@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Guesses of secrets that people chose: invites, codes, join secrets. Only what was wrong counts,
  * for who said it and for the address it came from; who guessed too often has to wait, whatever is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Accounts of those who log in with an OpenID provider, and logins that are on their way there.
  *

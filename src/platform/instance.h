@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the store knows of instances: who has which, on which node, in what state.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Secrets that nodes join with, besides the standing one of --join-secret-file: made by an
  * organiser, for as long as wanted, and for names: those that were said when it was made, else the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A platform daemon's life, for `ctfy platform` and, beside a node in one process, for `ctfy up`.
  */

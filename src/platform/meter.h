@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the platform measures of itself, for Prometheus (GET /metrics). Counters begin with the
  * process; what is in the store is asked when somebody looks.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The nodes the platform knows, each with a client and a heartbeat of its own.
  *

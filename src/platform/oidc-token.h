@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An OpenID provider's ID token: who has logged in there, signed by the provider.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An OpenID provider, as one of those who log in with it: where browsers are sent, and what becomes
  * of the code that they come back with (OpenID Connect Core, the authorization code flow, with

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the API is, for programs (OpenAPI 3.1, /openapi.json) and for people (/docs).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The platform's settings: a row gives the struct's field, its parser and its line in --help.
  */

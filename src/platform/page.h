@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A part of a long list, the newest first: so many rows, from where the one before it ended.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The platform's parts, as its doors see them. main.c makes and ends them.
  */

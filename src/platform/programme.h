@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The competitions there are, in memory: every request asks for one.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a team has to spend, as the store says at that moment: never from a board, which may be a
  * moment old.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a node says, on its way to our client as it comes: a bounded part of it is here at any time,
  * and a client that is slow slows the node down.

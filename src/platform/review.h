@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What organisers should look at: answers of other teams, and solves that went oddly.
  *

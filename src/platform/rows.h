@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A query's rows into an array of structs that lives in an arena.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Objects in a bucket of S3-compatible storage, below one URL: https://HOST/BUCKET/PREFIX or
  * https://BUCKET.HOST/PREFIX, as the storage likes it.

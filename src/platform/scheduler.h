@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where an instance goes. Pure decisions on what the nodes reported; no I/O.
  */

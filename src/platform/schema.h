@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The platform's store: its schema. Each noun keeps its own statements beside it.
  *

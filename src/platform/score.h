@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a challenge is worth, and who leads. Pure rules: no I/O, no clock.
  */

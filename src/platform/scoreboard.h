@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The scoreboards, kept ready: a board is counted once per change, not once per reader.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Coming in: passwords, and a browser's session, however it came in.
  */

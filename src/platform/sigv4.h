@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * AWS Signature Version 4, by which S3 and what speaks like it knows who asks: the signature of a
  * request over its method, address, host, time and the hash of its body.

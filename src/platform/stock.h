@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a node says of challenges: whose images it has, and how much an instance of each is promised
  * there. One that says nothing of a challenge has it cold, at no known size.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Answers that teams hand in: judged in constant time, every one of them kept.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A team of one competition, and who is in it: an account is in at most one team of each.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whose turn it is to have a password hashed: an argon2id hash takes 64 MiB and a core, and anybody
  * may ask for one.

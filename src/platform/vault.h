@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The key that answers are sealed with, in a file outside the database: whoever gets hold of the
  * database alone, or of a backup of it, has no answers.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The files of the web interface, in the binary. web/embed.py writes the table from web/dist.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "platform/platform.h"
 
 /* Built without the web interface: there is the API alone. */

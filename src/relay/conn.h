@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A connection that is relayed: a player's end and the service's, and two streams between them.
  */

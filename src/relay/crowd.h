@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How many connections each address holds, so that there is room for everybody: when all places are
  * taken, a newcomer gets one of whoever holds the most.

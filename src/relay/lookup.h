@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where a service is: its name asked of the engine's name server, since a service that is started
  * again may come back elsewhere. glibc's own functions for this wait, and want its shared library.

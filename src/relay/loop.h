@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What waits for descriptors, on one thread: edge-triggered, so that a descriptor is entered once.
  */

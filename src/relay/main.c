@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ctfy-relay: stands before an instance's recorded ports (docs/evidence.md), in a container of its
  * own that holds nothing else.

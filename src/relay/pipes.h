@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Pipes for splice(): what is on its way from one socket to another is pages of the kernel's that
  * change hands. A pipe is held only while it has bytes, and there are few: those of all root's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A byte-exact relay before an instance's recorded ports: every byte reaches the service, and comes
  * back, unchanged and at once, half-closed and reset connections included. A copy of both

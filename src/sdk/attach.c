@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What an instance is entered by: its containers, an agent's runtime, a VPN, its files. */
 #include "base/err.h"
 #include "base/json.h"

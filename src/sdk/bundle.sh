@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # One archive that needs no other of ours, and shows no name but the promise's.
 #
 #	bundle.sh OUTPUT SDK-ARCHIVE ROOM-ARCHIVE...

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Challenges themselves, put to the test: what is wrong with their files, test runs. */
 #include "sdk/client.h"
 #include "wire/node.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One call of the node client, told as data: what to ask, and what the answer is to become.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How the rooms' errors and a node's refusals become the SDK's own.
  *

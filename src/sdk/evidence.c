@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What was recorded of an instance: traffic, logs, packets, events, and all of it in one. */
 #include "base/err.h"
 #include "sdk/client.h"

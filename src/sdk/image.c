@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Images made ready before they are needed: builds, and pulls, their twins. */
 #include "base/err.h"
 #include "base/utf8.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One instance: its start, its end, and how it fares. */
 #include "wire/instance.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One member of a JSON object, taken out of the text while the text arrives.
  *

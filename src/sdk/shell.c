@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A terminal in one of an instance's containers. */
 #include "base/err.h"
 #include "http/terminal.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bodies that are not kept: they go on to the caller's sink or file as they come.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A challenge put to the test: an instance of it is started on a node, waited for until it is
  * healthy, solved by the author's own program, and stopped.

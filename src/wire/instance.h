@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What node and platform say of one instance: the structs of include/ctfy/types.h, and the tables
  * that decode, encode and free them.

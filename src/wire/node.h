@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What node and platform say of a whole node: its health, its challenges, its images.
  *

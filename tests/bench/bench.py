@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """The figures of docs/BENCHMARKS.md: bench.py BUILD-DIR [PART]...
 
 Parts: health, start, busy, client, platform, storm, heartbeat, listeners, relay. A storm takes a minute;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """GET /api/v1/health of a node, as FastAPI has it: for a fair comparison it checks the token in
 constant time, has async handlers, and runs on uvloop and httptools."""
 

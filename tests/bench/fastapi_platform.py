@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a CTF platform in FastAPI and SQLite does for the same calls: a cached scoreboard with an ETag, a
 list of challenges, an answer that is judged and kept durably. On uvloop and httptools, one process."""
 

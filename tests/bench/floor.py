@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The least that starting an instance can cost: its engine calls and nothing else."""
 
 import http.client

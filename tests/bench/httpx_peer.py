@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a call costs with httpx: httpx_peer.py URL TOKEN CALLS, as bench-client prints it."""
 
 import statistics

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A platform's store as it is late in a large event: 10,000 teams, 100 challenges, 500,000 submissions.
 
 Written straight into the database of a platform that has been started once, and is stopped.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Long bodies through the agents' proxy, beside the same without: recorded.py BUILD-DIR [ROUNDS].
 
 One client (curl), one server, 100 MB, there and back, in turns; the ratio is the median of each

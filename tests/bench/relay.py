@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """What a hop by ctfy-relay costs, on loopback: relay.py BUILD-DIR [ROUNDS].
 
 The same server is asked directly, by a bare hop that records nothing (splice() alone), and by one that

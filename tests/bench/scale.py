@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Many instances on one node, beside the same made by hand: scale.py BUILD-DIR [cold|churn|most]...
 
 "By hand" is what a program would do that knows the Engine API and nothing else: for each instance a

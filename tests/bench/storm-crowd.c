@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "storm-crowd.h"
 
 #include "storm-fleet.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Players who all want an instance at once: each starts one, looks at it until it runs, hands in a
  * wrong and then its right answer, reads the list of challenges, stops the instance, and goes on to

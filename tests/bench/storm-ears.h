@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Listeners of GET /events, all on one thread; some of them stuck: they never read.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Many scripted nodes behind one port: http://HOST:PORT/nNUMBER is a node that speaks the contract
  * and starts nothing. It remembers every instance that it was ever told of, so that what a platform

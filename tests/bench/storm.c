@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A crowd for a platform on this machine: scripted nodes, players and listeners in one process.
  *

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """A crowd for a platform: storm.py BUILD-DIR NAME=NUMBER...
 
 Runs a platform of its own and the program storm (storm.c tells the names) beside it, holds what was

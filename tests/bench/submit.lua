@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- A team's answer to a task, each request another team: one in ten is right.
 local body = '{"answer":"%s"}'
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every compose file and spec of a tree of real repositories, planned: the table of docs/corpus.md.
  *

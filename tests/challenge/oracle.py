@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Debian's docker-compose and our plan, key by key: oracle.py CORPUS-PROGRAM [DIR]
 
 For every compose file below DIR that docker-compose 1.29 accepts, what its `config` says of each

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Dockerfiles as challenges have them, built by a node: each service's image must hold what it should."""
 
 import io

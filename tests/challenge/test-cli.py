@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """`ctfy challenge` as its users see it: what it prints, and what it exits with."""
 
 import json

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """One compose file, started by Debian's docker-compose and by a node: what the engine then says of the
 containers (`docker inspect`) agrees key by key, but for what is an instance's own and for REASONS.
 """

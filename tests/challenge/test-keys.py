@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Every key of the Compose specification has an effect on the plan, or a line that names it.
 
 Nothing an author wrote may be dropped without a word: for each key, a compose file with it is planned

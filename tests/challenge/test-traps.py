@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """What a naive implementation gets wrong: a folder that has all of it, started twice at once.
 
 Fixed ports, names, tags, addresses and networks; writable binds of the folder itself; a bind whose

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """`ctfy challenge test` on a real engine: it tells who solved what, and leaves nothing behind."""
 
 import json

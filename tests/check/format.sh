@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The C sources are as clang-format would have them; `make format` sees to it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """What is installed is built so that an error in it is hard to use: hardened.py FILE...
 
 Each is position-independent, with its tables read-only before main (full RELRO), no executable stack, stack

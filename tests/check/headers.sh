@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Each public header compiles alone, as C and as C++, with nothing but the standard in its way.
 set -euo pipefail
 cd "$(dirname "$0")/../../include"

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Holds the sources to the table of docs/ARCHITECTURE.md that says which room may include which.
 
 A row is "room: allowed...". What is allowed is another room, one header of it, or include/ctfy.

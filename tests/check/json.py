@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Nothing makes JSON of texts but base/json: of bytes that aren't UTF-8 jansson makes nothing, and an answer is gone."""
 
 import re

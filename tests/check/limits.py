@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Each table that the platform writes to has a limit, which docs/security.md states as the sources have it."""
 
 import re

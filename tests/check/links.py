@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Each link of a Markdown page to a file of ours leads somewhere."""
 
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Counts what meson's test logs tell: summary.py TESTLOG.JSON...
 
 Ends with one line, "N passed, M failed", followed by ", K skipped" where tests were skipped. Fails

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Nothing committed puts work off, or names this machine: its paths, its mirrors and registries."""
 
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """`ctfy agent run`: an agent on an instance's network, by platform and node, that fetches what it came for,
 is recorded, and hands in its answer with a token that is good for that and nothing else."""
 

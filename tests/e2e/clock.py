@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """The machine's clock is set while node and platform run: eight days ahead, eight days back. libfaketime sets
 it for these processes alone; CLOCK_BOOTTIME stays the machine's, as it does where a clock is set."""
 

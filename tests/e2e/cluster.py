@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What tests of a platform with several nodes stand on: `ctfy platform` as a process, and the harness's
 nodes joined to it. Those of one machine share its engine, each with subnets and ports of its own."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Machines of a test's own, on a network of their own: each is a network namespace with an engine and
 a node in it, that can crash, be cut off, and be slow.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """The main job, end to end: `ctfy up`, two teams, real challenges, the public API and nothing else.
 
 Teams get instances of their own with flags of their own, the samples' solvers solve them through the

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """A node is lost: killed, cut off, back again. What ran on it goes on elsewhere, and never twice."""
 
 import signal

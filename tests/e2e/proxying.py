@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """What a node has to tell of an instance, as the platform passes it on: to organisers of any, to players
 of their own."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """`ctfy shell`, as somebody at a terminal has it: a pty is its terminal, a platform and a node are real."""
 
 import fcntl

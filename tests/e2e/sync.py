@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """`ctfy challenge sync`: folders from wherever one writes them to the platform, and by it to every node."""
 
 import os

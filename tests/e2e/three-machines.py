@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Three machines, each with an engine of its own, under one platform: one crashes, is cut off, is
 slow, and is back. What ran there goes on elsewhere with the same answers, and never twice."""
 

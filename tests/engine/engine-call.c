@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One call of the engine room, for scripts that play or provide the engine:
  *

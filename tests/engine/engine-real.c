@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine room on a real engine. Everything made is called ctfy-engine-PID-... and labelled, and
  * is gone afterwards.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Pulls through the engine room from real registries on this machine: one open, one with passwords.
 #
 #	engine-registry.sh ENGINE-CALL

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """The engine room through TLS that asks for certificates: with right, wrong and none of them.
 
 engine-tls.py ENGINE-CALL ENGINE-REAL

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An agent: a container of somebody else's, attached to an instance as /agent-runtime says."""
 
 import io

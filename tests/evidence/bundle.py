@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A bundle of evidence, in other hands than those that made it: tar, and `ctfy evidence verify`."""
 
 import subprocess

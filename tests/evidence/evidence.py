@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests of evidence stand on: the node's harness, with challenges of their own."""
 
 import json

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writes flows as a relay does, and gives them in another form: flow-forms FILE page|har|mitm
  */

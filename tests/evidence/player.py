@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A player's machine: a network namespace with a wire to the host, and an OpenVPN client in it."""
 
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What a bundle says of what it has not: noise, bursts, a full disk, agents that write a lot, killed recorders."""
 
 import base64

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Agents: a container that is attached as /agent-runtime says, and what is recorded of it."""
 
 import http.client

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The evidence bundle: all of an instance in one file, and `ctfy evidence verify` about it."""
 
 import http.client

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Packet capture: what tcpdump reads out of /pcap, while it grows and after the end."""
 
 import os

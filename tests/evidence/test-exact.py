@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A recorded port is as one that isn't: every byte arrives, at once, whatever it is; and is in the evidence.
 
 The server (challenges/exact) is the same on both ports.

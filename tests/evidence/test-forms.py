@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Flows in other forms: Debian's mitmproxy opens what ?format=mitm gives, and the HAR is one."""
 
 import json

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The shell: a terminal in a container, over a WebSocket that a test can see every frame of."""
 
 import http.client

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The end of an instance: what a service still answers is recorded, too."""
 
 import http.client

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """One instance, entered by every way there is: what was recorded of it is whole, and agrees."""
 
 import json

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """HTTP recording: what curl and players said is in /traffic, whole, in order, and as HAR."""
 
 import asyncio

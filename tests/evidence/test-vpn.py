@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """OpenVPN: the profile out of the instance, and a real client that comes in with it."""
 
 import ipaddress

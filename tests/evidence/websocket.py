@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A WebSocket client of a few lines, that shows every frame."""
 
 import base64

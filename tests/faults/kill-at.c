@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Preloaded into a program, ends it as kill -9 does at one of its writes to disk, counted from 1:
  * KILL_AT=N before the Nth, KILL_AT=-N after it. KILL_COUNT names a file that gets how many there

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Nodes that do as they are told, in this process, and `ctfy platform` as one of its own: what faults are made
 of that real nodes would need minutes for."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """kill -9 of the platform at every point of a start, an answer, a stop and its archive: at every call to a node,
 before it acts and after, and at writes to disk all the way. Then it is started again, and whoever got no answer
 asks again. What was acknowledged holds, and nothing has happened twice."""

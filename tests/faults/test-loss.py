@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Nodes are lost: killed, cut off, slow, back again, and the platform killed meanwhile. What ran on one goes on on
 another with the same answers, what a node had before ends when it is back, and no instance has two copies that go
 on. Nodes are scripted; tests/e2e/node-loss.py does some of it with real ones."""

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files of packets that are merged in the order of time. Lines "%%" part one from the next. What
  * comes out is one file of whole packets.

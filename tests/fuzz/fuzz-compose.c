@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A compose file, to the plan. Two lines "%%" may part it from a base.yml that it can extend or
  * include, and that from a .env file.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A file of flows, however damaged: reading it never fails, and what comes out is whole. The same
  * flows are what HAR and mitmproxy's form are made of.

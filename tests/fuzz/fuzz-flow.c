@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A connection as a tap sees it. The bytes are a script: for each part one that says whose it is
  * (bit 0), whether it is skipped where it may be (bit 1), that the side ends there (bit 2) and is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A folder for a fuzz target: written anew for each input, loaded, planned, linted, imported.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON of others, as doors take it; and texts that become JSON, whatever their bytes. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Replays saved samples: replay FILE-OR-DIRECTORY... */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A challenge's folder as somebody sent it: a tar, by gzip or not. Nothing of it may come to lie
  * outside of its folder, and a refusal says why. The root's neighbour must stay as it is.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A spec of any dialect, to the plan and back to YAML. The first byte chooses the file that it is:
  * "j" challenge.json, "b" benchmark.json, "m" metadata.json, "e" eval.yaml, anything else

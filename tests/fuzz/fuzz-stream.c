@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine's stream of a container's outputs, cut anywhere, and frames of WebSockets. The first
  * byte says how the stream is cut.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The small readers: variables, env files, templates, words, amounts, patterns, Dockerfiles. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* YAML to a tree, and every scalar of it to text. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A fuzz target is one function over some bytes. libFuzzer calls it when clang links it;
  * fuzz-main.c calls it on saved samples, as an ordinary test.

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Fuzzes with clang's libFuzzer, several targets at a time: fuzz.sh SECONDS [TARGET...]
 #
 # Seeds are the saved samples and, where there is one, the corpus beside the checkout. What is found

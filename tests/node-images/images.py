@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests of images stand on, beside the node's own harness: challenges written on the spot,
 registries, and a proxy that spoils their answers.
 

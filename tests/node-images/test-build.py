@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Builds ahead of the first start, as the contract tells them, on a real engine."""
 
 import re

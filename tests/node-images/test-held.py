@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """What a step of a build may take of the machine, tried from inside of steps.
 
 Both builders are tried: the classic one, and BuildKit, which a Dockerfile with `RUN --mount` is

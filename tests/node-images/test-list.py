@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """The list that build-all and pull-all go through one at a time, and what becomes of it when the
 node dies."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Names that are ctfy's own: what is run under them, and who may use them.
 
 Images of ctfy's own are run by the id of what the node built, whatever has their name by now; no

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Pulls ahead of the first start: real registries, with and without a login, that refuse, stumble
 and die; and a mirror of docker.io."""
 

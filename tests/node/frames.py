@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Frames as a container that has CAP_NET_RAW can forge them. Sent and heard on one interface of a network
 namespace that is entered for it, so that no image needs tools.
 """

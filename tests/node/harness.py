@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the node's tests stand on: a node as a process, its API, and the engine behind its back.
 
 The tests speak the contract as any client would, and look at the engine through its own socket to

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A jail as a challenge's image has it, and then somebody who has left it.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What there is besides instances, for tests that try to reach it: services on the host, a machine in the
 LAN, and a probe that runs in a container.
 """

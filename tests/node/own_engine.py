@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An engine of a test's own, to be ended, killed and started again.
 
 It has a network namespace of its own, for two engines in one flush each other's firewall rules;

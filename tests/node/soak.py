@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Starts and stops for as long as it is told, while everything goes wrong that may: the node is
 killed, clients vanish, the engine refuses calls, hangs up, is restarted and killed. In the end
 nothing is left, and nothing that was acknowledged was lost.

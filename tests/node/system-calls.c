@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the filter of its container does to a program: statically linked, run inside.
  *

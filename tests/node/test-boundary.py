@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """What `ctfy doctor` says of the firewall, with each of its rules there and taken away; in a network namespace,
 where a node has set the rules and is gone, so that nobody sets them again.
 """

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """A node's bounds: how many instances, which ports, which subnets; and what is said when they are met."""
 
 import ipaddress

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """What holds every container that a node makes: tried by a program inside of them."""
 
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """The contract's table, row by row, as a program gets it that is linked with the C client.
 
 Written from the contract alone, against a real node. Of a typed result the node's own JSON is

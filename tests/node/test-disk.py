@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Who fills the disk is ended, and nobody else: by an instance's limits, and by what is left of the node's."""
 
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """The API's outer rules: who gets in, which paths and methods there are, how errors look."""
 
 import http.client

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """The engine is restarted or killed, with the node or without it: instances that were acknowledged
 are there afterwards, with their answers, and end without a trace.
 """

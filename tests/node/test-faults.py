@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Failing starts, a failing engine, vanishing clients, calls that cross each other.
 
 The engine's misbehaviour comes from a proxy before the real one, which is cut, holds calls back or

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Attachments: listed, rendered for one instance, downloaded in whole and in part, and never a way out."""
 
 import os

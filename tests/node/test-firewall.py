@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """What a hostile instance, or a hostile player, tries on the network with frames of its own making; on
 an engine of its own, for rules are taken away, too.
 """

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """An instance's life as the contract tells it: started, found again, prolonged, stopped, expired."""
 
 import json

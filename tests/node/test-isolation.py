@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Isolation, tried from inside containers.
 
 Every target is first reached from where it ought to be reachable (the host, a container on the

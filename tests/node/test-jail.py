@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """A challenge with a jail in it, without rights over the host: the jail is built, and who has left
 it is root of a container and of nothing else. The engine maps users, as it has to; where it
 doesn't, nothing starts.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """kill -9 of the node, at any moment: what was acknowledged is there, what was not is gone or told,
 and in the end nothing is left.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Names are no way out: what a closed instance looks up is asked of nobody, also where the host's own
 name server listens on loopback and the engine would ask it in the host's name.
 """

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """The node on Podman's Docker-compatible socket: what docs/node.md says of it."""
 
 import ipaddress

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Challenges under another of the engine's runtimes: what the node does for instances works there as
 well, and nobody has a runtime that the operator did not give them.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """What the node says of an instance's services: health, containers, logs. And what it gives them:
 limits, labels, an order to start in, volumes, files of their own, published ports."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Archives on S3 storage: `ctfy platform`, a node that says what it is told to, and s3rver behind a
 check of AWS's signatures."""
 

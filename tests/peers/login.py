@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Logging in with a real OpenID provider: `ctfy platform`, oidc-provider, and a browser's part played
 by hand: it keeps cookies, follows redirects and fills in the provider's forms."""
 

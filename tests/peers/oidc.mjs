@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An OpenID provider for tests: oidc-provider, which is certified for this, with its own pages to log in and
 // to consent. Whoever logs in is called what they typed, and is of the staff when that begins with "staff".
 //

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Gets what package-lock.json names, once.
 set -euo pipefail
 cd "$(dirname "$0")"

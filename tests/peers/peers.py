@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Others' servers, run for a test: Node.js programs of this folder that tell their port and listen to
 what they are told."""
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // S3 storage for tests: s3rver, and before it what real storages do and s3rver doesn't: the signature
 // is checked, by AWS's own code, and so is the body against the hash that was signed.
 //

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Holds docs/sdk to the headers, and its examples to what they say they print.
 
     docs.py HEADERS DOCS LIBRARY-DIRECTORY [CFLAG...]

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # What `make install` leaves is a whole SDK: headers that compile alone, libraries that show the
 # promise and nothing else, and a libctfy.pc by which a program links either.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A node as the first ones were: FastAPI, its own shapes of errors, and nothing but fixed facts.
 
 It tells the contract's success shapes for the instance "team-7" of the challenge "web-login", and

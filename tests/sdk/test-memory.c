@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every call while memory ends: at the first allocation of ours, at the second, and so on until the
  * call succeeds. Each time it says out of memory, leaves nothing half made, and the client goes on.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every call against a peer that is not ours: peer.py, a FastAPI application, which with-peer.py
  * starts. Only public headers and libctfy.so.

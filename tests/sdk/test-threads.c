@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Eight threads, each with a client of its own, then all with one: everyone gets their own answers
  * and their own errors. Meant for the sanitizers.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs a program while peer.py serves: with-peer.py PROGRAM [ARG...]
 
 The program finds it by CTFY_PEER_URL and CTFY_PEER_TOKEN. Its exit status is ours.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A test states a fact: TEST(a_failed_start_leaves_no_container_behind) { ... }
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A challenge's folder for a test: written, loaded, planned, asked and removed.
  */

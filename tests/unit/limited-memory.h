@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memory that ends: a test grants so many allocations, and the next one fails.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the platform says its answers look like (/openapi.json), held against what it answers.
  */

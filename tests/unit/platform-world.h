@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A platform in this process as its clients meet it, and nodes that do as they are told.
  *

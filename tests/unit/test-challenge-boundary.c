@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What of an author's words reaches the engine: docs/engine-boundary.md, row by row. And what of
  * the host's files a challenge can name: nothing.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a build context holds, and what keeps out of it. */
 #include "folder.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loading and planning while memory ends: at the first allocation, at the second, and so on until
  * they get by. Each time they say out of memory and leave nothing behind.

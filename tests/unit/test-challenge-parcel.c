@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Folders on their way: what is packed is what is put, and nothing else is. */
 #include "folder.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Compose files become plans: every key, in every form, and what is refused. */
 #include "folder.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The operator's policy file: what it grants, to whom, and what is wrong with it. */
 #include "folder.h"
 

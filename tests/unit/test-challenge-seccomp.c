@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The filter of system calls; what it does to a program is tried by tests/node/test-containment.py.
  */
 #include "challenge/seccomp.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Specs of every dialect become one struct challenge; its answers reach where they should. */
 #include "folder.h"
 

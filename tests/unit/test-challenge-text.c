@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The small readers: amounts, words, variables, env files, templates, patterns, Dockerfiles. */
 #include "base/arena.h"
 #include "base/buf.h"

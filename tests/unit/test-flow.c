@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a tap makes of streams, however they are cut. A script is what both sides say, in turns;
  * each is told whole, byte by byte, and in parts of random sizes, and must give the same flows.

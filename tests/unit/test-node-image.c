@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Images, as far as it can be told without an engine. */
 #include "base/arena.h"
 #include "base/buf.h"

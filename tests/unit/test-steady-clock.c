@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The machine's clock is the test's here: clock_gettime() is wrapped by the linker. */
 #include "base/err.h"
 #include "base/file.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All of it, or what the arguments name: "play", "guard".
 
 import { after, before, test } from "node:test";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Debian's Chromium, and people in front of it.
 
 import assert from "node:assert/strict";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an organiser learns of a challenge before anybody plays it.
 
 import assert from "node:assert/strict";

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Chromium in a network of its own that has nothing in it but the platform's port.
 
 Outside of it the engine's bridges come and go, and at each of them Chromium drops its connections

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What must hold whatever is shown: nothing that anybody typed acts, it is light, and it needs no mouse.
 
 import assert from "node:assert/strict";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What organisers do: see an event at a glance, look into an instance, and act.
 
 import assert from "node:assert/strict";

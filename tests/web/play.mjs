@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What players do: register, start, solve, hand in, and see the board move.
 
 import assert from "node:assert/strict";

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Passes connections on: what comes to one socket goes to another, and back."""
 
 import socket

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # The sources of the web interface are what TypeScript takes for sound.
 set -euo pipefail
 cd "$(dirname "$0")/../../web"

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """The web interface as people use it: `ctfy up`, and all.mjs drives Chromium against it."""
 
 import importlib

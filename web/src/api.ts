@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The platform's public API, docs/platform-api.md: one call, and what is known of the session.
 
 import { localTimes } from "./format";

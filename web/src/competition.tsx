@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The competition that is meant where none is named, and how much of it is left.
 
 import { serverNow } from "./api";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the platform tells of its own accord: GET /events.
 
 import { useEffect } from "preact/hooks";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Times, durations and sizes, for people.
 
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });

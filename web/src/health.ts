@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How an instance's services are, where its node was asked.
 
 import { serverNow } from "./api";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Failure, Skeleton } from "./ui";

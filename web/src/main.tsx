@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // All styles are one file: a stylesheet that comes with a later part would come without waiting.
 import "./style.css";
 import "./admin/admin.css";

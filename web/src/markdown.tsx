@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Markdown that an author wrote, as elements that can do nothing.
 
 import DOMPurify from "dompurify";

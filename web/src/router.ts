@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which page the address names. Links are plain <a href>; those to our own pages don't load anew.
 
 import type { ComponentType } from "preact";

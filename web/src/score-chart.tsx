@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How the leaders' scores grew.
 
 import { useEffect, useRef } from "preact/hooks";

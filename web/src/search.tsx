@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finding rows by words.
 
 /** Whether every word is somewhere in what a row says. */

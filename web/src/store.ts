@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { useEffect, useState } from "preact/hooks";
 
 /** A value that components follow: whoever uses it is drawn again when it is set. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs before the first paint, and before the rest is loaded.
 
 // A chosen theme never flashes in the other one's colours.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the platform tells, as far as pages use it.
 
 export interface Me {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The parts that pages are made of.
 
 import { Fragment, type ComponentChildren, type JSX } from "preact";

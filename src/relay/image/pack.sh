@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Puts a program without its symbols beside its Dockerfile: pack.sh PROGRAM DOCKERFILE DIR.
 set -euo pipefail
 

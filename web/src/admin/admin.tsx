@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import type { ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { match, type Params } from "../router";

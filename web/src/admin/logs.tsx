@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, request } from "../api";
 import { Failure, Skeleton } from "../ui";

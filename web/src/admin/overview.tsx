@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { serverNow } from "../api";
 import { formatAgo, formatSeconds, plural } from "../format";
 import { describeService, isWell } from "../health";

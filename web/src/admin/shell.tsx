@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A terminal in a container: xterm.js on one end of a WebSocket, the node's shell on the other.
 
 import { FitAddon } from "@xterm/addon-fit";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, get } from "../api";
 import { formatBytes, formatTime } from "../format";

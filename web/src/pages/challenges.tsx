@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { useMemo, useState } from "preact/hooks";
 import { me } from "../api";
 import { CompetitionClock, useCompetition } from "../competition";

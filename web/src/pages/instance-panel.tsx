@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { useEffect, useState } from "preact/hooks";
 import { call, request, serverNow } from "../api";
 import { useEvent } from "../events";

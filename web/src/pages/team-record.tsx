@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { me, serverNow } from "../api";
 import { useEvent } from "../events";
 import { formatAgo, formatDate } from "../format";

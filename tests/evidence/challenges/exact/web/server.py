@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The same on 8080 and 8081: knows no HTTP, but answers what looks like it.
 
 What a connection says up to its end comes back in hexadecimal digits. Other than that:

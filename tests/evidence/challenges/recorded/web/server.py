@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HTTP on 8080, HTTPS on 8443 with a certificate of its own, HTTP/2 on 8444 that says back the path: echoes, long answers, a WebSocket.
 
 GET /flag, POST /echo, GET /long?N (N bytes), GET /cut?N (of which half comes), GET /drip?TEXT (chunked,
