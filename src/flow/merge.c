@@ -35,6 +35,17 @@ void merge_line(json_t *flow, json_t *line)
 	}
 }
 
+/* The object that is there; what is there of a damaged line and is none goes. NULL: none. */
+static json_t *object_at(json_t *parent, const char *key)
+{
+	json_t *found = json_object_get(parent, key);
+
+	if (json_is_object(found))
+		return found;
+	json_object_del(parent, key);
+	return NULL;
+}
+
 /* --- contents ----------------------------------------------------------------------------- */
 
 struct content {
@@ -137,7 +148,7 @@ static bool set_body(json_t *body, const json_t *message, const struct content *
 
 static bool end_body(json_t *message, bool decodes)
 {
-	json_t *body = json_object_get(message, "body"), *part;
+	json_t *body = object_at(message, "body"), *part;
 	struct content content = { 0 };
 	size_t i;
 	bool ok = content_add(&content, NULL, 0);
@@ -164,7 +175,8 @@ static bool end_body(json_t *message, bool decodes)
 
 static bool raw_body(const json_t *raw, const char *side, bool from_client, json_t *message)
 {
-	json_t *body = json_copy(json_object_get(raw, side)), *row;
+	json_t *told = json_object_get(raw, side), *row;
+	json_t *body = json_is_object(told) ? json_copy(told) : NULL;
 	struct content content = { 0 };
 	bool ok = content_add(&content, NULL, 0);
 	size_t i;
@@ -263,8 +275,8 @@ static bool end_messages(json_t *flow)
 
 int merge_end(json_t *flow, const char *error, bool decodes)
 {
-	json_t *request = json_object_get(flow, "request");
-	json_t *response = json_object_get(flow, "response");
+	json_t *request = object_at(flow, "request");
+	json_t *response = object_at(flow, "response");
 	bool ok = true;
 
 	if (json_object_get(flow, "raw") || !request)
