@@ -30,7 +30,7 @@ test: ## everything: plain and sanitized, on real parts
 unit: all ## the unit tests alone
 	@meson test -C $(BUILD) --no-rebuild --print-errorlogs --suite unit
 
-lint: ## clang-tidy, cppcheck, shellcheck
+lint: ## clang-tidy, cppcheck, shellcheck; ten minutes
 	@tools/deps.sh build lint
 	@tools/build.sh $(BUILD)
 	@tools/lint.sh $(BUILD)

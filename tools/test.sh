@@ -16,20 +16,52 @@ sanitized=$plain-sanitize
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1
 
-# run_suites DIR [SELECTION...]: meson says which tests failed, tests/check/summary.py how many.
+# run_suites DIR NAME MULTIPLIER SELECTION...: meson says which tests failed, tests/check/summary.py how
+# many. NAME is the log's, MULTIPLIER the patience's.
 run_suites() {
-	meson test -C "$1" --no-rebuild --print-errorlogs "${@:2}" || true
+	meson test -C "$1" --no-rebuild --print-errorlogs --logbase "testlog-$2" \
+		--timeout-multiplier "$3" "${@:4}" || true
+}
+
+start_engine() {
+	tools/engine.sh
+	tools/base-image.sh
+}
+
+# What runs on this machine's engine: one test at a time, in the build that finds more; a browser's tests
+# in the plain one.
+run_on_engine() {
+	run_suites "$sanitized" engine 3 --suite engine --suite node --suite evidence --suite e2e --no-suite beside
+	run_suites "$plain" web 2 --suite web
+}
+
+# What needs no engine, or has its own, runs meanwhile: the others wait most of their time.
+run_beside() {
+	run_suites "$plain" plain 2 --no-suite engine --no-suite node --no-suite evidence --no-suite e2e \
+		--no-suite peers --no-suite web
+	run_suites "$sanitized" beside 3 --suite beside --suite unit --suite script --suite sdk --suite peers
+}
+
+# Runs the function with less claim to the processors than what runs at its side; each line that it says
+# is marked as its own. It is a process group, which ends with us.
+begin_beside() {
+	set -m
+	(renice -n 10 "$BASHPID" >/dev/null && "$1") > >(sed -u 's/^/beside: /') 2>&1 &
+	beside=$!
+	set +m
+	trap 'kill -- "-$beside" 2>/dev/null || true' EXIT
 }
 
 tools/deps.sh build run test lint
+start_engine &
+engine=$!
 tools/build.sh "$plain"
 tools/build.sh "$sanitized" -Db_sanitize=address,undefined
-tools/engine.sh
-tools/base-image.sh
+wait "$engine"
 
-rm -f {"$plain","$sanitized"}/meson-logs/testlog.json
-# The long suites run once, in the build that finds more; the browser's in the plain one.
-run_suites "$plain" --no-suite engine --no-suite node --no-suite evidence --no-suite e2e --no-suite peers \
-	--timeout-multiplier 2
-run_suites "$sanitized" --no-suite corpus --no-suite check --no-suite web --no-suite fuzz --timeout-multiplier 3
-/usr/bin/python3 tests/check/summary.py {"$plain","$sanitized"}/meson-logs/testlog.json
+logs=({"$plain"/meson-logs/testlog-{plain,web},"$sanitized"/meson-logs/testlog-{engine,beside}}.json)
+rm -f "${logs[@]}"
+begin_beside run_beside
+run_on_engine
+wait "$beside"
+/usr/bin/python3 tests/check/summary.py "${logs[@]}"

@@ -14,6 +14,7 @@ import hashlib
 import http.client
 import ipaddress
 import json
+import math
 import os
 import random
 import re
@@ -29,6 +30,7 @@ import time
 import unittest
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CTFY = os.environ.get("CTFY") or os.path.join(HERE, "../../build/ctfy")
@@ -585,6 +587,12 @@ class Node:
             raise AssertionError(f"starting '{challenge}' gave {reply}")
         return reply.json, spec
 
+    def wait_for_end_of_another(self, row):
+        """One whose time ends after the row's has ended for that: who was to be ended before it, was."""
+        left = max(0, instant(row["expires_at"]) - time.time())
+        other, _ = self.begin(row["challenge_id"], ttl=math.ceil(left) + 1)
+        wait_for(lambda: self.state_of(other["instance_id"]) == "expired", left + 60, "another's end")
+
     def stop(self, instance_id, timeout=60):
         return self.call("DELETE", f"/instances/{instance_id}", timeout=timeout)
 
@@ -623,6 +631,11 @@ def wait_for(condition, seconds, what):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
         time.sleep(0.05)
+
+
+def instant(text):
+    """Seconds, of a time as the node writes it."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def parallel(functions):

@@ -16,7 +16,8 @@ import threading
 import time
 
 import harness
-from harness import (EngineProxy, Node, NodeTest, background, engine, fetch_soon, new_id, parallel, wait_for)
+from harness import (EngineProxy, Node, NodeTest, background, engine, fetch_soon, instant, new_id, parallel,
+                     wait_for)
 
 ROUNDS = int(os.environ.get("CTFY_KILLS", 6))
 SEED = int(os.environ.get("CTFY_SEED", random.randrange(10 ** 6)))
@@ -205,7 +206,7 @@ class AtWill(KillTest):
         longer, _ = self.node.begin("plain", ttl=300)
         row, _ = self.node.begin("plain", ttl=4)
         self.node.kill()
-        time.sleep(4.5)
+        wait_for(lambda: time.time() > instant(row["expires_at"]), 30, "the end of its time")
         self.assertEqual(len(self.node.made(row["instance_id"])["container"]), 1)
         self.node.start()
         wait_for(lambda: self.node.state_of(row["instance_id"]) == "expired", 10, "expired")
@@ -218,7 +219,7 @@ class AtWill(KillTest):
         self.assertIn(self.node.call("PATCH", f"/instances/{row['instance_id']}", {"ttl": 400}).status, [200, 204])
         until = self.node.status(row["instance_id"]).json["expires_at"]
         self.node.restart()
-        time.sleep(2.5)
+        self.node.wait_for_end_of_another(row) # and so past its first end
         self.assertRunning(self.node, row["instance_id"])
         self.assertEqual(self.node.status(row["instance_id"]).json["expires_at"], until)
 
