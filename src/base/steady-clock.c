@@ -191,14 +191,15 @@ bool steady_clock_doubts(const struct steady_clock *clock)
 	return read_ms(CLOCK_BOOTTIME) < atomic_load(&clock->doubt_until);
 }
 
+/* To the nearest: a jump by eight days is measured a moment before or after them. */
 static void put_span(int64_t ms, char text[32])
 {
-	int64_t minutes = (ms < 0 ? -ms : ms) / 60000;
+	int64_t minutes = ((ms < 0 ? -ms : ms) + 30000) / 60000;
 
 	if (minutes >= 2 * 24 * 60)
-		snprintf(text, 32, "%" PRId64 " days", minutes / (24 * 60));
+		snprintf(text, 32, "%" PRId64 " days", (minutes + 12 * 60) / (24 * 60));
 	else if (minutes >= 120)
-		snprintf(text, 32, "%" PRId64 " hours", minutes / 60);
+		snprintf(text, 32, "%" PRId64 " hours", (minutes + 30) / 60);
 	else
 		snprintf(text, 32, "%" PRId64 " minutes", minutes);
 }

@@ -98,6 +98,28 @@ TEST(time_goes_on_evenly_while_the_clock_jumps)
 	end(clock);
 }
 
+/* What was measured a moment ago is a moment short. */
+TEST(a_jump_is_told_to_the_nearest)
+{
+	static const struct {
+		int64_t ms;
+		const char *told;
+	} rows[] = { { 8 * 86400000LL - 3, "ahead by 8 days:" },
+		     { -8 * 86400000LL + 3, "back by 8 days:" },
+		     { 3 * 3600000LL - 3, "ahead by 3 hours:" } };
+	struct steady_clock *clock = begin_first();
+	char words[STEADY_CLOCK_WORDS];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		wall += rows[i].ms;
+		tick(clock);
+		CHECK(strstr(steady_clock_words(clock, words), rows[i].told));
+		wall -= rows[i].ms;
+		tick(clock);
+	}
+	end(clock);
+}
+
 TEST(a_small_difference_is_made_up_for_gently)
 {
 	struct steady_clock *clock = begin_first();
@@ -209,7 +231,8 @@ TEST(a_file_that_makes_no_sense_is_as_none)
 	end(clock);
 }
 
-RUN_TESTS(T(time_goes_on_evenly_while_the_clock_jumps), T(a_small_difference_is_made_up_for_gently),
+RUN_TESTS(T(time_goes_on_evenly_while_the_clock_jumps), T(a_jump_is_told_to_the_nearest),
+	  T(a_small_difference_is_made_up_for_gently),
 	  T(a_jump_is_known_to_be_one_across_a_restart),
 	  T(after_another_boot_time_does_not_go_back),
 	  T(after_a_long_time_away_nothing_is_removed_for_an_hour),
