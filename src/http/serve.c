@@ -284,7 +284,7 @@ static struct visit *visit_of(struct MHD_Connection *connection)
  * a client that is still sending would not hear us, and an early answer ends the connection.
  */
 static enum MHD_Result begin(struct http_req *req, struct MHD_Connection *connection,
-			     const char *version)
+			     const char *method, const char *version)
 {
 	struct err e = ERR_INIT;
 	uint64_t body_len;
@@ -296,7 +296,7 @@ static enum MHD_Result begin(struct http_req *req, struct MHD_Connection *connec
 	req->visit = visit_of(connection);
 	visit_own(req->visit, NULL, NULL);
 
-	r = strict_check(connection, version, &e);
+	r = strict_check(connection, method, version, &e);
 	if (r == 0 && has_body)
 		r = check_framing(req, &e);
 	clear = r == 0;
@@ -354,7 +354,7 @@ static enum MHD_Result on_request(void *cookie, struct MHD_Connection *connectio
 		return MHD_NO; /* out of memory */
 	if (req->stage == REQUEST_NEW) {
 		req->method = method;
-		return begin(req, connection, version);
+		return begin(req, connection, method, version);
 	}
 	if (*body_len > 0) {
 		result = read_body(req, body, *body_len);

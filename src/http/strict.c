@@ -12,7 +12,8 @@
  * lines where they stand, in one piece of memory: both bytes of CRLF become NUL, and so does the
  * colon. So the next line begins two bytes behind the NUL that ends a value; where it doesn't, the
  * line ended otherwise (a bare LF is one byte), went on (a folded one is copied elsewhere), or held
- * a NUL. The last line is followed by the empty one, another CRLF.
+ * a NUL. The last line is followed by the empty one, another CRLF; the size of it all, from the
+ * method on, tells that it was: what lies behind may be NUL by chance, or as the client likes.
  */
 struct lines {
 	const char *end; /* of the last line seen: where its CRLF was */
@@ -78,12 +79,22 @@ static enum MHD_Result check_line(void *cookie, enum MHD_ValueKind kind, const c
 	return MHD_YES;
 }
 
-int strict_check(struct MHD_Connection *connection, const char *version, struct err *e)
+/* Whether two CRLF are between the last line and the body. */
+static bool ends_well(struct MHD_Connection *connection, const char *method, const char *end)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+	return info && end + 4 == method + info->header_size && memcmp(end, "\0\0\0", 4) == 0;
+}
+
+int strict_check(struct MHD_Connection *connection, const char *method, const char *version,
+		 struct err *e)
 {
 	struct lines lines = { .end = version + strlen(version) };
 
 	MHD_get_connection_values(connection, MHD_HEADER_KIND, check_line, &lines);
-	if (!lines.fault && memcmp(lines.end, "\0\0\0", 4) != 0)
+	if (!lines.fault && !ends_well(connection, method, lines.end))
 		lines.fault =
 			"its lines have to end with CRLF, and may not be folded or hold a NUL";
 	if (!lines.fault && lines.hosts > 1)

@@ -12,9 +12,10 @@ struct err;
 
 /*
  * Of a request whose headers have just been read: their names are tokens, there is one Host at
- * most, no line is folded, ends in a bare LF, or holds a NUL. Fails with INVALID. version is what
- * libmicrohttpd told.
+ * most, no line is folded, ends in a bare LF, or holds a NUL. Fails with INVALID. method and
+ * version are what libmicrohttpd told, where it keeps them.
  */
-int strict_check(struct MHD_Connection *connection, const char *version, struct err *e);
+int strict_check(struct MHD_Connection *connection, const char *method, const char *version,
+		 struct err *e);
 
 #endif

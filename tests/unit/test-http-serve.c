@@ -1545,6 +1545,24 @@ TEST(a_request_that_two_readers_may_read_otherwise_is_refused)
 	world_end(&w);
 }
 
+/* Its body passes for the rest of a CRLF CRLF that was none. */
+TEST(a_bare_lf_at_the_end_is_refused_whatever_comes_behind)
+{
+	static const char request[] =
+		"POST /echo HTTP/1.1\r\n" HOST TOKEN "Content-Length: 2\n\n\0\0";
+	AUTO(struct buf, buf_done) b = BUF_INIT;
+	struct world w;
+	int fd;
+
+	world_start(&w);
+	fd = raw_open(&w);
+	CHECK_EQ(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL), sizeof(request) - 1);
+	raw_read(fd, &b, "\r\n");
+	CHECK_HAS(b.data, "HTTP/1.1 400 ");
+	close(fd);
+	world_end(&w);
+}
+
 TEST(a_nul_in_a_request_is_refused)
 {
 	static const char request[] = "GET /quick HTTP/1.1\r\n" HOST TOKEN "X-A: b\0c\r\n\r\n";
@@ -1748,6 +1766,7 @@ RUN_TESTS(T(a_path_finds_its_most_literal_route),
 	  T(clients_that_do_not_read_hold_no_worker),
 	  T(beyond_the_spool_few_writers_wait_and_the_rest_are_cut_off),
 	  T(a_request_that_two_readers_may_read_otherwise_is_refused),
+	  T(a_bare_lf_at_the_end_is_refused_whatever_comes_behind),
 	  T(a_nul_in_a_request_is_refused), T(a_path_and_a_query_are_utf8),
 	  T(an_answer_is_nobody_elses_and_no_page),
 	  T(a_proxy_is_believed_by_its_address_and_by_its_last_word),
