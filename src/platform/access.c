@@ -179,15 +179,19 @@ static void end_keys(struct keyring *keyring, struct key *old)
 	while (old) {
 		struct key *key = old;
 		const struct key *now;
+		void (*tell)(void *cookie, const char *token_id);
+		void *cookie;
 		bool ended;
 
 		old = key->next;
 		pthread_rwlock_rdlock(&keyring->lock);
 		now = find_key(keyring, key->hash);
 		ended = !now || now->role != key->role;
+		tell = keyring->ended;
+		cookie = keyring->cookie;
 		pthread_rwlock_unlock(&keyring->lock);
-		if (ended && keyring->ended)
-			keyring->ended(keyring->cookie, key->token_id);
+		if (ended && tell)
+			tell(cookie, key->token_id);
 		free(key);
 	}
 }
@@ -195,8 +199,10 @@ static void end_keys(struct keyring *keyring, struct key *old)
 void keyring_tell(struct keyring *keyring, void (*ended)(void *cookie, const char *token_id),
 		  void *cookie)
 {
+	pthread_rwlock_wrlock(&keyring->lock);
 	keyring->ended = ended;
 	keyring->cookie = cookie;
+	pthread_rwlock_unlock(&keyring->lock);
 }
 
 /* Replaces the owner's keys (NULL: adds everybody's) by what the rows say. */
