@@ -217,6 +217,8 @@ static int verify_open(struct bundle *bundle, const char *path, json_t **ret_man
 		return err_memory(e);
 	archive_read_support_filter_zstd(bundle->archive);
 	archive_read_support_format_tar(bundle->archive);
+	/* To the end of the file, where zstd's checksum is: not to the end of the tar alone. */
+	archive_read_set_option(bundle->archive, "tar", "read_concatenated_archives", "1");
 	if (archive_read_open_filename(bundle->archive, path, 64 << 10) != ARCHIVE_OK)
 		return err_set(e, ERR_INVALID, "%s", archive_error_string(bundle->archive));
 	r = read_all(bundle, e);
