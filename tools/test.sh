@@ -46,7 +46,7 @@ run_beside() {
 # is marked as its own. It is a process group, which ends with us.
 begin_beside() {
 	set -m
-	(renice -n 10 "$BASHPID" >/dev/null && "$1") > >(sed -u 's/^/beside: /') 2>&1 &
+	(renice -n 10 "$BASHPID" >/dev/null && "$1" 2>&1 | sed -u 's/^/beside: /') &
 	beside=$!
 	set +m
 	trap 'kill -- "-$beside" 2>/dev/null || true' EXIT
@@ -64,4 +64,4 @@ rm -f "${logs[@]}"
 begin_beside run_beside
 run_on_engine
 wait "$beside"
-/usr/bin/python3 tests/check/summary.py "${logs[@]}"
+/usr/bin/python3 -P tests/check/summary.py "${logs[@]}"

@@ -26,7 +26,7 @@ int json_parse(const void *bytes, size_t len, json_t **ret_json, struct err *e);
 /*
  * A new string; bytes that aren't UTF-8 become U+FFFD. NULL when out of memory, and of NULL.
  * Nothing else makes strings here: what jansson makes of other bytes is nothing, and with it goes
- * the answer that it was a part of (tests/check/json.py).
+ * the answer that it was a part of (tests/check/json-made.py).
  */
 json_t *json_text(const char *s);
 json_t *json_text_n(const char *bytes, size_t len);
