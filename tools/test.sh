@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Everything that can be tested here: plain and sanitized builds, on real parts.
 #
-#	tools/test.sh [DIR]	builds in DIR (build) and DIR-sanitize
+#	tools/test.sh [DIR]	builds in DIR (build), DIR-sanitize and DIR-threads
 #
 # The last line says how many tests passed, failed and were skipped. With CI set, a test that skips
 # because a part is missing has failed.
@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 
 plain=${1:-build}
 sanitized=$plain-sanitize
+threads=$plain-threads
 
 # A sanitizer's report must fail the test, also when a program under test catches its exit.
 export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
@@ -40,6 +41,8 @@ run_beside() {
 	run_suites "$plain" plain 2 --no-suite engine --no-suite node --no-suite evidence --no-suite e2e \
 		--no-suite peers --no-suite web
 	run_suites "$sanitized" beside 3 --suite beside --suite unit --suite script --suite sdk --suite peers
+	tools/build.sh "$threads" -Db_sanitize=thread
+	run_suites "$threads" threads 4 --suite unit --suite script --suite faults
 }
 
 # Runs the function with less claim to the processors than what runs at its side; each line that it says
@@ -59,9 +62,11 @@ tools/build.sh "$plain"
 tools/build.sh "$sanitized" -Db_sanitize=address,undefined
 wait "$engine"
 
-logs=({"$plain"/meson-logs/testlog-{plain,web},"$sanitized"/meson-logs/testlog-{engine,beside}}.json)
+logs=("$plain"/meson-logs/testlog-{plain,web}.json
+	"$sanitized"/meson-logs/testlog-{engine,beside}.json
+	"$threads"/meson-logs/testlog-threads.json)
 rm -f "${logs[@]}"
 begin_beside run_beside
 run_on_engine
-wait "$beside"
+wait "$beside" || true # what did not run has no log, which is a failure
 /usr/bin/python3 -P tests/check/summary.py "${logs[@]}"

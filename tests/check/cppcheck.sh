@@ -1,0 +1,17 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What cppcheck says of all that is built: nothing.
+#
+#	cppcheck.sh DIR		DIR has the compile database
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+dir=${1:?usage: cppcheck.sh DIR}
+type -P cppcheck >/dev/null || { echo "cppcheck is not installed; run: tools/deps.sh lint"; exit 77; }
+sed -n 's|^ *"file": "\(.*\)",\?$|\1|p' "$dir/compile_commands.json" |
+	xargs -I{} realpath --relative-to=. "$dir/{}" | sort -u |
+	cppcheck --quiet --error-exitcode=1 --inline-suppr -j "$(nproc)" --std=c11 \
+		--enable=warning,performance,portability --suppressions-list=tools/cppcheck.txt \
+		-D'json_array_foreach(a,i,v)=for(i=0;(v=json_array_get(a,i));i++)' \
+		-D'json_object_foreach(o,k,v)=for(k="";(v=json_object_get(o,k));)' \
+		-I src -I include --file-list=-
