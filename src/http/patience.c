@@ -36,6 +36,7 @@ enum { CROWDS = 4096 };
 struct patience {
 	atomic_uint crowds[CROWDS]; /* connections */
 	atomic_uint all;
+	atomic_uint_fast64_t refused;
 	unsigned most; /* of all; of one crowd a half */
 	uint64_t seed;
 	const struct networks *proxies;
@@ -142,7 +143,12 @@ static void leave_place(struct patience *p, atomic_uint *crowd)
 	atomic_fetch_sub(&p->all, 1);
 }
 
-const char *patience_admit(struct patience *p, const struct sockaddr *address)
+uint64_t patience_refused(const struct patience *p)
+{
+	return atomic_load(&p->refused);
+}
+
+static const char *admit(struct patience *p, const struct sockaddr *address)
 {
 	atomic_uint *crowd = crowd_of(p, address);
 
@@ -153,6 +159,15 @@ const char *patience_admit(struct patience *p, const struct sockaddr *address)
 	if (crowd)
 		atomic_fetch_sub(crowd, 1);
 	return "too many are open";
+}
+
+const char *patience_admit(struct patience *p, const struct sockaddr *address)
+{
+	const char *too_many = admit(p, address);
+
+	if (too_many)
+		atomic_fetch_add(&p->refused, 1);
+	return too_many;
 }
 
 void patience_dismiss(struct patience *p, const struct sockaddr *address)

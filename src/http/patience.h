@@ -38,6 +38,8 @@ void patience_check(struct patience *patience);
  * gives its place back.
  */
 const char *patience_admit(struct patience *patience, const struct sockaddr *address);
+/* How often there was none. */
+uint64_t patience_refused(const struct patience *patience);
 void patience_dismiss(struct patience *patience, const struct sockaddr *address);
 
 /*

@@ -57,6 +57,8 @@ void request_drop(struct http_req *req)
 		return;
 	if (req->counted)
 		server_request_over(req->server);
+	bill_end(&req->body_bill);
+	bill_end(&req->stream_bill);
 	if (req->res.ready)
 		MHD_destroy_response(req->res.ready);
 	stream_free(req->res.stream);
@@ -347,7 +349,41 @@ void http_set_user(struct http_req *req, void *user)
 
 void http_set_owner(struct http_req *req, const char *user, const char *token)
 {
+	const char *account = user ? user : token;
+
 	visit_own(req->visit, user, token);
+	req->account = account ? arena_strdup(http_arena(req), account) : NULL;
+}
+
+struct payer request_payer(const struct http_req *req)
+{
+	enum payer_kind kind = req->account    ? PAYER_ACCOUNT
+			       : req->admitted ? PAYER_OURS
+					       : PAYER_STRANGER;
+
+	return payer_of(server_purse(req->server)->seed, kind, req->account, http_peer_key(req));
+}
+
+int request_count_stream(struct http_req *req, struct err *e)
+{
+	enum budget_verdict verdict;
+
+	req->stream_bill =
+		(struct bill){ &server_purse(req->server)->streams, request_payer(req), 0 };
+	verdict = bill_raise(&req->stream_bill, 1);
+	return verdict == BUDGET_FITS
+		       ? 0
+		       : request_over_budget(req, verdict, "downloads and shells", e);
+}
+
+int request_over_budget(struct http_req *req, enum budget_verdict verdict, const char *what,
+			struct err *e)
+{
+	http_set_retry_after(&req->res, 1);
+	return verdict == BUDGET_SHARE_USED
+		       ? err_set(e, ERR_RATE_LIMITED, "too many %s of yours: try again in 1 s",
+				 what)
+		       : err_set(e, ERR_UNAVAILABLE, "too many %s: try again in 1 s", what);
 }
 
 void *http_user(const struct http_req *req)

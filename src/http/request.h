@@ -11,6 +11,7 @@
 #define HTTP_REQUEST_H
 
 #include "base/buf.h"
+#include "http/budget.h"
 #include "http/peer.h"
 #include "http/route.h"
 #include "http/serve.h"
@@ -26,6 +27,17 @@ struct websocket;
 
 enum { REQUEST_ID_SIZE = 64 };
 
+/* What the requests of a server have in common, each as bytes but for streams. */
+struct purse {
+	uint64_t seed;
+	struct budget bodies;  /* of requests */
+	struct budget answers; /* made, and not yet taken by their clients */
+	struct budget streams; /* and WebSockets; but no feeds */
+};
+
+/* A body or an answer of no more is as good as the memory of its connection: not counted. */
+enum { REQUEST_FREE_MAX = 16 << 10 };
+
 struct header {
 	struct header *next;
 	const char *name;
@@ -38,6 +50,7 @@ struct http_res {
 	struct MHD_Response *ready; /* waits for the listening thread to send it */
 	int status;
 	unsigned retry_after;     /* seconds; 0: not told */
+	enum budget_verdict over; /* of answers: why there is none */
 	bool header_lost;         /* one could not be set: better no answer than half of one */
 	bool fed;                 /* the stream goes on after the handler */
 	bool silent;              /* to a HEAD nothing is sent but headers */
@@ -66,6 +79,9 @@ struct http_req {
 	const char *query; /* as sent; "" when there is none */
 	char *decoded;     /* room for the decoded path */
 	void *user;
+	bool admitted;       /* authorize() let it through */
+	const char *account; /* who pays for it; NULL: nobody has said so */
+	struct bill body_bill, stream_bill;
 	struct arena *arena;
 	struct header *kept_headers; /* copies, once connection is NULL */
 	struct buf body;
@@ -87,6 +103,16 @@ void request_drop(struct http_req *req); /* by one of its holders */
 /* Copies what lookups find, for the time when connection is NULL. Fails with MEMORY. */
 int request_keep(struct http_req *req, struct err *e);
 
+/* Whose share of a budget its use counts in, by what is known of it now. */
+struct payer request_payer(const struct http_req *req);
+/* Tells who is refused for want of room that it may come again. `what` is what there are too many
+ * of. */
+int request_over_budget(struct http_req *req, enum budget_verdict verdict, const char *what,
+			struct err *e);
+
+/* One more stream, until the request is over. Fails as request_over_budget() does. */
+int request_count_stream(struct http_req *req, struct err *e);
+
 /* Whether the path and the query are UTF-8, and the query can be decoded. */
 bool request_path_valid(const struct http_req *req);
 bool request_query_valid(const struct http_req *req);
@@ -105,6 +131,7 @@ void respond_error(struct http_req *req, const struct err *e);
 const struct http_server_options *server_options(const struct http_server *server);
 const struct networks *server_proxies(const struct http_server *server);
 struct spool *server_spool(struct http_server *server);
+struct purse *server_purse(struct http_server *server);
 const atomic_bool *server_aborting(const struct http_server *server);
 bool server_stopping(const struct http_server *server);
 void server_request_over(struct http_server *server);

@@ -105,17 +105,59 @@ static void *borrowed(const void *bytes)
 	return (void *)(uintptr_t)bytes;
 }
 
+/* A large answer's bytes, and who pays for them until they are sent. */
+struct load {
+	struct bill bill;
+	char *bytes;
+};
+
+static void load_end(void *cookie)
+{
+	struct load *load = cookie;
+
+	bill_end(&load->bill);
+	free(load->bytes);
+	free(load);
+}
+
+/* Takes bytes. */
+static int answer_large(struct http_res *res, int status, const char *type, char *bytes, size_t len)
+{
+	struct load *load = malloc(sizeof(*load));
+
+	if (!load) {
+		free(bytes);
+		return -ERR_MEMORY;
+	}
+	*load = (struct load){
+		{ &server_purse(res->req->server)->answers, request_payer(res->req), 0 }, bytes
+	};
+	res->over = bill_raise(&load->bill, len);
+	if (res->over == BUDGET_FITS)
+		return http_send_held(res, status, type, bytes, len, load_end, load);
+	load_end(load);
+	return res->over == BUDGET_SHARE_USED ? -ERR_RATE_LIMITED : -ERR_UNAVAILABLE;
+}
+
+/* Takes bytes; NULL: they could not be made. */
+static int answer_bytes(struct http_res *res, int status, const char *type, char *bytes, size_t len)
+{
+	struct MHD_Response *response;
+
+	if (bytes && len > REQUEST_FREE_MAX)
+		return answer_large(res, status, type, bytes, len);
+	response =
+		bytes ? MHD_create_response_from_buffer(len, bytes, MHD_RESPMEM_MUST_FREE) : NULL;
+	if (!response)
+		free(bytes);
+	return answer(res, status, type, response);
+}
+
 static int answer_json(struct http_res *res, int status, const json_t *json)
 {
 	char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-	struct MHD_Response *response = NULL;
 
-	if (text)
-		response =
-			MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
-	if (text && !response)
-		free(text);
-	return answer(res, status, type_json, response);
+	return answer_bytes(res, status, type_json, text, text ? strlen(text) : 0);
 }
 
 int http_send_json(struct http_res *res, int status, json_t *json)
@@ -134,8 +176,16 @@ int http_send(struct http_res *res, int status, const struct field *fields, cons
 int http_send_bytes(struct http_res *res, int status, const char *type, const void *bytes,
 		    size_t len)
 {
-	return answer(res, status, type,
-		      MHD_create_response_from_buffer(len, borrowed(bytes), MHD_RESPMEM_MUST_COPY));
+	char *copy;
+
+	if (len <= REQUEST_FREE_MAX)
+		return answer(res, status, type,
+			      MHD_create_response_from_buffer(len, borrowed(bytes),
+							      MHD_RESPMEM_MUST_COPY));
+	copy = malloc(len);
+	if (copy)
+		memcpy(copy, bytes, len);
+	return answer_bytes(res, status, type, copy, len);
 }
 
 int http_send_static(struct http_res *res, int status, const char *type, const void *bytes,
@@ -328,20 +378,26 @@ int http_send_file(struct http_res *res, int fd, const char *type, const char *e
 	return answer_range(res, 206, type, &taken, &range);
 }
 
-static int begin(struct http_res *res, int status, const char *type, size_t buffer, struct err *e)
+/* Feeds are none of the streams that are counted: whoever makes them counts them. */
+static int begin(struct http_res *res, int status, const char *type, size_t buffer, bool is_stream,
+		 struct err *e)
 {
 	struct http_req *req = res->req;
 	struct MHD_Connection *connection = req->connection;
 	struct MHD_Response *response;
 	struct stream *stream = NULL;
+	struct payer payer;
 	int r;
 
 	if (req->stage != REQUEST_WORKING)
 		return err_set(e, ERR_INTERNAL, "a quick route can't make its answer as it goes");
 	r = request_keep(req, e);
+	if (r == 0 && is_stream)
+		r = request_count_stream(req, e);
+	payer = request_payer(req);
 	if (r == 0)
 		r = stream_new(connection, server_aborting(req->server), server_spool(req->server),
-			       buffer, &stream, e);
+			       &payer, buffer, &stream, e);
 	if (r < 0)
 		return r;
 	res->silent = strcmp(req->method, "HEAD") == 0;
@@ -363,7 +419,7 @@ static int begin(struct http_res *res, int status, const char *type, size_t buff
 
 int http_begin(struct http_res *res, int status, const char *type, struct err *e)
 {
-	return begin(res, status, type, STREAM_BUFFER, e);
+	return begin(res, status, type, STREAM_BUFFER, true, e);
 }
 
 /* A feed is one holder of its request. */
@@ -379,7 +435,7 @@ int http_feed_new(struct http_res *res, const char *type, size_t buffer,
 
 	if (!feed)
 		return err_memory(e);
-	r = begin(res, 200, type, buffer, e);
+	r = begin(res, 200, type, buffer, false, e);
 	if (r < 0) {
 		free(feed);
 		return r;

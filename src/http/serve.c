@@ -16,12 +16,16 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
 
-static const uint64_t SPOOL_DEFAULT = 4ULL << 30;
+static const uint64_t SPOOL_DEFAULT = 4ULL << 30, BODIES_DEFAULT = 512 << 20,
+		      ANSWERS_DEFAULT = 256 << 20;
 
 enum {
+	STREAMS_DEFAULT = 2048,
+	SPOOL_WRITERS_MAX = 32,
 	LISTENERS_DEFAULT = 2,
 	WORKERS_DEFAULT = 512,
 	MAX_BODY_DEFAULT = 1 << 20,
@@ -49,6 +53,7 @@ struct http_server {
 	char *cert, *key;
 	struct networks proxies;
 	struct spool spool;
+	struct purse purse;
 	char id_prefix[ID_PREFIX_LEN + 2];
 	atomic_uint_fast64_t ids;
 	atomic_uint requests; /* read to their end, and not yet over */
@@ -72,6 +77,22 @@ const struct networks *server_proxies(const struct http_server *server)
 struct spool *server_spool(struct http_server *server)
 {
 	return &server->spool;
+}
+
+struct purse *server_purse(struct http_server *server)
+{
+	return &server->purse;
+}
+
+void http_server_refusals(const struct http_server *server, struct http_refusals *ret)
+{
+	*ret = (struct http_refusals){
+		.connections = patience_refused(server->patience),
+		.bodies = atomic_load(&server->purse.bodies.refused),
+		.answers = atomic_load(&server->purse.answers.refused),
+		.streams = atomic_load(&server->purse.streams.refused),
+		.writers = atomic_load(&server->spool.writers.refused),
+	};
 }
 
 const atomic_bool *server_aborting(const struct http_server *server)
@@ -137,6 +158,8 @@ static void serve(struct http_req *req)
 	served_visit = req->visit;
 	r = run(req, &e);
 	served_visit = NULL;
+	if (r < 0 && e.code == ERR_NONE && req->res.over != BUDGET_FITS)
+		r = request_over_budget(req, req->res.over, "answers that wait to be read", &e);
 	if (r < 0 && e.code == ERR_NONE)
 		r = err_set(&e, (enum err_code)(-r), "the answer can't be sent");
 	if (r >= 0 && !req->res.stream && !req->res.socket && !req->res.ready)
@@ -227,10 +250,13 @@ static int authorize(struct http_req *req, struct err *e)
 {
 	const struct http_server_options *options = &req->server->options;
 	const struct http_route *route = req->match.route;
+	int r;
 
 	if (!options->authorize || (route ? route->flags & HTTP_OPEN : req->match.open))
 		return 0;
-	return options->authorize(options->ctx, req, route, e);
+	r = options->authorize(options->ctx, req, route, e);
+	req->admitted = r == 0;
+	return r;
 }
 
 /* The most that its body may be, when its route is known. */
@@ -316,6 +342,25 @@ static enum MHD_Result begin(struct http_req *req, struct MHD_Connection *connec
 	return MHD_YES;
 }
 
+/* A body is paid for as it comes, not as it is announced: who sends nothing uses nothing. */
+static int keep_body(struct http_req *req, const char *bytes, size_t len, struct err *e)
+{
+	enum budget_verdict verdict = BUDGET_FITS;
+
+	if (req->body.len + len > REQUEST_FREE_MAX) {
+		if (!req->body_bill.budget)
+			req->body_bill = (struct bill){ &server_purse(req->server)->bodies,
+							request_payer(req), 0 };
+		verdict = bill_raise(&req->body_bill, req->body.len + len);
+	}
+	if (verdict != BUDGET_FITS)
+		return request_over_budget(req, verdict, "bodies of requests", e);
+	buf_put(&req->body, bytes, len);
+	if (!buf_failed(&req->body))
+		return 0;
+	return req->body.over_limit ? refuse_body(req, e) : err_memory(e);
+}
+
 static enum MHD_Result read_body(struct http_req *req, const char *bytes, size_t len)
 {
 	struct err e = ERR_INIT;
@@ -324,15 +369,11 @@ static enum MHD_Result read_body(struct http_req *req, const char *bytes, size_t
 		req->discarded += len;
 		return req->discarded <= DISCARD_MAX ? MHD_YES : MHD_NO;
 	}
-	buf_put(&req->body, bytes, len);
-	if (!buf_failed(&req->body))
+	if (keep_body(req, bytes, len, &e) == 0)
 		return MHD_YES;
-	if (req->body.over_limit)
-		refuse_body(req, &e);
-	else
-		err_memory(&e);
 	req->stage = REQUEST_DISCARDING;
 	buf_done(&req->body);
+	bill_end(&req->body_bill);
 	respond_error(req, &e);
 	return MHD_YES;
 }
@@ -498,6 +539,20 @@ static int read_tls(struct http_server *server, struct err *e)
 	return r < 0 ? -ERR_INVALID : 0;
 }
 
+static void set_budgets(struct http_server *server)
+{
+	const struct http_server_options *options = &server->options;
+	struct purse *purse = &server->purse;
+
+	if (getrandom(&purse->seed, sizeof(purse->seed), 0) != sizeof(purse->seed))
+		purse->seed = (uint64_t)(uintptr_t)server;
+	purse->bodies.most = options->bodies_max ? options->bodies_max : BODIES_DEFAULT;
+	purse->answers.most = options->answers_max ? options->answers_max : ANSWERS_DEFAULT;
+	purse->streams.most = options->streams_max ? options->streams_max : STREAMS_DEFAULT;
+	server->spool.bytes.most = options->spool_max ? options->spool_max : SPOOL_DEFAULT;
+	server->spool.writers.most = SPOOL_WRITERS_MAX;
+}
+
 static int server_new(const struct http_server_options *options, struct http_server **ret_server,
 		      struct err *e)
 {
@@ -516,7 +571,7 @@ static int server_new(const struct http_server_options *options, struct http_ser
 	if (!options->patience_ms)
 		server->options.patience_ms = PATIENCE_MS_DEFAULT;
 	server->spool.dir = options->spool_dir ? options->spool_dir : "/var/tmp";
-	server->spool.most = options->spool_max ? options->spool_max : SPOOL_DEFAULT;
+	set_budgets(server);
 	id_random(server->id_prefix, ID_PREFIX_LEN);
 	server->id_prefix[ID_PREFIX_LEN] = '-';
 	pthread_mutex_init(&server->lock, NULL);

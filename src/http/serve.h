@@ -75,6 +75,13 @@ struct http_server_options {
 	 */
 	const char *spool_dir;
 	uint64_t spool_max;
+	/*
+	 * Most bytes in memory of all requests' bodies (0: 512 MiB) and of answers that wait to be
+	 * read (0: 256 MiB), and most streams and WebSockets at once (0: 2048). What is one
+	 * client's share of these, and of spool_max: see http/budget.h. Who gets no share is told
+	 * 429, and where there is nothing left for anybody 503, both with Retry-After.
+	 */
+	uint64_t bodies_max, answers_max, streams_max;
 	unsigned hsts_days; /* told to browsers that came by https; 0: not told */
 };
 
@@ -97,6 +104,14 @@ void http_server_free(struct http_server *server);
  * whose request is served by this thread: it gets its answer.
  */
 void http_server_cut(struct http_server *server, const char *who);
+
+/* How often the server had no room: since it began. */
+struct http_refusals {
+	uint64_t connections; /* closed as they came */
+	uint64_t bodies, answers, streams;
+	uint64_t writers; /* of answers, cut off because nothing more of them could be kept */
+};
+void http_server_refusals(const struct http_server *server, struct http_refusals *ret);
 static inline void http_server_freep(struct http_server **server)
 {
 	http_server_free(*server);

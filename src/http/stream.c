@@ -35,12 +35,12 @@ struct stream {
 	struct spool *spool;
 	int spool_fd; /* -1: it needed none yet */
 	uint64_t spooled_from, spooled_to;
-	uint64_t charged; /* of the spool's bytes */
+	struct bill bytes, wait; /* of the spool */
 	char ring[];
 };
 
 int stream_new(struct MHD_Connection *connection, const atomic_bool *aborting, struct spool *spool,
-	       size_t size, struct stream **ret_stream, struct err *e)
+	       const struct payer *payer, size_t size, struct stream **ret_stream, struct err *e)
 {
 	struct stream *s = malloc(sizeof(*s) + size);
 	pthread_condattr_t monotonic;
@@ -52,6 +52,8 @@ int stream_new(struct MHD_Connection *connection, const atomic_bool *aborting, s
 	s->connection = connection;
 	s->aborting = aborting;
 	s->spool = spool;
+	s->bytes = (struct bill){ &spool->bytes, *payer, 0 };
+	s->wait = (struct bill){ &spool->writers, *payer, 0 };
 	s->spool_fd = -1;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_init(&monotonic);
@@ -68,7 +70,7 @@ void stream_free(struct stream *s)
 		return;
 	if (s->spool_fd >= 0)
 		close(s->spool_fd);
-	atomic_fetch_sub(&s->spool->used, s->charged);
+	bill_end(&s->bytes);
 	pthread_cond_destroy(&s->room);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -149,57 +151,54 @@ static int open_spool(const char *dir)
 	return fd;
 }
 
-/* The bytes up to `end` of its file are the stream's to write; false: there is no room. */
-static bool charge(struct stream *s, uint64_t end)
+/* Nobody else looks at the file before there is something in it. */
+static bool write_at(struct stream *s, const char *bytes, size_t len, uint64_t at)
 {
-	uint64_t more = end > s->charged ? end - s->charged : 0;
-
-	if (atomic_fetch_add(&s->spool->used, more) + more > s->spool->most) {
-		atomic_fetch_sub(&s->spool->used, more);
-		return false;
-	}
-	s->charged += more;
-	return true;
-}
-
-/* Called and left with the lock held; the file is written without it. False: it took nothing. */
-static bool spool_put(struct stream *s, const char *bytes, size_t len)
-{
-	uint64_t at;
-	bool written;
-
 	if (s->spool_fd < 0)
 		s->spool_fd = open_spool(s->spool->dir);
-	if (!is_spooling(s))
-		s->spooled_from = s->spooled_to = 0;
-	at = s->spooled_to;
-	if (s->spool_fd < 0 || !charge(s, at + len))
-		return false;
-	pthread_mutex_unlock(&s->lock);
-	for (written = true; written && len > 0;) {
+	while (s->spool_fd >= 0 && len > 0) {
 		ssize_t n = pwrite(s->spool_fd, bytes, len, (off_t)at);
 
-		written = n > 0 || (n < 0 && errno == EINTR);
-		if (n <= 0)
+		if (n == 0 || (n < 0 && errno != EINTR))
+			return false;
+		if (n < 0)
 			continue;
 		at += (uint64_t)n;
 		bytes += n;
 		len -= (size_t)n;
 	}
+	return s->spool_fd >= 0;
+}
+
+/* Called and left with the lock held; the file is made and written without it: a slow disk is the
+ * writer's alone to wait for. False: it took nothing.
+ */
+static bool spool_put(struct stream *s, const char *bytes, size_t len)
+{
+	uint64_t end;
+	bool written;
+
+	if (!is_spooling(s))
+		s->spooled_from = s->spooled_to = 0;
+	end = s->spooled_to + len;
+	if (bill_raise(&s->bytes, end) != BUDGET_FITS)
+		return false;
+	pthread_mutex_unlock(&s->lock);
+	written = write_at(s, bytes, len, end - len);
 	pthread_mutex_lock(&s->lock);
 	if (written)
-		s->spooled_to = at;
+		s->spooled_to = end;
 	return written;
 }
 
 /* Where there is no room in the spool either: a few may, in all. */
 static bool wait_for_client(struct stream *s)
 {
-	bool may = atomic_fetch_add(&s->spool->waiting, 1) < SPOOL_WAITING_MAX;
+	bool may = bill_raise(&s->wait, 1) == BUDGET_FITS;
 
 	if (may)
 		wait_for_room(s);
-	atomic_fetch_sub(&s->spool->waiting, 1);
+	bill_end(&s->wait);
 	return may;
 }
 

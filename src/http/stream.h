@@ -4,11 +4,13 @@
  *
  * A bounded buffer between the two; while it is empty, the connection is suspended. Where it is
  * full the rest goes to a file without a name, so that no writer waits for its client: the
- * listening threads send from there. What all of these hold is bounded; beyond, so many writers
- * wait, and those of further clients are told ABORTED.
+ * listening threads send from there. What these hold is bounded, of each client and in all;
+ * beyond, so many writers wait, and those of further clients are told ABORTED.
  */
 #ifndef HTTP_STREAM_H
 #define HTTP_STREAM_H
+
+#include "http/budget.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -21,17 +23,14 @@ struct stream;
 
 /* What the streams of a server have in common. */
 struct spool {
-	const char *dir;    /* of the files */
-	uint64_t most;      /* bytes in all of them */
-	atomic_ullong used; /* of these */
-	atomic_uint waiting;
+	const char *dir;       /* of the files */
+	struct budget bytes;   /* in all of them */
+	struct budget writers; /* who wait because there is no room in these */
 };
-
-enum { SPOOL_WAITING_MAX = 32 }; /* writers */
 
 /* The writer gives up once *aborting is true. The buffer has `size` bytes. */
 int stream_new(struct MHD_Connection *connection, const atomic_bool *aborting, struct spool *spool,
-	       size_t size, struct stream **ret_stream, struct err *e);
+	       const struct payer *payer, size_t size, struct stream **ret_stream, struct err *e);
 void stream_free(struct stream *stream);
 
 /* The writer's side. Fails with ABORTED. */

@@ -504,6 +504,8 @@ int websocket_accept(struct http_req *req, struct http_res *res, struct websocke
 	r = check_request(req, e);
 	if (r == 0)
 		r = request_keep(req, e);
+	if (r == 0)
+		r = request_count_stream(req, e);
 	if (r < 0)
 		return r;
 	r = websocket_new(req->server, &ws, e);

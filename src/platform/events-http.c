@@ -70,6 +70,11 @@ static int serve_events(void *ctx, struct http_req *req, struct http_res *res, s
 		r = read_wish(platform, req, &competition, &wish, e);
 	if (r < 0)
 		return r;
+	r = events_check_room(platform->events, &wish, e);
+	if (r < 0) {
+		http_set_retry_after(res, EVENTS_RETRY_S);
+		return r;
+	}
 	hello = hello_text(platform, &competition);
 	if (!hello)
 		return err_memory(e);

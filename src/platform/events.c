@@ -206,6 +206,18 @@ unsigned events_listeners(struct events *events)
 	return count;
 }
 
+int events_check_room(struct events *events, const struct listener_wish *wish, struct err *e)
+{
+	bool welcome;
+
+	pthread_mutex_lock(&events->lock);
+	welcome = is_welcome(events, wish);
+	pthread_mutex_unlock(&events->lock);
+	return welcome ? 0
+		       : err_set(e, ERR_UNAVAILABLE, "too many listen already: try again in %d s",
+				 EVENTS_RETRY_S);
+}
+
 int events_listen(struct events *events, const struct listener_wish *wish, struct http_feed *feed,
 		  const char *hello, struct err *e)
 {

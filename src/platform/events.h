@@ -16,7 +16,7 @@
 
 #include <jansson.h>
 
-enum { EVENTS_OF_ACCOUNT = 16, EVENTS_OF_ADDRESS = 1024 };
+enum { EVENTS_OF_ACCOUNT = 16, EVENTS_OF_ADDRESS = 1024, EVENTS_RETRY_S = 5 };
 
 struct err;
 struct events;
@@ -49,6 +49,9 @@ struct listener_wish {
 };
 
 unsigned events_listeners(struct events *events);
+
+/* Whether there is room for one more: asked while it can still be told. Fails with UNAVAILABLE. */
+int events_check_room(struct events *events, const struct listener_wish *wish, struct err *e);
 
 /* Takes the feed, also on failure. Fails with UNAVAILABLE (it is ending, or too many listen). */
 int events_listen(struct events *events, const struct listener_wish *wish, struct http_feed *feed,

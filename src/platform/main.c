@@ -385,6 +385,10 @@ static int serve(struct platform_daemon *daemon, struct err *e)
 			options->behind_proxy || options->proxy_protocol ? options->proxies : NULL,
 		.proxy_protocol = options->proxy_protocol,
 		.spool_dir = options->state,
+		.spool_max = (uint64_t)options->spool,
+		.answers_max = (uint64_t)options->answer_memory,
+		.bodies_max = (uint64_t)options->body_memory,
+		.streams_max = (uint64_t)options->streams,
 		.cert_file = options->cert,
 		.key_file = options->key,
 	};

@@ -191,6 +191,21 @@ static int print_live(struct platform *platform, struct buf *text, struct err *e
 	return 0;
 }
 
+static void print_refusals(const struct platform *platform, struct buf *text)
+{
+	struct http_refusals refusals = { .bodies = 0 };
+
+	if (platform->server)
+		http_server_refusals(platform->server, &refusals);
+	metric_head(text, "ctfy_refused_total", "counter",
+		    "What clients were refused for want of room, by what there was none for.");
+	metric_row(text, "ctfy_refused_total", "of=\"connections\"", (int64_t)refusals.connections);
+	metric_row(text, "ctfy_refused_total", "of=\"bodies\"", (int64_t)refusals.bodies);
+	metric_row(text, "ctfy_refused_total", "of=\"answers\"", (int64_t)refusals.answers);
+	metric_row(text, "ctfy_refused_total", "of=\"streams\"", (int64_t)refusals.streams);
+	metric_row(text, "ctfy_refused_total", "of=\"writers\"", (int64_t)refusals.writers);
+}
+
 static int print_unsent(struct platform *platform, struct buf *text, struct err *e)
 {
 	int64_t count, since;
@@ -273,6 +288,7 @@ int meter_print(struct platform *platform, struct buf *text, struct err *e)
 		r = print_nodes(platform, text, e);
 	if (r < 0)
 		return r;
+	print_refusals(platform, text);
 	print_events(platform->meter, text);
 	print_requests(platform->meter, text);
 	return buf_check(text, e);

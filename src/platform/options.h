@@ -44,6 +44,10 @@
 	ROW(call_timeout, DURATION, "TIME", "60s", "Longest time to wait for a node's answer before asking again.") \
 	PLATFORM_ARCHIVE_OPTIONS(ROW) \
 	PLATFORM_OIDC_OPTIONS(ROW) \
+	ROW(spool, SIZE, "BYTES", "4g", "Most bytes in --state of answers that are made faster than their clients read them.") \
+	ROW(answer_memory, SIZE, "BYTES", "256m", "Most memory for answers that wait to be read.") \
+	ROW(body_memory, SIZE, "BYTES", "512m", "Most memory for the bodies of requests.") \
+	ROW(streams, COUNT, "N", "2048", "Most downloads through nodes, and shells, at once.") \
 	ROW(node_ca, STRING, "FILE", NULL, "Authorities accepted for nodes with https (PEM); unset: the system's.") \
 	ROW(cert, STRING, "FILE", NULL, "TLS certificate chain (PEM); with --key the API is https.") \
 	ROW(key, STRING, "FILE", NULL, "TLS private key (PEM).") \

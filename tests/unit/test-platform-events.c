@@ -148,6 +148,7 @@ TEST(an_account_has_so_many_ears_and_no_more)
 	CHECK_EQ(pthread_create(&extra.thread, NULL, listen_until_enough, &extra), 0);
 	until_over(&extra);
 	CHECK(!has_heard(&extra, "hello"));
+	EXPECT(call(&w, w.alice, "GET", "/events", NULL, NULL), 503);
 	end_ear(&extra);
 	begin_ear(&extra, &w, w.bob);
 	end_ear(&extra);

@@ -417,6 +417,7 @@ TEST(metrics_tell_organisers_what_was_asked_and_what_came_of_it)
 	expect_row(reply, "ctfy_nodes{state=\"healthy\"} 1\n");
 	expect_row(reply, "ctfy_nodes{state=\"lost\"} 0\n");
 	expect_row(reply, "ctfy_listeners 0\n");
+	expect_row(reply, "ctfy_refused_total{of=\"bodies\"} 0\n");
 	expect_row(reply, "ctfy_requests_total{method=\"POST\",route=\"/api/v1/challenges/{id}/"
 			  "instance\",status=\"2xx\"} 1\n");
 	expect_row(reply, "ctfy_requests_total{method=\"POST\",route=\"/api/v1/challenges/{id}/"
