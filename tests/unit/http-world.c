@@ -465,3 +465,20 @@ void file_make(const char *text)
 	CHECK_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	close(fd);
 }
+
+void raw_body(const struct buf *answer, struct buf *ret_body)
+{
+	const char *at = strstr(answer->data, "\r\n\r\n");
+	unsigned long size;
+
+	CHECK(at);
+	at += 4;
+	do {
+		char *line_end;
+
+		size = strtoul(at, &line_end, 16);
+		CHECK(line_end > at && line_end + 4 + size <= answer->data + answer->len);
+		buf_put(ret_body, line_end + 2, size);
+		at = line_end + 4 + size;
+	} while (size > 0);
+}

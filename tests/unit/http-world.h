@@ -54,6 +54,8 @@ const char *detail(const struct world *w);
 int raw_open(const struct world *w);
 void raw_put(int fd, const char *text);
 void raw_read(int fd, struct buf *b, const char *until);
+/* What the chunks of an answer hold; all of them have to be there. */
+void raw_body(const struct buf *answer, struct buf *ret_body);
 int raw_status(const struct world *w, const char *request);
 
 #define TOKEN "Authorization: Bearer sesame\r\n"
