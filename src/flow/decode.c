@@ -134,6 +134,7 @@ static bool inflate_part(struct inflation *inflation, const void *bytes, size_t 
 		bool is_full = *filled == max;
 		uint64_t before = stream->total_out, made;
 
+		/* cppcheck-suppress legacyUninitvar; it is written to */
 		stream->next_out = (Bytef *)(is_full ? beyond : out + *filled);
 		stream->avail_out = (uInt)(is_full ? sizeof(beyond) : max - *filled);
 		r = inflate(stream, Z_SYNC_FLUSH);

@@ -47,7 +47,7 @@ static int serve_start_trial(void *ctx, struct http_req *req, struct http_res *r
 	struct node *node = ctx;
 	json_t *json = NULL;
 	const char *id;
-	bool begun;
+	bool begun = false;
 	int r;
 
 	r = challenge_id(req, &id, e);

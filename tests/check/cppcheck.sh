@@ -12,6 +12,4 @@ sed -n 's|^ *"file": "\(.*\)",\?$|\1|p' "$dir/compile_commands.json" |
 	xargs -I{} realpath --relative-to=. "$dir/{}" | sort -u |
 	cppcheck --quiet --error-exitcode=1 --inline-suppr -j "$(nproc)" --std=c11 \
 		--enable=warning,performance,portability --suppressions-list=tools/cppcheck.txt \
-		-D'json_array_foreach(a,i,v)=for(i=0;(v=json_array_get(a,i));i++)' \
-		-D'json_object_foreach(o,k,v)=for(k="";(v=json_object_get(o,k));)' \
-		-I src -I include --file-list=-
+		--include=tools/cppcheck.h -I src -I include --file-list=-

@@ -132,7 +132,7 @@ static ssize_t hear(int fd, void *bytes, size_t size)
 
 static void hear_exactly(int fd, const char *text)
 {
-	char heard[256];
+	char heard[256] = "";
 	size_t len = 0;
 
 	while (len < strlen(text)) {
